@@ -1,0 +1,63 @@
+"""A network with its name and what is known about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_vdsr.network import ConvStack
+
+__all__ = ["Model"]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network that is ready for inference.
+
+    Attributes
+    ----------
+    network : ConvStack
+        On the CPU, in float32.
+    name : str
+        The word by which it is asked for.
+    title : str
+        The words shown to people.
+    sha256 : str
+        Of the file that it was read from; empty when it comes from no file.
+    metadata : mapping of str to str
+        What its file says about it: architecture, training, licence and so on.
+    """
+
+    network: "ConvStack"
+    name: str
+    title: str = ""
+    sha256: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def equivariant(self) -> bool:
+        """Whether results follow any affine change of the intensities."""
+        return self.network.equivariant
+
+    @property
+    def halo(self) -> int:
+        """Pixels around a region that its result depends on."""
+        return self.network.halo
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as safetensors; an existing file is replaced.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to write, by custom ``.safetensors``.
+
+        Raises
+        ------
+        FileError
+            When the file cannot be written.
+        """
+        from napari_vdsr.models.formats.native import write_native
+
+        write_native(Path(path), self.network.state_dict(), self.metadata)
