@@ -1,0 +1,27 @@
+"""VDSR super-resolution for napari: measurable, exact and fast.
+
+The functions below are loaded when they are first used, so that importing the
+package costs nothing.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_vdsr.api import evaluate, load_model, models, psnr, upscale
+
+__version__ = "0.1.0"
+
+__all__ = ["evaluate", "load_model", "models", "psnr", "upscale"]
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        from napari_vdsr import api
+
+        return getattr(api, name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

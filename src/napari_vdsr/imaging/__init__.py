@@ -1,0 +1,1 @@
+"""Images as numbers: resampling, luminance, geometry, intensities, gaps."""

@@ -1,0 +1,103 @@
+"""Which axis of an array is which."""
+
+from math import prod
+from typing import Any, NamedTuple
+
+from napari_vdsr.errors import InputError
+
+__all__ = ["Axes", "find_axes"]
+
+
+class Axes(NamedTuple):
+    """The axes of an array that matter here, counted from the front.
+
+    Attributes
+    ----------
+    y, x : int
+        The axes to enlarge.
+    samples : int or None
+        The axis that holds R, G, B and, if any, alpha.
+    """
+
+    y: int
+    x: int
+    samples: int | None
+
+    def moved_last(self, ndim: int) -> tuple[int, ...]:
+        """The order of axes in which Y, X and samples come last."""
+        last = [self.y, self.x, *([] if self.samples is None else [self.samples])]
+        return (*(axis for axis in range(ndim) if axis not in last), *last)
+
+
+def find_axes(
+    shape: tuple[int, ...], axes: str | None = None, rgb: bool | None = None
+) -> Axes:
+    """Find Y, X and colours in an array of this shape; nothing is guessed.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the array.
+    axes : str, optional
+        One letter an axis, such as "TCZYX"; "S" holds R, G, B and, if any, alpha.
+    rgb : bool, optional
+        Whether the last axis holds colours. Needed where it has 3 or 4 pixels and
+        `axes` does not tell.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InputError
+        When the axes do not fit the shape, are ambiguous or hold no pixel.
+
+    Examples
+    --------
+    >>> find_axes((5, 32, 32))
+    Axes(y=1, x=2, samples=None)
+    >>> find_axes((32, 32, 3), rgb=True)
+    Axes(y=0, x=1, samples=2)
+    """
+    found = _unnamed(shape, rgb) if axes is None else _named(shape, axes, rgb)
+    if prod(shape) == 0:
+        msg = f"the image has shape {shape}: it holds no pixel"
+        raise InputError(msg)
+    if found.samples is not None and shape[found.samples] not in (3, 4):
+        msg = (
+            f"colours need an axis of 3 or 4 (R, G, B and alpha), but the one of "
+            f"shape {shape} has {shape[found.samples]}"
+        )
+        raise InputError(msg)
+    return found
+
+
+def _unnamed(shape: tuple[int, ...], rgb: bool | None) -> Axes:
+    ndim = len(shape)
+    if ndim < 2 + bool(rgb):
+        least = "three dimensions (Y, X, colour)" if rgb else "two dimensions (Y, X)"
+        msg = f"the image has shape {shape}: it needs at least {least}"
+        raise InputError(msg)
+    if rgb is None and ndim > 2 and shape[-1] in (3, 4):
+        msg = (
+            f"the last axis of shape {shape} may be colours or X: say rgb=True or "
+            'rgb=False, or name the axes, such as axes="YXS" or axes="ZYX"'
+        )
+        raise InputError(msg)
+    return Axes(ndim - 3, ndim - 2, ndim - 1) if rgb else Axes(ndim - 2, ndim - 1, None)
+
+
+def _named(shape: tuple[int, ...], axes: Any, rgb: bool | None) -> Axes:
+    names = str(axes).upper()
+    if len(names) != len(shape):
+        msg = f"axes are {axes!r}, {len(names)} letters, but the shape is {shape}"
+        raise InputError(msg)
+    if len(set(names)) != len(names) or not {"Y", "X"} <= set(names):
+        msg = f'axes are {axes!r}: name each once, Y and X among them, such as "TCZYX"'
+        raise InputError(msg)
+    samples = names.index("S") if "S" in names else None
+    if rgb is not None and rgb != (samples is not None):
+        msg = f'axes are {axes!r} and rgb={rgb}: colours are the axis named "S"'
+        raise InputError(msg)
+    return Axes(names.index("Y"), names.index("X"), samples)

@@ -1,0 +1,57 @@
+"""Filling missing pixels from their neighbours, so that NaN does not spread."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["fill_gaps"]
+
+
+def fill_gaps(
+    image: NDArray[np.floating], rings: int
+) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
+    """Replace NaN by the mean of the nearest valid pixels.
+
+    Gaps are grown shut ring by ring: a missing pixel takes the mean of the valid
+    ones among its eight neighbours. What a pixel becomes therefore depends only on
+    pixels as far away as the nearest valid one, and is the same for a tile and for
+    the whole image.
+
+    Parameters
+    ----------
+    image : ndarray of float, shape (Y, X)
+        Any unit.
+    rings : int
+        How many pixels deep to fill. Deeper ones become zero.
+
+    Returns
+    -------
+    filled : ndarray of the same dtype
+        Without NaN.
+    missing : ndarray of bool
+        Where NaN was.
+
+    Examples
+    --------
+    >>> filled, missing = fill_gaps(np.array([[1.0, np.nan, 3.0]]), rings=1)
+    >>> filled.tolist()
+    [[1.0, 2.0, 3.0]]
+    """
+    missing = np.isnan(image)
+    filled = np.where(missing, image.dtype.type(0), image)
+    valid = ~missing
+    for _ in range(rings):
+        if valid.all() or not valid.any():
+            break
+        count = _neighbour_sum(valid.astype(image.dtype))
+        ring = ~valid & (count > 0)
+        filled[ring] = (_neighbour_sum(filled)[ring] / count[ring]).astype(image.dtype)
+        valid |= ring
+    return filled, missing
+
+
+def _neighbour_sum(image: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Sum of every pixel's 3 x 3 neighbourhood, zeros beyond the border."""
+    padded = np.pad(image, 1)
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    total: NDArray[np.floating] = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    return total

@@ -1,0 +1,164 @@
+"""What a dtype can hold, and how results come back into it."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_vdsr.errors import InputError
+
+__all__ = ["check_dtype", "into_dtype", "natural_range", "within_float64", "work_dtype"]
+
+
+def check_dtype(dtype: Any) -> np.dtype[Any]:
+    """Accept real numbers and refuse everything else, with the reason.
+
+    Parameters
+    ----------
+    dtype : dtype-like
+        Of an image.
+
+    Returns
+    -------
+    numpy.dtype
+        An integer or floating-point type.
+
+    Raises
+    ------
+    InputError
+        For bool, complex, object and anything else that is no intensity.
+
+    Examples
+    --------
+    >>> check_dtype("uint16")
+    dtype('uint16')
+    """
+    kind: np.dtype[Any] = np.dtype(dtype)
+    if kind.kind in "iuf":
+        return kind
+    reasons = {
+        "b": "a mask has no intensities to restore; convert it to uint8 first",
+        "c": "take the real part, the magnitude or the phase first",
+        "O": "convert it to a numeric dtype first",
+    }
+    reason = reasons.get(kind.kind, "only integers and floating-point numbers are")
+    msg = f"images of dtype {kind} cannot be enlarged: {reason}"
+    raise InputError(msg)
+
+
+def work_dtype(dtype: np.dtype[Any]) -> torch.dtype:
+    """Precision in which images of this dtype are enlarged and summed.
+
+    Parameters
+    ----------
+    dtype : numpy.dtype
+        Of the image.
+
+    Returns
+    -------
+    torch.dtype
+        float64 where float32 could not hold every value, float32 otherwise.
+
+    Examples
+    --------
+    >>> work_dtype(np.dtype("uint16"))
+    torch.float32
+    """
+    wide = dtype.itemsize > 2 if dtype.kind in "iu" else dtype.itemsize > 4
+    return torch.float64 if wide else torch.float32
+
+
+def within_float64(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The image, with floats wider than float64 narrowed to it.
+
+    Parameters
+    ----------
+    image : ndarray of any real dtype
+        In any shape.
+
+    Returns
+    -------
+    ndarray
+        The image itself unless it was narrowed; what float64 cannot hold is then
+        infinite.
+    """
+    if image.dtype.kind != "f" or image.dtype.itemsize <= 8:
+        return image
+    with np.errstate(over="ignore"):
+        return image.astype(np.float64)
+
+
+_TORCH = {
+    np.dtype(name): getattr(torch, name)
+    for name in (
+        *("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
+        *("float16", "float32", "float64"),
+    )
+}
+
+
+def into_dtype(values: Tensor, dtype: np.dtype[Any]) -> Tensor:
+    """Bring results into the dtype of the image, as far as torch knows it.
+
+    Parameters
+    ----------
+    values : Tensor of float32 or float64, any shape
+        Intensities in the unit of the image; NaN only where `dtype` is a float.
+    dtype : numpy.dtype
+        Integer or float.
+
+    Returns
+    -------
+    Tensor
+        Integers rounded to the nearest and clipped to their range, floats clipped
+        to the largest finite ones. Floats wider than float64 come as float64.
+    """
+    target = _TORCH.get(dtype.newbyteorder("="), torch.float64)
+    if dtype.kind == "f":
+        largest = torch.finfo(target).max
+        return values.clamp(-largest, largest).to(target)
+    limits = np.iinfo(dtype)
+    values = values.round()
+    if dtype.itemsize < 8:
+        return values.clamp(limits.min, limits.max).to(target)
+    # The largest 64-bit integers have no float64: saturate where they are reached.
+    edge = float(limits.max)
+    below = values.clamp(limits.min, np.nextafter(edge, 0)).to(target)
+    return torch.where(values >= edge, torch.tensor(limits.max, dtype=target), below)
+
+
+def natural_range(image: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """Black and white of an image whose dtype or values leave no doubt.
+
+    Parameters
+    ----------
+    image : ndarray of any real dtype
+        In any shape.
+
+    Returns
+    -------
+    tuple of float
+        (0, 255) for uint8, (0, 1) for floats within [0, 1].
+
+    Raises
+    ------
+    InputError
+        For all others: 12-bit counts in uint16 look the same as 16-bit ones.
+
+    Examples
+    --------
+    >>> natural_range(np.array([0, 7], dtype="uint8"))
+    (0.0, 255.0)
+    """
+    if image.dtype == np.uint8:
+        return 0.0, 255.0
+    if image.dtype.kind == "f" and image.size:
+        low, high = np.nanmin(image), np.nanmax(image)
+        if low >= 0 and high <= 1:
+            return 0.0, 1.0
+    msg = (
+        f"the intensity range of this {image.dtype} image is not known: give "
+        "intensity_range=(black, white), or use a model that follows any scale"
+    )
+    raise InputError(msg)

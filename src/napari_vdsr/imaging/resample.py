@@ -1,0 +1,187 @@
+"""Separable resampling whose weights are computed in global coordinates.
+
+Integer coordinates are pixel centres and an axis of n pixels covers
+[-0.5, n - 0.5]. Both outer edges stay where they are, so output pixel i lies at
+``(i + 0.5) / s - 0.5`` of the source, with s the ratio of the two sizes. Each
+output row is a short row of weights over the source, whichever part of the output
+is asked for: a tile is the same as that region of the whole.
+"""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.errors import InputError
+
+__all__ = ["Kernel", "Rows", "resize", "resize_rows"]
+
+Kernel = Literal["bicubic", "bilinear"]
+
+_NOTHING = 1e-12
+_BLOCK = 256  # output rows resized at a time, to keep the weight matrices small
+
+
+class Rows(NamedTuple):
+    """Weights of consecutive output pixels along one axis.
+
+    Attributes
+    ----------
+    first : int
+        Index of the source pixel that the first column belongs to.
+    weights : ndarray of float64, shape (pixels out, pixels in)
+        Every row sums to one.
+    """
+
+    first: int
+    weights: NDArray[np.float64]
+
+    @property
+    def source(self) -> slice:
+        """The source pixels that the columns stand for."""
+        return slice(self.first, self.first + int(self.weights.shape[1]))
+
+
+def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keys' cubic convolution kernel with a = -0.5."""
+    x = np.abs(x)
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+
+
+def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Kernel of linear interpolation."""
+    return np.maximum(1 - np.abs(x), 0.0)
+
+
+_KERNELS: dict[
+    str, tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], float]
+] = {"bicubic": (_cubic, 2.0), "bilinear": (_triangle, 1.0)}
+
+
+def resize_rows(
+    size: int,
+    new_size: int,
+    start: int = 0,
+    stop: int | None = None,
+    kernel: Kernel = "bicubic",
+) -> Rows:
+    """Weights that make output pixels `start` to `stop` of a resized axis.
+
+    Parameters
+    ----------
+    size, new_size : int
+        Pixels of the whole axis before and after, at least 1. Their ratio is the
+        factor; below 1 the kernel is widened against aliasing.
+    start, stop : int, optional
+        The output pixels wanted; by default all of them.
+    kernel : {"bicubic", "bilinear"}
+        Keys' cubic (a = -0.5) or linear interpolation.
+
+    Returns
+    -------
+    Rows
+        The weights and the source pixels that they apply to. Beyond a border the
+        image is mirrored, the border pixel included (``b a | a b c``).
+
+    Raises
+    ------
+    InputError
+        When a size is below 1 or the output range is empty or out of bounds.
+
+    Notes
+    -----
+    This is the scheme of MATLAB's ``imresize``: R. Keys, "Cubic convolution
+    interpolation for digital image processing", IEEE Trans. ASSP 29 (1981) 1153.
+
+    Examples
+    --------
+    >>> rows = resize_rows(4, 8, 0, 2, kernel="bilinear")
+    >>> rows.source
+    slice(0, 2, None)
+    >>> rows.weights.tolist()
+    [[1.0, 0.0], [0.75, 0.25]]
+    """
+    stop = new_size if stop is None else stop
+    if size < 1 or new_size < 1:
+        msg = f"cannot resize {size} to {new_size} pixels: sizes start at 1"
+        raise InputError(msg)
+    if not 0 <= start < stop <= new_size:
+        msg = f"pixels {start} to {stop} are not within the {new_size} of the output"
+        raise InputError(msg)
+    function, radius = _KERNELS[kernel]
+    scale = new_size / size
+    shrink = min(scale, 1.0)
+    centre = (np.arange(start, stop) + 0.5) / scale - 0.5
+    reach = radius / shrink
+    taps = np.floor(centre - reach).astype(int)[:, None] + np.arange(
+        int(np.ceil(2 * reach)) + 2
+    )
+    values = function((centre[:, None] - taps) * shrink)
+    values[np.abs(values) < _NOTHING] = 0  # what rounding left where the kernel is 0
+    values /= values.sum(axis=1, keepdims=True)
+    return _gathered(_mirrored(taps, size), values)
+
+
+def _mirrored(index: NDArray[np.int_], size: int) -> NDArray[np.int_]:
+    """Indices beyond a border, folded back into the axis."""
+    index = index % (2 * size)
+    return np.where(index < size, index, 2 * size - 1 - index)
+
+
+def _gathered(index: NDArray[np.int_], values: NDArray[np.float64]) -> Rows:
+    """Scatter weights per tap into a matrix over the pixels that matter."""
+    used = index[values != 0]
+    first, last = int(used.min()), int(used.max())
+    matrix = np.zeros((len(index), last - first + 1))
+    row = np.broadcast_to(np.arange(len(index))[:, None], index.shape)
+    keep = values != 0
+    np.add.at(matrix, (row[keep], index[keep] - first), values[keep])
+    return Rows(first, matrix)
+
+
+def resize(
+    image: NDArray[np.generic],
+    shape: tuple[int, int],
+    kernel: Kernel = "bicubic",
+) -> NDArray[np.float64]:
+    """Enlarge or reduce the last two axes of an image.
+
+    Parameters
+    ----------
+    image : ndarray of any real dtype, shape (..., Y, X)
+        Intensities in any unit.
+    shape : tuple of int
+        New sizes of Y and X, in pixels.
+    kernel : {"bicubic", "bilinear"}
+        Keys' cubic (a = -0.5) or linear interpolation, antialiased when reducing.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., *shape)
+        In the unit of the input, not rounded or clipped.
+
+    Examples
+    --------
+    >>> resize(np.arange(4.0).reshape(1, 4), (1, 2), kernel="bilinear").tolist()
+    [[0.625, 2.375]]
+    """
+    result = _resize_axis(np.asarray(image, dtype=np.float64), shape[0], -2, kernel)
+    return _resize_axis(result, shape[1], -1, kernel)
+
+
+def _resize_axis(
+    image: NDArray[np.float64], new_size: int, axis: int, kernel: Kernel
+) -> NDArray[np.float64]:
+    moved = np.moveaxis(image, axis, -1)
+    size = moved.shape[-1]
+    if size == new_size:
+        return image
+    result = np.empty((*moved.shape[:-1], new_size))
+    for start in range(0, new_size, _BLOCK):
+        stop = min(start + _BLOCK, new_size)
+        rows = resize_rows(size, new_size, start, stop, kernel)
+        result[..., start:stop] = moved[..., rows.source] @ rows.weights.T
+    return np.moveaxis(result, -1, axis)

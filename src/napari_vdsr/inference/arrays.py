@@ -1,0 +1,224 @@
+"""Enlarging arrays with any number of axes."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.imaging.axes import Axes, find_axes
+from napari_vdsr.imaging.geometry import (
+    Factor,
+    check_factor,
+    enlarged_size,
+    factor_for_pixel_size,
+)
+from napari_vdsr.imaging.intensities import check_dtype, natural_range, within_float64
+from napari_vdsr.inference.upscaler import LARGEST_SINGLE_FACTOR, Upscaler
+from napari_vdsr.models.model import Model
+from napari_vdsr.progress import Progress
+
+__all__ = ["Enlargement", "plan_enlargement", "upscale_array"]
+
+
+class Enlargement(NamedTuple):
+    """What enlarging an array means, before anything is computed.
+
+    Attributes
+    ----------
+    axes : Axes
+        The axes that are enlarged, and colours.
+    shape : tuple of int
+        Of the result.
+    plane_shape : tuple of int
+        Y and X of the result.
+    factors : tuple of float
+        Factors of Y and X that are really used: ratios of whole numbers of pixels.
+    """
+
+    axes: Axes
+    shape: tuple[int, ...]
+    plane_shape: tuple[int, int]
+    factors: tuple[float, float]
+
+
+def plan_enlargement(
+    shape: tuple[int, ...],
+    factor: Factor = 2,
+    *,
+    axes: str | None = None,
+    rgb: bool | None = None,
+    pixel_size: Factor | None = None,
+    source_pixel_size: tuple[float, float] = (1.0, 1.0),
+) -> Enlargement:
+    """Work out axes, shape and factors of a result, and check what was asked for.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the source.
+    factor : float or pair of float
+        From 1 to 8, for Y and X.
+    axes : str, optional
+        One letter an axis; see `napari_vdsr.upscale`.
+    rgb : bool, optional
+        Whether the last axis holds colours.
+    pixel_size : float or pair of float, optional
+        Asks for pixels of this size instead of a factor.
+    source_pixel_size : tuple of float
+        Size of a source pixel in Y and X, in the unit of `pixel_size`.
+
+    Returns
+    -------
+    Enlargement
+
+    Raises
+    ------
+    InputError
+        When axes, factor or pixel size cannot be used.
+
+    Examples
+    --------
+    >>> plan_enlargement((7, 10, 11), 1.5).shape
+    (7, 15, 17)
+    """
+    found = find_axes(shape, axes, rgb)
+    if pixel_size is not None:
+        if factor != 2:
+            msg = f"factor {factor} and pixel_size {pixel_size}: give one of the two"
+            raise InputError(msg)
+        factors = factor_for_pixel_size(pixel_size, source_pixel_size)
+    else:
+        factors = check_factor(factor)
+    y = enlarged_size(shape[found.y], factors[0])
+    x = enlarged_size(shape[found.x], factors[1])
+    sizes = {found.y: y, found.x: x}
+    return Enlargement(
+        found,
+        tuple(sizes.get(axis, size) for axis, size in enumerate(shape)),
+        (y, x),
+        (y / shape[found.y], x / shape[found.x]),
+    )
+
+
+def upscale_array(
+    image: NDArray[Any],
+    factor: Factor = 2,
+    *,
+    model: Model,
+    device: str = "auto",
+    precision: str = "auto",
+    tile: int | str = "auto",
+    axes: str | None = None,
+    rgb: bool | None = None,
+    pixel_size: Factor | None = None,
+    intensity_range: tuple[float, float] | None = None,
+    progress: Progress | None = None,
+) -> NDArray[Any]:
+    """Enlarge the Y and X axes of an array; see `napari_vdsr.upscale`.
+
+    Parameters
+    ----------
+    image : ndarray of any real dtype and number of axes
+        Planes are enlarged one by one.
+    factor : float or pair of float
+        From 1 to 8.
+    model : Model
+        What to run.
+    device, precision, tile
+        As for `Upscaler`.
+    axes, rgb, pixel_size
+        As for `plan_enlargement`; `pixel_size` counts in source pixels.
+    intensity_range : tuple of float, optional
+        Black and white, for models that need to know.
+    progress : Progress, optional
+        Told of every tile, in output pixels.
+
+    Returns
+    -------
+    ndarray of the same dtype
+        Enlarged in Y and X.
+
+    Raises
+    ------
+    InputError
+        When the image or an argument cannot be used.
+    """
+    image = np.asarray(image)
+    check_dtype(image.dtype)
+    plan = plan_enlargement(
+        image.shape, factor, axes=axes, rgb=rgb, pixel_size=pixel_size
+    )
+    refuse_infinities(image)
+    if not model.equivariant and intensity_range is None:
+        intensity_range = natural_range(image)
+    upscaler = Upscaler(
+        model,
+        device=device,
+        precision=precision,
+        tile=tile,
+        intensity_range=intensity_range,
+    )
+    if plan.factors == (1.0, 1.0):
+        return image.copy()
+    warn_of_two_passes(plan.factors)
+    order = plan.axes.moved_last(image.ndim)
+    result = np.empty(plan.shape, image.dtype)
+    source, target = image.transpose(order), result.transpose(order)
+    planes = list(_planes(source.shape, plan.axes))
+    if progress is not None:
+        progress.reset(len(planes) * plan.plane_shape[0] * plan.plane_shape[1])
+    for index in planes:
+        upscaler.region(
+            source[index], plan.plane_shape, out=target[index], progress=progress
+        )
+    return result
+
+
+def _planes(shape: tuple[int, ...], axes: Axes) -> Iterator[tuple[int, ...]]:
+    """Indices of the planes, Y, X and colours being the last axes."""
+    return np.ndindex(shape[: -2 if axes.samples is None else -3])
+
+
+def refuse_infinities(image: NDArray[Any]) -> None:
+    """Raise an error when there are infinite pixels, and say how many.
+
+    Parameters
+    ----------
+    image : ndarray of any real dtype
+        In any shape.
+
+    Raises
+    ------
+    InputError
+        With their count.
+    """
+    if image.dtype.kind != "f":
+        return
+    # Part by part, so that the masks stay small beside the image.
+    count = sum(int(np.isinf(within_float64(part)).sum()) for part in image)
+    if count:
+        msg = (
+            f"{count} of {image.size} pixels are infinite: "
+            "replace them by NaN or by a number"
+        )
+        raise InputError(msg)
+
+
+def warn_of_two_passes(factors: tuple[float, float]) -> None:
+    """Say what a factor above 4 means.
+
+    Parameters
+    ----------
+    factors : tuple of float
+        Of Y and X.
+    """
+    if max(factors) > LARGEST_SINGLE_FACTOR:
+        msg = (
+            f"factor {max(factors):g} is made in two passes of "
+            f"{max(factors) ** 0.5:.3g}: "
+            "detail beyond x4 is extrapolated twice, so believe it less"
+        )
+        warnings.warn(msg, VdsrWarning, stacklevel=3)

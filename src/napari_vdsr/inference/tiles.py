@@ -1,0 +1,144 @@
+"""Cutting work into tiles, in the coordinates of the whole enlarged image.
+
+One planner serves whole images, regions, previews, lazy chunks and files. All
+windows of a plan have the same size. Where a window meets the border of the image
+it slides inward instead of being padded, so that the network sees the true border
+there and nowhere else.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from math import ceil
+
+from napari_vdsr.errors import InputError
+
+__all__ = ["Region", "Span", "Tile", "plan_axis", "plan_tiles"]
+
+Region = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Span:
+    """One axis of a tile, in output pixels of the whole image.
+
+    Attributes
+    ----------
+    core : slice
+        The pixels that this tile is to deliver.
+    window : slice
+        The pixels that the network has to see for that.
+    """
+
+    core: slice
+    window: slice
+
+    @property
+    def crop(self) -> slice:
+        """Where the core lies within the window."""
+        start = self.core.start - self.window.start
+        return slice(start, start + self.core.stop - self.core.start)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A rectangle of the output: a span in Y and one in X."""
+
+    y: Span
+    x: Span
+
+    @property
+    def core(self) -> Region:
+        """The output pixels that this tile delivers."""
+        return self.y.core, self.x.core
+
+    @property
+    def crop(self) -> Region:
+        """Where they lie within the window."""
+        return self.y.crop, self.x.crop
+
+    @property
+    def pixels(self) -> int:
+        """Number of output pixels delivered."""
+        y, x = self.core
+        return int((y.stop - y.start) * (x.stop - x.start))
+
+
+def plan_axis(size: int, wanted: slice, tile: int, halo: int) -> list[Span]:
+    """Cut part of an axis into spans with equal windows.
+
+    Parameters
+    ----------
+    size : int
+        Output pixels of the whole axis.
+    wanted : slice
+        The part of it to deliver, with start and stop.
+    tile : int
+        Largest number of pixels between the halos of a window, at least 1.
+    halo : int
+        Pixels on either side that a result depends on.
+
+    Returns
+    -------
+    list of Span
+        Their cores follow one another and make up `wanted`; their windows have one
+        size and lie within the axis.
+
+    Raises
+    ------
+    InputError
+        When the tile is below 1 or the wanted part is empty or out of bounds.
+
+    Examples
+    --------
+    >>> for span in plan_axis(10, slice(0, 10), tile=4, halo=1):
+    ...     print(span.core, span.window)
+    slice(0, 5, None) slice(0, 6, None)
+    slice(5, 10, None) slice(4, 10, None)
+    """
+    if tile < 1:
+        msg = f"tile is {tile}: a tile has at least 1 pixel"
+        raise InputError(msg)
+    if not 0 <= wanted.start < wanted.stop <= size:
+        msg = f"pixels {wanted.start} to {wanted.stop} are not within the {size} there"
+        raise InputError(msg)
+    low = max(0, wanted.start - halo)
+    high = min(size, wanted.stop + halo)
+    count = max(1, ceil((high - low - 2 * halo) / tile))
+    step = max(1, ceil((high - low - 2 * halo) / count))
+    window = min(high - low, step + 2 * halo)
+    spans = []
+    done: int = wanted.start
+    for index in range(count):
+        start = min(low + index * step, high - window)
+        stop = wanted.stop if index == count - 1 else start + window - halo
+        spans.append(Span(slice(done, stop), slice(start, start + window)))
+        done = stop
+    return spans
+
+
+def plan_tiles(
+    shape: tuple[int, int], wanted: Region, tile: int, halo: int
+) -> Iterator[Tile]:
+    """Cut a region of an image into tiles, row by row.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Output pixels of the whole image in Y and X.
+    wanted : tuple of slice
+        The region to deliver.
+    tile, halo : int
+        As in `plan_axis`.
+
+    Yields
+    ------
+    Tile
+        Their cores do not overlap and make up the region.
+    """
+    rows, columns = (
+        plan_axis(size, part, tile, halo)
+        for size, part in zip(shape, wanted, strict=True)
+    )
+    for y, x in product(rows, columns):
+        yield Tile(y, x)

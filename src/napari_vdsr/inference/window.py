@@ -1,0 +1,183 @@
+"""One window: from source pixels to enlarged and restored ones.
+
+A window is brought to a scale of its own before anything is computed and taken back
+afterwards. For an affine-equivariant network that changes nothing but rounding: the
+offset cancels in its first layer and a power of two passes through it exactly.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.imaging.gaps import fill_gaps
+from napari_vdsr.imaging.intensities import work_dtype
+from napari_vdsr.imaging.luminance import FULL_RANGE
+from napari_vdsr.imaging.resample import Rows
+from napari_vdsr.inference.engine import Engine
+
+__all__ = ["Scale", "has_gaps", "restore_window"]
+
+_EXPONENTS = (-1000, 1000)  # of units whose reciprocal is a float64 as well
+
+
+class Scale(NamedTuple):
+    """An affine scale of intensities: ``value = scaled * unit + zero``."""
+
+    zero: float
+    unit: float
+
+    def scaled(self, values: Tensor) -> Tensor:
+        """Values on this scale."""
+        return _times(values - self.zero, 1 / self.unit)
+
+    def unscaled(self, values: Tensor) -> Tensor:
+        """Values as they were before `scaled`."""
+        return _times(values, self.unit) + self.zero
+
+
+def _times(values: Tensor, factor: float) -> Tensor:
+    """Multiply in two steps, for factors that the dtype itself cannot hold."""
+    root = 2.0 ** (math.frexp(factor)[1] // 2)
+    return values * root * (factor / root)
+
+
+def scale_of(pixels: NDArray[Any], work: torch.dtype) -> Scale:
+    """The scale on which the valid pixels lie around zero, at most 1 away from it.
+
+    Parameters
+    ----------
+    pixels : ndarray of any real dtype and shape
+        NaN is passed over.
+    work : torch.dtype
+        Precision of the computation, which has to hold the zero.
+
+    Returns
+    -------
+    Scale
+        Its unit is a power of two, so that scaling rounds nothing.
+
+    Raises
+    ------
+    InputError
+        When there are infinite pixels.
+    """
+    low, high = float(pixels.min()), float(pixels.max())
+    if math.isnan(low):
+        valid = pixels[~np.isnan(pixels)]
+        return scale_of(valid, work) if valid.size else Scale(0.0, 1.0)
+    if math.isinf(low) or math.isinf(high):
+        msg = (
+            f"{np.isinf(pixels).sum()} of {pixels.size} pixels here are infinite: "
+            "replace them by NaN or by a number"
+        )
+        raise InputError(msg)
+    zero = torch.tensor(low / 2 + high / 2, dtype=work).item()
+    reach = max(high - zero, zero - low)
+    exponent = min(max(math.frexp(reach)[1], _EXPONENTS[0]), _EXPONENTS[1])
+    return Scale(zero, 2.0**exponent if reach else 1.0)
+
+
+def has_gaps(pixels: NDArray[Any]) -> bool:
+    """Whether any pixel is NaN."""
+    return pixels.dtype.kind == "f" and bool(np.isnan(pixels.min()))
+
+
+def restore_window(
+    pixels: NDArray[Any],
+    rows: tuple[Rows, Rows],
+    engine: Engine,
+    intensity_range: tuple[float, float] | None,
+    rings: int,
+) -> Tensor:
+    """Enlarge a window bicubically and add the network's residual.
+
+    Parameters
+    ----------
+    pixels : ndarray of any real dtype, shape (Y, X) or (Y, X, S)
+        Source pixels that the weights in `rows` apply to. S is 3 or 4: red, green,
+        blue and, if any, alpha.
+    rows : tuple of Rows
+        Weights in Y and X.
+    engine : Engine
+        The network, ready to run.
+    intensity_range : tuple of float or None
+        Black and white, for networks that are not affine-equivariant.
+    rings : int
+        How deep gaps have to be filled, in source pixels.
+
+    Returns
+    -------
+    Tensor of float32 or float64, shape (S, Y, X), S = 1 for grey images
+        In the unit of the image; NaN where the enlargement touches a NaN.
+    """
+    work = work_dtype(pixels.dtype)
+    scale = scale_of(pixels, work)
+    if intensity_range is not None:
+        scale = Scale(intensity_range[0], intensity_range[1] - intensity_range[0])
+    values = scale.scaled(_as_channels(pixels).to(_home(engine.device, work), work))
+    touched = None
+    if has_gaps(pixels):
+        values, missing = _without_gaps(values, rings)
+        touched = _touched(missing, rows).to(values.device)
+    down, across = (
+        torch.from_numpy(axis.weights).to(values.device, work) for axis in rows
+    )
+    base = down @ values @ across.T
+    colours = base[:3]
+    residual = engine.residual(_network_input(colours, engine))
+    colours += _residual_for(colours, residual[0]).to(base.device)
+    result = scale.unscaled(base)
+    return result if touched is None else result.masked_fill_(touched, torch.nan)
+
+
+def _home(device: torch.device, work: torch.dtype) -> torch.device:
+    """Where sums are made: on the device, unless it may lack float64."""
+    if work is torch.float64 and device.type not in ("cuda", "cpu"):
+        return torch.device("cpu")
+    return device
+
+
+def _as_channels(pixels: NDArray[Any]) -> Tensor:
+    """Pixels as a tensor of shape (S, Y, X)."""
+    dtype = pixels.dtype.newbyteorder("=")
+    channels = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+    return torch.from_numpy(np.array(channels, dtype=dtype, order="C"))
+
+
+def _without_gaps(values: Tensor, rings: int) -> tuple[Tensor, Tensor]:
+    """Channels without NaN, and where it was."""
+    pairs = [fill_gaps(channel.cpu().numpy(), rings) for channel in values]
+    filled, missing = (np.stack(part) for part in zip(*pairs, strict=True))
+    return torch.from_numpy(filled).to(values.device), torch.from_numpy(missing)
+
+
+def _touched(missing: Tensor, rows: tuple[Rows, Rows]) -> Tensor:
+    """Enlarged pixels that any missing pixel has a weight in."""
+    down, across = (torch.from_numpy(axis.weights != 0).float() for axis in rows)
+    touched: Tensor = down @ missing.float() @ across.T > 0
+    return touched
+
+
+def _network_input(colours: Tensor, engine: Engine) -> Tensor:
+    """What the network looks at: luminance or the three colours, in float32."""
+    if engine.channels == 1:
+        colours = _luminance(colours)
+    return colours.expand(1, engine.channels, -1, -1).to(engine.device, torch.float32)
+
+
+def _residual_for(colours: Tensor, residual: Tensor) -> Tensor:
+    """One channel serves all colours; a grey image takes the luminance of three."""
+    return residual if len(residual) <= len(colours) else _luminance(residual)
+
+
+def _luminance(colours: Tensor) -> Tensor:
+    """Full-range luminance of shape (1, Y, X); a grey image is its own."""
+    if len(colours) == 1:
+        return colours
+    weights = torch.tensor(FULL_RANGE, dtype=colours.dtype, device=colours.device)
+    return torch.tensordot(weights, colours, dims=1)[None]
