@@ -1,0 +1,141 @@
+"""OME-XML: the pixel size in it, and the same document for an enlarged image."""
+
+import warnings
+from xml.etree import ElementTree
+
+from napari_vdsr.errors import VdsrWarning
+from napari_vdsr.files.picture import Picture
+from napari_vdsr.files.units import convert_length, normalise_unit
+
+__all__ = ["enlarged_ome", "ome_pixel_size"]
+
+_STORAGE = ("TiffData", "BinData", "MetadataOnly")
+
+
+def ome_pixel_size(xml: str) -> tuple[tuple[float, float], str] | None:
+    """Find the size of a pixel of the first image.
+
+    Parameters
+    ----------
+    xml : str
+        An OME-XML document.
+
+    Returns
+    -------
+    tuple of (tuple of float, str) or None
+        Height and width with their unit (micrometres unless it says otherwise), or
+        None where the document does not tell.
+    """
+    pixels = _find(ElementTree.fromstring(xml), "Pixels")
+    if pixels is None:
+        return None
+    sizes, units = [], []
+    for axis in "YX":
+        try:
+            sizes.append(float(pixels.get(f"PhysicalSize{axis}", "nan")))
+        except ValueError:
+            return None
+        unit = normalise_unit(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        units.append(unit or "pixel")
+    width = convert_length(sizes[1], units[1], units[0])
+    if width is None or not all(0 < size < float("inf") for size in sizes):
+        return None
+    return (sizes[0], width), units[0]
+
+
+def enlarged_ome(picture: Picture) -> str | None:
+    """Write the OME-XML document of a picture anew for its present size.
+
+    Parameters
+    ----------
+    picture : Picture
+        An enlarged picture whose `metadata` holds the document of the source.
+
+    Returns
+    -------
+    str or None
+        The document with sizes, pixel size and storage of the picture, all else as
+        it was; None when it does not describe such a picture.
+
+    Warns
+    -----
+    VdsrWarning
+        When regions of interest are left out, as they count source pixels.
+    """
+    if picture.metadata.ome is None:
+        return None
+    root = ElementTree.fromstring(picture.metadata.ome)
+    uri = root.tag.partition("}")[0].lstrip("{")
+    image, pixels = _find(root, "Image"), _find(root, "Pixels")
+    if image is None or pixels is None or not _describes(pixels, picture):
+        return None
+    if uri:
+        ElementTree.register_namespace("", uri)
+    root.attrib.pop("UUID", None)  # it named the source file
+    _keep_only(root, image)
+    _drop_regions(root, image)
+    _set_sizes(pixels, picture)
+    _set_storage(pixels, f"{{{uri}}}TiffData" if uri else "TiffData")
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _name(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _find(root: ElementTree.Element, name: str) -> ElementTree.Element | None:
+    return next((item for item in root.iter() if _name(item) == name), None)
+
+
+def _describes(pixels: ElementTree.Element, picture: Picture) -> bool:
+    """Whether the planes of the document are those of the picture."""
+    sizes = dict(zip(picture.axes, picture.array.shape, strict=True))
+    samples = sizes.pop("S", 1)
+    if not set(sizes) <= set("TCZYX") or not picture.axes.endswith(("YX", "YXS")):
+        return False
+    sizes["C"] = sizes.get("C", 1) * samples
+    return all(
+        pixels.get(f"Size{axis}", "1") == str(sizes.get(axis, 1)) for axis in "TCZ"
+    )
+
+
+def _keep_only(root: ElementTree.Element, image: ElementTree.Element) -> None:
+    for item in list(root):
+        if _name(item) == "Image" and item is not image:
+            root.remove(item)
+
+
+def _drop_regions(root: ElementTree.Element, image: ElementTree.Element) -> None:
+    dropped = False
+    for parent, name in ((root, "ROI"), (image, "ROIRef")):
+        for item in [item for item in parent if _name(item) == name]:
+            parent.remove(item)
+            dropped = True
+    if dropped:
+        msg = "regions of interest are left out: they count pixels of the source"
+        warnings.warn(msg, VdsrWarning, stacklevel=2)
+
+
+def _set_sizes(pixels: ElementTree.Element, picture: Picture) -> None:
+    height, width = picture.plane_shape
+    pixels.set("SizeY", str(height))
+    pixels.set("SizeX", str(width))
+    pixels.attrib.pop("BigEndian", None)
+    order = [axis for axis in picture.axes if axis in "TCZ"]
+    order = [axis for axis in "TCZ" if axis not in order] + order
+    pixels.set("DimensionOrder", "XY" + "".join(reversed(order)))
+    if picture.pixel_size is None or picture.unit is None:
+        return
+    for axis, size in zip("YX", picture.pixel_size, strict=True):
+        if pixels.get(f"PhysicalSize{axis}") is not None:
+            pixels.set(f"PhysicalSize{axis}", f"{size:.12g}")
+            pixels.set(f"PhysicalSize{axis}Unit", picture.unit)
+
+
+def _set_storage(pixels: ElementTree.Element, tag: str) -> None:
+    """Say that the planes follow one another, from the first page on."""
+    for item in [item for item in pixels if _name(item) in _STORAGE]:
+        pixels.remove(item)
+    names = [_name(item) for item in pixels]
+    place = len(names) - names[::-1].index("Channel") if "Channel" in names else 0
+    pixels.insert(place, ElementTree.Element(tag))

@@ -1,0 +1,156 @@
+"""Reading and writing PNG, JPEG and BMP."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from napari_vdsr.errors import FileError
+from napari_vdsr.files.picture import Metadata, Picture
+from napari_vdsr.files.units import convert_length
+
+__all__ = ["read_raster", "write_raster"]
+
+_LENGTHS = {"PNG": "m", "JPEG": "in", "BMP": "in"}  # units of the resolution
+_JPEG_QUALITY = 95
+
+
+def read_raster(path: Path, kind: str) -> Picture:
+    """Read a PNG, JPEG or BMP file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : {"PNG", "JPEG", "BMP"}
+        Its format.
+
+    Returns
+    -------
+    Picture
+        Axes ``YX``, or ``YXS`` with grey and alpha, RGB or RGBA. Photographs stand
+        upright, as their EXIF orientation says.
+    """
+    data = path.read_bytes()
+    image = _opened(data, kind)
+    if kind == "PNG":  # Pillow reduces 16-bit colours to 8 bits
+        array = imagecodecs.png_decode(data)
+        size = _png_pixel_size(data)
+    else:
+        array = _decoded(path, image)
+        size = _dots_per_inch_to_size(image.info.get("dpi"))
+    axes = "YX" if array.ndim == 2 else "YXS"
+    return Picture(
+        array,
+        axes,
+        rgb=array.ndim == 3 and array.shape[-1] >= 3,
+        pixel_size=size,
+        unit=_LENGTHS[kind] if size else None,
+        metadata=Metadata(icc_profile=image.info.get("icc_profile")),
+    )
+
+
+def _opened(data: bytes, kind: str) -> Image.Image:
+    """Open an image however large it is: the user chose it."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        return Image.open(io.BytesIO(data), formats=(kind,))
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _decoded(path: Path, image: Image.Image) -> NDArray[np.uint8]:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode == "CMYK":
+        msg = f"{path} has CMYK colours: convert it to RGB first"
+        raise FileError(msg)
+    if upright.mode not in ("L", "RGB", "RGBA"):
+        upright = upright.convert("L" if upright.mode == "1" else "RGB")
+    return np.array(upright)
+
+
+def _dots_per_inch_to_size(dpi: Any) -> tuple[float, float] | None:
+    if not dpi or not all(value > 0 for value in dpi):
+        return None
+    return 1 / float(dpi[1]), 1 / float(dpi[0])
+
+
+def _png_pixel_size(data: bytes) -> tuple[float, float] | None:
+    """Size of a pixel in metres from the chunk pHYs, where there is one."""
+    for name, content in _png_chunks(data):
+        if name == b"pHYs" and len(content) == 9:
+            across, down, unit = struct.unpack(">IIB", content)
+            return (1 / down, 1 / across) if unit == 1 and across and down else None
+    return None
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Name and content of each chunk before the pixels."""
+    place = 8
+    while place + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, place)
+        if name == b"IDAT":
+            return
+        yield name, data[place + 8 : place + 8 + length]
+        place += 12 + length
+
+
+def write_raster(path: Path, kind: str, picture: Picture) -> None:
+    """Write a PNG, JPEG or BMP file.
+
+    Parameters
+    ----------
+    path : Path
+        Where to; a file there is replaced.
+    kind : {"PNG", "JPEG", "BMP"}
+        The format, which must be able to hold the picture.
+    picture : Picture
+        One image plane. Pixel size and colour profile are written too. JPEG is
+        written with quality 95 and unreduced colours.
+    """
+    array = np.ascontiguousarray(picture.array)
+    profile = picture.metadata.icc_profile
+    size = _in_unit(picture, _LENGTHS[kind])
+    if kind == "PNG":
+        path.write_bytes(
+            _with_chunks(bytes(imagecodecs.png_encode(array)), profile, size)
+        )
+        return
+    options: dict[str, Any] = {"dpi": (1 / size[1], 1 / size[0])} if size else {}
+    if kind == "JPEG":
+        options |= {"quality": _JPEG_QUALITY, "subsampling": 0}
+        options |= {"icc_profile": profile} if profile else {}
+    Image.fromarray(array).save(path, kind, **options)
+
+
+def _in_unit(picture: Picture, unit: str) -> tuple[float, float] | None:
+    if picture.pixel_size is None or picture.unit is None:
+        return None
+    sizes = [convert_length(size, picture.unit, unit) for size in picture.pixel_size]
+    return (sizes[0], sizes[1]) if sizes[0] and sizes[1] else None
+
+
+def _with_chunks(
+    png: bytes, profile: bytes | None, size: tuple[float, float] | None
+) -> bytes:
+    """Put colour profile and pixel size behind the header of a PNG file."""
+    header = 8 + 12 + 13  # signature, frame of the chunk IHDR, IHDR itself
+    chunks = b""
+    if profile:
+        chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))
+    if size:
+        down, across = (min(round(1 / value), 2**31 - 1) for value in size)
+        chunks += _chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
+    return png[:header] + chunks + png[header:]
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    length, checksum = len(content), zlib.crc32(name + content)
+    return struct.pack(">I", length) + name + content + struct.pack(">I", checksum)

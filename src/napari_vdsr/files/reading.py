@@ -1,0 +1,83 @@
+"""Reading an image from a file, whatever its name says it is."""
+
+from pathlib import Path
+
+from napari_vdsr.errors import FileError, VdsrError
+from napari_vdsr.files.picture import Picture
+from napari_vdsr.files.raster import read_raster
+from napari_vdsr.files.tiff_reading import read_tiff
+
+__all__ = ["read_image"]
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_RASTER = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP"}
+
+
+def read_image(path: Path | str) -> Picture:
+    """Read a TIFF, OME-TIFF, ImageJ TIFF, PNG, JPEG or BMP file.
+
+    Parameters
+    ----------
+    path : path
+        The file. Its first bytes decide how it is read, not its name.
+
+    Returns
+    -------
+    Picture
+        Intensities in the dtype of the file (palettes become colours, one-bit PNG
+        becomes 0 and 255), axes, pixel size and what else must survive.
+
+    Raises
+    ------
+    FileError
+        When the file is missing, unreadable, damaged, of another format or empty.
+
+    Warns
+    -----
+    VdsrWarning
+        When a TIFF file holds several images: the first one is read.
+    """
+    path = Path(path)
+    start = _first_bytes(path)
+    try:
+        if start.startswith(_TIFF):
+            picture = read_tiff(path)
+        else:
+            picture = read_raster(path, _raster_format(path, start))
+    except (VdsrError, MemoryError):
+        raise
+    except Exception as error:  # the readers raise whatever a damaged file leads to
+        msg = f"cannot read {path}: the file is damaged or cut short ({error})"
+        raise FileError(msg) from error
+    if picture.array.size == 0:
+        msg = f"{path} holds no pixels: its shape is {picture.array.shape}"
+        raise FileError(msg)
+    return picture
+
+
+def _first_bytes(path: Path) -> bytes:
+    """Read enough of a file to tell its format."""
+    if path.is_dir():
+        msg = f"{path} is a folder, not an image file"
+        raise FileError(msg)
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except FileNotFoundError as error:
+        msg = f"{path} does not exist"
+        raise FileError(msg) from error
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror}"
+        raise FileError(msg) from error
+    if not start:
+        msg = f"{path} is empty (0 bytes)"
+        raise FileError(msg)
+    return start
+
+
+def _raster_format(path: Path, start: bytes) -> str:
+    for signature, name in _RASTER.items():
+        if start.startswith(signature):
+            return name
+    msg = f"{path} is no image that can be read: not TIFF, PNG, JPEG or BMP"
+    raise FileError(msg)

@@ -1,0 +1,202 @@
+"""Writing TIFF, OME-TIFF and ImageJ TIFF."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.files.ome import enlarged_ome
+from napari_vdsr.files.picture import Picture
+from napari_vdsr.files.units import convert_length
+
+__all__ = ["check_tiff", "write_tiff"]
+
+_CLASSIC_LIMIT = 2**32 - 2**25  # bytes that 32-bit offsets reach, less some headers
+_OME_DTYPES = "bool int8 int16 int32 uint8 uint16 uint32 float32 float64 complex64"
+_NOT_KEPT_BY_IMAGEJ = ("ImageJ", "images", "channels", "slices", "frames", "hyperstack")
+_IMAGEJ_REGIONS = ("ROI", "Overlays")
+
+
+def check_tiff(picture: Picture, *, name: str) -> None:
+    """Find out whether a TIFF file can hold a picture.
+
+    Parameters
+    ----------
+    picture : Picture
+        What is to be written.
+    name : str
+        Name of the file; ``.ome.tif`` asks for OME-TIFF.
+
+    Raises
+    ------
+    InputError
+        When OME-TIFF is asked for and has no such data type or axes.
+    """
+    if not _asks_for_ome(name):
+        return
+    if picture.array.dtype.name not in (*_OME_DTYPES.split(), "complex128"):
+        msg = (
+            f"OME-TIFF cannot hold {picture.array.dtype.name}, as {name} would be: "
+            "write a plain .tif file"
+        )
+        raise InputError(msg)
+    if not _has_ome_axes(picture.axes):
+        msg = (
+            f"OME-TIFF has axes T, C, Z before Y, X, but {name} would have "
+            f"{picture.axes}: name the axes, or write a plain .tif file"
+        )
+        raise InputError(msg)
+
+
+def write_tiff(path: Path, picture: Picture, *, name: str) -> None:
+    """Write a TIFF file of the kind that the picture came from.
+
+    Parameters
+    ----------
+    path : Path
+        Where to; a file there is replaced.
+    picture : Picture
+        What to write. OME-TIFF and ImageJ TIFF stay what they were where their rules
+        allow it.
+    name : str
+        Name that the file will have; ``.ome.tif`` asks for OME-TIFF.
+
+    Notes
+    -----
+    Files above 4 GB become BigTIFF. What was compressed is compressed without loss.
+    """
+    array = picture.array
+    options = _layout(picture)
+    if name.lower().endswith(".btf"):
+        options["bigtiff"] = True
+    xml = enlarged_ome(picture)
+    if xml is not None:
+        options |= {"description": xml.encode(), "metadata": None}
+        options |= _resolution(picture)
+    elif _asks_for_ome(name) or _outgrows_imagej(picture):
+        options |= {"ome": True, "metadata": _new_ome(picture)}
+    elif _is_imagej(picture):
+        options |= _imagej(picture)
+    else:
+        options |= _plain(picture)
+    tifffile.imwrite(path, array, byteorder="<", **options)
+
+
+def _asks_for_ome(name: str) -> bool:
+    return name.lower().endswith((".ome.tif", ".ome.tiff", ".ome.btf"))
+
+
+def _has_ome_axes(axes: str) -> bool:
+    return (
+        set(axes) <= set("TCZYXS")
+        and len(set(axes)) == len(axes)
+        and axes.endswith(("YX", "YXS"))
+    )
+
+
+def _layout(picture: Picture) -> dict[str, Any]:
+    """How the pixels are stored, the same in every kind of TIFF."""
+    metadata, axes = picture.metadata, picture.axes
+    options: dict[str, Any] = {"photometric": "minisblack"}
+    if picture.rgb:
+        options["photometric"] = "rgb"
+    elif metadata.inverted:
+        options["photometric"] = "miniswhite"
+    if axes.endswith("S"):
+        options["planarconfig"] = "contig"
+        extra = picture.array.shape[-1] - (3 if picture.rgb else 1)
+        kind = "assocalpha" if metadata.premultiplied else "unassalpha"
+        if extra:
+            options["extrasamples"] = [kind] + ["unspecified"] * (extra - 1)
+    elif axes.endswith("SYX"):
+        options["planarconfig"] = "separate"
+    if metadata.compressed and metadata.imagej is None:
+        options["compression"] = "zlib"
+        options["predictor"] = picture.array.dtype.kind in "iu"
+    if metadata.icc_profile:
+        options["iccprofile"] = metadata.icc_profile
+    return options
+
+
+def _resolution(picture: Picture, *, unit_in_tag: bool = True) -> dict[str, Any]:
+    """Tags for the pixel size: inches, centimetres or a unit named elsewhere."""
+    if picture.pixel_size is None:
+        return {}
+    sizes: list[float] = list(picture.pixel_size)
+    unit, tag = picture.unit, {"in": "INCH", "cm": "CENTIMETER"}
+    if unit not in tag and unit is not None and unit_in_tag:
+        converted = [convert_length(size, unit, "cm") for size in sizes]
+        if None not in converted:
+            sizes, unit = [size for size in converted if size is not None], "cm"
+    kept = tag.get(unit or "", "NONE") if unit_in_tag else "NONE"
+    return {"resolution": (1 / sizes[1], 1 / sizes[0]), "resolutionunit": kept}
+
+
+def _new_ome(picture: Picture) -> dict[str, Any]:
+    """Give tifffile what it needs to make an OME-XML document."""
+    fields: dict[str, Any] = {"axes": picture.axes}
+    if picture.pixel_size is not None and picture.unit is not None:
+        for axis, size in zip("YX", picture.pixel_size, strict=True):
+            fields[f"PhysicalSize{axis}"] = float(f"{size:.12g}")
+            fields[f"PhysicalSize{axis}Unit"] = picture.unit
+    imagej = picture.metadata.imagej or {}
+    if "spacing" in imagej and picture.unit is not None:
+        fields["PhysicalSizeZ"] = imagej["spacing"]
+        fields["PhysicalSizeZUnit"] = picture.unit
+    if "finterval" in imagej:
+        fields |= {"TimeIncrement": imagej["finterval"], "TimeIncrementUnit": "s"}
+    return fields
+
+
+def _is_imagej(picture: Picture) -> bool:
+    """Whether a picture from an ImageJ file still has axes in ImageJ's order."""
+    axes = picture.axes
+    in_order = "".join(axis for axis in "TZCYXS" if axis in axes)
+    return picture.metadata.imagej is not None and axes == in_order
+
+
+def _outgrows_imagej(picture: Picture) -> bool:
+    """Whether the rules of ImageJ's files end before the picture does."""
+    array = picture.array
+    if not _is_imagej(picture) or array.size * array.itemsize <= _CLASSIC_LIMIT:
+        return False
+    msg = (
+        "ImageJ's own kind of TIFF ends at 4 GB: the result is an OME-TIFF file, "
+        "without channel colours and labels"
+    )
+    warnings.warn(msg, VdsrWarning, stacklevel=3)
+    return True
+
+
+def _imagej(picture: Picture) -> dict[str, Any]:
+    """Carry ImageJ's fields over; regions count source pixels and are dropped."""
+    fields = dict(picture.metadata.imagej or {})
+    regions = [fields.pop(key) for key in _IMAGEJ_REGIONS if key in fields]
+    if regions:
+        msg = "ImageJ's regions of interest are left out: they count source pixels"
+        warnings.warn(msg, VdsrWarning, stacklevel=2)
+    for derived in _NOT_KEPT_BY_IMAGEJ:
+        fields.pop(derived, None)
+    if "LUTs" in fields:
+        fields["LUTs"] = list(np.asarray(fields["LUTs"]).reshape(-1, 3, 256))
+    options: dict[str, Any] = {"imagej": True, "metadata": fields}
+    fields["axes"] = picture.axes
+    if picture.metadata.colormap is not None:
+        options |= {"photometric": "palette", "colormap": picture.metadata.colormap}
+    return options | _resolution(picture, unit_in_tag=False)
+
+
+def _plain(picture: Picture) -> dict[str, Any]:
+    """A TIFF file that says little; tifffile notes axes that have names."""
+    metadata = picture.metadata
+    noted = dict(metadata.shaped or {})
+    if noted or not set(picture.axes) <= set("QIYXS"):
+        noted["axes"] = picture.axes
+    options: dict[str, Any] = {"metadata": noted or None}
+    if metadata.description:
+        options["description"] = metadata.description.encode()
+    # a unit that stands in tifffile's note goes with bare numbers in the tags
+    return options | _resolution(picture, unit_in_tag="unit" not in noted)

@@ -1,0 +1,89 @@
+"""Units of length as files spell them, and how they compare."""
+
+__all__ = ["convert_length", "normalise_unit"]
+
+_METRES = {
+    "m": 1.0,
+    "dm": 1e-1,
+    "cm": 1e-2,
+    "mm": 1e-3,
+    "µm": 1e-6,
+    "nm": 1e-9,
+    "pm": 1e-12,
+    "Å": 1e-10,
+    "in": 0.0254,
+}
+
+_SPELLINGS = {
+    "um": "µm",
+    "\u03bcm": "µm",  # Greek mu instead of the micro sign
+    "\\u00b5m": "µm",  # as ImageJ escapes it
+    "micron": "µm",
+    "microns": "µm",
+    "micrometer": "µm",
+    "micrometre": "µm",
+    "nanometer": "nm",
+    "nanometre": "nm",
+    "millimeter": "mm",
+    "millimetre": "mm",
+    "centimeter": "cm",
+    "centimetre": "cm",
+    "meter": "m",
+    "metre": "m",
+    "inch": "in",
+    "inches": "in",
+    "angstrom": "Å",
+}
+
+_NO_LENGTH = {"", "none", "pixel", "pixels", "px", "null", "reference frame"}
+
+
+def normalise_unit(unit: str | None) -> str | None:
+    """Give a unit its usual symbol.
+
+    Parameters
+    ----------
+    unit : str, optional
+        A unit as a file or a user spells it.
+
+    Returns
+    -------
+    str or None
+        The symbol; an unknown unit as it is; None for none or pixels.
+
+    Examples
+    --------
+    >>> normalise_unit("micron")
+    'µm'
+    """
+    text = (unit or "").strip()
+    if text.lower() in _NO_LENGTH:
+        return None
+    return _SPELLINGS.get(text.lower(), text)
+
+
+def convert_length(value: float, unit: str, target: str) -> float | None:
+    """Express a length in another unit.
+
+    Parameters
+    ----------
+    value : float
+        The length, in `unit`.
+    unit, target : str
+        Units as `normalise_unit` gives them.
+
+    Returns
+    -------
+    float or None
+        The length in `target`, or None when a unit is unknown.
+
+    Examples
+    --------
+    >>> convert_length(250, "nm", "µm")
+    0.25
+    """
+    if unit == target:
+        return value
+    if unit not in _METRES or target not in _METRES:
+        return None
+    return float(f"{value * _METRES[unit] / _METRES[target]:.15g}")

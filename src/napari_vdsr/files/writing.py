@@ -1,0 +1,174 @@
+"""Writing an image to a file, checked before any work is done."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from napari_vdsr.errors import FileError, InputError
+from napari_vdsr.files.atomic import already_there, check_space, replacing
+from napari_vdsr.files.folders import RASTER_SUFFIXES, TIFF_SUFFIXES
+from napari_vdsr.files.picture import Picture
+from napari_vdsr.files.raster import write_raster
+from napari_vdsr.files.tiff_writing import check_tiff, write_tiff
+
+__all__ = ["check_output", "write_image"]
+
+_RASTER = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
+_DTYPES = {"PNG": ("uint8", "uint16"), "JPEG": ("uint8",), "BMP": ("uint8",)}
+_SAMPLES = {"PNG": (1, 2, 3, 4), "JPEG": (1, 3), "BMP": (1, 3)}
+_LONGEST = {"PNG": 2**31 - 1, "JPEG": 65_500, "BMP": 2**31 - 1}
+_HEADERS = 1_000_000  # bytes allowed for all that is not pixels
+
+
+def write_image(
+    path: Path | str,
+    picture: Picture,
+    *,
+    overwrite: bool = False,
+    source: Path | str | None = None,
+) -> None:
+    """Write a picture to a file: whole, or not at all.
+
+    Parameters
+    ----------
+    path : path
+        The file. The end of its name decides the format: ``.tif``, ``.tiff``,
+        ``.btf`` (BigTIFF), ``.ome.tif``, ``.png``, ``.jpg``, ``.jpeg`` or ``.bmp``.
+    picture : Picture
+        What to write.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    source : path, optional
+        The file that the picture was made from, which is never written to.
+
+    Raises
+    ------
+    InputError
+        When the format cannot hold the picture.
+    FileError
+        When the file exists or cannot be written.
+    """
+    path = Path(path)
+    check_output(path, picture, overwrite=overwrite, source=source)
+    with replacing(path, overwrite=overwrite) as temporary:
+        kind = _RASTER.get(path.suffix.lower())
+        if kind is None:
+            write_tiff(temporary, picture, name=path.name)
+        else:
+            write_raster(temporary, kind, picture)
+
+
+def check_output(
+    path: Path | str,
+    picture: Picture,
+    *,
+    overwrite: bool = False,
+    source: Path | str | None = None,
+) -> None:
+    """Find out whether a picture can be written to a file, writing nothing.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    picture : Picture
+        What is to be written. Only shape and dtype of its array matter here.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    source : path, optional
+        The file that the picture was made from, which is never written to.
+
+    Raises
+    ------
+    InputError
+        When the format is unknown or cannot hold the picture, or the file is the
+        source.
+    FileError
+        When the file exists, its folder is missing or cannot be written to, or the
+        disk has too little room.
+    """
+    path = Path(path)
+    check_name(path, overwrite=overwrite, source=source)
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        check_tiff(picture, name=path.name)
+    else:
+        _check_raster(path, picture)
+    size = picture.array.size * picture.array.itemsize
+    check_space(path.absolute().parent, size + _HEADERS)
+
+
+def check_name(path: Path, *, overwrite: bool, source: Path | str | None) -> None:
+    """Find out whether a file of this name can be made.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    source : path, optional
+        A file that is never written to.
+
+    Raises
+    ------
+    InputError
+        When the end of the name stands for no format, or the file is the source.
+    FileError
+        When the file exists, or its folder is missing or cannot be written to.
+    """
+    suffixes = TIFF_SUFFIXES + RASTER_SUFFIXES
+    if path.suffix.lower() not in suffixes:
+        msg = f"cannot tell the format of {path}: its name must end in " + ", ".join(
+            suffixes
+        )
+        raise InputError(msg)
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        what = "is no folder" if os.path.lexists(folder) else "does not exist"
+        msg = f"cannot write {path}: {folder} {what}"
+        raise FileError(msg)
+    if os.path.lexists(path):
+        if source is not None and path.exists() and path.samefile(source):
+            msg = f"{path} is the source itself: choose another name for the result"
+            raise InputError(msg)
+        if not path.is_file() and path.exists():
+            msg = f"cannot write {path}: it is no regular file"
+            raise FileError(msg)
+        if not overwrite:
+            raise FileError(already_there(path))
+    if not os.access(path.resolve().parent, os.W_OK | os.X_OK):
+        msg = f"cannot write {path}: no permission to write in {folder}"
+        raise FileError(msg)
+
+
+def _check_raster(path: Path, picture: Picture) -> None:
+    kind = _RASTER[path.suffix.lower()]
+    array = picture.array
+    if picture.axes not in ("YX", "YXS"):
+        msg = (
+            f"{kind} holds one image plane, but {path.name} would have axes "
+            f"{picture.axes} {array.shape}: write a TIFF file"
+        )
+        raise InputError(msg)
+    if array.dtype.name not in _DTYPES[kind]:
+        allowed = " and ".join(_DTYPES[kind])
+        better = "PNG or TIFF" if array.dtype == np.uint16 else "TIFF"
+        msg = (
+            f"{kind} holds {allowed}, but {path.name} would be {array.dtype.name}: "
+            f"write a {better} file, or convert the image first"
+        )
+        raise InputError(msg)
+    samples = array.shape[2] if picture.axes == "YXS" else 1
+    if samples not in _SAMPLES[kind]:
+        msg = (
+            f"{kind} cannot hold {samples} samples per pixel (alpha?), as "
+            f"{path.name} would have: write a PNG or TIFF file"
+        )
+        raise InputError(msg)
+    if max(picture.plane_shape) > _LONGEST[kind]:
+        msg = (
+            f"{kind} ends at {_LONGEST[kind]} pixels a side, but {path.name} would "
+            f"have {picture.plane_shape}: write a TIFF file"
+        )
+        raise InputError(msg)
