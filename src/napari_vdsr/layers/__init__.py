@@ -1,0 +1,17 @@
+"""napari layers in, napari layers out, exactly on top of one another.
+
+No Qt and no viewer is needed for that.
+"""
+
+from napari_vdsr.layers.compute import compute_plan
+from napari_vdsr.layers.plan import LayerPlan, plan_layer
+from napari_vdsr.layers.result import result_layer
+from napari_vdsr.layers.upscale import upscale_layer
+
+__all__ = [
+    "LayerPlan",
+    "compute_plan",
+    "plan_layer",
+    "result_layer",
+    "upscale_layer",
+]

@@ -1,0 +1,154 @@
+"""From the array of a layer to the enlarged array, plane by plane."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.layers.plan import LayerPlan
+from napari_vdsr.progress import Progress
+
+if TYPE_CHECKING:
+    from napari_vdsr.inference.upscaler import Upscaler
+    from napari_vdsr.models import Model
+
+__all__ = ["compute_plan", "intensity_range_of"]
+
+
+class LayerPlane:
+    """One plane of a layer's array, read where it is sliced.
+
+    Parameters
+    ----------
+    data : array-like
+        numpy, dask, zarr … of any number of dimensions.
+    index : sequence of int
+        Where the plane lies; what it says of Y and X does not matter.
+    yx : tuple of int
+        The axes that make the plane, in any order.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Pixels in Y and X, and colours if any.
+    dtype : numpy.dtype
+        That of the array.
+    """
+
+    def __init__(self, data: Any, index: tuple[int, ...], yx: tuple[int, int]) -> None:
+        self._data = data
+        self._index = index
+        self._yx = yx
+        y, x = yx
+        self.shape = (data.shape[y], data.shape[x], *data.shape[len(index) :])
+        self.dtype = np.dtype(data.dtype)
+
+    def __getitem__(self, region: tuple[slice, slice]) -> NDArray[Any]:
+        parts: list[int | slice] = list(self._index)
+        for axis, part in zip(self._yx, region, strict=True):
+            parts[axis] = part
+        pixels = np.asarray(self._data[tuple(parts)])
+        return pixels if self._yx[0] < self._yx[1] else np.swapaxes(pixels, 0, 1)
+
+
+def compute_plan(
+    plan: LayerPlan,
+    data: Any,
+    upscaler: "Upscaler",
+    progress: Progress | None = None,
+) -> NDArray[Any]:
+    """Make the pixels of a plan.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+        What to make.
+    data : array-like
+        The level that the plan was made for. Only what is needed is read of it,
+        tile by tile.
+    upscaler : Upscaler
+        With which model, where and how.
+    progress : Progress, optional
+        Told of every tile, in output pixels; reset to their number first.
+
+    Returns
+    -------
+    ndarray, shape `plan.shape`
+
+    Raises
+    ------
+    InputError
+        When there are infinite pixels.
+    """
+    from napari_vdsr.inference.arrays import refuse_infinities, warn_of_two_passes
+
+    if isinstance(data, np.ndarray):
+        refuse_infinities(data)
+    warn_of_two_passes(plan.plane_factors)
+    if progress is not None:
+        progress.reset(plan.pixels)
+    result = np.empty(plan.shape, plan.dtype)
+    stacked = [
+        slice(0, 1) if axis in plan.yx else part
+        for axis, part in enumerate(plan.wanted)
+    ]
+    for index in np.ndindex(*(part.stop - part.start for part in stacked)):
+        source = tuple(part.start + i for part, i in zip(stacked, index, strict=True))
+        plane = LayerPlane(data, source, plan.yx)
+        target: list[int | slice] = list(index)
+        target[plan.yx[0]] = target[plan.yx[1]] = slice(None)
+        out = result[tuple(target)]
+        if plan.yx[0] > plan.yx[1]:
+            out = np.swapaxes(out, 0, 1)
+        _fill(out, plane, plan, upscaler, progress)
+    return result
+
+
+def _fill(
+    out: NDArray[Any],
+    plane: LayerPlane,
+    plan: LayerPlan,
+    upscaler: "Upscaler",
+    progress: Progress | None,
+) -> None:
+    """Write one enlarged plane."""
+    if plan.plane_factors == (1.0, 1.0):
+        out[...] = plane[plan.plane_region]
+        if progress is not None:
+            progress.update(out.shape[0] * out.shape[1])
+        return
+    upscaler.region(
+        plane, plan.plane_shape, plan.plane_region, out=out, progress=progress
+    )
+
+
+def intensity_range_of(
+    data: Any, model: "Model", given: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """Black and white, for the models that have to know.
+
+    Parameters
+    ----------
+    data : array-like
+        The whole array, of which perhaps only a part is enlarged.
+    model : Model
+        Affine-equivariant ones need no range.
+    given : tuple of float, optional
+        What the user said.
+
+    Returns
+    -------
+    tuple of float or None
+
+    Raises
+    ------
+    InputError
+        When the range is needed and neither given nor clear from the dtype.
+    """
+    from napari_vdsr.imaging.intensities import natural_range
+
+    if model.equivariant or given is not None:
+        return given
+    # Looking at all values of a lazy array would compute it all.
+    known = data if isinstance(data, np.ndarray) else np.empty(0, data.dtype)
+    return natural_range(known)

@@ -1,0 +1,288 @@
+"""What becomes of a layer: which pixels are read, how many are made and where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from string import ascii_uppercase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.imaging.enlargement import plan_enlargement
+from napari_vdsr.imaging.geometry import Factor, enlarged_size
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+
+__all__ = ["LayerPlan", "level_data", "plan_layer"]
+
+Region = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """The enlargement of a layer, before anything is computed.
+
+    All axes are the layer's: colours are not among them.
+
+    Attributes
+    ----------
+    yx : tuple of int
+        The two axes that are enlarged.
+    samples : int
+        3 or 4 for colour layers, otherwise 0.
+    dtype : numpy.dtype
+        Of source and result.
+    level_shape : tuple of int
+        Pixels of the resolution level that is read.
+    full_shape : tuple of int
+        Pixels of the whole enlarged layer.
+    wanted : tuple of slice
+        Which of those are made.
+    factors : tuple of float
+        Pixels of the enlarged layer per pixel of level 0, as really used.
+    """
+
+    yx: tuple[int, int]
+    samples: int
+    dtype: np.dtype[Any]
+    level_shape: tuple[int, ...]
+    full_shape: tuple[int, ...]
+    wanted: Region
+    factors: tuple[float, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the result, colours included."""
+        sizes = [part.stop - part.start for part in self.wanted]
+        return (*sizes, *([self.samples] if self.samples else []))
+
+    @property
+    def pixels(self) -> int:
+        """Pixels that are made, colours counted once."""
+        return prod(part.stop - part.start for part in self.wanted)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the result."""
+        return prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def plane_shape(self) -> tuple[int, int]:
+        """Y and X of a whole enlarged plane."""
+        return self.full_shape[self.yx[0]], self.full_shape[self.yx[1]]
+
+    @property
+    def plane_region(self) -> tuple[slice, slice]:
+        """The part of every enlarged plane that is made."""
+        return self.wanted[self.yx[0]], self.wanted[self.yx[1]]
+
+    @property
+    def plane_factors(self) -> tuple[float, float]:
+        """Factors of Y and X against the level that is read."""
+        y, x = (self.full_shape[axis] / self.level_shape[axis] for axis in self.yx)
+        return y, x
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the layer is enlarged."""
+        return all(
+            (part.start, part.stop) == (0, size)
+            for part, size in zip(self.wanted, self.full_shape, strict=True)
+        )
+
+    @property
+    def first_pixel(self) -> tuple[float, ...]:
+        """Centre of the result's first pixel, in pixels of level 0."""
+        return tuple(
+            (part.start + 0.5) / factor - 0.5
+            for part, factor in zip(self.wanted, self.factors, strict=True)
+        )
+
+
+def plan_layer(
+    layer: "Layer",
+    factor: Factor = 2,
+    *,
+    axes: str | None = None,
+    rgb: bool | None = None,
+    pixel_size: Factor | None = None,
+    level: int = 0,
+    region: Sequence[slice] | None = None,
+) -> LayerPlan:
+    """Work out what enlarging a layer makes, and check what was asked for.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The source; only its shape and transforms are looked at.
+    factor : float or pair of float
+        From 1 to 8, for Y and X.
+    axes : str, optional
+        One letter for each axis of the layer, such as "TCZYX". By default the axes
+        labelled "y" and "x", or else the last two.
+    rgb : bool, optional
+        Whether the layer is in colour, as a check: the layer itself knows.
+    pixel_size : float or pair of float, optional
+        Asks for pixels of this size, in world units, instead of a factor.
+    level : int
+        Resolution level of a multiscale layer; 0 is the finest.
+    region : sequence of slice, optional
+        One slice for each axis of the layer, in pixels of the level.
+
+    Returns
+    -------
+    LayerPlan
+
+    Raises
+    ------
+    InputError
+        When the layer or an argument cannot be used.
+    """
+    image = _checked(layer)
+    data = level_data(image, level)
+    if rgb is not None and rgb != image.rgb:
+        kind = "a colour layer" if image.rgb else "no colour layer"
+        msg = f"rgb is {rgb}, but {image.name!r} is {kind}: leave rgb out"
+        raise InputError(msg)
+    names = _axis_names(image, axes)
+    sizes = tuple(int(size) for size in data.shape[: image.ndim])
+    finest = tuple(int(size) for size in level_data(image, 0).shape[: image.ndim])
+    yx = names.index("Y"), names.index("X")
+    size = _pixel_size(image)
+    shrink = [finest[axis] / sizes[axis] for axis in yx]
+    whole = plan_enlargement(
+        tuple(data.shape),
+        factor,
+        axes=names,
+        pixel_size=pixel_size,
+        source_pixel_size=(size[yx[0]] * shrink[0], size[yx[1]] * shrink[1]),
+    )
+    full = whole.shape[: image.ndim]
+    return LayerPlan(
+        yx=yx,
+        samples=int(data.shape[-1]) if image.rgb else 0,
+        dtype=_checked_dtype(data.dtype, image.name),
+        level_shape=sizes,
+        full_shape=full,
+        wanted=_enlarged_region(region, sizes, full),
+        factors=tuple(new / old for new, old in zip(full, finest, strict=True)),
+    )
+
+
+def level_data(layer: "Image", level: int = 0) -> Any:
+    """The array of one resolution level.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Multiscale or not.
+    level : int
+        0 is the finest, and the only one of a plain layer.
+
+    Returns
+    -------
+    array-like
+        numpy, dask, zarr or whatever else the layer holds.
+
+    Raises
+    ------
+    InputError
+        When there is no such level.
+    """
+    levels = layer.data if layer.multiscale else [layer.data]
+    if not 0 <= level < len(levels):
+        msg = f"level is {level}: {layer.name!r} has levels 0 to {len(levels) - 1}"
+        raise InputError(msg)
+    return levels[level]
+
+
+def _checked(layer: "Layer") -> "Image":
+    """The layer, when it is one that can be enlarged."""
+    from napari.layers import Image
+
+    if isinstance(layer, Image):
+        return layer
+    kind = type(layer).__name__
+    reason = "holds label numbers" if kind == "Labels" else "holds no intensities"
+    msg = f"{layer.name!r} is a {kind} layer and {reason}: choose an Image layer"
+    raise InputError(msg)
+
+
+def _checked_dtype(dtype: Any, name: str) -> np.dtype[Any]:
+    kind: np.dtype[Any] = np.dtype(dtype)
+    if kind.kind in "iuf":
+        return kind
+    msg = f"{name!r} is of dtype {kind}: only integers and real numbers are enlarged"
+    raise InputError(msg)
+
+
+def _axis_names(layer: "Image", axes: str | None) -> str:
+    """One letter for each axis of the layer's array, Y, X and S (colours) right."""
+    colours = "S" if layer.rgb else ""
+    if axes is not None:
+        names = str(axes).upper()
+        names += colours if len(names) == layer.ndim else ""
+        if len(names) != layer.ndim + len(colours) or ("S" in names) != layer.rgb:
+            msg = (
+                f"axes are {axes!r}: name each of the {layer.ndim} axes of "
+                f'{layer.name!r}, Y and X among them, such as "TCZYX"'
+            )
+            raise InputError(msg)
+        return names
+    others = [letter for letter in ascii_uppercase if letter not in "YXS"]
+    names = "".join(others[: layer.ndim - 2]) + "YX"
+    labels = [str(label).upper() for label in layer.axis_labels]
+    if labels.count("Y") == labels.count("X") == 1:
+        rest = iter(others)
+        names = "".join(
+            label if label in ("Y", "X") else next(rest) for label in labels
+        )
+    return names + colours
+
+
+def _pixel_size(layer: "Image") -> list[float]:
+    """Lengths of a pixel's edges in world units."""
+    linear = layer.affine.linear_matrix @ linear_matrix(layer)
+    return [float(length) for length in np.linalg.norm(linear, axis=0)]
+
+
+def linear_matrix(layer: "Layer") -> np.ndarray[Any, np.dtype[np.float64]]:
+    """What scale, rotate and shear of a layer do to a vector in its pixels.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Of any number of dimensions.
+
+    Returns
+    -------
+    ndarray, shape (ndim, ndim)
+    """
+    from napari.utils.transforms import CompositeAffine
+
+    matrix: np.ndarray[Any, np.dtype[np.float64]] = CompositeAffine(
+        layer.scale, layer.translate, rotate=layer.rotate, shear=layer.shear
+    ).linear_matrix
+    return matrix
+
+
+def _enlarged_region(
+    region: Sequence[slice] | None, sizes: tuple[int, ...], full: tuple[int, ...]
+) -> Region:
+    """A region of the source as a region of the result."""
+    if region is None:
+        return tuple(slice(0, size) for size in full)
+    if len(region) != len(sizes):
+        msg = f"region has {len(region)} slices: give one for each of {len(sizes)} axes"
+        raise InputError(msg)
+    parts = []
+    for part, size, new in zip(region, sizes, full, strict=True):
+        start, stop, step = part.indices(size)
+        if step != 1 or stop <= start:
+            msg = f"region {part} of an axis of {size} pixels holds no pixels in a row"
+            raise InputError(msg)
+        first = enlarged_size(start, new / size)
+        parts.append(slice(first, max(first + 1, enlarged_size(stop, new / size))))
+    return tuple(parts)

@@ -1,0 +1,122 @@
+"""The layer that is made: everything of the source, and where it lies."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import napari_vdsr
+from napari_vdsr.layers.plan import LayerPlan, linear_matrix
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+    from napari_vdsr.inference.upscaler import Upscaler
+
+__all__ = ["provenance", "result_layer"]
+
+METADATA_KEY = "napari-vdsr"
+
+_NOT_OF_ONE_ARRAY = ("multiscale", "locked_data_level", "auto_contrast")
+
+
+def result_layer(
+    layer: "Image",
+    plan: LayerPlan,
+    data: "NDArray[Any]",
+    *,
+    name: str,
+    provenance: dict[str, Any],
+) -> "Image":
+    """Make the layer that shows the result exactly over its source.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The source: contrast, colours, transforms and everything else is taken from
+        it. It is left as it is.
+    plan : LayerPlan
+        How the data lie in the source.
+    data : ndarray, shape `plan.shape`
+        The pixels.
+    name : str
+        Of the new layer.
+    provenance : dict
+        What is to be kept in its metadata, under "napari-vdsr".
+
+    Returns
+    -------
+    napari.layers.Image
+    """
+    from napari.layers import Image
+
+    _, attributes, _ = layer.as_layer_data_tuple()
+    for key in _NOT_OF_ONE_ARRAY:
+        attributes.pop(key, None)
+    offset = linear_matrix(layer) @ np.array(plan.first_pixel)
+    attributes |= {
+        "name": name,
+        "rgb": bool(plan.samples),
+        "scale": np.asarray(layer.scale) / plan.factors,
+        "translate": np.asarray(layer.translate) + offset,
+        "metadata": {**layer.metadata, METADATA_KEY: provenance},
+        "plane": _moved_plane(attributes["plane"], plan),
+        "experimental_clipping_planes": [
+            {**clipping, **_moved_plane(clipping, plan)}
+            for clipping in attributes["experimental_clipping_planes"]
+        ],
+    }
+    return Image(data, **attributes)
+
+
+def provenance(layer: "Image", plan: LayerPlan, upscaler: "Upscaler") -> dict[str, Any]:
+    """How a result came about, in values that any file format can hold.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The source.
+    plan : LayerPlan
+        What was made of it.
+    upscaler : Upscaler
+        With what.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "version": napari_vdsr.__version__,
+        "model": upscaler.model.name,
+        "sha256": upscaler.model.sha256,
+        "factor": list(plan.plane_factors),
+        "device": str(upscaler.device),
+        "precision": str(upscaler.precision).removeprefix("torch."),
+        "region": [[part.start, part.stop] for part in plan.wanted],
+        "source": {
+            "name": layer.name,
+            "shape": list(plan.level_shape),
+            "scale": _listed(layer.scale),
+            "translate": _listed(layer.translate),
+            "rotate": _listed(layer.rotate),
+            "shear": _listed(layer.shear),
+            "affine": _listed(layer.affine.affine_matrix),
+        },
+    }
+
+
+def _listed(values: Any) -> Any:
+    return np.asarray(values, dtype=float).tolist()
+
+
+def _moved_plane(plane: dict[str, Any], plan: LayerPlan) -> dict[str, Any]:
+    """A rendering or clipping plane of the source, in pixels of the result."""
+    factors = np.array(plan.factors)[-3:]
+    first = np.array(plan.first_pixel)[-3:]
+    count = len(factors)
+    position, normal = (
+        np.array(plane[key], dtype=float) for key in ("position", "normal")
+    )
+    position[-count:] = (position[-count:] - first) * factors
+    normal[-count:] /= factors
+    return {**plane, "position": tuple(position), "normal": tuple(normal)}

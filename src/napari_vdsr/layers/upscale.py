@@ -1,0 +1,130 @@
+"""One layer in, one layer out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_vdsr.imaging.geometry import Factor
+from napari_vdsr.layers.compute import compute_plan, intensity_range_of
+from napari_vdsr.layers.plan import level_data, plan_layer
+from napari_vdsr.layers.result import provenance, result_layer
+from napari_vdsr.models import Model, load_model
+from napari_vdsr.progress import Progress
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["result_name", "upscale_layer"]
+
+
+def upscale_layer(
+    layer: "Image",
+    factor: Factor = 2,
+    *,
+    model: str | Path | Model = "vdsr20",
+    device: str = "auto",
+    precision: str = "auto",
+    tile: int | str = "auto",
+    axes: str | None = None,
+    rgb: bool | None = None,
+    pixel_size: Factor | None = None,
+    intensity_range: tuple[float, float] | None = None,
+    level: int = 0,
+    region: Sequence[slice] | None = None,
+    progress: Progress | None = None,
+) -> "Image":
+    """Enlarge a napari layer; the result lies exactly on it.
+
+    Needs neither a viewer nor Qt, and leaves the layer as it is.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The source, with any transform and any number of dimensions.
+    factor, model, device, precision, tile, intensity_range, progress
+        As for `napari_vdsr.upscale`.
+    axes : str, optional
+        One letter for each axis of the layer. By default the axes labelled "y" and
+        "x", or else the last two, are enlarged.
+    rgb : bool, optional
+        Whether the layer is in colour, as a check: the layer itself knows.
+    pixel_size : float or pair of float, optional
+        Asks for pixels of this size, in world units, instead of a factor.
+    level : int
+        Resolution level of a multiscale layer; 0 is the finest.
+    region : sequence of slice, optional
+        One slice for each axis of the layer, in its pixels: only that part is made,
+        with the same values as it has in the whole.
+
+    Returns
+    -------
+    napari.layers.Image
+        With the source's transforms, contrast limits, colormap, units and axis
+        labels; how it came about is in its ``metadata["napari-vdsr"]``.
+
+    Raises
+    ------
+    InputError
+        When the layer or an argument cannot be used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.layers import Image
+    >>> source = Image(np.eye(8), scale=(0.5, 0.5))
+    >>> upscale_layer(source, 2, device="cpu").scale.tolist()
+    [0.25, 0.25]
+    """
+    plan = plan_layer(
+        layer,
+        factor,
+        axes=axes,
+        rgb=rgb,
+        pixel_size=pixel_size,
+        level=level,
+        region=region,
+    )
+    # Imported late: it brings torch, which bad arguments need not wait for.
+    from napari_vdsr.inference.upscaler import Upscaler
+
+    chosen = load_model(model)
+    data = level_data(layer, level)
+    upscaler = Upscaler(
+        chosen,
+        device=device,
+        precision=precision,
+        tile=tile,
+        intensity_range=intensity_range_of(data, chosen, intensity_range),
+    )
+    return result_layer(
+        layer,
+        plan,
+        compute_plan(plan, data, upscaler, progress),
+        name=result_name(layer.name, plan.plane_factors, chosen.name),
+        provenance=provenance(layer, plan, upscaler),
+    )
+
+
+def result_name(source: str, factors: tuple[float, float], model: str) -> str:
+    """Name of a result, which says what was done.
+
+    Parameters
+    ----------
+    source : str
+        Name of the source layer.
+    factors : tuple of float
+        Of Y and X.
+    model : str
+        Name of the model.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> result_name("cells", (2.0, 2.0), "vdsr20")
+    'cells ×2 vdsr20'
+    """
+    y, x = (f"{factor:.3g}" for factor in factors)
+    return f"{source} ×{y if y == x else f'{y}×{x}'} {model}"
