@@ -89,7 +89,7 @@ def already_there(target: Path) -> str:
     str
         A message for the user.
     """
-    return f"{target} exists already: choose another name, or --overwrite it"
+    return f"{target} exists already: choose another name, or allow --overwrite"
 
 
 def _reason(target: Path, error: OSError) -> str:

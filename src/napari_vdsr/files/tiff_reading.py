@@ -90,6 +90,9 @@ def _with_colours_last(
     """Read the intensities; expand palettes and move colours to the last axis."""
     array, axes = np.asarray(series.asarray()), series.axes
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.size == 0:
+        msg = f"{path} holds no pixels: its shape is {array.shape}"
+        raise FileError(msg)
     if not {"Y", "X"} <= set(axes):
         msg = f"{path} has axes {axes}: there is no image plane (Y, X) in it"
         raise FileError(msg)
@@ -138,8 +141,8 @@ def _pixel_size(
     unit = _TAG_UNITS.get(tag.value if tag else tifffile.RESUNIT.INCH)
     if tif.is_imagej:
         unit = normalise_unit((tif.imagej_metadata or {}).get("unit"))
-    elif unit is None:
-        unit = normalise_unit(_shaped(tif).get("unit"))
+    elif "unit" in _shaped(tif):
+        unit = normalise_unit(_shaped(tif)["unit"])
     sizes = [_size(page.tags.get(name)) for name in ("YResolution", "XResolution")]
     if 0 in sizes or (unit is None and sizes == [1, 1]):
         return None, None

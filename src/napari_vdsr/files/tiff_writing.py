@@ -115,7 +115,8 @@ def _layout(picture: Picture) -> dict[str, Any]:
         options["planarconfig"] = "separate"
     if metadata.compressed and metadata.imagej is None:
         options["compression"] = "zlib"
-        options["predictor"] = picture.array.dtype.kind in "iu"
+        dtype = picture.array.dtype
+        options["predictor"] = dtype.kind in "iu" and dtype.itemsize <= 4
     if metadata.icc_profile:
         options["iccprofile"] = metadata.icc_profile
     return options
