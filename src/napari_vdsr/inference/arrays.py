@@ -2,105 +2,21 @@
 
 import warnings
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError, VdsrWarning
-from napari_vdsr.imaging.axes import Axes, find_axes
-from napari_vdsr.imaging.geometry import (
-    Factor,
-    check_factor,
-    enlarged_size,
-    factor_for_pixel_size,
-)
+from napari_vdsr.imaging.axes import Axes
+from napari_vdsr.imaging.enlargement import plan_enlargement
+from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.imaging.intensities import check_dtype, natural_range, within_float64
 from napari_vdsr.inference.upscaler import LARGEST_SINGLE_FACTOR, Upscaler
 from napari_vdsr.models.model import Model
 from napari_vdsr.progress import Progress
 
-__all__ = ["Enlargement", "plan_enlargement", "upscale_array"]
-
-
-class Enlargement(NamedTuple):
-    """What enlarging an array means, before anything is computed.
-
-    Attributes
-    ----------
-    axes : Axes
-        The axes that are enlarged, and colours.
-    shape : tuple of int
-        Of the result.
-    plane_shape : tuple of int
-        Y and X of the result.
-    factors : tuple of float
-        Factors of Y and X that are really used: ratios of whole numbers of pixels.
-    """
-
-    axes: Axes
-    shape: tuple[int, ...]
-    plane_shape: tuple[int, int]
-    factors: tuple[float, float]
-
-
-def plan_enlargement(
-    shape: tuple[int, ...],
-    factor: Factor = 2,
-    *,
-    axes: str | None = None,
-    rgb: bool | None = None,
-    pixel_size: Factor | None = None,
-    source_pixel_size: tuple[float, float] = (1.0, 1.0),
-) -> Enlargement:
-    """Work out axes, shape and factors of a result, and check what was asked for.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Of the source.
-    factor : float or pair of float
-        From 1 to 8, for Y and X.
-    axes : str, optional
-        One letter an axis; see `napari_vdsr.upscale`.
-    rgb : bool, optional
-        Whether the last axis holds colours.
-    pixel_size : float or pair of float, optional
-        Asks for pixels of this size instead of a factor.
-    source_pixel_size : tuple of float
-        Size of a source pixel in Y and X, in the unit of `pixel_size`.
-
-    Returns
-    -------
-    Enlargement
-
-    Raises
-    ------
-    InputError
-        When axes, factor or pixel size cannot be used.
-
-    Examples
-    --------
-    >>> plan_enlargement((7, 10, 11), 1.5).shape
-    (7, 15, 17)
-    """
-    found = find_axes(shape, axes, rgb)
-    if pixel_size is not None:
-        if factor != 2:
-            msg = f"factor {factor} and pixel_size {pixel_size}: give one of the two"
-            raise InputError(msg)
-        factors = factor_for_pixel_size(pixel_size, source_pixel_size)
-    else:
-        factors = check_factor(factor)
-    y = enlarged_size(shape[found.y], factors[0])
-    x = enlarged_size(shape[found.x], factors[1])
-    sizes = {found.y: y, found.x: x}
-    return Enlargement(
-        found,
-        tuple(sizes.get(axis, size) for axis, size in enumerate(shape)),
-        (y, x),
-        (y / shape[found.y], x / shape[found.x]),
-    )
+__all__ = ["refuse_infinities", "upscale_array", "warn_of_two_passes"]
 
 
 def upscale_array(
