@@ -104,8 +104,8 @@ def factor_for_pixel_size(
 
     Examples
     --------
-    >>> factor_for_pixel_size(0.1, (0.2, 0.3))
-    (2.0, 3.0)
+    >>> factor_for_pixel_size(0.1, (0.2, 0.4))
+    (2.0, 4.0)
     """
     wanted = _as_pair(target, "pixel size")
     factors = []

@@ -1,0 +1,83 @@
+# Everything a contributor runs; `make help` lists it. Each step is done once and
+# again only when what it depends on has changed.
+#
+#   make demo PYTHON=python3.12      another Python
+#   make demo PIP_FLAGS=--no-index   more options for pip
+#   make test PYTEST_FLAGS=-x        more options for pytest
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP_FLAGS ?=
+PYTEST_FLAGS ?=
+
+python = $(VENV)/bin/python
+pip_install = $(python) -m pip install --quiet --disable-pip-version-check \
+	--constraint constraints.txt $(PIP_FLAGS)
+requirements = pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types docs pictures dist-check constraints clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+demo: $(VENV)/.installed ## enlarge a real image and print the gain in decibels
+	$(python) scripts/demo.py
+
+test: $(VENV)/.installed-test $(VENV)/.system ## run all tests
+	$(python) -m pytest $(PYTEST_FLAGS)
+
+lint: $(VENV)/.installed-dev ## check style and formatting
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+
+format: $(VENV)/.installed-dev ## put the code in shape
+	$(python) -m ruff check --fix .
+	$(python) -m ruff format .
+
+types: $(VENV)/.installed-dev ## check types
+	$(python) -m mypy
+
+docs: $(VENV)/.installed-dev ## build the documentation into docs/_build/html
+	$(python) -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+pictures: $(VENV)/.installed-test $(VENV)/.system ## make the pictures of the documentation
+	$(python) scripts/pictures.py
+
+dist-check: $(VENV)/.installed-dev ## build wheel and sdist, try each in an empty environment
+	scripts/check_dist.sh $(python) $(PIP_FLAGS)
+
+constraints: $(VENV)/.installed-dev ## pin the versions that .venv has now
+	scripts/pin_versions.sh $(python)
+
+clean: ## remove what was built; the environment stays
+	rm -rf build dist demo docs/_build docs/generated
+
+# The environment. Each level holds the one before, so that a later one spares it.
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is missing or older than Python 3.11;" \
+			"name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+		echo "$(PYTHON) cannot make virtual environments;" \
+			"on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/pyvenv.cfg $(requirements)
+	$(pip_install) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/pyvenv.cfg $(requirements)
+	$(pip_install) --editable '.[test]'
+	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-dev: $(VENV)/pyvenv.cfg $(requirements)
+	$(pip_install) --editable '.[dev]'
+	@touch $(VENV)/.installed $(VENV)/.installed-test $@
+
+$(VENV)/.system: scripts/system_packages.sh $(VENV)/pyvenv.cfg
+	scripts/system_packages.sh
+	@touch $@

@@ -1,0 +1,33 @@
+"""Try what a user of the installed package has: Python, shell and manifest."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from npe2 import PluginManifest
+
+import napari_vdsr
+
+
+def main() -> None:
+    """Fail at the first thing that does not work."""
+    image = np.random.default_rng(0).integers(0, 4096, (20, 30), dtype=np.uint16)
+    result = napari_vdsr.upscale(image, 2)
+    assert result.shape == (40, 60)
+    assert result.dtype == np.uint16
+    assert abs(result.mean() - image.mean()) < 50, "the weights are not there"
+
+    command = Path(sys.executable).with_name("napari-vdsr")
+    shown = subprocess.run(
+        [command, "--help"], check=True, capture_output=True, text=True
+    )
+    assert "upscale" in shown.stdout
+
+    manifest = PluginManifest.from_distribution("napari-vdsr")
+    assert manifest.contributions.widgets
+    print(f"napari-vdsr {napari_vdsr.__version__} works from {napari_vdsr.__file__}")
+
+
+if __name__ == "__main__":
+    main()

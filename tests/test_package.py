@@ -1,0 +1,88 @@
+"""The installed package: metadata, start-up, examples in docstrings."""
+
+import doctest
+import importlib
+import pkgutil
+import subprocess
+import sys
+from importlib.metadata import entry_points, metadata, requires
+
+import pytest
+
+import napari_vdsr
+
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(napari_vdsr.__path__, "napari_vdsr.")
+    if not module.name.endswith("__main__")
+]
+
+
+def run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def test_version_has_one_source() -> None:
+    assert metadata("napari-vdsr")["Version"] == napari_vdsr.__version__
+
+
+def test_no_qt_binding_is_required() -> None:
+    needed = [line for line in requires("napari-vdsr") or () if "extra ==" not in line]
+    assert needed
+    assert not [line for line in needed if line.lower().startswith(("pyqt5", "pyqt6"))]
+    assert not [line for line in needed if line.lower().startswith("pyside")]
+    assert not [line for line in needed if line.lower().startswith("napari[")]
+
+
+def test_napari_and_the_shell_find_the_package() -> None:
+    (manifest,) = entry_points(group="napari.manifest", name="napari-vdsr")
+    assert manifest.value == "napari_vdsr:napari.yaml"
+    (command,) = entry_points(group="console_scripts", name="napari-vdsr")
+    assert callable(command.load())
+
+
+def test_import_loads_neither_torch_nor_qt_nor_napari() -> None:
+    heavy = {"torch", "napari", "qtpy", "magicgui", "numpy", "dask", "PyQt6"}
+    loaded = run("import sys, napari_vdsr; print(*sys.modules)").split()
+    assert "napari_vdsr" in loaded
+    assert not heavy & set(loaded)
+
+
+def test_import_takes_under_a_tenth_of_a_second() -> None:
+    code = (
+        "import time; start = time.perf_counter(); import napari_vdsr;"
+        "print(time.perf_counter() - start)"
+    )
+    # The best of three: the first one may have to read the disk.
+    assert min(float(run(code)) for _ in range(3)) < 0.1
+
+
+@pytest.mark.parametrize("name", napari_vdsr.__all__)
+def test_public_names_are_there_and_documented(name: str) -> None:
+    assert getattr(napari_vdsr, name).__doc__
+
+
+def test_public_functions_stay_functions_when_all_is_imported() -> None:
+    # A subpackage of the same name would take a function's place.
+    code = f"""
+import importlib, napari_vdsr
+for name in {[name for name in MODULES if name.count(".") == 1]}:
+    importlib.import_module(name)
+print(*(name for name in napari_vdsr.__all__ if not callable(getattr(napari_vdsr, name))))
+"""
+    assert run(code) == ""
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        napari_vdsr.no_such_name  # noqa: B018
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_run(name: str) -> None:
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    result = doctest.testmod(importlib.import_module(name), optionflags=flags)
+    assert not result.failed
