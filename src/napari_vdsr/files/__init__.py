@@ -1,9 +1,17 @@
-"""Image files in and out: TIFF of every kind, PNG, JPEG and BMP."""
+"""Image files in and out: TIFF of every kind, PNG, JPEG and BMP.
 
-from napari_vdsr.files.folders import list_images
-from napari_vdsr.files.picture import Metadata, Picture
-from napari_vdsr.files.reading import read_image
-from napari_vdsr.files.writing import check_output, write_image
+The functions below are loaded when they are first used: writing a file of weights
+needs `napari_vdsr.files.atomic` on machines that have no libraries for images.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_vdsr.files.folders import list_images
+    from napari_vdsr.files.picture import Metadata, Picture
+    from napari_vdsr.files.reading import read_image
+    from napari_vdsr.files.writing import check_output, write_image
 
 __all__ = [
     "Metadata",
@@ -13,3 +21,19 @@ __all__ = [
     "read_image",
     "write_image",
 ]
+
+_MODULES = {
+    "Metadata": "picture",
+    "Picture": "picture",
+    "check_output": "writing",
+    "list_images": "folders",
+    "read_image": "reading",
+    "write_image": "writing",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
