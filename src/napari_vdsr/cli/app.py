@@ -1,0 +1,46 @@
+"""The subcommands, put together."""
+
+from typing import Annotated
+
+import typer
+
+import napari_vdsr
+from napari_vdsr.cli.info import info
+from napari_vdsr.cli.upscale import upscale
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="napari-vdsr",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="markdown",
+)
+app.command("upscale")(upscale)
+app.command("info")(info)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(napari_vdsr.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def describe(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version and leave.",
+        ),
+    ] = False,
+) -> None:
+    """Super-resolution you can measure.
+
+    Results go to standard output, messages and progress to standard error.
+    Exit status: 0 done, 1 failed, 2 wrong arguments, 130 interrupted.
+    """

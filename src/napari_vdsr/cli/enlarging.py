@@ -1,0 +1,221 @@
+"""One file enlarged into another, with what the command line asked for."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_vdsr import api
+from napari_vdsr.cli.console import progress_bar
+from napari_vdsr.cli.options import parse_lengths, parse_pair
+from napari_vdsr.errors import InputError
+from napari_vdsr.files import Picture, check_output, read_image, write_image
+from napari_vdsr.files.units import convert_length, normalise_unit
+from napari_vdsr.files.writing import check_name
+from napari_vdsr.imaging.axes import find_axes
+from napari_vdsr.imaging.enlargement import Enlargement, plan_enlargement
+from napari_vdsr.imaging.geometry import Factor, check_factor
+from napari_vdsr.inference.upscaler import Upscaler
+from napari_vdsr.models import Model
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to enlarge, the same for every file.
+
+    Attributes
+    ----------
+    factor : float or pair of float
+        Used where no pixel size is asked for.
+    pixel_size : tuple of (tuple of float, str or None), optional
+        Height and width of the pixels wanted, and their unit if one was given.
+    model : Model
+        What to run.
+    device, precision : str
+        In use.
+    tile : int or str
+        As for `napari_vdsr.upscale`.
+    axes : str, optional
+        Goes before what a file says.
+    rgb : bool, optional
+        Goes before what a file says.
+    intensity_range : tuple of float, optional
+        Black and white, for models that need to know.
+    overwrite : bool
+        Whether files may be replaced.
+    """
+
+    factor: Factor
+    pixel_size: tuple[tuple[float, float], str | None] | None
+    model: Model
+    device: str
+    precision: str
+    tile: int | str
+    axes: str | None
+    rgb: bool | None
+    intensity_range: tuple[float, float] | None
+    overwrite: bool
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        factor: str | None,
+        pixel_size: str | None,
+        model: str,
+        device: str,
+        precision: str,
+        tile: str,
+        **others: Any,
+    ) -> "Settings":
+        """Read what was typed, and find wrong values before any image is read.
+
+        Parameters
+        ----------
+        factor, pixel_size, model, device, precision, tile : str
+            As they were typed.
+        **others
+            The remaining attributes.
+
+        Returns
+        -------
+        Settings
+
+        Raises
+        ------
+        InputError
+            When a value is wrong.
+        ModelError
+            When there is no such model.
+        """
+        if factor is not None and pixel_size is not None:
+            msg = f"--factor {factor} and --pixel-size {pixel_size}: give one of them"
+            raise InputError(msg)
+        numbers = 2.0 if factor is None else parse_pair(factor, "factor")
+        check_factor(numbers)
+        lengths = None if pixel_size is None else parse_lengths(pixel_size)
+        loaded = api.load_model(model)
+        edge = int(tile) if tile.lstrip("-").isdigit() else tile
+        # Any range will do here: what an image needs is found out with the image.
+        ready = Upscaler(
+            loaded,
+            device=device,
+            precision=precision,
+            tile=edge,
+            intensity_range=others["intensity_range"] or (0.0, 1.0),
+        )
+        return cls(
+            factor=numbers,
+            pixel_size=lengths,
+            model=loaded,
+            device=str(ready.device),
+            precision=str(ready.precision).removeprefix("torch."),
+            tile=edge,
+            **others,
+        )
+
+    def enlarge(self, source: Path, target: Path, prefix: str = "") -> dict[str, Any]:
+        """Enlarge one file.
+
+        Parameters
+        ----------
+        source, target : Path
+            The file to read and the file to write.
+        prefix : str
+            Stands before the name in the progress bar.
+
+        Returns
+        -------
+        dict
+            What was done, in plain values.
+
+        Raises
+        ------
+        VdsrError
+            When it cannot be done; there is no target then.
+        """
+        started = time.perf_counter()
+        check_name(target, overwrite=self.overwrite, source=source)
+        picture, axes = self._named(read_image(source), source)
+        plan = self._plan(picture, axes, source)
+        nothing = np.broadcast_to(picture.array.dtype.type(), plan.shape)
+        planned = picture.enlarged(nothing)
+        check_output(target, planned, overwrite=self.overwrite, source=source)
+        with progress_bar(f"{prefix}{source.name}") as bar:
+            result = api.upscale(
+                picture.array,
+                plan.factors,
+                model=self.model,
+                device=self.device,
+                precision=self.precision,
+                tile=self.tile,
+                axes=axes,
+                intensity_range=self.intensity_range,
+                progress=bar,
+            )
+        enlarged = picture.enlarged(result)
+        write_image(target, enlarged, overwrite=self.overwrite, source=source)
+        return {
+            "input": str(source),
+            "output": str(target),
+            "axes": picture.axes,
+            "source_shape": list(picture.array.shape),
+            "shape": list(result.shape),
+            "dtype": result.dtype.name,
+            "factor": list(plan.factors),
+            "pixel_size": enlarged.pixel_size and list(enlarged.pixel_size),
+            "unit": enlarged.unit,
+            "seconds": time.perf_counter() - started,
+            "model": self.model.name,
+            "device": self.device,
+            "precision": self.precision,
+        }
+
+    def _named(self, picture: Picture, source: Path) -> tuple[Picture, str]:
+        """The picture with its axes as the user says, and a letter for each axis."""
+        shape = picture.array.shape
+        if self.axes is not None:
+            axes = self.axes.upper()
+            find_axes(shape, axes, self.rgb)
+            picture = replace(picture, axes=axes, rgb="S" in axes)
+        elif self.rgb and not picture.rgb:
+            find_axes(shape, rgb=True)
+            axes = "Q" * (len(shape) - 3) + "YXS"
+            picture = replace(picture, axes=axes, rgb=True)
+        # Channels of their own are still the colours of the file that is written.
+        as_channels = self.rgb is False and self.axes is None
+        looked_at = replace(picture, rgb=False) if as_channels else picture
+        return picture, looked_at.unique_axes
+
+    def _plan(self, picture: Picture, axes: str, source: Path) -> Enlargement:
+        """Shape and factors of the result."""
+        shape = picture.array.shape
+        if self.pixel_size is None:
+            return plan_enlargement(shape, self.factor, axes=axes)
+        wanted, unit = self.pixel_size
+        if picture.pixel_size is None:
+            msg = f"{source} does not say how large its pixels are: use --factor"
+            raise InputError(msg)
+        if unit is not None:
+            wanted = self._converted(wanted, normalise_unit(unit) or unit, picture)
+        return plan_enlargement(
+            shape, axes=axes, pixel_size=wanted, source_pixel_size=picture.pixel_size
+        )
+
+    @staticmethod
+    def _converted(
+        wanted: tuple[float, float], unit: str, picture: Picture
+    ) -> tuple[float, float]:
+        target = picture.unit or "pixels"
+        height, width = (convert_length(size, unit, target) for size in wanted)
+        if height is None or width is None:
+            msg = (
+                f"cannot turn a pixel size in {unit} into {target}, the unit of the "
+                "file: give it without a unit, in that of the file"
+            )
+            raise InputError(msg)
+        return height, width

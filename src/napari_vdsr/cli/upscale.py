@@ -1,0 +1,182 @@
+"""`napari-vdsr upscale`: files and folders."""
+
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_vdsr.cli.console import note, print_json
+from napari_vdsr.cli.options import Device, Json, Precision, Tile
+from napari_vdsr.errors import FileError, InputError, VdsrError
+
+__all__ = ["upscale"]
+
+
+def upscale(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IN", help="Image file (TIFF, PNG, JPEG, BMP) or folder of images."
+        ),
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="File to write, whose ending decides the format; or folder, made "
+            "when it is missing, which gets a file of the same name for each image.",
+        ),
+    ],
+    factor: Annotated[
+        str | None,
+        typer.Option(
+            help="How much larger: any number from 1 to 8, or one for Y and one for "
+            "X as in 2,3.  [default: 2]",
+            show_default=False,
+        ),
+    ] = None,
+    pixel_size: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of a factor: the pixel size wanted, in the unit of the file "
+            "(0.05) or in another (50nm); Y and X as in 0.05,0.1.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="Name of a model (`napari-vdsr models list`) or a weight file."
+        ),
+    ] = "vdsr20",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    tile: Tile = "auto",
+    axes: Annotated[
+        str | None,
+        typer.Option(
+            help="What the axes are, where the file does not tell or is wrong: a "
+            "letter each, such as TCZYX; S stands for colours.",
+            show_default=False,
+        ),
+    ] = None,
+    rgb: Annotated[
+        bool | None,
+        typer.Option(
+            "--rgb/--no-rgb",
+            help="Whether the last axis holds colours, to be enlarged together, or "
+            "channels of their own.  [default: as the file says]",
+            show_default=False,
+        ),
+    ] = None,
+    intensity_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="LOW HIGH",
+            help="Black and white of the image, for models that need to know them "
+            "(the default model does not).",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that exist.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Enlarge images with a super-resolution network.
+
+    Only Y and X are enlarged; stacks and channels go plane by plane. Bit depth, axes
+    and metadata of TIFF, OME-TIFF and ImageJ files are kept, and the pixel size is
+    divided by the factor. The source is never changed, and a result is there whole
+    or not at all.
+
+    With a folder, the images in it and in the folders within are enlarged; one that
+    fails is reported at the end and does not stop the others (exit status 1).
+
+    For instance:
+
+        napari-vdsr upscale cells.ome.tif cells-x2.ome.tif
+
+        napari-vdsr upscale photo.png large.png --factor 3
+
+        napari-vdsr upscale stack.tif fine.tif --pixel-size 50nm
+
+        napari-vdsr upscale images/ enlarged/ --factor 4 --json
+    """
+    from napari_vdsr.cli.enlarging import Settings
+
+    settings = Settings.checked(
+        factor=factor,
+        pixel_size=pixel_size,
+        model=model,
+        device=device,
+        precision=precision,
+        tile=tile,
+        axes=axes,
+        rgb=rgb,
+        intensity_range=intensity_range,
+        overwrite=overwrite,
+    )
+    if source.is_dir():
+        results = _enlarge_folder(source, target, settings)
+    else:
+        target = target / source.name if target.is_dir() else target
+        results = [_described(settings.enlarge(source, target))]
+    failed = sum("error" in result for result in results)
+    if source.is_dir():
+        note(f"{len(results) - failed} of {len(results)} images done, {failed} failed")
+    if as_json:
+        done = len(results) - failed
+        print_json({"results": results, "done": done, "failed": failed})
+    if failed:
+        raise typer.Exit(1)
+
+
+def _described(result: dict[str, Any]) -> dict[str, Any]:
+    """Tell the user what was done."""
+    shapes = result["source_shape"], result["shape"]
+    before, after = (" × ".join(map(str, shape)) for shape in shapes)
+    note(
+        f"{result['output']}: {result['axes']} {before} -> {after} {result['dtype']}, "
+        f"{result['seconds']:.1f} s ({result['model']}, {result['device']}, "
+        f"{result['precision']})"
+    )
+    return result
+
+
+def _enlarge_folder(source: Path, target: Path, settings: Any) -> list[dict[str, Any]]:
+    """Enlarge all images of a folder, going on after one that fails."""
+    from napari_vdsr.files import list_images
+
+    inner, outer = source.resolve(), target.resolve()
+    if inner == outer or inner in outer.parents or outer in inner.parents:
+        msg = (
+            f"{target} and {source} are the same folder or lie within each other: "
+            "choose a folder beside it for the results"
+        )
+        raise InputError(msg)
+    results = []
+    images = list_images(source)
+    for number, image in enumerate(images, start=1):
+        output = target / image.relative_to(source)
+        try:
+            _make_folder(output.parent)
+            result = settings.enlarge(image, output, f"{number}/{len(images)} ")
+            results.append(_described(result))
+        except Exception as error:
+            if not isinstance(error, (VdsrError, MemoryError)):
+                note(traceback.format_exc())
+            note(f"error: {image}: {error}")
+            kind = type(error).__name__
+            failure = {"type": kind, "message": str(error)}
+            results.append({"input": str(image), "error": failure})
+    return results
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"cannot make the folder {folder}: {error.strerror}"
+        raise FileError(msg) from error

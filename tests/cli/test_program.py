@@ -1,0 +1,106 @@
+"""The installed program itself: start-up, signals, streams."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import napari_vdsr
+from napari_vdsr.files import Picture, read_image, write_image
+
+needs_posix = pytest.mark.skipif(
+    sys.platform == "win32", reason="signals are another thing on Windows"
+)
+
+
+def test_help_is_quick_because_torch_is_not_imported() -> None:
+    code = (
+        "import sys; from napari_vdsr.cli import main; main(['upscale', '--help']); "
+        "loaded = {'torch', 'napari', 'qtpy', 'tifffile', 'numpy'} & set(sys.modules); "
+        "sys.exit(f'imported {loaded}' if loaded else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_the_program_says_its_version(program: str) -> None:
+    done = subprocess.run([program, "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{napari_vdsr.__version__}\n")
+
+
+def test_the_program_works(program: str, tmp_path: Path) -> None:
+    array = np.random.default_rng(0).integers(0, 255, (9, 8), np.uint8)
+    write_image(tmp_path / "a.png", Picture(array, "YX"))
+    done = subprocess.run(
+        [program, "upscale", "a.png", "b.png", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["results"][0]["output"] == "b.png"
+    assert read_image(tmp_path / "b.png").array.shape == (18, 16)
+
+
+@pytest.fixture
+def long_job(program: str, tmp_path: Path) -> "subprocess.Popen[str]":
+    """Start work that takes minutes, and wait until it is under way."""
+    write_image(tmp_path / "a.tif", Picture(np.zeros((40, 300, 300), np.uint8), "ZYX"))
+    job = subprocess.Popen(
+        [program, "upscale", "a.tif", "b.tif", "--tile", "64"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(5)
+    assert job.poll() is None
+    return job
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_ends_the_program_and_leaves_no_file(
+    number: int, status: int, long_job: "subprocess.Popen[str]", tmp_path: Path
+) -> None:
+    long_job.send_signal(number)
+    _, err = long_job.communicate(timeout=20)
+    assert long_job.returncode == status
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+@needs_posix
+def test_a_kill_leaves_no_half_file(
+    long_job: "subprocess.Popen[str]", tmp_path: Path
+) -> None:
+    long_job.kill()
+    long_job.communicate()
+    assert not (tmp_path / "b.tif").exists()
+
+
+@needs_posix
+def test_a_kill_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    (tmp_path / "b.tif").write_bytes(b"precious")
+    code = f"""
+import os, signal
+import numpy as np
+from napari_vdsr.files import Picture, write_image, writing
+
+def killed(path, *_, **__):
+    path.write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+writing.write_tiff = killed
+picture = Picture(np.zeros((4, 5), np.uint8), "YX")
+write_image({str(tmp_path / "b.tif")!r}, picture, overwrite=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert done.returncode == -signal.SIGKILL
+    assert (tmp_path / "b.tif").read_bytes() == b"precious"

@@ -1,0 +1,248 @@
+"""Files go in, larger files come out."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+import tifffile
+from numpy.typing import NDArray
+
+import napari_vdsr
+from napari_vdsr.files import Metadata, Picture, read_image, write_image
+
+Run = Callable[..., Any]
+
+GREY = skimage.data.camera()[200:224, 200:230]
+COLOUR = skimage.data.astronaut()[100:120, 200:226]
+
+
+def stored(path: Path, array: NDArray[Any], axes: str, **details: Any) -> Path:
+    write_image(path, Picture(array, axes, rgb=axes.endswith("S"), **details))
+    return path
+
+
+@pytest.fixture
+def grey(tmp_path: Path) -> Path:
+    return stored(tmp_path / "grey.png", GREY, "YX")
+
+
+def test_a_file_becomes_what_the_python_function_gives(
+    run: Run, grey: Path, tmp_path: Path
+) -> None:
+    before = grey.read_bytes()
+    outcome = run("upscale", grey, tmp_path / "out.png", "--factor", 1.5)
+    assert outcome.status == 0
+    assert outcome.out == ""
+    assert "YX 24 × 30 -> 36 × 45 uint8" in outcome.err
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "out.png").array, napari_vdsr.upscale(GREY, 1.5)
+    )
+    assert grey.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    "int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split(),
+)
+def test_bit_depth_is_kept(dtype: str, run: Run, tmp_path: Path) -> None:
+    source = stored(tmp_path / "a.tif", (GREY // 3).astype(dtype), "YX")
+    assert run("upscale", source, tmp_path / "b.tif").status == 0
+    result = read_image(tmp_path / "b.tif").array
+    assert (result.dtype, result.shape) == (np.dtype(dtype), (48, 60))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.jpg", "a.bmp"])
+def test_colours_are_enlarged_together(name: str, run: Run, tmp_path: Path) -> None:
+    source = stored(tmp_path / name, COLOUR, "YXS")
+    assert run("upscale", source, tmp_path / "out.tif").status == 0
+    expected = napari_vdsr.upscale(read_image(source).array, 2, axes="YXS")
+    np.testing.assert_array_equal(read_image(tmp_path / "out.tif").array, expected)
+
+
+def test_alpha_and_16_bit_png_are_kept(run: Run, tmp_path: Path) -> None:
+    alpha = np.full((*COLOUR.shape[:2], 1), 200, np.uint8)
+    array = np.concatenate([COLOUR, alpha], axis=2).astype(np.uint16) * 257
+    source = stored(tmp_path / "a.png", array, "YXS")
+    assert run("upscale", source, tmp_path / "out.png").status == 0
+    result = read_image(tmp_path / "out.png").array
+    assert (result.dtype, result.shape) == (np.dtype("uint16"), (40, 52, 4))
+    assert (result[..., 3] == 200 * 257).all()
+
+
+def test_grey_with_alpha_is_two_channels(run: Run, tmp_path: Path) -> None:
+    array = np.stack([GREY, np.full_like(GREY, 128)], axis=2)
+    write_image(tmp_path / "a.png", Picture(array, "YXS"))
+    assert run("upscale", tmp_path / "a.png", tmp_path / "out.png").status == 0
+    result = read_image(tmp_path / "out.png").array
+    np.testing.assert_array_equal(result[..., 0], napari_vdsr.upscale(GREY, 2))
+    assert (result[..., 1] == 128).all()
+
+
+def test_an_ome_stack_keeps_axes_and_gets_smaller_pixels(
+    run: Run, tmp_path: Path
+) -> None:
+    stack = np.random.default_rng(0).integers(0, 4095, (2, 2, 3, 9, 8), np.uint16)
+    fields = {"axes": "TCZYX", "PhysicalSizeX": 0.2, "PhysicalSizeY": 0.3}
+    tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata=fields)
+    outcome = run(
+        "upscale", tmp_path / "a.ome.tif", tmp_path / "b.ome.tif", "--factor", "1,1.3"
+    )
+    assert outcome.status == 0
+    picture = read_image(tmp_path / "b.ome.tif")
+    assert (picture.axes, picture.array.shape) == ("TCZYX", (2, 2, 3, 9, 10))
+    assert picture.pixel_size == pytest.approx((0.3, 0.2 * 8 / 10))
+    assert picture.unit == "µm"
+    np.testing.assert_array_equal(
+        picture.array, napari_vdsr.upscale(stack, (1, 1.3), axes="TCZYX")
+    )
+
+
+def test_an_imagej_hyperstack_stays_one(run: Run, tmp_path: Path) -> None:
+    stack = np.random.default_rng(0).integers(0, 255, (2, 2, 8, 9), np.uint8)
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        stack,
+        imagej=True,
+        resolution=(10, 10),
+        metadata={"axes": "ZCYX", "unit": "um", "spacing": 0.7},
+    )
+    assert run("upscale", tmp_path / "a.tif", tmp_path / "b.tif").status == 0
+    picture = read_image(tmp_path / "b.tif")
+    assert picture.metadata.imagej is not None
+    assert picture.metadata.imagej["spacing"] == 0.7
+    assert (picture.axes, picture.pixel_size) == ("ZCYX", (0.05, 0.05))
+    np.testing.assert_array_equal(picture.array, napari_vdsr.upscale(stack, 2))
+
+
+@pytest.mark.parametrize("wanted", ["0.2", "200nm", "0.2um", "200 nm", "0.2,0.2"])
+def test_a_pixel_size_can_be_asked_for(wanted: str, run: Run, tmp_path: Path) -> None:
+    metadata = Metadata(imagej={"unit": "um"})
+    source = stored(
+        tmp_path / "a.tif",
+        GREY,
+        "YX",
+        pixel_size=(0.3, 0.5),
+        unit="µm",
+        metadata=metadata,
+    )
+    outcome = run("upscale", source, tmp_path / "b.tif", "--pixel-size", wanted)
+    assert outcome.status == 0, outcome.err
+    picture = read_image(tmp_path / "b.tif")
+    assert picture.array.shape == (36, 75)
+    assert picture.pixel_size == pytest.approx((0.2, 0.2))
+
+
+def test_axes_can_be_named_and_colours_claimed_or_denied(
+    run: Run, tmp_path: Path
+) -> None:
+    pages = np.ascontiguousarray(COLOUR[:6])
+    tifffile.imwrite(tmp_path / "a.tif", pages, photometric="minisblack", metadata=None)
+    picture = read_image(tmp_path / "a.tif")
+    assert (picture.axes, picture.rgb) == ("IYX", False)
+    expected = napari_vdsr.upscale(pages, 2, rgb=True)
+    for number, option in enumerate((("--axes", "yxs"), ("--rgb",))):
+        target = tmp_path / f"{number}.tif"
+        assert run("upscale", tmp_path / "a.tif", target, *option).status == 0
+        assert read_image(target).rgb
+        np.testing.assert_array_equal(read_image(target).array, expected)
+    colour = stored(tmp_path / "c.png", COLOUR, "YXS")
+    assert run("upscale", colour, tmp_path / "d.png", "--no-rgb").status == 0
+    channels = napari_vdsr.upscale(np.moveaxis(COLOUR, 2, 0), 2, axes="CYX")
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "d.png").array, np.moveaxis(channels, 0, 2)
+    )
+
+
+def test_json_is_one_object_and_nothing_else(
+    run: Run, grey: Path, tmp_path: Path
+) -> None:
+    outcome = run("upscale", grey, tmp_path / "b.png", "--json", "--device", "cpu")
+    result = json.loads(outcome.out)
+    assert (result["done"], result["failed"]) == (1, 0)
+    entry = result["results"][0]
+    assert entry["shape"] == [48, 60]
+    assert entry["source_shape"] == [24, 30]
+    assert entry["factor"] == [2, 2]
+    assert (entry["model"], entry["device"]) == ("vdsr20", "cpu")
+    assert (entry["precision"], entry["dtype"]) == ("float32", "uint8")
+
+
+def test_a_folder_as_target_gets_a_file_of_the_same_name(
+    run: Run, grey: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    assert run("upscale", grey, tmp_path / "out").status == 0
+    assert read_image(tmp_path / "out" / "grey.png").array.shape == (48, 60)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give a folder of two good images and two bad ones."""
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    stored(folder / "a.png", GREY, "YX")
+    stored(folder / "sub" / "d.tif", GREY.astype(np.float32), "YX")
+    (folder / "b.png").write_bytes((folder / "a.png").read_bytes()[:200])
+    stored(folder / "c.tif", GREY > 100, "YX")
+    (folder / "notes.txt").write_text("not an image")
+    return folder
+
+
+def test_one_bad_file_does_not_stop_a_folder(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    outcome = run("upscale", folder, out, "--json")
+    assert outcome.status == 1
+    made = sorted(str(path.relative_to(out)) for path in out.rglob("*.*"))
+    assert made == ["a.png", "sub/d.tif"]
+    assert read_image(out / "sub" / "d.tif").array.dtype == np.float32
+    assert "2 of 4 images done, 2 failed" in outcome.err
+    assert "b.png: the file is damaged" in outcome.err
+    result = json.loads(outcome.out)
+    assert (result["done"], result["failed"]) == (2, 2)
+    errors = {
+        Path(entry["input"]).name: entry["error"]["type"]
+        for entry in result["results"]
+        if "error" in entry
+    }
+    assert errors == {"b.png": "FileError", "c.tif": "InputError"}
+
+
+def test_a_folder_done_again_replaces_nothing_unless_told(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    for bad in ("b.png", "c.tif"):
+        (folder / bad).unlink()
+    assert run("upscale", folder, out).status == 0
+    first = (out / "a.png").read_bytes()
+    outcome = run("upscale", folder, out, "--factor", 3)
+    assert outcome.status == 1
+    assert outcome.err.count("exists already") == 2
+    assert (out / "a.png").read_bytes() == first
+    assert run("upscale", folder, out, "--factor", 3, "--overwrite").status == 0
+    assert read_image(out / "a.png").array.shape == (72, 90)
+
+
+@pytest.mark.parametrize("place", [".", "out", "..", "sub/../out"])
+def test_results_never_go_into_the_folder_of_the_sources(
+    place: str, run: Run, folder: Path
+) -> None:
+    before = sorted(folder.rglob("*"))
+    outcome = run("upscale", folder, folder / place)
+    assert outcome.status == 2
+    assert "lie within each other" in outcome.err
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_an_empty_folder_is_an_error(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    outcome = run("upscale", tmp_path / "in", tmp_path / "out")
+    assert outcome.status == 1
+    assert "holds no image" in outcome.err
+    assert not (tmp_path / "out").exists()
