@@ -1,0 +1,182 @@
+"""Scoring models on images of which the truth is known."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.compare import Outcome, run_trial
+from napari_vdsr.evaluation.methods import Method, Models, methods_for
+from napari_vdsr.evaluation.report import Evaluation, Row
+from napari_vdsr.evaluation.sources import as_source, named
+from napari_vdsr.evaluation.trials import Protocol, Trial, pair_trial, trial_of
+from napari_vdsr.progress import Progress
+
+__all__ = ["evaluate", "evaluate_pairs"]
+
+
+def evaluate(
+    images: Any,
+    *,
+    model: Models = "vdsr20",
+    factors: int | Sequence[int] = (2, 3, 4),
+    protocol: Protocol = "A",
+    device: str = "auto",
+    precision: str = "float32",
+    tile: int | str = "auto",
+    rgb: bool | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Reduce images, enlarge them again with models and score the results.
+
+    Parameters
+    ----------
+    images : path, ndarray, napari layer, mapping of str to them, or iterable
+        The high-resolution images; a folder stands for those within it, which are
+        read one at a time.
+    model : str, Path, Model or list of them
+        What to score. Bicubic interpolation always stands beside it.
+    factors : int or sequence of int
+        Whole factors from 2 to 8.
+    protocol : {"A", "direct"}
+        "A" scores as the papers do; "direct" as a user meets it, from images that
+        were rounded to their dtype. See `PROTOCOLS`.
+    device, tile
+        As for `upscale`.
+    precision : str
+        As for `upscale`; float32 by default, so that figures do not depend on the
+        machine.
+    rgb : bool, optional
+        Whether the last axis of arrays holds colours; files and layers know.
+    progress : Progress, optional
+        Told of enlarged images, in parts; may raise `Cancelled`.
+
+    Returns
+    -------
+    Evaluation
+        PSNR, SSIM and time per image, factor and method, and their means.
+
+    Raises
+    ------
+    InputError
+        When an image or argument cannot be used.
+    FileError
+        When a file cannot be read.
+    """
+    asked = [factors] if isinstance(factors, int) else list(factors)
+    methods = methods_for(model, device=device, precision=precision, tile=tile)
+    items = list(named(images))
+
+    def trials() -> Iterator[tuple[str, Trial]]:
+        for name, image in items:
+            source = as_source(image, name, rgb)
+            for factor in asked:
+                yield name, trial_of(source, factor, protocol)
+
+    rows = _scored(trials, len(items) * len(asked), methods, progress)
+    return Evaluation(rows, protocol, device, precision)
+
+
+def evaluate_pairs(
+    high: Any,
+    low: Any,
+    *,
+    model: Models = "vdsr20",
+    device: str = "auto",
+    precision: str = "float32",
+    tile: int | str = "auto",
+    rgb: bool | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score models on real pairs of high- and low-resolution images.
+
+    Parameters
+    ----------
+    high, low : path, ndarray, napari layer, mapping of str to them, or iterable
+        As many of each, in the same order. Nothing is reduced; the factor is the
+        ratio of their sizes.
+    model, device, precision, tile, rgb, progress
+        As for `evaluate`.
+
+    Returns
+    -------
+    Evaluation
+        With the range-invariant PSNR beside the plain one, since cameras and
+        exposures differ.
+
+    Raises
+    ------
+    InputError
+        When the images do not make pairs or an argument cannot be used.
+    FileError
+        When a file cannot be read.
+    """
+    methods = methods_for(model, device=device, precision=precision, tile=tile)
+    highs, lows = list(named(high)), list(named(low))
+    if len(highs) != len(lows):
+        msg = (
+            f"{len(highs)} high-resolution and {len(lows)} low-resolution images: "
+            "each needs its partner"
+        )
+        raise InputError(msg)
+
+    def trials() -> Iterator[tuple[str, Trial]]:
+        for (name, truth), (low_name, image) in zip(highs, lows, strict=True):
+            yield (
+                name,
+                pair_trial(
+                    as_source(truth, name, rgb), as_source(image, low_name, rgb)
+                ),
+            )
+
+    rows = _scored(trials, len(highs), methods, progress)
+    return Evaluation(rows, "pairs", device, precision)
+
+
+def _scored(
+    trials: Callable[[], Iterator[tuple[str, Trial]]],
+    count: int,
+    methods: Sequence[Method],
+    progress: Progress | None,
+) -> tuple[Row, ...]:
+    """Run all methods on all trials and keep the figures, not the images."""
+    if not count:
+        msg = "there is no image or no factor to evaluate"
+        raise InputError(msg)
+    if progress is not None:
+        progress.reset(count)
+    rows = []
+    for name, trial in trials():
+        part = None if progress is None else _Part(progress, trial, len(methods))
+        rows += [_row(name, trial, each) for each in run_trial(trial, methods, part)]
+    return tuple(rows)
+
+
+class _Part:
+    """Counts pixels of one image as parts of one step."""
+
+    def __init__(self, progress: Progress, trial: Trial, methods: int) -> None:
+        self._progress = progress
+        self._whole = trial.pixels * methods
+
+    def reset(self, total: float | None = None) -> None:
+        """Go on where the bar is."""
+
+    def update(self, n: float = 1) -> None:
+        """Count `n` more pixels as done."""
+        self._progress.update(n / self._whole)
+
+
+def _row(name: str, trial: Trial, outcome: Outcome) -> Row:
+    fitted = outcome.psnr.fitted
+    assert fitted is not None
+    return Row(
+        image=name,
+        factor=round((trial.factors[0] * trial.factors[1]) ** 0.5, 3),
+        method=outcome.method,
+        psnr=outcome.psnr.mean,
+        fitted_psnr=fitted.mean,
+        ssim=outcome.ssim,
+        data_range=trial.data_range,
+        pixels=trial.pixels,
+        seconds=outcome.seconds,
+    )

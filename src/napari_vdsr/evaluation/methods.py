@@ -1,0 +1,137 @@
+"""Ways to enlarge an image that are scored against each other."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from napari_vdsr.evaluation.trials import Trial, resized
+from napari_vdsr.models import Model, load_model
+from napari_vdsr.progress import Progress
+
+__all__ = ["Bicubic", "Method", "Models", "Network", "methods_for"]
+
+Models = str | Path | Model | Sequence[str | Path | Model]
+
+
+class Method(Protocol):
+    """A way to enlarge an image.
+
+    Attributes
+    ----------
+    name : str
+        For tables and captions.
+    """
+
+    name: str
+
+    def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
+        """Enlarge what the trial gives, in the form that the trial scores."""
+
+    def serves(self, trial: Trial) -> bool:
+        """Whether it is made for the factor of the trial."""
+
+
+class Bicubic:
+    """Bicubic interpolation: the baseline that stands beside every figure."""
+
+    name = "bicubic"
+
+    def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
+        """Enlarge what the trial gives, in the form that the trial scores."""
+        enlarged = resized(trial.low, trial.shape, trial.rgb)
+        if progress is not None:
+            progress.update(trial.pixels)
+        return trial.finished(enlarged)
+
+    def serves(self, trial: Trial) -> bool:
+        """Whether it is made for the factor of the trial: always."""
+        return True
+
+
+class Network:
+    """A model, run as `upscale` runs it.
+
+    Parameters
+    ----------
+    model : Model
+        What to run.
+    device, precision, tile
+        As for `upscale`.
+    """
+
+    def __init__(
+        self, model: Model, *, device: str, precision: str, tile: int | str
+    ) -> None:
+        self.name = model.name
+        self._model = model
+        self._options: dict[str, Any] = {
+            "device": device,
+            "precision": precision,
+            "tile": tile,
+        }
+
+    def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
+        """Enlarge what the trial gives, in the form that the trial scores."""
+        from napari_vdsr.inference.arrays import upscale_array
+
+        wants_colours = self._model.network.channels == 3
+        colours = trial.colours if wants_colours else None
+        result = upscale_array(
+            trial.low if colours is None else colours,
+            trial.factors,
+            model=self._model,
+            rgb=trial.rgb or colours is not None,
+            intensity_range=trial.limits,
+            progress=None if progress is None else _Steps(progress),
+            **self._options,
+        )
+        return trial.finished(result, colours=colours is not None)
+
+    def serves(self, trial: Trial) -> bool:
+        """Whether the model is made for the factor of the trial."""
+        return True
+
+
+class _Steps:
+    """Passes on steps but no new start: one bar goes over many images."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def reset(self, total: float | None = None) -> None:
+        """Go on where the bar is."""
+
+    def update(self, n: float = 1) -> None:
+        """Count `n` more pixels as done."""
+        self._progress.update(n)
+
+
+def methods_for(
+    model: Models, *, device: str, precision: str, tile: int | str
+) -> list[Method]:
+    """Bicubic interpolation and every model asked for.
+
+    Parameters
+    ----------
+    model : str, Path, Model or sequence of them
+        As for `load_model`.
+    device, precision, tile
+        As for `upscale`.
+
+    Returns
+    -------
+    list of Method
+        With names that differ.
+    """
+    asked = [model] if isinstance(model, str | Path | Model) else list(model)
+    methods: list[Method] = [Bicubic()]
+    for each in asked:
+        network = Network(
+            load_model(each), device=device, precision=precision, tile=tile
+        )
+        same = sum(method.name.split(" (")[0] == network.name for method in methods)
+        network.name += f" ({same + 1})" if same else ""
+        methods.append(network)
+    return methods

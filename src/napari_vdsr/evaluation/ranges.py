@@ -1,0 +1,153 @@
+"""The data range: the peak value that a PSNR is relative to, and why.
+
+A peak that does not belong to the data shifts every decibel: 255 on images within
+[0, 1] adds 48.13 dB, 65535 on 12-bit counts adds 24 dB. So the range follows the
+data by fixed rules and is never reported without its reason.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.errors import InputError
+
+__all__ = ["DataRange", "contradiction", "limits_of", "range_of"]
+
+_TOO_LARGE = 4.0  # times the reference's own span: a gain of 12 dB out of nothing
+
+
+@dataclass(frozen=True)
+class DataRange:
+    """The peak value of a comparison.
+
+    Attributes
+    ----------
+    value : float
+        In the unit of the reference; 0 for a constant reference.
+    reason : str
+        Which rule gave it, in words.
+    """
+
+    value: float
+    reason: str
+
+
+def range_of(reference: NDArray[Any], given: float | None = None) -> DataRange:
+    """Choose the data range of a reference.
+
+    Parameters
+    ----------
+    reference : ndarray of any real dtype
+        NaN is passed over.
+    given : float, optional
+        The caller's own value, which goes before all rules.
+
+    Returns
+    -------
+    DataRange
+        The given value; 255 for uint8; 1 for floats within [0, 1]; otherwise the
+        reference's maximum minus its minimum.
+
+    Raises
+    ------
+    InputError
+        When the given value is not a positive number.
+
+    Examples
+    --------
+    >>> range_of(np.array([0.0, 0.5])).value
+    1.0
+    >>> range_of(np.array([100, 4095], dtype=np.uint16))
+    DataRange(value=3995.0, reason="the reference's values span 100 to 4095")
+    """
+    if given is not None:
+        if not (math.isfinite(given) and given > 0):
+            msg = f"data_range is {given}: give a positive number, or leave it out"
+            raise InputError(msg)
+        return DataRange(float(given), "given by the caller")
+    if reference.dtype == np.uint8:
+        return DataRange(255.0, "8-bit image")
+    low, high = span_of(reference)
+    if np.issubdtype(reference.dtype, np.floating) and 0 <= low <= high <= 1:
+        return DataRange(1.0, "floating point within [0, 1]")
+    if low == high:
+        return DataRange(0.0, f"every value of the reference is {low:g}")
+    return DataRange(high - low, f"the reference's values span {low:g} to {high:g}")
+
+
+def contradiction(reference: NDArray[Any], given: float) -> str | None:
+    """Say how a given data range contradicts the reference.
+
+    Parameters
+    ----------
+    reference : ndarray of any real dtype
+        What the range is to belong to.
+    given : float
+        The data range that the caller asked for.
+
+    Returns
+    -------
+    str or None
+        What is wrong and what it does to the figure; None when all is well.
+
+    Notes
+    -----
+    A range is contradicted when the values do not fit into it, or when it is more
+    than four times what they span. The range that the rules of `range_of` would
+    choose is never contradicted.
+    """
+    usual = range_of(reference)
+    low, high = span_of(reference)
+    if usual.value in (given, 0):
+        return None
+    change = 20 * math.log10(given / usual.value)
+    remedy = (
+        f"against {usual.value:g} ({usual.reason}) it changes the PSNR by "
+        f"{change:+.2f} dB; leave data_range out to use that"
+    )
+    # Overshoot of a percent is what interpolation does to a normalised image.
+    if high - low > 1.01 * given:
+        return (
+            f"data_range {given:g} is less than the reference spans "
+            f"({low:g} to {high:g}): {remedy}"
+        )
+    if given > _TOO_LARGE * max(high - low, usual.value):
+        return (
+            f"data_range {given:g} is far more than the reference spans "
+            f"({low:g} to {high:g}): {remedy}"
+        )
+    return None
+
+
+def limits_of(image: NDArray[Any]) -> tuple[float, float]:
+    """Black and white of an image, for networks that need to know them.
+
+    Parameters
+    ----------
+    image : ndarray of any real dtype
+        NaN is passed over.
+
+    Returns
+    -------
+    tuple of float
+        (0, 255) for uint8, (0, 1) for floats within [0, 1], otherwise minimum and
+        maximum (one more where they are equal).
+    """
+    if image.dtype == np.uint8:
+        return 0.0, 255.0
+    low, high = span_of(image)
+    if np.issubdtype(image.dtype, np.floating) and 0 <= low <= high <= 1:
+        return 0.0, 1.0
+    return low, high if high > low else low + 1
+
+
+def span_of(values: NDArray[Any]) -> tuple[float, float]:
+    """Smallest and largest value, NaN passed over; NaN when there is no other."""
+    if not np.issubdtype(values.dtype, np.floating):
+        return float(values.min()), float(values.max())
+    if np.isnan(values).all():
+        return math.nan, math.nan
+    return float(np.nanmin(values)), float(np.nanmax(values))

@@ -1,0 +1,250 @@
+"""The figures of an evaluation: as a table, CSV and JSON."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from napari_vdsr.evaluation.psnr import finite_or_none
+from napari_vdsr.evaluation.ranges import DataRange
+from napari_vdsr.evaluation.trials import PROTOCOLS, Protocol
+
+__all__ = ["Evaluation", "Mean", "Row"]
+
+_COLUMN = 20  # characters of a method's column
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image at one factor, enlarged by one method.
+
+    Attributes
+    ----------
+    image, method : str
+        Their names.
+    factor : float
+        How much it was enlarged.
+    psnr, fitted_psnr : float
+        In dB, plain and range-invariant; means over the planes of a stack.
+    ssim : float or None
+        None for images too small for its window.
+    data_range : DataRange
+        The peak of both, and why.
+    pixels : int
+        Enlarged pixels.
+    seconds : float
+        Wall time of enlarging.
+    """
+
+    image: str
+    factor: float
+    method: str
+    psnr: float
+    fitted_psnr: float
+    ssim: float | None
+    data_range: DataRange
+    pixels: int
+    seconds: float
+
+    @property
+    def speed(self) -> float:
+        """Enlarged megapixels per second of wall time."""
+        return self.pixels / 1e6 / max(self.seconds, 1e-9)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Means over the images of one factor and method.
+
+    Attributes
+    ----------
+    factor : float
+        How much was enlarged.
+    method : str
+        Its name.
+    images : int
+        How many there were.
+    psnr, fitted_psnr : float
+        Mean of the images' PSNR, in dB.
+    ssim : float or None
+        Mean of those that have one.
+    seconds : float
+        Wall time of all.
+    speed : float
+        Enlarged megapixels per second, over all.
+    """
+
+    factor: float
+    method: str
+    images: int
+    psnr: float
+    fitted_psnr: float
+    ssim: float | None
+    seconds: float
+    speed: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of methods on images, never without the protocol they belong to.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        One for every image, factor and method.
+    protocol : {"A", "direct", "pairs"}
+        See `PROTOCOLS`.
+    device, precision : str
+        What the networks ran on and in, as asked for.
+    """
+
+    rows: tuple[Row, ...]
+    protocol: Protocol
+    device: str
+    precision: str
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """Factors that occur, in order of occurrence."""
+        return tuple(dict.fromkeys(row.factor for row in self.rows))
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Methods that occur, bicubic first."""
+        return tuple(dict.fromkeys(row.method for row in self.rows))
+
+    @property
+    def means(self) -> tuple[Mean, ...]:
+        """Means over the images, for every factor and method that occur together."""
+        groups = (
+            [row for row in self.rows if (row.factor, row.method) == (factor, method)]
+            for factor in self.factors
+            for method in self.methods
+        )
+        return tuple(_mean_of(group) for group in groups if group)
+
+    def mean(self, factor: float, method: str) -> Mean:
+        """Means of one method at one factor.
+
+        Parameters
+        ----------
+        factor : float
+            One of `factors`.
+        method : str
+            One of `methods`.
+
+        Returns
+        -------
+        Mean
+        """
+        for mean in self.means:
+            if (mean.factor, mean.method) == (factor, method):
+                return mean
+        msg = f"no images were enlarged x{factor:g} with {method}"
+        raise KeyError(msg)
+
+    def to_text(self) -> str:
+        """Write a table for people: PSNR in dB / SSIM per image, means, speed."""
+        lines = [f"protocol {self.protocol}: {PROTOCOLS[self.protocol]}"]
+        ranges = dict.fromkeys(row.data_range for row in self.rows)
+        lines += [f"data range {each.value:g}: {each.reason}" for each in ranges]
+        lines.append(f"device {self.device}, precision {self.precision}")
+        for factor in self.factors:
+            lines += ["", *self._table(factor)]
+        return "\n".join(lines)
+
+    def to_csv(self) -> str:
+        """Write one line a row, with a header; an infinite PSNR is ``inf``."""
+        text = io.StringIO()
+        lines = [_record(row) for row in self.rows]
+        names = ["protocol", *(lines[0] if lines else ())]
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({"protocol": self.protocol, **line} for line in lines)
+        return text.getvalue()
+
+    def to_json(self) -> dict[str, object]:
+        """Give all figures for JSON; infinity becomes None."""
+        return {
+            "protocol": self.protocol,
+            "protocol_description": PROTOCOLS[self.protocol],
+            "device": self.device,
+            "precision": self.precision,
+            "means": [_for_json(vars(mean)) for mean in self.means],
+            "rows": [_for_json(_record(row)) for row in self.rows],
+        }
+
+    def _table(self, factor: float) -> list[str]:
+        """Lines of the table of one factor."""
+        rows = [row for row in self.rows if row.factor == factor]
+        means = [mean for mean in self.means if mean.factor == factor]
+        methods = [mean.method for mean in means]
+        images = dict.fromkeys(row.image for row in rows)
+        found = {(row.image, row.method): row for row in rows}
+        heading = "" if self.protocol != "pairs" else "  (PSNR / after affine fit)"
+        lines = [_line(f"x{factor:g}{heading}", methods)]
+        for image in images:
+            cells = [self._cell(found[image, method]) for method in methods]
+            lines.append(_line(image, cells))
+        lines.append(_line(f"mean of {len(images)}", map(self._cell, means)))
+        gains = [f"{_gain(mean, means[0]):+.2f} dB" for mean in means[1:]]
+        lines.append(_line("gain over bicubic", ["", *gains]))
+        lines.append(_line("seconds", [f"{mean.seconds:.2f}" for mean in means]))
+        lines.append(_line("MPix/s", [f"{mean.speed:.3g}" for mean in means]))
+        return lines
+
+    def _cell(self, row: Row | Mean) -> str:
+        if self.protocol == "pairs":
+            return f"{row.psnr:.2f} / {row.fitted_psnr:.2f}"
+        return f"{row.psnr:.2f} / {'–' if row.ssim is None else f'{row.ssim:.4f}'}"
+
+
+def _mean_of(rows: list[Row]) -> Mean:
+    similarities = [row.ssim for row in rows if row.ssim is not None]
+    seconds = math.fsum(row.seconds for row in rows)
+    return Mean(
+        rows[0].factor,
+        rows[0].method,
+        len(rows),
+        _average([row.psnr for row in rows]),
+        _average([row.fitted_psnr for row in rows]),
+        _average(similarities) if similarities else None,
+        seconds,
+        sum(row.pixels for row in rows) / 1e6 / max(seconds, 1e-9),
+    )
+
+
+def _average(values: list[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _gain(mean: Mean, bicubic: Mean) -> float:
+    """Decibels above bicubic; none where both are infinite."""
+    return 0.0 if mean.psnr == bicubic.psnr else mean.psnr - bicubic.psnr
+
+
+def _line(first: str, cells: Iterable[str]) -> str:
+    return f"{first:28}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells)
+
+
+def _record(row: Row) -> dict[str, object]:
+    return {
+        "image": row.image,
+        "factor": row.factor,
+        "method": row.method,
+        "psnr": row.psnr,
+        "fitted_psnr": row.fitted_psnr,
+        "ssim": row.ssim,
+        "data_range": row.data_range.value,
+        "data_range_reason": row.data_range.reason,
+        "seconds": row.seconds,
+        "megapixels_per_second": row.speed,
+    }
+
+
+def _for_json(record: dict[str, object]) -> dict[str, object]:
+    return {
+        name: finite_or_none(value) if isinstance(value, float) else value
+        for name, value in record.items()
+    }

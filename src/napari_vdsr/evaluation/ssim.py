@@ -1,0 +1,143 @@
+"""Structural similarity, as the papers measure it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.planes import Luminance, Planes
+from napari_vdsr.evaluation.psnr import comparable
+from napari_vdsr.evaluation.ranges import DataRange
+
+__all__ = ["SMALLEST", "SsimReport", "similarity", "ssim"]
+
+_SIGMA = 1.5
+SMALLEST = 11
+"""Pixels on the shorter side that SSIM needs: the size of its window."""
+
+
+@dataclass(frozen=True)
+class SsimReport:
+    """SSIM per plane, with what it depends on.
+
+    Attributes
+    ----------
+    values : tuple of float
+        SSIM of every plane, in C order; 1 for identical planes.
+    stack : tuple of int
+        Shape of the leading axes that the planes come from; () for a single plane.
+    data_range : DataRange
+        The range that was used, and why.
+    channels : str
+        What was compared, in words.
+    """
+
+    values: tuple[float, ...]
+    stack: tuple[int, ...]
+    data_range: DataRange
+    channels: str
+
+    @property
+    def mean(self) -> float:
+        """Mean over the planes."""
+        return sum(self.values) / len(self.values)
+
+
+def ssim(
+    reference: ArrayLike,
+    image: ArrayLike,
+    *,
+    data_range: float | None = None,
+    border: int = 0,
+    luminance: Luminance = "auto",
+    rgb: bool | None = None,
+) -> SsimReport:
+    """Measure the structural similarity of an image and a reference.
+
+    Parameters
+    ----------
+    reference, image, data_range, border, luminance, rgb
+        As for `psnr`, but NaN is refused.
+
+    Returns
+    -------
+    SsimReport
+        Of every plane; of R, G and B their mean when luminance is not taken.
+
+    Raises
+    ------
+    InputError
+        When the images or arguments cannot be used; the message says why.
+
+    Notes
+    -----
+    A Gaussian window of 11 x 11 pixels and sigma 1.5, K1 = 0.01, K2 = 0.03, and
+    only windows that lie within the image: Wang, Bovik, Sheikh, Simoncelli, "Image
+    quality assessment: from error visibility to structural similarity", 2004.
+    """
+    planes = comparable(
+        np.asarray(reference),
+        np.asarray(image),
+        data_range=data_range,
+        border=border,
+        luminance=luminance,
+        rgb=rgb,
+    )
+    return similarity(planes)
+
+
+def similarity(planes: Planes) -> SsimReport:
+    """Measure the structural similarity of images that are known to be comparable.
+
+    Parameters
+    ----------
+    planes : Planes
+        Reference and image, plane by plane.
+
+    Returns
+    -------
+    SsimReport
+
+    Raises
+    ------
+    InputError
+        When there is no range, or too few or invalid pixels.
+    """
+    peak = planes.data_range.value
+    if peak == 0:
+        msg = f"{planes.data_range.reason}: SSIM needs a range, give data_range"
+        raise InputError(msg)
+    return SsimReport(
+        tuple(_of_plane(*pair, peak) for pair in planes),
+        planes.stack,
+        planes.data_range,
+        planes.channels,
+    )
+
+
+def _of_plane(
+    reference: NDArray[np.float64], image: NDArray[np.float64], peak: float
+) -> float:
+    from skimage.metrics import structural_similarity
+
+    if min(reference.shape[:2]) < SMALLEST:
+        msg = (
+            f"{reference.shape[0]} x {reference.shape[1]} pixels are left for SSIM, "
+            f"whose window is {SMALLEST} x {SMALLEST}: use a larger image or border=0"
+        )
+        raise InputError(msg)
+    if np.isnan(reference).any() or np.isnan(image).any():
+        msg = "SSIM is not defined with NaN: cut the images to their valid part"
+        raise InputError(msg)
+    return float(
+        structural_similarity(  # type: ignore[no-untyped-call]
+            reference,
+            image,
+            data_range=peak,
+            gaussian_weights=True,
+            sigma=_SIGMA,
+            use_sample_covariance=False,
+            channel_axis=None if reference.ndim == 2 else -1,
+        )
+    )
