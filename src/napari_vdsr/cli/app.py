@@ -6,6 +6,7 @@ import typer
 
 import napari_vdsr
 from napari_vdsr.cli.info import info
+from napari_vdsr.cli.models import app as models_app
 from napari_vdsr.cli.upscale import upscale
 
 __all__ = ["app"]
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command("upscale")(upscale)
 app.command("info")(info)
+app.add_typer(models_app, name="models")
 
 
 def _print_version(wanted: bool) -> None:

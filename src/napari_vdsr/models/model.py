@@ -60,4 +60,20 @@ class Model:
         """
         from napari_vdsr.models.formats.native import write_native
 
-        write_native(Path(path), self.network.state_dict(), self.metadata)
+        state = self.network.state_dict()
+        write_native(Path(path), state, self.described(), overwrite=True)
+
+    def described(self) -> dict[str, str]:
+        """The metadata, completed by what the network itself says."""
+        network = self.network
+        first, last = next(network.layers), list(network.layers)[-1]
+        return {
+            **self.metadata,
+            "architecture": type(network).__name__.lower(),
+            "depth": str(network.depth),
+            "features": str(first.out_channels),
+            "channels": str(first.in_channels),
+            "channels_out": str(last.out_channels),
+            "bias": "true" if first.bias is not None else "false",
+            "equivariant": "true" if network.equivariant else "false",
+        }

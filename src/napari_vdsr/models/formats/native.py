@@ -1,31 +1,37 @@
 """The project's own format: safetensors with metadata.
 
-https://huggingface.co/docs/safetensors describes the format: a JSON header and plain
-numbers, so that reading it can run nothing.
+https://huggingface.co/docs/safetensors describes it: a JSON header and plain numbers,
+so that reading it can run nothing.
 """
 
-import os
-import tempfile
+import json
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_vdsr.errors import FileError, ModelError
+from napari_vdsr.errors import ModelError
+from napari_vdsr.files.atomic import replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["read_metadata", "read_native", "write_native"]
+__all__ = ["is_native", "read_metadata", "read_native", "write_native"]
+
+_LONGEST_HEADER = 1 << 20  # bytes; a network of 20 layers has 3,500
 
 
-def read_native(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:
+def is_native(data: bytes) -> bool:
+    """Whether a file begins as safetensors does."""
+    return data[8:9] == b"{"
+
+
+def read_native(data: bytes) -> tuple[dict[str, "Tensor"], dict[str, str]]:
     """Read named tensors and metadata.
 
     Parameters
     ----------
-    path : Path
-        A ``.safetensors`` file.
+    data : bytes
+        The whole file.
 
     Returns
     -------
@@ -39,14 +45,14 @@ def read_native(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:
     ModelError
         When the file is damaged.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors.torch import load
 
     try:
-        with safe_open(path, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return state, dict(file.metadata() or {})
-    except (SafetensorError, ValueError) as error:
-        msg = f"{path} is not a whole safetensors file: {error}"
+        metadata = _metadata(data)
+        return load(data), metadata
+    except (SafetensorError, LookupError, TypeError, ValueError) as error:
+        msg = f"it is a damaged safetensors file ({error})"
         raise ModelError(msg) from error
 
 
@@ -65,31 +71,46 @@ def read_metadata(path: Path) -> dict[str, str]:
     Raises
     ------
     ModelError
-        When the file is damaged.
+        When the file is damaged or cannot be read.
     """
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, framework="np") as file:
-            return dict(file.metadata() or {})
-    except (SafetensorError, ValueError) as error:
-        msg = f"{path} is not a whole safetensors file: {error}"
+        with path.open("rb") as file:
+            return _metadata(file.read(_LONGEST_HEADER))
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        msg = f"{path} is damaged or cannot be read: {error}"
         raise ModelError(msg) from error
 
 
+def _metadata(data: bytes) -> dict[str, str]:
+    """What the header says, in which tensors and metadata are described."""
+    length = int.from_bytes(data[:8], "little")
+    if not 2 <= length <= min(len(data), _LONGEST_HEADER) - 8:
+        msg = f"a header of {length} bytes"
+        raise ValueError(msg)
+    header = json.loads(data[8 : 8 + length])
+    metadata = header.get("__metadata__") or {}
+    return {str(name): str(value) for name, value in metadata.items()}
+
+
 def write_native(
-    path: Path, state: Mapping[str, "Tensor"], metadata: Mapping[str, str]
+    path: Path,
+    state: Mapping[str, "Tensor"],
+    metadata: Mapping[str, str],
+    *,
+    overwrite: bool,
 ) -> None:
     """Write named tensors and metadata; the file appears whole or not at all.
 
     Parameters
     ----------
     path : Path
-        The file to write; an existing one is replaced.
+        The file to write.
     state : mapping of str to Tensor
         As from ``network.state_dict()``.
     metadata : mapping of str to str
         What to say about them.
+    overwrite : bool
+        Whether an existing file may be replaced.
 
     Raises
     ------
@@ -98,46 +119,9 @@ def write_native(
     """
     from safetensors.torch import save
 
-    data = save(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()},
-        dict(metadata),
-    )
-    write_whole(path, data)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name and move it into place.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write; an existing one is replaced.
-    data : bytes
-        All that is to be in it.
-
-    Raises
-    ------
-    FileError
-        When the file cannot be written.
-    """
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
-    except OSError as error:
-        msg = f"cannot write {path}: {error}"
-        raise FileError(msg) from error
-
-
-def _umask() -> int:
-    """The permissions that new files of this user do not get."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    tensors = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in state.items()
+    }
+    data = save(tensors, dict(metadata))
+    with replacing(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(data)

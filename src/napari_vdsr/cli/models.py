@@ -1,0 +1,178 @@
+"""`napari-vdsr models`: list, fetch, import, export, rename, remove, path."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_vdsr.cli.console import note, print_json, progress_bar
+from napari_vdsr.cli.options import Json
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List, fetch, import and export models.",
+)
+
+Name = Annotated[str, typer.Argument(help="Name of a model, as `list` shows it.")]
+
+
+@app.command("list")
+def list_models(as_json: Json = False) -> None:
+    """List the models: those of the package and your own.
+
+    For instance:
+
+        napari-vdsr models list
+
+        napari-vdsr models list --json
+    """
+    from napari_vdsr.models import models
+
+    cards = models()
+    if as_json:
+        print_json({"models": [card.to_dict() for card in cards]})
+        return
+    width = max(len(card.name) for card in cards)
+    for card in cards:
+        where = "here" if card.here else f"needs {card.size / 1e6:.1f} MB"
+        own = ", your own" if card.origin == "user" else ""
+        print(f"{card.name:<{width}}  {card.title} ({where}{own})")
+        print(f"{'':<{width}}  {card.text}")
+
+
+@app.command()
+def fetch(name: Name, as_json: Json = False) -> None:
+    """Fetch a model, so that it can be used without a network.
+
+    Models are fetched by themselves when they are first used; this does it ahead.
+    The content is verified. NAPARI_VDSR_CACHE names another folder to keep it in,
+    NAPARI_VDSR_WEIGHTS_URL a mirror or folder to look in first.
+
+    For instance:
+
+        napari-vdsr models fetch vdsr20-kim2016
+    """
+    from napari_vdsr.models import fetch
+
+    with progress_bar(f"fetching {name}", unit="B") as bar:
+        path = fetch(name, progress=bar)
+    if as_json:
+        print_json({"name": name, "path": str(path)})
+    else:
+        print(path)
+
+
+@app.command("import")
+def import_model(
+    file: Annotated[
+        Path,
+        typer.Argument(help="A .safetensors, .pth, .pt or the authors' .mat file."),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option(help="What to call it; by default the name of the file."),
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option(help="A few words that lists show.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Add weights from a file to your own models.
+
+    Only tensors are read; nothing in the file is run.
+
+    For instance:
+
+        napari-vdsr models import model_epoch_50.pth --name mine
+    """
+    from napari_vdsr.models import import_model
+
+    card = import_model(file, name, title=title)
+    if as_json:
+        print_json(card.to_dict())
+    else:
+        note(f"imported as {card.name}")
+        print(card.path)
+
+
+@app.command("export")
+def export_model(
+    name: Annotated[str, typer.Argument(help="Name or file of a model.")],
+    file: Annotated[Path, typer.Argument(help="What to write: .safetensors or .onnx.")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing file.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a model to a file for other programs.
+
+    For instance:
+
+        napari-vdsr models export vdsr20 vdsr20.onnx
+    """
+    from napari_vdsr.models import export_model
+
+    with progress_bar(f"fetching {name}", unit="B") as bar:
+        path = export_model(name, file, overwrite=overwrite, progress=bar)
+    if as_json:
+        print_json({"name": name, "path": str(path)})
+    else:
+        print(path)
+
+
+@app.command()
+def rename(
+    name: Name,
+    new_name: Annotated[str, typer.Argument(help="What to call it from now on.")],
+    as_json: Json = False,
+) -> None:
+    """Give one of your own models another name.
+
+    For instance:
+
+        napari-vdsr models rename mine mitochondria
+    """
+    from napari_vdsr.models import rename_model
+
+    card = rename_model(name, new_name)
+    if as_json:
+        print_json(card.to_dict())
+    else:
+        print(card.path)
+
+
+@app.command()
+def remove(name: Name, as_json: Json = False) -> None:
+    """Take one of your own models out of the list; its file is kept.
+
+    For instance:
+
+        napari-vdsr models remove mine
+    """
+    from napari_vdsr.models import remove_model
+
+    path = remove_model(name)
+    if as_json:
+        print_json({"name": name, "path": str(path)})
+    else:
+        note(f"{name} is no longer listed; its file is kept")
+        print(path)
+
+
+@app.command()
+def path(as_json: Json = False) -> None:
+    """Print the folders of fetched models and of your own.
+
+    For instance:
+
+        napari-vdsr models path
+    """
+    from napari_vdsr.models import cache_folder, user_folder
+
+    if as_json:
+        print_json({"cache": str(cache_folder()), "models": str(user_folder())})
+    else:
+        print(f"fetched   {cache_folder()}")
+        print(f"your own  {user_folder()}")

@@ -1,0 +1,53 @@
+"""All models by name: those of the package and those of the user."""
+
+from difflib import get_close_matches
+
+from napari_vdsr.errors import ModelError
+from napari_vdsr.models.card import Card
+from napari_vdsr.models.registry import registered
+from napari_vdsr.models.user import user_cards
+
+__all__ = ["find", "models"]
+
+
+def models() -> list[Card]:
+    """List the models that can be asked for by name.
+
+    Returns
+    -------
+    list of Card
+        Those of the package, the default first, then the user's own. Nothing is
+        fetched or loaded.
+
+    Examples
+    --------
+    >>> models()[0].name
+    'vdsr20'
+    """
+    return [*registered(), *user_cards()]
+
+
+def find(name: str) -> Card:
+    """Look up a model.
+
+    Parameters
+    ----------
+    name : str
+        As in `Card.name`.
+
+    Returns
+    -------
+    Card
+
+    Raises
+    ------
+    ModelError
+        When there is no such model; the message lists those that there are.
+    """
+    cards = {card.name: card for card in models()}
+    if name in cards:
+        return cards[name]
+    close = get_close_matches(name, cards, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    msg = f"there is no model {name!r}.{hint} There are: {', '.join(cards)}"
+    raise ModelError(msg)

@@ -1,0 +1,199 @@
+"""Bringing the weights of a listed model to this machine, once and verified."""
+
+import shutil
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from napari_vdsr.errors import FetchError
+from napari_vdsr.models.catalogue import find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from napari_vdsr.models.card import Card
+    from napari_vdsr.progress import Progress
+
+__all__ = ["fetch"]
+
+_TIMEOUT = 20  # seconds without a byte
+_RETRIES = 2
+_REPORT_EVERY = 0.05  # seconds: more would keep a window busy
+
+
+def fetch(name: str, *, progress: "Progress | None" = None) -> "Path":
+    """Make sure that the weights of a model are on this machine.
+
+    Parameters
+    ----------
+    name : str
+        Of a model in `napari_vdsr.models.models`.
+    progress : tqdm-like, optional
+        Told of every piece, in bytes. Raise `Cancelled` from its `update` to stop.
+
+    Returns
+    -------
+    Path
+        The file as it was published, its sha256 verified. Nothing is downloaded when
+        it is there already.
+
+    Raises
+    ------
+    FetchError
+        When it can be had from none of its addresses; the message says from which,
+        why, and where to put the file by hand.
+    ModelError
+        When there is no such model.
+    """
+    card = find(name)
+    if card.origin == "user" or is_good(card.path, card.sha256):
+        return card.path
+    reasons = []
+    for url in card.urls:
+        try:
+            _download(card, url, progress)
+        except (OSError, ValueError) as error:
+            reasons.append(f"{url}: {_reason(error)}")
+            # Another process may have been quicker, or put it there by hand.
+            if not is_good(card.path, card.sha256):
+                continue
+        return card.path
+    msg = (
+        f"could not fetch {name!r}:\n"
+        + "\n".join(f"- {reason}" for reason in reasons)
+        + f"\nTo use it without a download, put the file with sha256 {card.sha256} "
+        f"at {card.path}"
+    )
+    raise FetchError(msg)
+
+
+def is_good(path: "Path", sha256: str) -> bool:
+    """Whether a file is there and has the expected content.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        Of the expected content, in hexadecimal.
+
+    Returns
+    -------
+    bool
+    """
+    from pooch import file_hash
+
+    try:
+        return bool(file_hash(str(path)) == sha256)
+    except OSError:
+        return False
+
+
+def _download(card: "Card", url: str, progress: "Progress | None") -> None:
+    """Bring a file from one address into the cache, or raise and leave nothing."""
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")
+    card.path.parent.mkdir(parents=True, exist_ok=True)
+    file = card.path.name
+    # To a temporary file, verified, moved into place: that is pooch's way.
+    registry = pooch.create(
+        path=card.path.parent,
+        base_url="",
+        registry={file: f"sha256:{card.sha256}"},
+        urls={file: url},
+        retry_if_failed=_RETRIES,
+    )
+    downloader: Callable[..., None] = _copy
+    if url.startswith(("http://", "https://")):
+        bar = _Bar(card.size, progress)
+        downloader = pooch.HTTPDownloader(progressbar=bar, timeout=_TIMEOUT)
+    registry.fetch(file, downloader=downloader)
+    with suppress(OSError):  # a shared cache is for all, but temporary files are not
+        card.path.chmod(0o644)
+
+
+def _copy(url: str, output_file: str, _: Any) -> None:
+    shutil.copyfile(url, output_file)
+
+
+class _Bar:
+    """Tells our kind of progress what pooch tells its own.
+
+    Parameters
+    ----------
+    size : int
+        Expected bytes.
+    progress : Progress or None
+        Who is to be told.
+    """
+
+    def __init__(self, size: int, progress: "Progress | None") -> None:
+        self._size = size
+        self._progress = progress
+        self._seen = self._told = 0
+        self._when = 0.0
+
+    @property
+    def total(self) -> int:
+        """Bytes that the server announces; being set begins an attempt."""
+        return self._size
+
+    @total.setter
+    def total(self, _: int) -> None:
+        self._seen = self._told = 0
+        if self._progress is not None:
+            self._progress.reset(total=self._size)
+
+    def update(self, count: int) -> None:
+        """Count bytes; pooch counts whole chunks."""
+        self._seen += count
+        if self._seen > self._size + 100_000:
+            msg = f"it is longer than the expected {self._size} bytes"
+            raise ValueError(msg)
+        if time.monotonic() - self._when > _REPORT_EVERY:
+            self._tell(min(self._seen, self._size))
+
+    def reset(self) -> None:
+        """Begin to count to the end; see `close`."""
+        self._seen = 0
+
+    def close(self) -> None:
+        """Fill the bar."""
+        self._tell(self._size)
+
+    def _tell(self, seen: int) -> None:
+        self._when = time.monotonic()
+        if self._progress is not None and seen > self._told:
+            self._progress.update(seen - self._told)
+            self._told = seen
+
+
+def _reason(error: Exception) -> str:
+    """Why a download failed, in one line."""
+    import requests
+
+    if isinstance(error, requests.Timeout):
+        return f"the server sent nothing for {_TIMEOUT} seconds"
+    if isinstance(error, requests.HTTPError):
+        return f"the server answers {str(error).partition(' for url')[0]}"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection ended before the file was whole"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"the proxy cannot be used ({_innermost(error)})"
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"its certificate is not trusted ({_innermost(error)})"
+    if isinstance(error, requests.ConnectionError):
+        return f"no connection ({_innermost(error)})"
+    if isinstance(error, ValueError) and "hash" in str(error):
+        return "its content is not the expected one (another sha256)"
+    return str(error)
+
+
+def _innermost(error: BaseException) -> str:
+    """What the operating system said, under the layers of libraries."""
+    inner = error
+    while (below := inner.__cause__ or inner.__context__) is not None:
+        inner = below
+    return str(inner)

@@ -1,0 +1,182 @@
+"""The weights that the authors of VDSR published: a MATLAB 5 file.
+
+The format is described in https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf.
+Of it, this reads what weights need: numbers, cells and structures. Reading it here
+and not with scipy is for safety: ``scipy.io.loadmat`` can crash the whole program on a
+damaged file.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.errors import ModelError
+
+__all__ = ["is_matlab", "read_matlab"]
+
+_LARGEST = 1 << 29  # bytes that a compressed variable may unpack to
+
+_CELL, _STRUCT = 1, 2
+_COMPRESSED, _MATRIX = 15, 14
+_NUMBERS = {
+    **{1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4"},
+    **{7: "f4", 9: "f8", 12: "i8", 13: "u8"},
+}
+_DEEPEST = 8
+
+
+class Element(NamedTuple):
+    """A tagged piece of the file."""
+
+    kind: int
+    data: memoryview
+
+
+@dataclass
+class _Reader:
+    """Elements of a byte string, one after another."""
+
+    data: memoryview
+    order: str
+    position: int = 0
+
+    def left(self) -> int:
+        """Bytes that have not been read."""
+        return len(self.data) - self.position
+
+    def element(self) -> Element:
+        """Read the next one."""
+        tag, size = struct.unpack_from(f"{self.order}II", self.data, self.position)
+        start = self.position + 8
+        if tag >> 16:  # up to four bytes stand in the tag itself
+            tag, size, start = tag & 0xFFFF, tag >> 16, self.position + 4
+            self.position += 8
+            largest = 4
+        else:
+            # Compressed elements are the only ones that are not padded.
+            padded = size if tag == _COMPRESSED else -(-size // 8) * 8
+            self.position = min(start + padded, len(self.data))
+            largest = len(self.data) - start
+        if size > largest:
+            msg = f"a part of {size} bytes where {largest} are left"
+            raise ValueError(msg)
+        return Element(tag, self.data[start : start + size])
+
+    def numbers(self) -> NDArray[Any]:
+        """Read the next one as a flat array."""
+        kind, data = self.element()
+        dtype = np.dtype(self.order + _NUMBERS[kind])
+        return np.frombuffer(
+            data[: len(data) // dtype.itemsize * dtype.itemsize], dtype
+        )
+
+
+def is_matlab(data: bytes) -> bool:
+    """Whether a file says that it is MATLAB's."""
+    return data.startswith(b"MATLAB ")
+
+
+def read_matlab(data: bytes) -> dict[str, NDArray[np.float32]]:
+    """Read VDSR weights from a MATLAB file.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file: a structure with the cells ``weight``, of shape
+        (k, k, in, out), and ``bias``, as Kim, Lee and Lee published it.
+
+    Returns
+    -------
+    dict of str to ndarray of float32
+        ``conv0.weight`` (out, in, k, k), ``conv0.bias`` (out,) and so on.
+
+    Raises
+    ------
+    ModelError
+        When the file holds anything else or is damaged.
+    """
+    if data[124:126] == b"\x00\x02" or data.startswith(b"MATLAB 7.3"):
+        msg = "it is a MATLAB 7.3 file: save it again in MATLAB with '-v7'"
+        raise ModelError(msg)
+    try:
+        variables = _variables(data)
+        for value in variables.values():
+            if isinstance(value, dict) and {"weight", "bias"} <= value.keys():
+                return _layers(value["weight"], value["bias"])
+    except (LookupError, TypeError, ValueError, struct.error, zlib.error) as error:
+        msg = f"it is damaged ({type(error).__name__}: {error})"
+        raise ModelError(msg) from error
+    found = ", ".join(name[:40] for name in list(variables)[:8]) or "nothing"
+    msg = f"there is no structure with weight and bias in it (found: {found})"
+    raise ModelError(msg)
+
+
+def _layers(weights: Any, biases: Any) -> dict[str, NDArray[np.float32]]:
+    if not (isinstance(weights, list) and isinstance(biases, list)):
+        msg = "its weight and bias are not cells with one matrix a layer"
+        raise ModelError(msg)
+    if len(weights) != len(biases):
+        msg = f"it has {len(weights)} weights, but {len(biases)} biases"
+        raise ModelError(msg)
+    state = {}
+    for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        # MATLAB drops trailing axes of one.
+        shape = (*weight.shape, 1, 1)[:4]
+        filters = weight.reshape(shape).transpose(3, 2, 0, 1)
+        state[f"conv{index}.weight"] = np.ascontiguousarray(filters, np.float32)
+        state[f"conv{index}.bias"] = np.ascontiguousarray(bias.ravel(), np.float32)
+    return state
+
+
+def _variables(data: bytes) -> dict[str, Any]:
+    """Variables of a file by name."""
+    order = ">" if data[126:128] == b"MI" else "<"
+    reader = _Reader(memoryview(data)[128:], order)
+    variables = {}
+    while reader.left() >= 8:
+        kind, part = reader.element()
+        if kind == _COMPRESSED:
+            unpacked = zlib.decompressobj().decompress(part, _LARGEST)
+            kind, part = _Reader(memoryview(unpacked), order).element()
+        if kind == _MATRIX:
+            name, value = _matrix(part, order, 0)
+            variables[name] = value
+    return variables
+
+
+def _matrix(data: memoryview, order: str, depth: int) -> tuple[str, Any]:
+    """Name and value: an array, a list for cells or a dict for a structure."""
+    if depth > _DEEPEST:
+        msg = f"matrices nested more than {_DEEPEST} deep"
+        raise ValueError(msg)
+    if not data:
+        return "", np.empty(0)
+    reader = _Reader(data, order)
+    kind = int(reader.numbers()[0]) & 0xFF
+    shape = tuple(int(size) for size in reader.numbers())
+    name = bytes(reader.element().data).decode("latin-1")
+
+    def cells(count: int) -> list[Any]:
+        if count > reader.left():
+            msg = f"{count} matrices in {reader.left()} bytes"
+            raise ValueError(msg)
+        return [
+            _matrix(reader.element().data, order, depth + 1)[1] for _ in range(count)
+        ]
+
+    if kind == _CELL:
+        return name, cells(prod(shape))
+    if kind == _STRUCT:
+        length = int(reader.numbers()[0])
+        names = bytes(reader.element().data)
+        fields = [
+            names[start : start + length].split(b"\0")[0].decode("latin-1")
+            for start in range(0, len(names), max(length, 1))
+        ]
+        return name, dict(zip(fields, cells(len(fields)), strict=True))
+    return name, reader.numbers().reshape(shape, order="F")

@@ -1,0 +1,100 @@
+"""From a name or a file to a model."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_vdsr.errors import FileError, InputError, ModelError
+from napari_vdsr.models.catalogue import find, models
+from napari_vdsr.models.fetching import fetch
+from napari_vdsr.models.model import Model
+
+if TYPE_CHECKING:
+    from napari_vdsr.models.card import Card
+    from napari_vdsr.progress import Progress
+
+__all__ = ["load_model"]
+
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".mat", ".ckpt", ".tar", ".bin")
+
+
+def load_model(
+    model: str | Path | Model, *, progress: "Progress | None" = None
+) -> Model:
+    """Load a model.
+
+    Parameters
+    ----------
+    model : str, Path or Model
+        A name in `napari_vdsr.models.models` or a file: safetensors, a checkpoint of
+        PyTorch or the authors' MATLAB file. A model is returned as it is.
+    progress : tqdm-like, optional
+        Told of the download, in bytes, if the model has to be fetched first. Raise
+        `Cancelled` from its `update` to stop.
+
+    Returns
+    -------
+    Model
+        Nothing in its file was run: only tensors are read.
+
+    Raises
+    ------
+    ModelError
+        When there is no such model, or its file holds none.
+    FetchError
+        When it has to be fetched and cannot be.
+    FileError
+        When the file cannot be read.
+
+    Examples
+    --------
+    >>> load_model("vdsr20").network.depth
+    20
+    """
+    if isinstance(model, Model):
+        return model
+    if not isinstance(model, str | Path):
+        msg = f"a model is a name, a path or a Model, not a {type(model).__name__}"
+        raise InputError(msg)
+    if isinstance(model, Path) or _is_file_name(model):
+        return _read(Path(model).expanduser(), Path(model).stem)
+    card = find(model)
+    return _read(fetch(model, progress=progress), model, card)
+
+
+def _is_file_name(model: str) -> bool:
+    """Whether a word is no model's name and looks like a file's."""
+    if any(card.name == model for card in models()):
+        return False
+    return model.lower().endswith(_SUFFIXES) or "/" in model or "\\" in model
+
+
+def _read(path: Path, name: str, card: "Card | None" = None) -> Model:
+    from napari_vdsr.models.formats import read_weights
+    from napari_vdsr.network import network_from_state
+
+    state, metadata = read_weights(path)
+    try:
+        network = network_from_state(state)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except ModelError as error:
+        msg = f"cannot use the weights in {path}: {error}"
+        raise ModelError(msg) from error
+    except OSError as error:
+        msg = f"cannot read {path}: {error}"
+        raise FileError(msg) from error
+    if card is not None:
+        metadata = _told(card) | metadata
+    return Model(network, name, metadata.get("title") or name, digest, metadata)
+
+
+def _told(card: "Card") -> dict[str, str]:
+    """What a card says, for files that say nothing themselves."""
+    told = {
+        "title": card.title,
+        "description": card.description,
+        "licence": card.licence,
+        "source": card.source,
+        "factors": ", ".join(map(str, card.factors)),
+    }
+    return {name: value for name, value in told.items() if value}

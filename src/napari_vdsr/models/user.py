@@ -1,0 +1,168 @@
+"""The user's own models: imported or trained, in a folder of theirs."""
+
+import re
+import shutil
+from pathlib import Path
+
+from napari_vdsr.errors import FileError, InputError, ModelError
+from napari_vdsr.files.atomic import replacing
+from napari_vdsr.models.card import Card
+from napari_vdsr.models.folders import user_folder
+from napari_vdsr.models.formats.native import read_metadata
+from napari_vdsr.models.registry import registered
+
+__all__ = ["free_path", "remove_model", "rename_model", "user_cards"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def user_cards() -> list[Card]:
+    """List the user's own models.
+
+    Returns
+    -------
+    list of Card
+        In order of name.
+    """
+    try:
+        paths = sorted(user_folder().glob("*.safetensors"))
+    except OSError:
+        return []
+    return [_card(path) for path in paths if not path.name.startswith(".")]
+
+
+def _card(path: Path) -> Card:
+    try:
+        told = read_metadata(path)
+    except ModelError as error:
+        told = {"description": str(error)}
+    factors = re.findall(r"\d{1,2}", told.get("factors", ""))
+    return Card(
+        name=path.stem,
+        title=told.get("title") or path.stem,
+        description=told.get("description", ""),
+        architecture=told.get("architecture", ""),
+        factors=tuple(int(factor) for factor in factors),
+        licence=told.get("licence", ""),
+        source=told.get("source", ""),
+        scores=(),
+        size=path.stat().st_size,
+        sha256="",
+        urls=(),
+        origin="user",
+        path=path,
+        here=True,
+    )
+
+
+def free_path(name: str) -> Path:
+    """Where a model of the user with a new name is to be written.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits, dots, dashes and underscores, 64 at most.
+
+    Returns
+    -------
+    Path
+        In the user's folder, which is made.
+
+    Raises
+    ------
+    InputError
+        When the name cannot be used or is taken.
+    FileError
+        When the folder cannot be made.
+    """
+    if not _NAME.fullmatch(name):
+        msg = (
+            f"the name is {name!r}: use 1 to 64 letters, digits, dots, dashes and "
+            "underscores, the first a letter or digit"
+        )
+        raise InputError(msg)
+    # Some file systems do not tell upper from lower case.
+    taken = {card.name.lower() for card in (*registered(), *user_cards())}
+    if name.lower() in taken:
+        msg = f"there is a model {name!r} already: choose another name"
+        raise InputError(msg)
+    return _made(user_folder()) / f"{name}.safetensors"
+
+
+def rename_model(name: str, new_name: str) -> Card:
+    """Give a model of the user another name.
+
+    Parameters
+    ----------
+    name, new_name : str
+        As it is and as it is to be.
+
+    Returns
+    -------
+    Card
+        Under its new name.
+
+    Raises
+    ------
+    InputError
+        When the model is not the user's own, or the new name cannot be used.
+    FileError
+        When the file cannot be moved.
+    """
+    card = _own(name)
+    target = free_path(new_name)
+    with replacing(target, overwrite=False) as temporary:
+        shutil.copyfile(card.path, temporary)
+    card.path.unlink()
+    return _card(target)
+
+
+def remove_model(name: str) -> Path:
+    """Take a model of the user out of the lists.
+
+    Parameters
+    ----------
+    name : str
+        Of a model that the user imported or trained.
+
+    Returns
+    -------
+    Path
+        Where its file is now: in a folder ``removed`` beside the others.
+
+    Raises
+    ------
+    InputError
+        When the model is not the user's own.
+    FileError
+        When the file cannot be moved.
+    """
+    card = _own(name)
+    folder = _made(card.path.parent / "removed")
+    target, count = folder / card.path.name, 1
+    while target.exists():
+        count += 1
+        target = folder / f"{name}-{count}.safetensors"
+    try:
+        return card.path.rename(target)
+    except OSError as error:
+        msg = f"cannot move {card.path} to {target}: {error.strerror}"
+        raise FileError(msg) from error
+
+
+def _own(name: str) -> Card:
+    cards = {card.name: card for card in user_cards()}
+    if name not in cards:
+        own = ", ".join(cards) or "none yet"
+        msg = f"{name!r} is not one of your own models: {own}"
+        raise InputError(msg)
+    return cards[name]
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"cannot make the folder {folder}: {error.strerror}"
+        raise FileError(msg) from error
+    return folder
