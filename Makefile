@@ -67,15 +67,18 @@ $(VENV)/pyvenv.cfg:
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/pyvenv.cfg $(requirements)
-	$(pip_install) --editable .
+	@echo "Installing the package into $(VENV); this takes some minutes."
+	@$(pip_install) --editable .
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/pyvenv.cfg $(requirements)
-	$(pip_install) --editable '.[test]'
+	@echo "Installing the package and what its tests need into $(VENV); this takes some minutes."
+	@$(pip_install) --editable '.[test]'
 	@touch $(VENV)/.installed $@
 
 $(VENV)/.installed-dev: $(VENV)/pyvenv.cfg $(requirements)
-	$(pip_install) --editable '.[dev]'
+	@echo "Installing the package and the tools of its development into $(VENV); this takes some minutes."
+	@$(pip_install) --editable '.[dev]'
 	@touch $(VENV)/.installed $(VENV)/.installed-test $@
 
 $(VENV)/.system: scripts/system_packages.sh $(VENV)/pyvenv.cfg

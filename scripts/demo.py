@@ -38,10 +38,11 @@ def main() -> None:
             f"bicubic {score(truth, bicubic, options.factor):.2f} dB": bicubic,
             f"vdsr20 {score(truth, result, options.factor):.2f} dB": result,
             "original": truth,
-        }
+        },
+        centre=(0.78, 0.6),
     )
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(options.output)
+    picture.save(options.output, optimize=True)
     print(f"picture    {options.output.resolve()}")
 
 
@@ -64,7 +65,7 @@ def resized(image: Picture, height: int, width: int) -> Picture:
 
 def score(truth: Picture, image: Picture, border: int) -> float:
     """PSNR of the luminance in dB, without the border that has no neighbours."""
-    return float(napari_vdsr.psnr(truth, image, border=border).mean)
+    return float(napari_vdsr.psnr(truth, image, border=border, rgb=True).mean)
 
 
 def size(image: Picture) -> str:

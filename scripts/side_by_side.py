@@ -13,7 +13,7 @@ INSET = 0.22
 def side_by_side(
     images: dict[str, NDArray[np.uint8]],
     *,
-    width: int = 384,
+    width: int = 320,
     centre: tuple[float, float] = (0.5, 0.5),
 ) -> Image.Image:
     """Draw labelled images in a row, each over a magnified part of itself.
@@ -58,7 +58,7 @@ def _column(
     scale = width / whole.width
     draw = ImageDraw.Draw(overview)
     draw.rectangle([scale * edge for edge in part], outline="black", width=2)
-    font = ImageFont.load_default(size=20)
+    font = ImageFont.load_default(size=18)
     column = Image.new("RGB", (width, height + width + 8 + 36), "white")
     column.paste(overview, (0, 36))
     column.paste(inset, (0, height + 36 + 8))

@@ -71,7 +71,8 @@ def test_public_functions_stay_functions_when_all_is_imported() -> None:
 import importlib, napari_vdsr
 for name in {[name for name in MODULES if name.count(".") == 1]}:
     importlib.import_module(name)
-print(*(name for name in napari_vdsr.__all__ if not callable(getattr(napari_vdsr, name))))
+names = napari_vdsr.__all__
+print(*(name for name in names if not callable(getattr(napari_vdsr, name))))
 """
     assert run(code) == ""
 

@@ -11,11 +11,11 @@ from typing import Any
 # Plain text; the frames that rich draws are for terminals. Read by typer's import.
 os.environ["TYPER_USE_RICH"] = "0"
 
-import typer  # noqa: E402
-from sphinx.application import Sphinx  # noqa: E402
-from typer.testing import CliRunner  # noqa: E402
+import typer
+from sphinx.application import Sphinx
+from typer.testing import CliRunner
 
-from napari_vdsr.cli.app import app as command_line  # noqa: E402
+from napari_vdsr.cli.app import app as command_line
 
 
 def setup(sphinx: Sphinx) -> dict[str, Any]:

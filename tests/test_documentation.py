@@ -1,0 +1,79 @@
+"""Every line of code in the README and the guides runs."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from napari.layers import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(
+    r"(?P<mark><!-- [^\n]*-->\n)?^```(?P<language>python|bash)\n(?P<code>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def blocks(page: Path, language: str, mark: str = "") -> Iterator[str]:
+    for match in BLOCK.finditer(page.read_text(encoding="utf-8")):
+        note = match["mark"] or ""
+        if match["language"] == language and mark in note and "not run" not in note:
+            yield match["code"]
+
+
+def python_pages() -> list[Path]:
+    return [page for page in PAGES if any(blocks(page, "python"))]
+
+
+def names_used_by_the_guides() -> dict[str, object]:
+    image = np.random.default_rng(0).integers(0, 200, (24, 20), dtype=np.uint8)
+    return {
+        "image": image,
+        "layer": Image(image, scale=(0.1, 0.1)),
+        "photo": np.stack([image] * 3, axis=-1),
+        "reference": image,
+        "stack": np.stack([image] * 2)[None, :, None],
+    }
+
+
+@pytest.mark.parametrize("page", python_pages(), ids=lambda page: page.stem)
+def test_python_in_the_guides_runs(page: Path) -> None:
+    names = names_used_by_the_guides()
+    for code in blocks(page, "python"):
+        exec(compile(code, str(page), "exec"), names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_in_the_guides_run(page: Path, tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 200, (48, 40), dtype=np.uint8)
+    (tmp_path / "images").mkdir()
+    tifffile.imwrite(tmp_path / "cells.tif", picture[::2, ::2])
+    tifffile.imwrite(tmp_path / "truth.tif", picture)
+    tifffile.imwrite(tmp_path / "images" / "a.tif", picture)
+    folder = str(Path(sys.executable).parent)
+    environment = os.environ | {"PATH": folder + os.pathsep + os.environ["PATH"]}
+    for code in blocks(page, "bash", mark="ci: shell"):
+        done = subprocess.run(
+            ["bash", "-euc", code],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name
+)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(
+        r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")
+    ):
+        assert (page.parent / target).exists(), target
