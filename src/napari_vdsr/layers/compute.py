@@ -1,5 +1,6 @@
 """From the array of a layer to the enlarged array, plane by plane."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from napari_vdsr.inference.upscaler import Upscaler
     from napari_vdsr.models import Model
 
-__all__ = ["compute_plan", "intensity_range_of"]
+__all__ = ["LayerPlane", "compute_plan", "intensity_range_of", "planes_of"]
 
 
 class LayerPlane:
@@ -88,20 +89,47 @@ def compute_plan(
     if progress is not None:
         progress.reset(plan.pixels)
     result = np.empty(plan.shape, plan.dtype)
+    for plane, out in planes_of(plan, data, result):
+        _fill(out, plane, plan, upscaler, progress)
+    return result
+
+
+def planes_of(
+    plan: LayerPlan, data: Any, result: NDArray[Any]
+) -> Iterator[tuple[LayerPlane, NDArray[Any]]]:
+    """Pair every source plane with the part of the result that it fills.
+
+    Parameters
+    ----------
+    plan : LayerPlan
+        What is made.
+    data : array-like
+        The level that the plan was made for.
+    result : ndarray, shape `plan.shape`
+        Written to by whoever takes the pairs.
+
+    Yields
+    ------
+    LayerPlane
+        A whole plane of the source.
+    ndarray, shape (Y, X) or (Y, X, S)
+        A view of the result.
+    """
     stacked = [
         slice(0, 1) if axis in plan.yx else part
         for axis, part in enumerate(plan.wanted)
     ]
     for index in np.ndindex(*(part.stop - part.start for part in stacked)):
         source = tuple(part.start + i for part, i in zip(stacked, index, strict=True))
-        plane = LayerPlane(data, source, plan.yx)
         target: list[int | slice] = list(index)
-        target[plan.yx[0]] = target[plan.yx[1]] = slice(None)
+        for axis in plan.yx:
+            target[axis] = slice(None)
         out = result[tuple(target)]
-        if plan.yx[0] > plan.yx[1]:
-            out = np.swapaxes(out, 0, 1)
-        _fill(out, plane, plan, upscaler, progress)
-    return result
+        swapped = plan.yx[0] > plan.yx[1]
+        yield (
+            LayerPlane(data, source, plan.yx),
+            np.swapaxes(out, 0, 1) if swapped else out,
+        )
 
 
 def _fill(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from napari_vdsr.inference.upscaler import Upscaler
 
-__all__ = ["provenance", "result_layer"]
+__all__ = ["METADATA_KEY", "provenance", "result_layer", "result_name"]
 
 METADATA_KEY = "napari-vdsr"
 
@@ -103,6 +103,31 @@ def provenance(layer: "Image", plan: LayerPlan, upscaler: "Upscaler") -> dict[st
             "affine": _listed(layer.affine.affine_matrix),
         },
     }
+
+
+def result_name(source: str, factors: tuple[float, float], model: str) -> str:
+    """Name of a result, which says what was done.
+
+    Parameters
+    ----------
+    source : str
+        Name of the source layer.
+    factors : tuple of float
+        Of Y and X.
+    model : str
+        Name of the model.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> result_name("cells", (2.0, 2.0), "vdsr20")
+    'cells ×2 vdsr20'
+    """
+    y, x = (f"{factor:.3g}" for factor in factors)
+    return f"{source} ×{y if y == x else f'{y}×{x}'} {model}"
 
 
 def _listed(values: Any) -> Any:

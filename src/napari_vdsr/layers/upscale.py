@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.layers.compute import compute_plan, intensity_range_of
 from napari_vdsr.layers.plan import level_data, plan_layer
-from napari_vdsr.layers.result import provenance, result_layer
+from napari_vdsr.layers.result import provenance, result_layer, result_name
 from napari_vdsr.models import Model, load_model
 from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["result_name", "upscale_layer"]
+__all__ = ["upscale_layer"]
 
 
 def upscale_layer(
@@ -103,28 +103,3 @@ def upscale_layer(
         name=result_name(layer.name, plan.plane_factors, chosen.name),
         provenance=provenance(layer, plan, upscaler),
     )
-
-
-def result_name(source: str, factors: tuple[float, float], model: str) -> str:
-    """Name of a result, which says what was done.
-
-    Parameters
-    ----------
-    source : str
-        Name of the source layer.
-    factors : tuple of float
-        Of Y and X.
-    model : str
-        Name of the model.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> result_name("cells", (2.0, 2.0), "vdsr20")
-    'cells ×2 vdsr20'
-    """
-    y, x = (f"{factor:.3g}" for factor in factors)
-    return f"{source} ×{y if y == x else f'{y}×{x}'} {model}"

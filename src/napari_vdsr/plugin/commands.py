@@ -1,0 +1,50 @@
+"""Menu commands: one click, and the active layer is enlarged."""
+
+from napari.utils.notifications import show_warning
+
+__all__ = ["upscale_x2", "upscale_x3", "upscale_x4"]
+
+_PLUGIN = "napari-vdsr"
+_PANEL = "Super-resolution"
+
+
+def upscale_x2(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined] # noqa: F821
+    """Enlarge the active layer two times.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer whose menu was used.
+    """
+    _upscale(viewer, "2")
+
+
+def upscale_x3(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined] # noqa: F821
+    """Enlarge the active layer three times.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer whose menu was used.
+    """
+    _upscale(viewer, "3")
+
+
+def upscale_x4(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined] # noqa: F821
+    """Enlarge the active layer four times.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer whose menu was used.
+    """
+    _upscale(viewer, "4")
+
+
+def _upscale(viewer: "napari.viewer.Viewer", factor: str) -> None:  # type: ignore[name-defined] # noqa: F821
+    """Press Run in the panel, which shows how far it is and can cancel."""
+    _, panel = viewer.window.add_plugin_dock_widget(_PLUGIN, _PANEL)
+    if panel.running:
+        show_warning("A run is going on: wait for its end, or cancel it.")
+        return
+    panel.upscale_active(factor)

@@ -1,0 +1,91 @@
+"""Putting results into the viewer, exactly over their sources."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_vdsr.layers import result_layer
+from napari_vdsr.layers.plan import level_data
+from napari_vdsr.plugin.model.execution import Result
+from napari_vdsr.plugin.model.extras import Extra
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+__all__ = ["StaleSourceError", "add_result"]
+
+
+class StaleSourceError(Exception):
+    """The source has other dimensions now: there is nothing to lie upon."""
+
+
+def add_result(viewer: "ViewerModel", result: Result) -> "Image":
+    """Add the layers of a result, directly above their source.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Names that are taken already are made unique by it.
+    result : Result
+        With the pixels.
+
+    Returns
+    -------
+    napari.layers.Image
+        The enlarged layer. If the source was removed meanwhile, it is on top.
+
+    Raises
+    ------
+    StaleSourceError
+        When the source was given data of another shape meanwhile.
+    """
+    source = result.job.layer
+    data = level_data(source)
+    if data is not result.job.data and data.shape != result.job.data.shape:
+        msg = (
+            f"'{source.name}' was given other data while it was enlarged: "
+            "press Run again for a result that fits."
+        )
+        raise StaleSourceError(msg)
+    index = (
+        viewer.layers.index(source) + 1
+        if source in viewer.layers
+        else len(viewer.layers)
+    )
+    layers = [_extra_layer(result, extra) for extra in result.extras]
+    layers.append(
+        result_layer(
+            source,
+            result.job.plan,
+            result.data,
+            name=result.name,
+            provenance=result.provenance,
+        )
+    )
+    for layer in layers:
+        viewer.layers.insert(index, layer)
+        index += 1
+    return layers[-1]
+
+
+def _extra_layer(result: Result, extra: Extra) -> "Image":
+    source, plan = result.job.layer, result.job.plan
+    layer = result_layer(
+        source,
+        plan,
+        extra.data,
+        name=f"{result.name} {extra.kind}",
+        provenance={"made beside": result.name, "kind": extra.kind},
+    )
+    if extra.kind == "consistency":
+        _show_as_difference(layer, extra.data)
+    return layer
+
+
+def _show_as_difference(layer: "Image", data: Any) -> None:
+    """Grey for no difference, symmetric limits, out of sight at first."""
+    largest = float(np.nanmax(np.abs(data))) or 1.0
+    layer.colormap = "PiYG"
+    layer.contrast_limits = (-largest, largest)
+    layer.visible = False

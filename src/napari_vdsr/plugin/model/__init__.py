@@ -1,0 +1,1 @@
+"""What the panel means, without any window: settings, jobs, estimates, the work."""

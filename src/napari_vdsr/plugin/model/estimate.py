@@ -1,0 +1,179 @@
+"""What a run will make and how long it may take, in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from napari_vdsr.plugin.model.jobs import Job
+
+__all__ = [
+    "Outlook",
+    "Speeds",
+    "describe_jobs",
+    "format_bytes",
+    "format_duration",
+    "look_ahead",
+]
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The line that stands above Run.
+
+    Attributes
+    ----------
+    text : str
+        What will be made, or what is wrong.
+    level : str
+        "info", "warning" or "error".
+    field : str
+        Which field is wrong; empty when none is.
+    """
+
+    text: str
+    level: str = "info"
+    field: str = ""
+
+
+class Speeds:
+    """Output pixels per second, as far as they have been measured.
+
+    A key names model, device and precision.
+    """
+
+    def __init__(self) -> None:
+        self._speeds: dict[Key, float] = {}
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._speeds
+
+    def learn(self, key: Key, pixels: float, seconds: float) -> None:
+        """Take note of a measurement; the last one counts.
+
+        Parameters
+        ----------
+        key : tuple of str
+            Model, device and precision.
+        pixels : float
+            Made in that time.
+        seconds : float
+            Of nothing but the work.
+        """
+        if pixels > 0 and seconds > 0:
+            self._speeds[key] = pixels / seconds
+
+    def seconds(self, key: Key, pixels: float) -> float | None:
+        """How long so many pixels may take.
+
+        Parameters
+        ----------
+        key : tuple of str
+            Model, device and precision.
+        pixels : float
+            To be made.
+
+        Returns
+        -------
+        float or None
+            None when nothing has been measured yet.
+        """
+        speed = self._speeds.get(key)
+        return None if speed is None else pixels / speed
+
+
+def look_ahead(jobs: Sequence[Job], seconds: float | None, available: float) -> Outlook:
+    """Say what a run will make.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        At least one.
+    seconds : float or None
+        How long they may take, if that is known.
+    available : float
+        Free memory in bytes.
+
+    Returns
+    -------
+    Outlook
+        A warning when the results do not fit the memory.
+    """
+    size = sum(job.plan.nbytes for job in jobs)
+    time = "" if seconds is None else f" · about {format_duration(seconds)}"
+    text = f"{describe_jobs(jobs)} · {format_bytes(size)}{time}"
+    if size > available:
+        free = format_bytes(available)
+        return Outlook(f"{text}. Only {free} of memory are free.", "warning")
+    return Outlook(text)
+
+
+def describe_jobs(jobs: Sequence[Job]) -> str:
+    """Shape and dtype of the result, or how many there are.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        At least one.
+
+    Returns
+    -------
+    str
+    """
+    if len(jobs) > 1:
+        return f"{len(jobs)} results"
+    plan = jobs[0].plan
+    return f"{' × '.join(map(str, plan.shape))} {plan.dtype}"
+
+
+def format_bytes(size: float) -> str:
+    """A number of bytes as people read it.
+
+    Parameters
+    ----------
+    size : float
+        In bytes.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> format_bytes(8_400_000)
+    '8.4 MB'
+    """
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return (
+        f"{size:.0f} {unit}" if size >= 10 or unit == "bytes" else f"{size:.1f} {unit}"
+    )
+
+
+def format_duration(seconds: float) -> str:
+    """A duration as people say it.
+
+    Parameters
+    ----------
+    seconds : float
+        Not negative.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> format_duration(90)
+    '1 min 30 s'
+    """
+    whole = round(seconds)
+    if whole < 1:
+        return "1 s" if seconds >= 0.5 else "under 1 s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,158 @@
+"""The work of a run, in whatever thread it is called."""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_vdsr.errors import Cancelled, VdsrError
+from napari_vdsr.layers.compute import compute_plan, intensity_range_of
+from napari_vdsr.layers.result import provenance, result_name
+from napari_vdsr.plugin.model.choices import find_card
+from napari_vdsr.plugin.model.extras import Extra, make_extras
+from napari_vdsr.plugin.model.jobs import Job
+from napari_vdsr.plugin.model.settings import Settings
+from napari_vdsr.plugin.model.ticker import Ticker
+from napari_vdsr.plugin.model.upscalers import device_in_use, kept_upscaler
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Execution", "Result"]
+
+_SMALL = 256e6  # bytes that are copied against changes without a second thought
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The pixels of a job that is done.
+
+    Attributes
+    ----------
+    job : Job
+        What was asked for.
+    data : ndarray
+        The enlarged pixels.
+    name : str
+        For the new layer.
+    provenance : dict
+        For its metadata.
+    extras : list of Extra
+        What was made beside it.
+    """
+
+    job: Job
+    data: "NDArray[Any]"
+    name: str
+    provenance: dict[str, Any]
+    extras: list[Extra] = field(default_factory=list)
+
+
+class Execution:
+    """All jobs of one run, one after the other.
+
+    Call it in a worker thread. Only one runs at a time in a process: two would
+    share the processor or the GPU, and each would need its memory.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        At least one.
+    settings : Settings
+        How they are done.
+
+    Attributes
+    ----------
+    ticker : Ticker
+        For looking at the progress and for stopping it.
+    results : deque of Result
+        Filled as jobs are done; whoever shows them takes them out.
+    outcome : str
+        "" while it runs, then "done", "cancelled" or "failed".
+    message : str
+        Why it failed, in words for the user.
+    seconds : float
+        Spent on upscaling alone.
+    """
+
+    def __init__(self, jobs: Sequence[Job], settings: Settings) -> None:
+        self.jobs = jobs
+        self.settings = settings
+        self.ticker = Ticker()
+        self.results: deque[Result] = deque()
+        self.outcome = ""
+        self.message = ""
+        self.seconds = 0.0
+
+    def __str__(self) -> str:
+        """What napari shows when it is closed during a run."""
+        names = ", ".join(dict.fromkeys(job.layer.name for job in self.jobs))
+        return f"super-resolution of {names}"
+
+    def __call__(self) -> None:
+        """Do the work, and never raise what a user may cause."""
+        outcome = "failed"
+        try:
+            self._wait_for_the_device()
+            try:
+                self._work()
+            finally:
+                device_in_use.release()
+            outcome = "done"
+        except Cancelled:
+            outcome = "cancelled"
+        except VdsrError as error:
+            self.message = str(error)
+        except MemoryError:
+            self.message = (
+                "the memory of this computer is full: close other programs, or "
+                "enlarge only what is in view"
+            )
+        finally:
+            self.outcome = outcome
+
+    def _wait_for_the_device(self) -> None:
+        self.ticker.begin("Waiting for another run")
+        while not device_in_use.acquire(timeout=0.1):
+            self.ticker.check()
+
+    def _work(self) -> None:
+        card = find_card(self.settings.model)
+        fetching = card is not None and not card.here
+        self.ticker.begin(f"{'Fetching' if fetching else 'Loading'} the model")
+        for index, job in enumerate(self.jobs):
+            data = _safe_from_changes(job.data)
+            upscaler = kept_upscaler(
+                self.settings,
+                lambda model, data=data: intensity_range_of(
+                    data, model, self.settings.intensity_range
+                ),
+                self.ticker,
+            )
+            if index == 0:
+                total = sum(job.plan.pixels for job in self.jobs)
+                self.ticker.begin("Upscaling", total)
+            start = time.monotonic()
+            pixels = compute_plan(job.plan, data, upscaler, self.ticker)
+            self.seconds += time.monotonic() - start
+            self.results.append(
+                Result(
+                    job,
+                    pixels,
+                    result_name(
+                        job.layer.name, job.plan.plane_factors, upscaler.model.name
+                    ),
+                    provenance(job.layer, job.plan, upscaler),
+                    make_extras(job, data, pixels, self.settings, self.ticker),
+                )
+            )
+
+
+def _safe_from_changes(data: Any) -> Any:
+    """A copy of small arrays, in case somebody paints on them meanwhile."""
+    if isinstance(data, np.ndarray) and data.nbytes <= _SMALL:
+        return np.array(data)
+    return data

@@ -1,0 +1,66 @@
+"""The same run as Python, for the clipboard."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from napari_vdsr.plugin.model.jobs import Job, Region
+from napari_vdsr.plugin.model.settings import Settings
+
+__all__ = ["as_script"]
+
+_DEFAULT = Settings()
+
+
+def as_script(jobs: Sequence[Job], settings: Settings) -> str:
+    """Write the program that does what Run would do.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        What Run would make.
+    settings : Settings
+        And how.
+
+    Returns
+    -------
+    str
+        To be run in napari's console or in a script with a viewer.
+    """
+    lines = [
+        "import napari",
+        "from napari_vdsr.layers import upscale_layer",
+        "",
+        "viewer = napari.current_viewer()",
+    ]
+    arguments = _arguments(settings)
+    for layer, group in groupby(jobs, key=lambda job: job.layer):
+        lines += ["", f"layer = viewer.layers[{layer.name!r}]"]
+        for job in group:
+            words = [*arguments, *_region_words(job.region)]
+            call = ", ".join(["layer", *words])
+            if len(call) > 60:
+                call = "\n    " + ",\n    ".join(["layer", *words]) + ",\n"
+            lines.append(f"viewer.add_layer(upscale_layer({call}))")
+    return "\n".join(lines) + "\n"
+
+
+def _arguments(settings: Settings) -> list[str]:
+    """Keywords of the call; those that are as by default are left out."""
+    words = [f"{name}={value!r}" for name, value in settings.scaling.items()]
+    for name in ("model", "device", "precision"):
+        value = getattr(settings, name)
+        if value != getattr(_DEFAULT, name) or name == "model":
+            words.append(f"{name}={value!r}")
+    if settings.tile != _DEFAULT.tile:
+        tile = int(settings.tile) if settings.tile.isdecimal() else settings.tile
+        words.append(f"tile={tile!r}")
+    if settings.intensity_range is not None:
+        words.append(f"intensity_range={settings.intensity_range!r}")
+    return words
+
+
+def _region_words(region: Region | None) -> list[str]:
+    if region is None:
+        return []
+    parts = ", ".join(f"slice({part.start}, {part.stop})" for part in region)
+    return [f"region=({parts})"]

@@ -1,0 +1,63 @@
+"""What the panel remembers between openings."""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+from napari_vdsr.plugin.model.settings import Settings
+
+__all__ = ["load_settings", "save_settings", "state_file"]
+
+
+def state_file() -> Path:
+    """The file in which the panel's settings are kept.
+
+    Returns
+    -------
+    Path
+        In the user's configuration folder.
+    """
+    from platformdirs import user_config_path
+
+    return user_config_path("napari-vdsr") / "super-resolution.json"
+
+
+def load_settings(defaults: Settings) -> Settings:
+    """The settings of last time.
+
+    Parameters
+    ----------
+    defaults : Settings
+        For all that was not changed then.
+
+    Returns
+    -------
+    Settings
+        The defaults when nothing, or nothing readable, was saved.
+    """
+    values: Any = {}
+    with contextlib.suppress(OSError, ValueError):
+        values = json.loads(state_file().read_text(encoding="utf-8"))
+    return defaults.changed(values if isinstance(values, dict) else {})
+
+
+def save_settings(settings: Settings, defaults: Settings) -> None:
+    """Keep what differs from the defaults, so that new defaults reach the rest.
+
+    Parameters
+    ----------
+    settings : Settings
+        To be found again at the next opening.
+    defaults : Settings
+        The preferences of napari.
+    """
+    path = state_file()
+    # A panel without a memory is better than one that does not work.
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part")
+        partial.write_text(
+            json.dumps(settings.changes_from(defaults), indent=1), encoding="utf-8"
+        )
+        partial.replace(path)

@@ -1,0 +1,75 @@
+"""The model that was used last stays ready, until its memory is wanted back."""
+
+import gc
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari_vdsr.plugin.model.settings import Settings
+from napari_vdsr.plugin.model.ticker import Ticker
+
+if TYPE_CHECKING:
+    from napari_vdsr.inference.upscaler import Upscaler
+    from napari_vdsr.models import Model
+
+__all__ = ["device_in_use", "kept_upscaler", "release_memory"]
+
+IntensityRange = tuple[float, float] | None
+
+device_in_use = threading.Lock()
+"""Held by whoever computes: two at once would share the device and its memory."""
+
+_kept: dict[tuple[Any, ...], "Upscaler"] = {}
+
+
+def kept_upscaler(
+    settings: Settings,
+    intensity_range: "Callable[[Model], IntensityRange]",
+    ticker: Ticker | None = None,
+) -> "Upscaler":
+    """The upscaler for these settings: the last one again where it fits.
+
+    Parameters
+    ----------
+    settings : Settings
+        Say model, device, precision and tile.
+    intensity_range : callable
+        Finds black and white for a model.
+    ticker : Ticker, optional
+        Told of downloads; may stop them.
+
+    Returns
+    -------
+    Upscaler
+    """
+    from napari_vdsr.inference.upscaler import Upscaler
+    from napari_vdsr.models import load_model
+
+    model = load_model(settings.model, progress=ticker)
+    wanted = (settings.device, settings.precision, settings.tile)
+    key = (model.name, model.sha256, *wanted, intensity_range(model))
+    if key not in _kept:
+        _kept.clear()
+        device, precision, tile = wanted
+        _kept[key] = Upscaler(
+            model,
+            device=device,
+            precision=precision,
+            tile=tile,
+            intensity_range=key[-1],
+        )
+    return _kept[key]
+
+
+def release_memory() -> None:
+    """Forget the model and give back all device memory that nobody uses."""
+    _kept.clear()
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is None:  # then nothing was ever taken
+        return
+    for kind in ("cuda", "mps", "xpu"):
+        library = getattr(torch, kind, None)
+        if library is not None and library.is_available():
+            library.empty_cache()

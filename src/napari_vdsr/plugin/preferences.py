@@ -1,0 +1,45 @@
+"""The defaults that the user set in napari's preferences."""
+
+import os
+from typing import Any
+
+from napari_vdsr.plugin.model.settings import Settings
+
+__all__ = ["apply_cache_folder", "preferred_settings"]
+
+
+def preferred_settings() -> Settings:
+    """Settings to start from.
+
+    Returns
+    -------
+    Settings
+        The package's own where napari has no preferences for plugins.
+    """
+    chosen = _preferences()
+    names = ("model", "device", "precision")
+    values = {name: getattr(chosen, name, None) for name in names}
+    return Settings().changed({name: v for name, v in values.items() if v})
+
+
+def apply_cache_folder() -> None:
+    """Tell the model store about the folder set in the preferences.
+
+    A variable set outside of napari wins: it is meant for this one session.
+    """
+    folder = getattr(_preferences(), "cache", "")
+    if folder:
+        os.environ.setdefault("NAPARI_VDSR_CACHE", folder)
+
+
+def _preferences() -> Any:
+    """The preferences of this plugin, or None."""
+    try:
+        # New in napari 0.9.
+        from napari.settings import get_plugin_settings
+    except ImportError:
+        return None
+    try:
+        return getattr(get_plugin_settings("napari-vdsr"), "defaults", None)
+    except KeyError:  # the plugin runs from a script, without its manifest
+        return None

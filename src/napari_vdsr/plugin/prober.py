@@ -1,0 +1,156 @@
+"""Keeps up with what this machine offers, in a background thread."""
+
+from collections.abc import Callable
+from functools import partial
+
+from superqt.utils import create_worker
+
+from napari_vdsr.plugin.model.choices import find_card
+from napari_vdsr.plugin.model.estimate import Speeds
+from napari_vdsr.plugin.model.probe import Probe, probe_machine
+from napari_vdsr.plugin.model.settings import Settings
+
+__all__ = ["Prober"]
+
+
+class Prober:
+    """Devices, speeds and needs of models, as far as they are known.
+
+    The first look imports torch, which takes seconds: the panel does not wait.
+
+    Parameters
+    ----------
+    callback : callable
+        Called in the GUI thread when more is known.
+
+    Attributes
+    ----------
+    devices : list of str
+        Of this machine; only the processor until the first look is over.
+    problem : str
+        Why nothing can run here, such as a torch that cannot be imported; empty
+        when all is well.
+    """
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.devices = ["cpu"]
+        self.problem = ""
+        self._callback: Callable[[], None] | None = callback
+        self._speeds = Speeds()
+        self._needing_range: set[str] = set()
+        self._wanted: Settings | None = None
+        self._looked = False
+        self._busy = False
+        self._tried: set[tuple[str, str, str]] = set()
+
+    def lacks(self, device: str) -> bool:
+        """Whether a device is known not to be there.
+
+        Parameters
+        ----------
+        device : str
+            As in the settings.
+
+        Returns
+        -------
+        bool
+            False before the first look.
+        """
+        kinds = {name.split(":")[0] for name in self.devices}
+        return self._looked and device not in {"auto", *self.devices, *kinds}
+
+    def want(self, settings: Settings) -> None:
+        """Find out about these settings, if that has not been done yet.
+
+        Parameters
+        ----------
+        settings : Settings
+            Of the panel, at this moment.
+        """
+        self._wanted = settings
+        key = _key(settings)
+        if self._busy or self._callback is None or (self._looked and key in self._tried):
+            return
+        card = find_card(settings.model)
+        measure = card is not None and card.here
+        if measure:
+            self._tried.add(key)
+        elif self._looked:
+            return
+        self._busy = True
+        worker = create_worker(probe_machine, settings, measure)
+        worker.returned.connect(partial(self._found, settings))
+        worker.errored.connect(self._failed)
+        worker.start()
+
+    def seconds(self, settings: Settings, pixels: float) -> float | None:
+        """How long so many output pixels may take.
+
+        Parameters
+        ----------
+        settings : Settings
+            Say model, device and precision.
+        pixels : float
+            To be made.
+
+        Returns
+        -------
+        float or None
+            None when that is not known yet.
+        """
+        return self._speeds.seconds(_key(settings), pixels)
+
+    def learn(self, settings: Settings, pixels: float, seconds: float) -> None:
+        """Take note of how long a run took.
+
+        Parameters
+        ----------
+        settings : Settings
+            With which it ran.
+        pixels : float
+            That it made.
+        seconds : float
+            Of nothing but the work.
+        """
+        self._speeds.learn(_key(settings), pixels, seconds)
+
+    def needs_range(self, model: str) -> bool:
+        """Whether a model is known to need black and white.
+
+        Parameters
+        ----------
+        model : str
+            Its name.
+
+        Returns
+        -------
+        bool
+        """
+        return model in self._needing_range
+
+    def stop(self) -> None:
+        """Call back no more."""
+        self._callback = None
+
+    def _found(self, settings: Settings, probe: Probe) -> None:
+        self._busy = False
+        self._looked = True
+        self.devices = probe.devices
+        self._speeds.learn(_key(settings), probe.pixels, probe.seconds)
+        if probe.needs_range:
+            self._needing_range.add(settings.model)
+        self._tell()
+
+    def _failed(self, error: Exception) -> None:
+        self._busy = False
+        self._looked = True
+        self.problem = f"The network cannot run here: {error}"
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._callback is not None:
+            self._callback()
+
+
+def _key(settings: Settings) -> tuple[str, str, str]:
+    return settings.model, settings.device, settings.precision

@@ -1,0 +1,97 @@
+"""A run seen from the viewer: its worker thread, its progress and its end."""
+
+from collections.abc import Callable
+
+from napari.qt.threading import create_worker
+from napari.utils import cancelable_progress
+from qtpy.QtCore import QObject, QTimer
+
+from napari_vdsr.plugin.model.execution import Execution, Result
+from napari_vdsr.plugin.model.ticker import Tick
+
+__all__ = ["Run"]
+
+_EVERY = 100  # milliseconds between two looks at the worker
+_STEPS = 100
+
+
+class Run:
+    """Ties an execution to the graphical world.
+
+    The worker thread touches nothing of Qt: it counts, and this looks at the
+    counters from a timer. That keeps the signals few however fast the tiles come.
+
+    Parameters
+    ----------
+    execution : Execution
+        What to do in the thread.
+    parent : QObject
+        Whose end ends the looking.
+    on_tick, on_result, on_end : callable
+        Called in the GUI thread: with the progress, with every result, and once
+        after the last of them.
+    """
+
+    def __init__(
+        self,
+        execution: Execution,
+        parent: QObject,
+        *,
+        on_tick: Callable[[Tick], None],
+        on_result: Callable[[Result], None],
+        on_end: Callable[["Run"], None],
+    ) -> None:
+        self.execution = execution
+        self._on_tick = on_tick
+        self._on_result = on_result
+        self._on_end = on_end
+        self._bar = cancelable_progress(total=_STEPS, desc=str(execution))
+        self._worker = create_worker(execution)
+        execution.ticker.stopped_elsewhere = lambda: self._worker.abort_requested
+        self._timer = QTimer(parent)
+        self._timer.setInterval(_EVERY)
+        self._timer.timeout.connect(self._look)
+
+    def start(self) -> None:
+        """Begin the work."""
+        self._timer.start()
+        self._worker.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether the end has not been reported yet."""
+        return self._timer is not None
+
+    def cancel(self) -> None:
+        """Stop after the tile in work."""
+        self.execution.ticker.cancel()
+
+    def abandon(self) -> None:
+        """Stop, and report nothing more: whoever was listening is going away."""
+        self.cancel()
+        self._stop_looking()
+
+    def _look(self) -> None:
+        if self._bar.is_canceled:
+            self.cancel()
+        # First, or a result that came after the look for results would be lost.
+        ended = bool(self.execution.outcome)
+        while self.execution.results:
+            self._on_result(self.execution.results.popleft())
+        if ended:
+            self._stop_looking()
+            self._on_end(self)
+            return
+        tick = self.execution.ticker.read()
+        done = round(tick.fraction * _STEPS)
+        if done > self._bar.n:
+            self._bar.update(done - self._bar.n)
+        self._on_tick(tick)
+
+    def _stop_looking(self) -> None:
+        if self._timer is None:
+            return
+        self._timer.stop()
+        self._timer.deleteLater()
+        self._timer = None
+        self._bar.close()

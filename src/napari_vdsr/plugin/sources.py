@@ -1,0 +1,141 @@
+"""Which layers and parts of them the panel means."""
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Image, Layer, Shapes
+
+from napari_vdsr.plugin.model.areas import (
+    preview_region,
+    region_in_view,
+    regions_of_shapes,
+)
+from napari_vdsr.plugin.model.jobs import Region, plan_jobs
+from napari_vdsr.plugin.model.settings import Settings
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_vdsr.plugin.model.jobs import Job
+
+__all__ = ["Sources"]
+
+
+class Sources:
+    """The layers of a viewer, as the panel sees them.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Of the panel.
+    """
+
+    def __init__(self, viewer: "ViewerModel") -> None:
+        self._viewer = viewer
+
+    @property
+    def images(self) -> list[Image]:
+        """All image layers, the topmost first, as the layer list shows them."""
+        return [layer for layer in self._viewer.layers[::-1] if isinstance(layer, Image)]
+
+    @property
+    def shapes(self) -> list[Shapes]:
+        """All Shapes layers, the topmost first."""
+        return [
+            layer for layer in self._viewer.layers[::-1] if isinstance(layer, Shapes)
+        ]
+
+    @property
+    def selected(self) -> list[Layer]:
+        """What is selected in the layer list, bottom to top.
+
+        Shapes layers are left out where there is something else: they mark what is
+        to be enlarged.
+        """
+        chosen = [
+            layer
+            for layer in self._viewer.layers
+            if layer in self._viewer.layers.selection
+        ]
+        return [layer for layer in chosen if not isinstance(layer, Shapes)] or chosen
+
+    @property
+    def selection_in_words(self) -> str:
+        """What is selected, for the layer list of the panel."""
+        names = [layer.name for layer in self.selected]
+        if len(names) == 1:
+            return f"selected: {names[0]}"
+        return f"selected: {len(names)} layers" if names else "selected: none"
+
+    def named(self, name: str | None) -> list[Layer]:
+        """The layer of that name, or what is selected.
+
+        Parameters
+        ----------
+        name : str or None
+            None for the selection.
+
+        Returns
+        -------
+        list of Layer
+        """
+        if name is None:
+            return self.selected
+        return [layer for layer in self._viewer.layers if layer.name == name]
+
+    def jobs(
+        self, layers: list[Layer], shapes: str | None, settings: Settings
+    ) -> "list[Job]":
+        """Plan what Run would do.
+
+        Parameters
+        ----------
+        layers : list of Layer
+            The sources.
+        shapes : str or None
+            Name of the Shapes layer, for that kind of area.
+        settings : Settings
+            All the rest.
+
+        Returns
+        -------
+        list of Job
+
+        Raises
+        ------
+        FieldError
+            When a field is wrong.
+        """
+        plan_jobs([(layer, None) for layer in layers], settings)  # layers are images
+        chosen: list[tuple[Layer, Region | None]] = []
+        for layer in layers:
+            if settings.area == "view":
+                chosen.append((layer, region_in_view(layer, self._viewer.dims)))
+            elif settings.area == "rectangles":
+                drawn = next((s for s in self.shapes if s.name == shapes), None)
+                chosen += [(layer, part) for part in regions_of_shapes(layer, drawn)]
+            else:
+                chosen.append((layer, None))
+        return plan_jobs(chosen, settings)
+
+    def preview(self, layer: Layer, settings: Settings) -> "Job":
+        """Plan a preview.
+
+        Parameters
+        ----------
+        layer : Layer
+            The source.
+        settings : Settings
+            As for Run; the area does not matter.
+
+        Returns
+        -------
+        Job
+
+        Raises
+        ------
+        FieldError
+            When a field is wrong.
+        """
+        plan_jobs([(layer, None)], settings)
+        region = preview_region(layer, self._viewer.dims)
+        return plan_jobs([(layer, region)], settings)[0]

@@ -1,0 +1,360 @@
+"""The panel "Super-resolution"."""
+
+from typing import Any
+from weakref import ref
+
+import psutil
+from magicgui.widgets import Container, Widget
+from napari.layers import Image
+from napari.utils.notifications import show_error, show_info, show_warning
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+
+from napari_vdsr.models import models
+from napari_vdsr.plugin.comparison import Comparison
+from napari_vdsr.plugin.delivery import StaleSourceError, add_result
+from napari_vdsr.plugin.model.choices import find_card
+from napari_vdsr.plugin.model.estimate import Outlook, format_duration, look_ahead
+from napari_vdsr.plugin.model.execution import Execution, Result
+from napari_vdsr.plugin.model.jobs import Job
+from napari_vdsr.plugin.model.script import as_script
+from napari_vdsr.plugin.model.settings import FieldError, Settings
+from napari_vdsr.plugin.model.state import load_settings, save_settings
+from napari_vdsr.plugin.model.upscalers import release_memory
+from napari_vdsr.plugin.preferences import apply_cache_folder, preferred_settings
+from napari_vdsr.plugin.prober import Prober
+from napari_vdsr.plugin.run import Run
+from napari_vdsr.plugin.sources import Sources
+from napari_vdsr.plugin.views.closing import ClosingWatcher
+from napari_vdsr.plugin.views.controls import Controls
+from napari_vdsr.plugin.views.form import SELECTED, Form
+
+__all__ = ["SuperResolution"]
+
+_WAIT = 60  # milliseconds in which several changes count as one
+_LAYER_EVENTS = ("data", "scale", "name", "affine", "axis_labels", "units")
+
+
+class SuperResolution(Container[Widget]):
+    """Enlarges layers of a viewer.
+
+    Ties the form and the controls to the viewer's layers, the estimates and the run
+    that is going on.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer that the panel belongs to.
+    """
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined] # noqa: F821
+        self.form = Form()
+        self.controls = Controls()
+        super().__init__(widgets=[self.form, self.controls], labels=False)
+        # napari hands out a proxy; layers taken from it would be proxies, too.
+        self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self._sources = Sources(self._viewer)
+        self._comparison = Comparison(self._viewer)
+        self._run: Run | None = None
+        self._previewing = False
+        self._preview_layer: Any = lambda: None
+        self._news = ""
+        self._closed = False
+        apply_cache_folder()
+        self._defaults = preferred_settings()
+        self._saved = load_settings(self._defaults)
+        self._prober = Prober(self._probed)
+        self._soon = QTimer(self.native)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_WAIT)
+        self._soon.timeout.connect(self._refresh)
+        self._watcher = ClosingWatcher(self.native, self._close_down)
+        self.form.offer_models(models())
+        self.form.show_settings(self._saved)
+        self.controls.link.value = self._saved.link_contrast
+        self._connect()
+        self.reset_choices()
+        self._refresh()
+
+    # What the panel is set to
+
+    @property
+    def settings(self) -> Settings:
+        """All that Run depends on, apart from the layers."""
+        link = self.controls.link.value
+        return self.form.settings(Settings(link_contrast=link))
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self.controls.link.value = settings.link_contrast
+        self.form.show_settings(settings)
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is going on."""
+        return self._run is not None
+
+    def reset_choices(self, *_: Any) -> None:
+        """Take note of the layers and models that there are now."""
+        if self._closed:
+            return
+        images = [layer.name for layer in self._sources.images]
+        self.form.offer_layers(self._sources.selection_in_words, images)
+        self.form.offer_shapes([layer.name for layer in self._sources.shapes])
+        self.form.offer_models(models())
+        for layer in self._viewer.layers:
+            for name in _LAYER_EVENTS:
+                emitter = getattr(layer.events, name, None)
+                if emitter is not None:
+                    emitter.connect(self._layer_changed)
+        self._refresh_soon()
+
+    # What the buttons do
+
+    def start(self) -> None:
+        """Do what Run does; nothing when a run is going on or a field is wrong."""
+        if self.running or not self._refresh():
+            return
+        self._comparison.start()
+        self._start(self._jobs())
+
+    def upscale_active(self, factor: str) -> None:
+        """Enlarge all of the active layer, with the other settings as they are.
+
+        Parameters
+        ----------
+        factor : str
+            "2", "3" or "4".
+        """
+        self.reset_choices()
+        self.form.layer.value = SELECTED
+        self.form.area.value = "whole"
+        self.form.factor.value = factor
+        self.start()
+
+    def start_preview(self) -> None:
+        """Enlarge a part in the middle of the view."""
+        if self.running or not self._refresh():
+            return
+        try:
+            job = self._sources.preview(self._layers[0], self.settings)
+        except FieldError as error:
+            self._show(Outlook(str(error), "error", error.field))
+            return
+        self._start([job], preview=True)
+
+    def cancel(self) -> None:
+        """Stop the run after the tile in work."""
+        if self._run is not None:
+            self._run.cancel()
+            self.controls.run.enabled = False
+            self.controls.run.text = "Stopping …"
+
+    def copy_script(self) -> None:
+        """Put Python that does the same as Run on the clipboard."""
+        try:
+            text = as_script(self._jobs(), self.settings)
+        except FieldError as error:
+            show_warning(str(error))
+            return
+        QApplication.clipboard().setText(text)
+        show_info("The script is on the clipboard.")
+
+    # Inside
+
+    def _connect(self) -> None:
+        controls, layers = self.controls, self._viewer.layers
+        controls.run.changed.connect(self._run_pressed)
+        controls.preview.changed.connect(self.start_preview)
+        controls.script.changed.connect(self.copy_script)
+        controls.release.changed.connect(self._release_pressed)
+        controls.reset.changed.connect(self._reset_pressed)
+        controls.compare.native.toggled.connect(self._compare_toggled)
+        controls.link.changed.connect(self._link_changed)
+        self.form.changed.connect(self._form_changed)
+        self._emitters = [
+            (layers.events.inserted, self.reset_choices),
+            (layers.events.removed, self.reset_choices),
+            (layers.events.reordered, self.reset_choices),
+            (layers.selection.events.changed, self.reset_choices),
+            (self._viewer.camera.events, self._view_changed),
+            (self._viewer.dims.events, self._view_changed),
+            (self._viewer.events.theme, self._refresh_soon),
+        ]
+        for emitter, callback in self._emitters:
+            emitter.connect(callback)
+
+    @property
+    def _layers(self) -> list[Any]:
+        name = self.form.layer.value
+        return self._sources.named(None if name == SELECTED else name)
+
+    def _jobs(self) -> list[Job]:
+        settings = self.settings
+        jobs = self._sources.jobs(self._layers, self.form.shapes.value, settings)
+        card = find_card(settings.model)
+        if card is None:
+            msg = f"There is no model '{settings.model}' any more: choose another."
+            raise FieldError("model", msg)
+        if self._prober.problem:
+            raise FieldError("device", self._prober.problem)
+        if self._prober.lacks(settings.device):
+            msg = f"This machine has no device '{settings.device}': choose another."
+            raise FieldError("device", msg)
+        if self._prober.needs_range(settings.model) and settings.intensity_range is None:
+            self._ask_for_range(jobs)
+        return jobs
+
+    def _ask_for_range(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            if job.plan.dtype.kind in "iu" and job.plan.dtype != "uint8":
+                msg = (
+                    f"This model has to know black and white of '{job.layer.name}': "
+                    "type them, or choose a model that follows any scale."
+                )
+                raise FieldError("range", msg)
+
+    def _refresh_soon(self, *_: Any) -> None:
+        if not self._closed:
+            self._soon.start()
+
+    def _view_changed(self, *_: Any) -> None:
+        if self.form.area.value == "view":
+            self._refresh_soon()
+
+    def _layer_changed(self, event: Any) -> None:
+        if event.type == "name":
+            self.reset_choices()
+        self._refresh_soon()
+
+    def _form_changed(self) -> None:
+        self._news = ""
+        self._refresh_soon()
+
+    def _refresh(self) -> bool:
+        """Bring the line above Run up to date; whether Run may be pressed."""
+        if self._closed or self.running:
+            return False
+        settings = self.settings
+        if settings != self._saved:
+            save_settings(settings, self._defaults)
+            self._saved = settings
+        self._prober.want(settings)
+        self.form.show_range(self._prober.needs_range(settings.model))
+        try:
+            jobs = self._jobs()
+        except FieldError as error:
+            self._show(Outlook(str(error), "error", error.field))
+            return False
+        pixels = sum(job.plan.pixels for job in jobs)
+        seconds = self._prober.seconds(settings, pixels)
+        self._show(look_ahead(jobs, seconds, psutil.virtual_memory().available))
+        return True
+
+    def _show(self, outlook: Outlook) -> None:
+        theme = get_theme(self._viewer.theme)
+        colours = {"error": theme.error.as_hex(), "warning": theme.warning.as_hex()}
+        colour = colours.get(outlook.level, "")
+        if outlook.level == "info" and self._news:
+            outlook = Outlook(f"{self._news}\n{outlook.text}")
+        self.form.mark(outlook.field, colour)
+        self.controls.show_outlook(outlook, colour, ready=outlook.level != "error")
+        self.controls.compare.enabled = bool(self._comparison.pairs)
+
+    def _probed(self) -> None:
+        if not self._closed:
+            self.form.offer_devices(self._prober.devices)
+            self._refresh()
+
+    # Pressed
+
+    def _run_pressed(self) -> None:
+        if self.running:
+            self.cancel()
+        else:
+            self.start()
+
+    def _release_pressed(self) -> None:
+        release_memory()
+        show_info("The model and its device memory have been released.")
+
+    def _reset_pressed(self) -> None:
+        self.settings = preferred_settings()
+
+    def _compare_toggled(self, before: bool) -> None:
+        self.controls.compare.text = "After" if before else "Before"
+        self._comparison.show(after=not before)
+
+    def _link_changed(self, linked: bool) -> None:
+        self._comparison.link(linked)
+        self._refresh_soon()
+
+    # A run
+
+    def _start(self, jobs: list[Job], preview: bool = False) -> None:
+        self._news = ""
+        self._previewing = preview
+        self.controls.compare.native.setChecked(False)
+        self._run = Run(
+            Execution(jobs, self.settings),
+            self.native,
+            on_tick=self.controls.show_tick,
+            on_result=self._add,
+            on_end=self._ended,
+        )
+        self.form.enabled = False
+        self.controls.show_running()
+        self._run.start()
+
+    def _add(self, result: Result) -> None:
+        selection = set(self._viewer.layers.selection)
+        try:
+            layer = add_result(self._viewer, result)
+        except StaleSourceError as error:
+            show_warning(str(error))
+            return
+        source = result.job.layer
+        self._remove_preview()
+        if self._previewing:
+            layer.name = f"preview of {source.name}"
+            self._preview_layer = ref(layer)
+        else:
+            link = self.controls.link.value
+            self._comparison.add(source, layer, result.job.plan.whole, link)
+        # The sources stay selected, so that Run means them again.
+        self._viewer.layers.selection = selection & set(self._viewer.layers)
+
+    def _remove_preview(self) -> None:
+        layer = self._preview_layer()
+        if isinstance(layer, Image) and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _ended(self, run: Run) -> None:
+        self._run = None
+        execution = run.execution
+        if execution.outcome == "done":
+            self._news = f"Done in {format_duration(execution.seconds)}."
+            pixels = sum(job.plan.pixels for job in execution.jobs)
+            self._prober.learn(execution.settings, pixels, execution.seconds)
+        elif execution.outcome == "cancelled":
+            self._news = "Stopped; nothing half-done was added."
+        else:
+            self._news = "Failed."
+            if execution.message:
+                text = execution.message
+                show_error(f"{text[:1].upper()}{text[1:]}")
+        self.form.enabled = True
+        self.controls.show_idle()
+        self.reset_choices()
+        self._refresh()
+
+    def _close_down(self) -> None:
+        """Leave nothing behind: the panel or the viewer is being closed."""
+        self._closed = True
+        self._prober.stop()
+        for emitter, callback in self._emitters:
+            emitter.disconnect(callback)
+        if self._run is not None:
+            self._run.abandon()
+            self._run = None

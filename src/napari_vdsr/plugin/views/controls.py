@@ -1,0 +1,144 @@
+"""Buttons, the line above them and the progress bar."""
+
+from magicgui.widgets import CheckBox, Container, Label, ProgressBar, PushButton, Widget
+
+from napari_vdsr.plugin.model.estimate import Outlook, format_duration
+from napari_vdsr.plugin.model.ticker import Tick
+from napari_vdsr.plugin.views.tooltips import TOOLTIPS
+
+__all__ = ["Controls"]
+
+_STEPS = 1000
+
+
+class Controls(Container[Widget]):
+    """What is pressed, and what it says.
+
+    Attributes
+    ----------
+    message : Label
+        What Run will make, how far it is, or what is wrong.
+    run, preview, compare, link, script, release, reset
+        The buttons.
+    bar : ProgressBar
+        Seen only during a run.
+    """
+
+    def __init__(self) -> None:
+        self.message = Label(value="")
+        self.message.native.setWordWrap(True)
+        # Room for two lines, so that buttons do not move under the mouse.
+        self.message.native.setMinimumHeight(
+            2 * self.message.native.fontMetrics().lineSpacing() + 4
+        )
+        self.run = PushButton(text="Run", tooltip=TOOLTIPS["run"])
+        self.preview = PushButton(text="Preview", tooltip=TOOLTIPS["preview"])
+        self.bar = ProgressBar(min=0, max=_STEPS, visible=False)
+        self.bar.native.setTextVisible(False)
+        self.bar.native.setFixedHeight(8)
+        self.compare = PushButton(text="Before", tooltip=TOOLTIPS["compare"])
+        self.compare.native.setCheckable(True)
+        self.link = CheckBox(text="link contrast", tooltip=TOOLTIPS["link"])
+        self.script = PushButton(text="Copy script", tooltip=TOOLTIPS["script"])
+        self.release = PushButton(text="Free GPU", tooltip=TOOLTIPS["release"])
+        self.reset = PushButton(text="Reset", tooltip=TOOLTIPS["reset"])
+        super().__init__(
+            widgets=[
+                self.message,
+                _row(self.run, self.preview),
+                self.bar,
+                _row(self.compare, self.link),
+                _row(self.script, self.release, self.reset),
+            ],
+            labels=False,
+        )
+        self.margins = (0, 0, 0, 0)
+        self.show_idle()
+
+    def show_idle(self) -> None:
+        """No run is going on."""
+        self.run.text = "Run"
+        self.run.tooltip = TOOLTIPS["run"]
+        self.bar.visible = False
+
+    def show_running(self) -> None:
+        """Run has been pressed and may be cancelled."""
+        self.run.text = "Cancel"
+        self.run.tooltip = TOOLTIPS["cancel"]
+        self.run.enabled = True
+        self.preview.enabled = False
+        self.bar.value = 0
+        self.bar.visible = True
+
+    def show_tick(self, tick: Tick) -> None:
+        """How far the run has come.
+
+        Parameters
+        ----------
+        tick : Tick
+            Of the run.
+        """
+        self.bar.value = round(tick.fraction * _STEPS)
+        self.say(words_of(tick), "")
+
+    def show_outlook(self, outlook: Outlook, colour: str, ready: bool) -> None:
+        """What Run would make, or why it cannot.
+
+        Parameters
+        ----------
+        outlook : Outlook
+            The line.
+        colour : str
+            Of the text; empty for the usual one.
+        ready : bool
+            Whether Run may be pressed.
+        """
+        self.say(outlook.text, colour)
+        self.run.enabled = ready
+        self.preview.enabled = ready
+
+    def say(self, text: str, colour: str) -> None:
+        """Show a line.
+
+        Parameters
+        ----------
+        text : str
+            In words.
+        colour : str
+            Of the text; empty for the usual one.
+        """
+        self.message.value = text
+        style = f"color: {colour};" if colour else ""
+        if self.message.native.styleSheet() != style:
+            self.message.native.setStyleSheet(style)
+
+
+def words_of(tick: Tick) -> str:
+    """How far a run has come, in words.
+
+    Parameters
+    ----------
+    tick : Tick
+        Of the run.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> words_of(Tick("Upscaling", 0.25, 30.0))
+    'Upscaling · 25 % · 30 s left'
+    """
+    if tick.remaining is None:
+        return f"{tick.phase} …"
+    left = format_duration(tick.remaining)
+    return f"{tick.phase} · {tick.fraction:.0%} · {left} left".replace("%", " %")
+
+
+def _row(*widgets: Widget) -> Container[Widget]:
+    row: Container[Widget] = Container(
+        widgets=list(widgets), layout="horizontal", labels=False
+    )
+    row.margins = (0, 0, 0, 0)
+    return row

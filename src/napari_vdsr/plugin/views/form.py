@@ -1,0 +1,250 @@
+"""The fields of the panel, from the layer down to the tile."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, Widget
+
+from napari_vdsr.models import Card
+from napari_vdsr.plugin.model.choices import label_of, tooltip_of
+from napari_vdsr.plugin.model.settings import (
+    CUSTOM,
+    FACTORS,
+    PIXEL_SIZE,
+    PRECISIONS,
+    TILES,
+    Settings,
+)
+from napari_vdsr.plugin.views.tooltips import TOOLTIPS
+
+__all__ = ["SELECTED", "Form"]
+
+SELECTED = "selected layers"
+
+_FACTOR_NAMES = {
+    "2": "×2",
+    "3": "×3",
+    "4": "×4",
+    CUSTOM: "custom",
+    PIXEL_SIZE: "pixel size",
+}
+_AREA_NAMES = {
+    "whole": "whole layer",
+    "view": "what is in view",
+    "rectangles": "shapes drawn in …",
+}
+_BY_VALUE = ("device", "precision", "tile", "bicubic", "consistency")
+
+
+class Form(Container[Widget]):
+    """Fields with their labels.
+
+    Emits ``changed`` when any of them changes.
+    """
+
+    def __init__(self) -> None:
+        self._cards: dict[str, Card] = {}
+        self.layer = _choice("layer")
+        self.factor = _choice("factor", {name: key for key, name in _FACTOR_NAMES.items()})
+        self.value = LineEdit(name="value", tooltip=TOOLTIPS["value"])
+        self.area = _choice("area", {name: key for key, name in _AREA_NAMES.items()})
+        self.shapes = _choice("shapes")
+        self.model = _choice("model")
+        self.device = _choice("device", {"auto": "auto", "cpu": "cpu"})
+        self.precision = _choice("precision", {name: name for name in PRECISIONS})
+        self.tile = _choice("tile", {_with_unit(tile): tile for tile in TILES})
+        self.black = LineEdit(name="black", tooltip=TOOLTIPS["range"])
+        self.white = LineEdit(name="white", tooltip=TOOLTIPS["range"])
+        self.bicubic = CheckBox(text="bicubic", tooltip=TOOLTIPS["bicubic"])
+        self.consistency = CheckBox(
+            text="consistency map", tooltip=TOOLTIPS["consistency"]
+        )
+        self.value.native.setPlaceholderText("Y, X")
+        self.black.native.setPlaceholderText("black")
+        self.white.native.setPlaceholderText("white")
+        self.range_row = _row("Black, white", self.black, self.white)
+        super().__init__(
+            widgets=[
+                self.layer,
+                _row("Factor", self.factor, self.value),
+                self.area,
+                self.shapes,
+                self.model,
+                self.range_row,
+                self.device,
+                self.precision,
+                self.tile,
+                _row("Also make", self.bicubic, self.consistency),
+            ]
+        )
+        self.margins = (0, 0, 0, 0)
+        for field in (self.factor, self.area, self.model):
+            field.changed.connect(self._show_what_matters)
+        self.show_range(False)
+        self._show_what_matters()
+
+    def settings(self, base: Settings) -> Settings:
+        """What the fields say.
+
+        Parameters
+        ----------
+        base : Settings
+            For what has no field here.
+
+        Returns
+        -------
+        Settings
+        """
+        names = ("factor", "value", "area", "model", "black", "white", *_BY_VALUE)
+        values = {name: getattr(self, name).value for name in names}
+        if not self.needs_range:
+            values["black"] = values["white"] = ""
+        return base.changed(values)
+
+    def show_settings(self, settings: Settings) -> None:
+        """Set the fields.
+
+        Parameters
+        ----------
+        settings : Settings
+            Choices that a field does not offer are added to it, so that whoever
+            checks the settings can say what is wrong with them.
+        """
+        with self.changed.blocked():
+            for name in ("factor", "area", "model", *_BY_VALUE[:3]):
+                _choose(getattr(self, name), getattr(settings, name))
+            for name in ("value", "black", "white", *_BY_VALUE[3:]):
+                getattr(self, name).value = getattr(settings, name)
+        self._show_what_matters()
+        self.changed.emit(self)
+
+    def offer_layers(self, selected: str, names: Sequence[str]) -> None:
+        """Renew the list of layers.
+
+        Parameters
+        ----------
+        selected : str
+            Words for what is selected in the layer list.
+        names : sequence of str
+            Of all image layers.
+        """
+        _offer(self.layer, {selected: SELECTED, **{name: name for name in names}})
+
+    def offer_shapes(self, names: Sequence[str]) -> None:
+        """Renew the list of Shapes layers.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Of all of them.
+        """
+        _offer(self.shapes, {name: name for name in names})
+
+    def offer_models(self, cards: Sequence[Card]) -> None:
+        """Renew the list of models.
+
+        Parameters
+        ----------
+        cards : sequence of Card
+            In the order in which they are to be shown.
+        """
+        _offer(self.model, {label_of(card): card.name for card in cards})
+        self._cards = {card.name: card for card in cards}
+        self._show_what_matters()
+
+    def offer_devices(self, devices: Sequence[str]) -> None:
+        """Renew the list of devices.
+
+        Parameters
+        ----------
+        devices : sequence of str
+            As this machine has them, the best one first.
+        """
+        names = {f"auto ({devices[0]})": "auto"}
+        _offer(self.device, names | {name: name for name in devices})
+
+    def mark(self, field: str, colour: str) -> None:
+        """Frame the field that is wrong, and no other.
+
+        Parameters
+        ----------
+        field : str
+            Its name; empty for none.
+        colour : str
+            Of the frame.
+        """
+        marked = {"range": ("black", "white"), "factor": ("factor", "value")}
+        names = marked.get(field, (field,))
+        for name in ("layer", "factor", "value", "area", "model", "device", "black",
+                     "white", "precision", "tile"):
+            native = getattr(self, name).native
+            kind = type(native).__mro__[0].__name__
+            style = f"{kind} {{ border: 1px solid {colour}; }}" if name in names else ""
+            if native.styleSheet() != style:
+                native.setStyleSheet(style)
+
+    def show_range(self, needed: bool) -> None:
+        """Show or hide the fields for black and white.
+
+        Parameters
+        ----------
+        needed : bool
+            Whether the model has to know them.
+        """
+        self.needs_range = needed
+        self.range_row.visible = needed
+
+    def _show_what_matters(self) -> None:
+        self.value.visible = self.factor.value in (CUSTOM, PIXEL_SIZE)
+        self.shapes.visible = self.area.value == "rectangles"
+        card = self._cards.get(self.model.value)
+        self.model.tooltip = tooltip_of(card) if card else TOOLTIPS["model"]
+
+
+def _choice(name: str, choices: dict[str, str] | None = None) -> ComboBox:
+    items = [(text, value) for text, value in (choices or {}).items()]
+    box = ComboBox(name=name, tooltip=TOOLTIPS[name], choices=items)
+    # A long name must not make the whole panel wide.
+    box.native.setMinimumContentsLength(6)
+    box.native.setSizeAdjustPolicy(
+        box.native.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    )
+    return box
+
+
+def _row(label: str, *widgets: Widget) -> Container[Widget]:
+    row: Container[Widget] = Container(
+        widgets=list(widgets), layout="horizontal", labels=False, label=label
+    )
+    row.margins = (0, 0, 0, 0)
+    return row
+
+
+def _with_unit(tile: str) -> str:
+    return f"{tile} pixels" if tile.isdecimal() else tile
+
+
+def _offer(box: ComboBox, choices: dict[str, str]) -> None:
+    """Give a box other choices and keep what was chosen, if it is still there."""
+    items = [(text, value) for text, value in choices.items()]
+    if items == [(text, value) for text, value in zip(_texts(box), box.choices, strict=True)]:
+        return
+    before = box.value
+    values = [value for _, value in items]
+    with box.changed.blocked():
+        box.choices = items
+        if before in values:
+            box.value = before
+    if box.value != before:
+        box.changed.emit(box.value)
+
+
+def _choose(box: ComboBox, value: str) -> None:
+    if value not in box.choices:
+        box.choices = [*zip(_texts(box), box.choices, strict=True), (value, value)]
+    box.value = value
+
+
+def _texts(box: ComboBox) -> list[str]:
+    native: Any = box.native
+    return [native.itemText(index) for index in range(native.count())]
