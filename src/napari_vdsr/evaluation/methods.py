@@ -1,5 +1,6 @@
 """Ways to enlarge an image that are scored against each other."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -7,7 +8,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from napari_vdsr.evaluation.trials import Trial, resized
-from napari_vdsr.models import Model, load_model
+from napari_vdsr.models import Model, load_model, models
 from napari_vdsr.progress import Progress
 
 __all__ = ["Bicubic", "Method", "Models", "Network", "methods_for"]
@@ -90,8 +91,13 @@ class Network:
         return trial.finished(result, colours=colours is not None)
 
     def serves(self, trial: Trial) -> bool:
-        """Whether the model is made for the factor of the trial."""
-        return True
+        """Whether it is made for the factor of the trial: SRCNN knows only one."""
+        from napari_vdsr.network import SRCNN
+
+        told = re.findall(r"\d+", self._model.metadata.get("factors", ""))
+        if not isinstance(self._model.network, SRCNN) or not told:
+            return True
+        return round(max(trial.factors)) in map(int, told)
 
 
 class _Steps:
@@ -111,7 +117,10 @@ class _Steps:
 def methods_for(
     model: Models, *, device: str, precision: str, tile: int | str
 ) -> list[Method]:
-    """Bicubic interpolation and every model asked for.
+    """Bicubic interpolation, SRCNN and every model asked for.
+
+    SRCNN, the network that VDSR was first compared with, stands beside the others
+    where weights of it are at hand; nothing is fetched for that.
 
     Parameters
     ----------
@@ -126,8 +135,13 @@ def methods_for(
         With names that differ.
     """
     asked = [model] if isinstance(model, str | Path | Model) else list(model)
+    baselines = [
+        card.name
+        for card in models()
+        if card.architecture == "srcnn" and card.here and card.name not in asked
+    ]
     methods: list[Method] = [Bicubic()]
-    for each in asked:
+    for each in [*baselines, *asked]:
         network = Network(
             load_model(each), device=device, precision=precision, tile=tile
         )

@@ -1,0 +1,171 @@
+"""Two images on different pixel grids, compared where both have been."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.planes import check_image
+
+__all__ = ["compare_on_grid"]
+
+_WHOLE = 1e-4  # pixels by which planes may miss each other
+_SPLINE = 3  # order of the interpolation
+
+
+def compare_on_grid(
+    reference: ArrayLike,
+    image: ArrayLike,
+    affine: ArrayLike,
+    *,
+    rgb: bool = False,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Bring an image onto the grid of a reference, where the two overlap.
+
+    Parameters
+    ----------
+    reference, image : ndarray of any real dtype, shape (..., Y, X[, S])
+        With as many axes each.
+    affine : ndarray of float, shape (n + 1, n + 1)
+        Takes pixel coordinates of the reference to those of the image, over the n
+        axes without colours. For napari layers: the image's world-to-data affine
+        after the reference's data-to-world affine.
+    rgb : bool
+        Whether the last axis of both holds colours.
+
+    Returns
+    -------
+    tuple of ndarray
+        The common part of the reference, untouched, and the image on that grid, of
+        equal shape. Where the image ends within the part, as a turned one does, it
+        is NaN, which `psnr` passes over. If the grids coincide no value is
+        interpolated and dtypes are kept; otherwise the image is float64, by cubic
+        splines and smoothed beforehand if its pixels are finer.
+
+    Raises
+    ------
+    InputError
+        When the images do not overlap, or planes lie between planes.
+    """
+    reference, image = np.asarray(reference), np.asarray(image)
+    check_image(reference, "reference")
+    check_image(image, "image")
+    axes = reference.ndim - int(rgb)
+    matrix = np.asarray(affine, dtype=np.float64)
+    if reference.ndim != image.ndim or matrix.shape != (axes + 1, axes + 1):
+        msg = (
+            f"the reference has shape {reference.shape}, the image {image.shape} and "
+            f"the affine {matrix.shape}: expected as many axes in all, and one more "
+            "in the affine"
+        )
+        raise InputError(msg)
+    offsets = _plane_offsets(matrix)
+    stack = [
+        _shared(reference.shape[axis], image.shape[axis], offset)
+        for axis, offset in enumerate(offsets)
+    ]
+    matrix = matrix[-3:][:, -3:]
+    region = _overlap(
+        reference.shape[axes - 2 : axes], image.shape[axes - 2 : axes], matrix
+    )
+    common = reference[(*(part for part, _ in stack), *region)]
+    matching = image[tuple(part for _, part in stack)]
+    shift = matrix @ [region[0].start, region[1].start, 1.0]
+    linear = matrix[:2, :2]
+    if np.allclose(linear, np.eye(2), atol=1e-6) and _is_whole(shift[:2]):
+        first = np.rint(shift[:2]).astype(int)
+        height, width = (part.stop - part.start for part in region)
+        y, x = slice(first[0], first[0] + height), slice(first[1], first[1] + width)
+        lead = (slice(None),) * len(stack)
+        return common, matching[(*lead, y, x)]
+    return common, _interpolated(matching, common.shape, linear, shift[:2], rgb)
+
+
+def _plane_offsets(matrix: NDArray[np.float64]) -> list[int]:
+    """By how many planes the leading axes are shifted."""
+    leading = len(matrix) - 3
+    mixed = matrix[:leading, :-1] - np.eye(leading, len(matrix) - 1)
+    offsets = matrix[:leading, -1]
+    below = matrix[leading:-1, :leading]
+    if np.abs(mixed).max(initial=0) > _WHOLE or np.abs(below).max(initial=0) > _WHOLE:
+        msg = (
+            "the planes of the two images are spaced or tilted differently: only "
+            "images whose planes coincide can be compared"
+        )
+        raise InputError(msg)
+    if not _is_whole(offsets):
+        msg = (
+            f"the planes of the two images lie {offsets.tolist()} planes apart: only "
+            "images whose planes coincide can be compared"
+        )
+        raise InputError(msg)
+    return [round(offset) for offset in offsets]
+
+
+def _is_whole(values: NDArray[np.float64]) -> bool:
+    return bool(np.all(np.abs(values - np.rint(values)) < _WHOLE))
+
+
+def _shared(size: int, other: int, offset: int) -> tuple[slice, slice]:
+    """Planes that both have, counted in the reference and in the image."""
+    start, stop = max(0, -offset), min(size, other - offset)
+    if start >= stop:
+        raise InputError(_APART)
+    return slice(start, stop), slice(start + offset, stop + offset)
+
+
+_APART = "the two images do not overlap: move one, or check their scale and translate"
+
+
+def _overlap(
+    size: tuple[int, ...], other: tuple[int, ...], matrix: NDArray[np.float64]
+) -> tuple[slice, slice]:
+    """Rectangle of the reference that the image reaches into."""
+    edges = [(-0.5, other[0] - 0.5), (-0.5, other[1] - 0.5)]
+    corners = np.array([[y, x, 1.0] for y, x in product(*edges)])
+    reached = (corners @ np.linalg.inv(matrix).T)[:, :2]
+    parts = []
+    for low, high, length in zip(reached.min(0), reached.max(0), size, strict=True):
+        start = max(0, int(np.ceil(low - _WHOLE)))
+        stop = min(length, int(np.floor(high + _WHOLE)) + 1)
+        if start >= stop:
+            raise InputError(_APART)
+        parts.append(slice(start, stop))
+    return parts[0], parts[1]
+
+
+def _interpolated(
+    image: NDArray[Any],
+    shape: tuple[int, ...],
+    linear: NDArray[np.float64],
+    shift: NDArray[np.float64],
+    rgb: bool,
+) -> NDArray[np.float64]:
+    """The image at the pixels of the reference, NaN where it has not been."""
+    from scipy.ndimage import affine_transform, gaussian_filter
+
+    result = np.empty(shape)
+    planes, target = (
+        np.moveaxis(array, -1, 0) if rgb else array for array in (image, result)
+    )
+    y, x = np.indices(target.shape[-2:])
+    at = np.stack([y, x], axis=-1) @ linear.T + shift
+    edge = np.array(planes.shape[-2:]) - 0.5 + _WHOLE
+    outside = ((at < -0.5 - _WHOLE) | (at > edge)).any(axis=-1)
+    # Finer pixels are averaged, or they would alias.
+    finer = np.linalg.norm(linear, axis=1)
+    sigma = np.maximum(0, (finer - 1) / 2)
+    for index in np.ndindex(target.shape[:-2]):
+        plane = gaussian_filter(planes[index].astype(np.float64), sigma)
+        target[index] = affine_transform(
+            plane,
+            linear,
+            shift,
+            output_shape=target.shape[-2:],
+            order=_SPLINE,
+            mode="nearest",
+        )
+        target[index][outside] = np.nan
+    return result
