@@ -172,28 +172,28 @@ class _Bar:
 
 def _reason(error: Exception) -> str:
     """Why a download failed, in one line."""
-    import requests
+    from requests import HTTPError, exceptions
 
-    if isinstance(error, requests.Timeout):
+    cause = _innermost(error)
+    if isinstance(cause, TimeoutError) or isinstance(error, exceptions.Timeout):
         return f"the server sent nothing for {_TIMEOUT} seconds"
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, HTTPError):
         return f"the server answers {str(error).partition(' for url')[0]}"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, exceptions.ChunkedEncodingError):
         return "the connection ended before the file was whole"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return f"the proxy cannot be used ({_innermost(error)})"
-    if isinstance(error, requests.exceptions.SSLError):
-        return f"its certificate is not trusted ({_innermost(error)})"
-    if isinstance(error, requests.ConnectionError):
-        return f"no connection ({_innermost(error)})"
+    if isinstance(error, exceptions.ProxyError):
+        return f"the proxy cannot be used ({cause})"
+    if isinstance(error, exceptions.SSLError):
+        return f"its certificate is not trusted ({cause})"
+    if isinstance(error, exceptions.ConnectionError):
+        return f"no connection ({cause})"
     if isinstance(error, ValueError) and "hash" in str(error):
         return "its content is not the expected one (another sha256)"
     return str(error)
 
 
-def _innermost(error: BaseException) -> str:
+def _innermost(error: BaseException) -> BaseException:
     """What the operating system said, under the layers of libraries."""
-    inner = error
-    while (below := inner.__cause__ or inner.__context__) is not None:
-        inner = below
-    return str(inner)
+    while (below := error.__cause__ or error.__context__) is not None:
+        error = below
+    return error

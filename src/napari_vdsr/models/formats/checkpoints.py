@@ -73,6 +73,10 @@ def read_checkpoint(data: bytes) -> dict[str, NDArray[np.float32]]:
         msg = f"it is damaged ({type(error).__name__}: {error})"
         raise ModelError(msg) from error
     tensors = _weights_in(content)
+    # Many tensors may share a storage; copies of it would grow without bound.
+    if sum(prod(ref.shape) for ref in tensors.values()) > len(data):
+        msg = "it is damaged: its tensors hold more numbers than the file"
+        raise ModelError(msg)
     return {name: _array(ref, read, order) for name, ref in tensors.items()}
 
 

@@ -8,6 +8,7 @@ damaged file.
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from napari_vdsr.errors import ModelError
 
 __all__ = ["is_matlab", "read_matlab"]
 
-_LARGEST = 1 << 29  # bytes that a compressed variable may unpack to
+_LARGEST = 1 << 28  # bytes that a compressed variable may unpack to
 
 _CELL, _STRUCT = 1, 2
 _COMPRESSED, _MATRIX = 15, 14
@@ -103,15 +104,16 @@ def read_matlab(data: bytes) -> dict[str, NDArray[np.float32]]:
     if data[124:126] == b"\x00\x02" or data.startswith(b"MATLAB 7.3"):
         msg = "it is a MATLAB 7.3 file: save it again in MATLAB with '-v7'"
         raise ModelError(msg)
+    names = []
     try:
-        variables = _variables(data)
-        for value in variables.values():
+        for name, value in _variables(data):
             if isinstance(value, dict) and {"weight", "bias"} <= value.keys():
                 return _layers(value["weight"], value["bias"])
+            names.append(name[:40])
     except (LookupError, TypeError, ValueError, struct.error, zlib.error) as error:
         msg = f"it is damaged ({type(error).__name__}: {error})"
         raise ModelError(msg) from error
-    found = ", ".join(name[:40] for name in list(variables)[:8]) or "nothing"
+    found = ", ".join(names[:8]) or "nothing"
     msg = f"there is no structure with weight and bias in it (found: {found})"
     raise ModelError(msg)
 
@@ -133,20 +135,17 @@ def _layers(weights: Any, biases: Any) -> dict[str, NDArray[np.float32]]:
     return state
 
 
-def _variables(data: bytes) -> dict[str, Any]:
-    """Variables of a file by name."""
+def _variables(data: bytes) -> Iterator[tuple[str, Any]]:
+    """Names and values of a file, one at a time."""
     order = ">" if data[126:128] == b"MI" else "<"
     reader = _Reader(memoryview(data)[128:], order)
-    variables = {}
     while reader.left() >= 8:
         kind, part = reader.element()
         if kind == _COMPRESSED:
             unpacked = zlib.decompressobj().decompress(part, _LARGEST)
             kind, part = _Reader(memoryview(unpacked), order).element()
         if kind == _MATRIX:
-            name, value = _matrix(part, order, 0)
-            variables[name] = value
-    return variables
+            yield _matrix(part, order, 0)
 
 
 def _matrix(data: memoryview, order: str, depth: int) -> tuple[str, Any]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_weights"]
 
-_LARGEST = 1 << 29
+_LARGEST = 1 << 28
 
 
 def read_weights(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:
