@@ -5,8 +5,11 @@ from typing import Annotated
 import typer
 
 import napari_vdsr
+from napari_vdsr.cli.evaluate import evaluate
 from napari_vdsr.cli.info import info
+from napari_vdsr.cli.models import app as models
 from napari_vdsr.cli.models import app as models_app
+from napari_vdsr.cli.psnr import psnr
 from napari_vdsr.cli.upscale import upscale
 
 __all__ = ["app"]
@@ -19,6 +22,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command("upscale")(upscale)
+app.command("psnr")(psnr)
+app.command("evaluate")(evaluate)
+app.add_typer(models, name="models")
 app.command("info")(info)
 app.add_typer(models_app, name="models")
 

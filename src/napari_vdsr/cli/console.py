@@ -62,6 +62,7 @@ def progress_bar(description: str, unit: str = "px") -> Iterator[Progress]:
         unit=unit,
         unit_scale=True,
         leave=False,
+        delay=0.5,
         file=sys.stderr,
         disable=None,
     )

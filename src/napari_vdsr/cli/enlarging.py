@@ -9,7 +9,8 @@ import numpy as np
 
 from napari_vdsr import api
 from napari_vdsr.cli.console import progress_bar
-from napari_vdsr.cli.options import parse_lengths, parse_pair
+from napari_vdsr.cli.loading import loaded_model
+from napari_vdsr.cli.options import parse_lengths, parse_pair, parse_tile
 from napari_vdsr.errors import InputError
 from napari_vdsr.files import Picture, check_output, read_image, write_image
 from napari_vdsr.files.units import convert_length, normalise_unit
@@ -98,8 +99,8 @@ class Settings:
         numbers = 2.0 if factor is None else parse_pair(factor, "factor")
         check_factor(numbers)
         lengths = None if pixel_size is None else parse_lengths(pixel_size)
-        loaded = api.load_model(model)
-        edge = int(tile) if tile.lstrip("-").isdigit() else tile
+        loaded = loaded_model(model)
+        edge = parse_tile(tile)
         # Any range will do here: what an image needs is found out with the image.
         ready = Upscaler(
             loaded,

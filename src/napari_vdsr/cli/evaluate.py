@@ -1,0 +1,160 @@
+"""`napari-vdsr evaluate`: models scored on images whose truth is known."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_vdsr.cli.console import print_json, progress_bar
+from napari_vdsr.cli.options import Device, Json, Precision, Tile, parse_tile
+from napari_vdsr.errors import FileError, InputError
+
+if TYPE_CHECKING:
+    from napari_vdsr.evaluation.report import Evaluation
+
+__all__ = ["evaluate"]
+
+
+class Protocol(StrEnum):
+    """How images are reduced and scored."""
+
+    A = "A"
+    direct = "direct"
+
+
+def evaluate(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Folder of high-resolution images, or one image."),
+    ],
+    factor: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="A whole factor from 2 to 8; may be given several times.  "
+            "[default: 2, 3, 4]",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name of a model or a weight file; may be given several times.  "
+            "[default: vdsr20]",
+            show_default=False,
+        ),
+    ] = None,
+    protocol: Annotated[
+        Protocol,
+        typer.Option(
+            case_sensitive=False,
+            help="A: as the papers score, on luminance. direct: from images that are "
+            "rounded to their own bit depth, as low-resolution files would be.",
+        ),
+    ] = Protocol.A,
+    low: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Real low-resolution images of the same names: nothing is reduced, "
+            "and the factor is the ratio of the sizes.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Device = "auto",
+    precision: Precision = "float32",
+    tile: Tile = "auto",
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Also write the figures as CSV.", show_default=False
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that exist.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Score models in decibels, with bicubic interpolation beside them.
+
+    Each image is reduced, enlarged again and compared with what it was: PSNR and
+    SSIM per image and on average, and the time taken. The protocol is printed with
+    the figures, as they depend on it.
+
+    For instance:
+
+        napari-vdsr evaluate Set5
+
+        napari-vdsr evaluate Set5 --factor 2 --model vdsr20 --model mine.safetensors
+
+        napari-vdsr evaluate truth/ --low camera/ --csv figures.csv
+    """
+    from napari_vdsr import api
+    from napari_vdsr.cli.loading import loaded_model
+
+    if csv is not None:
+        _check(csv, overwrite=overwrite)
+    if low is not None and factor:
+        msg = "--low and --factor: real pairs have the factor that their sizes say"
+        raise InputError(msg)
+    if not folder.exists():
+        msg = f"{folder} does not exist"
+        raise FileError(msg)
+    options = {
+        "model": [loaded_model(name) for name in model or ["vdsr20"]],
+        "device": device,
+        "precision": precision,
+        "tile": parse_tile(tile),
+    }
+    with progress_bar("scoring", "image") as bar:
+        if low is None:
+            result = api.evaluate(
+                folder,
+                factors=factor or (2, 3, 4),
+                protocol=protocol.value,
+                progress=bar,
+                **options,
+            )
+        else:
+            result = _evaluate_pairs(folder, low, progress=bar, **options)
+    if csv is not None:
+        _write(csv, result.to_csv(), overwrite=overwrite)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print(result.to_text())
+
+
+def _evaluate_pairs(high: Path, low: Path, **options: Any) -> "Evaluation":
+    """Score real pairs of files of the same names."""
+    from napari_vdsr.evaluation.evaluate import evaluate_pairs
+    from napari_vdsr.files import list_images
+
+    if not high.is_dir() and not low.is_dir():
+        return evaluate_pairs(high, low, **options)
+    names = [path.relative_to(high).as_posix() for path in list_images(high)]
+    partners = {path.relative_to(low).as_posix() for path in list_images(low)}
+    lonely = sorted(partners.symmetric_difference(names))
+    if lonely:
+        msg = f"{high} and {low} must hold the same names: {lonely[0]} is in one only"
+        raise InputError(msg)
+    return evaluate_pairs(
+        {name: high / name for name in names},
+        {name: low / name for name in names},
+        **options,
+    )
+
+
+def _check(path: Path, *, overwrite: bool) -> None:
+    """Refuse a file that exists before the work is done."""
+    from napari_vdsr.files.atomic import already_there
+
+    if path.exists() and not overwrite:
+        raise FileError(already_there(path))
+
+
+def _write(path: Path, text: str, *, overwrite: bool) -> None:
+    from napari_vdsr.files.atomic import replacing
+
+    with replacing(path, overwrite=overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8")

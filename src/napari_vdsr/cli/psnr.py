@@ -1,0 +1,91 @@
+"""`napari-vdsr psnr`: two files compared."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_vdsr.cli.console import print_json
+from napari_vdsr.cli.options import Json
+from napari_vdsr.errors import InputError
+
+__all__ = ["psnr"]
+
+
+class Luminance(StrEnum):
+    """What of colours is compared."""
+
+    auto = "auto"
+    yes = "yes"
+    no = "no"
+
+
+_MEANING = {Luminance.auto: "auto", Luminance.yes: True, Luminance.no: False}
+
+
+def psnr(
+    reference: Annotated[Path, typer.Argument(help="The true image.")],
+    image: Annotated[Path, typer.Argument(help="The image to be judged.")],
+    data_range: Annotated[
+        float | None,
+        typer.Option(
+            help="Peak value.  [default: 255 for 8-bit images, 1 for floats within "
+            "0 and 1, otherwise the reference's maximum minus minimum]",
+            show_default=False,
+        ),
+    ] = None,
+    border: Annotated[int, typer.Option(help="Pixels to cut off at every side.")] = 0,
+    luminance: Annotated[
+        Luminance,
+        typer.Option(
+            help="Whether to compare the luminance of colour images (auto, yes) or "
+            "R, G and B together (no)."
+        ),
+    ] = Luminance.auto,
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit",
+            help="Also report the range-invariant PSNR: after an affine fit of the "
+            "image's intensities to the reference.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure how close an image is to a reference, in decibels.
+
+    The data range that was used is always printed with its reason. Stacks are
+    measured plane by plane: mean, minimum, maximum, and the PSNR of the mean error.
+
+    For instance:
+
+        napari-vdsr psnr truth.tif result.tif --fit
+
+        napari-vdsr psnr truth.png result.png --border 2 --json
+    """
+    from napari_vdsr import api
+    from napari_vdsr.evaluation.sources import as_source
+
+    true, judged = (as_source(path, str(path)) for path in (reference, image))
+    if true.rgb != judged.rgb:
+        colour, grey = (true, judged) if true.rgb else (judged, true)
+        msg = (
+            f"{colour.name} is a colour image and {grey.name} is not: convert one of "
+            "them"
+        )
+        raise InputError(msg)
+    report = api.psnr(
+        true.array,
+        judged.array,
+        data_range=data_range,
+        border=border,
+        luminance=_MEANING[luminance],
+        rgb=true.rgb,
+        fit=fit,
+    )
+    if as_json:
+        files = {"reference": str(reference), "image": str(image)}
+        print_json(files | report.to_json())
+    else:
+        print(report.to_text())
