@@ -164,7 +164,8 @@ def _interpolated(
             linear,
             shift,
             output_shape=target.shape[-2:],
-            order=_SPLINE,
+            # A spline would carry a NaN along the whole row and column.
+            order=1 if np.isnan(plane).any() else _SPLINE,
             mode="nearest",
         )
         target[index][outside] = np.nan

@@ -1,0 +1,263 @@
+"""A comparison as one picture: truth, input and results side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.evaluation.compare import Comparison, Outcome
+from napari_vdsr.evaluation.planes import scaled_luminance
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["draw", "error_colours", "save_picture"]
+
+_PANEL = 300  # pixels of the longer side of a panel
+_GAP = 10
+_CAPTION = 40  # pixels of two lines of text
+_PAPER = (255, 255, 255)
+_INK = (20, 20, 20)
+_FRAME = (230, 60, 20)
+_ZOOM = 5  # the inset shows a fifth of the longer side
+_ERROR_LIMIT = 0.1  # of the data range, at the ends of the colours of an error map
+
+_RED, _BLUE = (178, 24, 43), (33, 102, 172)  # ends of ColorBrewer's RdBu
+
+
+class _View(NamedTuple):
+    """What is cut out of all images alike."""
+
+    rows: slice
+    columns: slice
+
+    def of(self, image: NDArray[Any], factors: tuple[float, float]) -> NDArray[Any]:
+        """The part of an image that is smaller by these factors."""
+        parts = zip((self.rows, self.columns), factors, strict=True)
+        y, x = (
+            slice(int(part.start / factor), max(1, round(part.stop / factor)))
+            for part, factor in parts
+        )
+        return image[y, x]
+
+
+def save_picture(
+    path: str | Path, comparison: Comparison, *, overwrite: bool = True
+) -> None:
+    """Draw a comparison into a PNG file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write, whole or not at all.
+    comparison : Comparison
+        As `compare` gives it.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    FileError
+        When the file cannot be written.
+    """
+    from napari_vdsr.files.atomic import replacing
+
+    picture = draw(comparison)
+    with replacing(Path(path), overwrite=overwrite) as file:
+        picture.save(file, format="PNG")
+
+
+def draw(comparison: Comparison) -> "Image":
+    """Draw truth, input and results, what the frame shows enlarged, and the errors.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Of a stack, the plane in the middle is drawn.
+
+    Returns
+    -------
+    PIL.Image.Image
+        In RGB. A column each for truth, input, bicubic and the other methods, with
+        the PSNR of the plane below it; rows for the whole image, for the part where
+        bicubic interpolation errs most, and for the error: red where a result is too
+        bright and blue where it is too dark, on one scale for all.
+    """
+    trial = comparison.trial
+    number = len(list(np.ndindex(_stack(comparison)))) // 2
+    truth, low = (_plane(image, comparison) for image in (trial.reference, trial.low))
+    results = [_plane(outcome.image, comparison) for outcome in comparison.outcomes]
+    errors = [_difference(truth, result, comparison) for result in results]
+    whole = _View(slice(0, trial.shape[0]), slice(0, trial.shape[1]))
+    inset = _worst(errors[0], round(max(trial.factors)))
+    limit = _ERROR_LIMIT * (trial.data_range.value or 1.0)
+    shown = [truth, low, *results]
+    scales = [(1.0, 1.0), trial.factors, *[(1.0, 1.0)] * len(results)]
+    captions = [
+        f"truth\n{_size(truth)}",
+        f"input, reduced {trial.factors[0]:g}x\n{_size(low)}",
+        *(_caption(outcome, number) for outcome in comparison.outcomes),
+    ]
+    rows = [
+        [
+            _grey_or_colour(view.of(image, scale), trial.limits)
+            for image, scale in zip(shown, scales, strict=True)
+        ]
+        for view in (whole, inset)
+    ]
+    maps = [error_colours(error, limit) for error in errors]
+    sheet = _Sheet(_fitted(trial.shape), columns=len(shown), rows=3)
+    sheet.paste_row(0, rows[0], captions, frame=inset, of=trial.shape)
+    names = ["", *(outcome.method for outcome in comparison.outcomes)]
+    sheet.paste_row(1, rows[1], ["framed: where bicubic errs most", *names])
+    legend = f"error of {{}}\nblue {-limit:.3g}, red {limit:+.3g}"
+    legends = [legend.format(outcome.method) for outcome in comparison.outcomes]
+    sheet.paste_row(2, maps, legends, first=2)
+    return sheet.image
+
+
+def error_colours(error: NDArray[np.float64], limit: float) -> NDArray[np.uint8]:
+    """Colour an error: blue for too dark, white for none, red for too bright.
+
+    Parameters
+    ----------
+    error : ndarray of float, shape (Y, X)
+        Result minus truth.
+    limit : float
+        The error at which colours are full.
+
+    Returns
+    -------
+    ndarray of uint8, shape (Y, X, 3)
+        NaN is white.
+    """
+    share = np.clip(np.nan_to_num(error) / limit, -1, 1)[..., None]
+    full = np.where(share > 0, np.array(_RED), np.array(_BLUE))
+    colours: NDArray[np.uint8] = np.rint(255 + (full - 255) * np.abs(share)).astype(
+        "u1"
+    )
+    return colours
+
+
+class _Sheet:
+    """A sheet of paper with room for rows and columns of panels and captions."""
+
+    def __init__(self, panel: tuple[int, int], columns: int, rows: int) -> None:
+        from PIL import Image, ImageDraw
+
+        self._panel = panel
+        size = (
+            columns * (panel[1] + _GAP) + _GAP,
+            rows * (panel[0] + _CAPTION + _GAP) + _GAP,
+        )
+        self.image = Image.new("RGB", size, _PAPER)
+        self._pen = ImageDraw.Draw(self.image)
+
+    def paste_row(
+        self,
+        row: int,
+        panels: Sequence[NDArray[np.uint8]],
+        captions: Sequence[str],
+        *,
+        first: int = 0,
+        frame: _View | None = None,
+        of: tuple[int, int] = (1, 1),
+    ) -> None:
+        """Put panels into a row, from column `first` on, with captions below.
+
+        A frame is drawn around a part of what the panels show, in pixels of an image
+        of size `of`.
+        """
+        from PIL import Image, ImageFont
+
+        height, width = self._panel
+        top = _GAP + row * (height + _CAPTION + _GAP)
+        for column, (panel, text) in enumerate(
+            zip(panels, captions, strict=True), first
+        ):
+            left = _GAP + column * (width + _GAP)
+            # Few pixels are to be seen as pixels, many are to be averaged.
+            fine = panel.shape[0] > height
+            way = Image.Resampling.LANCZOS if fine else Image.Resampling.NEAREST
+            picture = Image.fromarray(panel).convert("RGB").resize((width, height), way)
+            self.image.paste(picture, (left, top))
+            self._pen.multiline_text(
+                (left, top + height + 2),
+                text,
+                fill=_INK,
+                font=ImageFont.load_default(14),
+                spacing=2,
+            )
+            if frame is not None:
+                down, across = height / of[0], width / of[1]
+                self._pen.rectangle(
+                    (
+                        left + frame.columns.start * across,
+                        top + frame.rows.start * down,
+                        left + frame.columns.stop * across - 1,
+                        top + frame.rows.stop * down - 1,
+                    ),
+                    outline=_FRAME,
+                    width=2,
+                )
+
+
+def _stack(comparison: Comparison) -> tuple[int, ...]:
+    trial = comparison.trial
+    return trial.reference.shape[: -3 if trial.rgb else -2]
+
+
+def _plane(image: NDArray[Any], comparison: Comparison) -> NDArray[np.float64]:
+    """The plane in the middle of a stack."""
+    planes = list(np.ndindex(_stack(comparison)))
+    return np.asarray(image[planes[len(planes) // 2]], dtype=np.float64)
+
+
+def _difference(
+    truth: NDArray[np.float64], result: NDArray[np.float64], comparison: Comparison
+) -> NDArray[np.float64]:
+    """Result minus truth, of luminance where there are colours."""
+    if not comparison.trial.rgb:
+        return result - truth
+    peak = comparison.trial.data_range.value
+    return scaled_luminance(result, peak) - scaled_luminance(truth, peak)
+
+
+def _worst(error: NDArray[np.float64], step: int) -> _View:
+    """The window, a fifth of the image, in which the squared error is largest.
+
+    It begins and ends with whole pixels of the input, `step` pixels each.
+    """
+    height, width = (max(1, size // _ZOOM // step) * step for size in error.shape)
+    # Sums over all windows, as differences of sums from the corner on.
+    total = np.pad(np.nan_to_num(error) ** 2, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    inside = total[height:, width:] - total[:-height, width:]
+    inside = inside - total[height:, :-width] + total[:-height, :-width]
+    inside = inside[::step, ::step]
+    y, x = (step * int(i) for i in np.unravel_index(inside.argmax(), inside.shape))
+    return _View(slice(y, y + height), slice(x, x + width))
+
+
+def _grey_or_colour(
+    image: NDArray[np.float64], limits: tuple[float, float]
+) -> NDArray[np.uint8]:
+    """An image on the scale of a screen."""
+    black, white = limits
+    shown = np.nan_to_num((image - black) / (white - black), nan=0.0)
+    return np.rint(255 * np.clip(shown, 0, 1)).astype(np.uint8)
+
+
+def _fitted(shape: tuple[int, int]) -> tuple[int, int]:
+    """Size of a panel for an image."""
+    scale = _PANEL / max(shape)
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+
+
+def _size(image: NDArray[Any]) -> str:
+    return f"{image.shape[1]} x {image.shape[0]} px"
+
+
+def _caption(outcome: Outcome, number: int) -> str:
+    return f"{outcome.method}\n{outcome.psnr.values[number]:.2f} dB"
