@@ -1,6 +1,7 @@
 """Menu commands: one click, and the active layer is enlarged."""
 
 from napari.utils.notifications import show_warning
+from napari.viewer import Viewer
 
 __all__ = ["upscale_x2", "upscale_x3", "upscale_x4"]
 
@@ -8,7 +9,7 @@ _PLUGIN = "napari-vdsr"
 _PANEL = "Super-resolution"
 
 
-def upscale_x2(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined] # noqa: F821
+def upscale_x2(viewer: Viewer) -> None:
     """Enlarge the active layer two times.
 
     Parameters
@@ -19,7 +20,7 @@ def upscale_x2(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-def
     _upscale(viewer, "2")
 
 
-def upscale_x3(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined] # noqa: F821
+def upscale_x3(viewer: Viewer) -> None:
     """Enlarge the active layer three times.
 
     Parameters
@@ -30,7 +31,7 @@ def upscale_x3(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-def
     _upscale(viewer, "3")
 
 
-def upscale_x4(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined] # noqa: F821
+def upscale_x4(viewer: Viewer) -> None:
     """Enlarge the active layer four times.
 
     Parameters
@@ -41,7 +42,7 @@ def upscale_x4(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-def
     _upscale(viewer, "4")
 
 
-def _upscale(viewer: "napari.viewer.Viewer", factor: str) -> None:  # type: ignore[name-defined] # noqa: F821
+def _upscale(viewer: Viewer, factor: str) -> None:
     """Press Run in the panel, which shows how far it is and can cancel."""
     _, panel = viewer.window.add_plugin_dock_widget(_PLUGIN, _PANEL)
     if panel.running:

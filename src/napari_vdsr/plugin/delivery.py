@@ -1,10 +1,11 @@
 """Putting results into the viewer, exactly over their sources."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_vdsr.layers import result_layer
+from napari_vdsr.layers import plan_layer, result_layer
 from napari_vdsr.layers.plan import level_data
 from napari_vdsr.plugin.model.execution import Result
 from napari_vdsr.plugin.model.extras import Extra
@@ -71,6 +72,8 @@ def add_result(viewer: "ViewerModel", result: Result) -> "Image":
 
 def _extra_layer(result: Result, extra: Extra) -> "Image":
     source, plan = result.job.layer, result.job.plan
+    if extra.kind == "consistency":  # it lies on the source's own grid
+        plan = replace(plan_layer(source, 1), samples=0)
     layer = result_layer(
         source,
         plan,
@@ -84,7 +87,7 @@ def _extra_layer(result: Result, extra: Extra) -> "Image":
 
 
 def _show_as_difference(layer: "Image", data: Any) -> None:
-    """Grey for no difference, symmetric limits, out of sight at first."""
+    """Pale for no difference, symmetric limits, out of sight at first."""
     largest = float(np.nanmax(np.abs(data))) or 1.0
     layer.colormap = "PiYG"
     layer.contrast_limits = (-largest, largest)

@@ -69,7 +69,11 @@ class Prober:
         """
         self._wanted = settings
         key = _key(settings)
-        if self._busy or self._callback is None or (self._looked and key in self._tried):
+        if (
+            self._busy
+            or self._callback is None
+            or (self._looked and key in self._tried)
+        ):
             return
         card = find_card(settings.model)
         measure = card is not None and card.here

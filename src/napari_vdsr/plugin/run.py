@@ -48,12 +48,13 @@ class Run:
         self._bar = cancelable_progress(total=_STEPS, desc=str(execution))
         self._worker = create_worker(execution)
         execution.ticker.stopped_elsewhere = lambda: self._worker.abort_requested
-        self._timer = QTimer(parent)
+        self._timer: QTimer | None = QTimer(parent)
         self._timer.setInterval(_EVERY)
         self._timer.timeout.connect(self._look)
 
     def start(self) -> None:
         """Begin the work."""
+        assert self._timer is not None
         self._timer.start()
         self._worker.start()
 

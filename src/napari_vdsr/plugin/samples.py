@@ -19,7 +19,7 @@ def coins() -> list[tuple[Any, dict[str, Any], str]]:
 
     from napari_vdsr.imaging.resample import resize
 
-    original = data.coins()[:302, :384]
+    original: np.ndarray[Any, np.dtype[np.uint8]] = data.coins()[:302, :384]  # type: ignore[no-untyped-call]
     small = tuple(size // 2 for size in original.shape)
     reduced = np.rint(resize(original, small)).clip(0, 255).astype(np.uint8)
     limits = {"contrast_limits": (0, 255)}

@@ -35,7 +35,9 @@ class Sources:
     @property
     def images(self) -> list[Image]:
         """All image layers, the topmost first, as the layer list shows them."""
-        return [layer for layer in self._viewer.layers[::-1] if isinstance(layer, Image)]
+        return [
+            layer for layer in self._viewer.layers[::-1] if isinstance(layer, Image)
+        ]
 
     @property
     def shapes(self) -> list[Shapes]:

@@ -8,6 +8,7 @@ from magicgui.widgets import Container, Widget
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
 from napari.utils.theme import get_theme
+from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
@@ -27,7 +28,7 @@ from napari_vdsr.plugin.prober import Prober
 from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.sources import Sources
 from napari_vdsr.plugin.views.closing import ClosingWatcher
-from napari_vdsr.plugin.views.controls import Controls
+from napari_vdsr.plugin.views.controls import AFTER, Controls
 from napari_vdsr.plugin.views.form import SELECTED, Form
 
 __all__ = ["SuperResolution"]
@@ -48,12 +49,12 @@ class SuperResolution(Container[Widget]):
         The viewer that the panel belongs to.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined] # noqa: F821
+    def __init__(self, napari_viewer: Viewer) -> None:
         self.form = Form()
         self.controls = Controls()
         super().__init__(widgets=[self.form, self.controls], labels=False)
         # napari hands out a proxy; layers taken from it would be proxies, too.
-        self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._sources = Sources(self._viewer)
         self._comparison = Comparison(self._viewer)
         self._run: Run | None = None
@@ -158,7 +159,9 @@ class SuperResolution(Container[Widget]):
         except FieldError as error:
             show_warning(str(error))
             return
-        QApplication.clipboard().setText(text)
+        clipboard = QApplication.clipboard()
+        assert clipboard is not None
+        clipboard.setText(text)
         show_info("The script is on the clipboard.")
 
     # Inside
@@ -170,7 +173,7 @@ class SuperResolution(Container[Widget]):
         controls.script.changed.connect(self.copy_script)
         controls.release.changed.connect(self._release_pressed)
         controls.reset.changed.connect(self._reset_pressed)
-        controls.compare.native.toggled.connect(self._compare_toggled)
+        controls.compare.changed.connect(self._compare_changed)
         controls.link.changed.connect(self._link_changed)
         self.form.changed.connect(self._form_changed)
         self._emitters = [
@@ -202,7 +205,10 @@ class SuperResolution(Container[Widget]):
         if self._prober.lacks(settings.device):
             msg = f"This machine has no device '{settings.device}': choose another."
             raise FieldError("device", msg)
-        if self._prober.needs_range(settings.model) and settings.intensity_range is None:
+        if (
+            self._prober.needs_range(settings.model)
+            and settings.intensity_range is None
+        ):
             self._ask_for_range(jobs)
         return jobs
 
@@ -259,6 +265,7 @@ class SuperResolution(Container[Widget]):
         if outlook.level == "info" and self._news:
             outlook = Outlook(f"{self._news}\n{outlook.text}")
         self.form.mark(outlook.field, colour)
+        self.controls.emphasise_run(theme.current.as_hex())
         self.controls.show_outlook(outlook, colour, ready=outlook.level != "error")
         self.controls.compare.enabled = bool(self._comparison.pairs)
 
@@ -282,9 +289,8 @@ class SuperResolution(Container[Widget]):
     def _reset_pressed(self) -> None:
         self.settings = preferred_settings()
 
-    def _compare_toggled(self, before: bool) -> None:
-        self.controls.compare.text = "After" if before else "Before"
-        self._comparison.show(after=not before)
+    def _compare_changed(self, shown: str) -> None:
+        self._comparison.show(after=shown == AFTER)
 
     def _link_changed(self, linked: bool) -> None:
         self._comparison.link(linked)
@@ -295,9 +301,12 @@ class SuperResolution(Container[Widget]):
     def _start(self, jobs: list[Job], preview: bool = False) -> None:
         self._news = ""
         self._previewing = preview
-        self.controls.compare.native.setChecked(False)
+        self.controls.compare.value = AFTER
+        settings = self.settings
+        pixels = sum(job.plan.pixels for job in jobs)
+        expected = self._prober.seconds(settings, pixels)
         self._run = Run(
-            Execution(jobs, self.settings),
+            Execution(jobs, settings, expected),
             self.native,
             on_tick=self.controls.show_tick,
             on_result=self._add,

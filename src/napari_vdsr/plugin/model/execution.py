@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,9 +22,12 @@ from napari_vdsr.plugin.model.upscalers import device_in_use, kept_upscaler
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_vdsr.models import Model
+
 __all__ = ["Execution", "Result"]
 
 _SMALL = 256e6  # bytes that are copied against changes without a second thought
+_PATIENCE = 0.5  # seconds; longer than measuring the speed takes
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +67,8 @@ class Execution:
         At least one.
     settings : Settings
         How they are done.
+    expected : float, optional
+        Seconds that they may take.
 
     Attributes
     ----------
@@ -78,9 +84,15 @@ class Execution:
         Spent on upscaling alone.
     """
 
-    def __init__(self, jobs: Sequence[Job], settings: Settings) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        settings: Settings,
+        expected: float | None = None,
+    ) -> None:
         self.jobs = jobs
         self.settings = settings
+        self.expected = expected
         self.ticker = Ticker()
         self.results: deque[Result] = deque()
         self.outcome = ""
@@ -115,9 +127,9 @@ class Execution:
             self.outcome = outcome
 
     def _wait_for_the_device(self) -> None:
-        self.ticker.begin("Waiting for another run")
-        while not device_in_use.acquire(timeout=0.1):
-            self.ticker.check()
+        self.ticker.begin("Starting")
+        while not device_in_use.acquire(timeout=_PATIENCE):
+            self.ticker.begin("Waiting for another run")
 
     def _work(self) -> None:
         card = find_card(self.settings.model)
@@ -126,15 +138,11 @@ class Execution:
         for index, job in enumerate(self.jobs):
             data = _safe_from_changes(job.data)
             upscaler = kept_upscaler(
-                self.settings,
-                lambda model, data=data: intensity_range_of(
-                    data, model, self.settings.intensity_range
-                ),
-                self.ticker,
+                self.settings, partial(self._range_of, data), self.ticker
             )
             if index == 0:
                 total = sum(job.plan.pixels for job in self.jobs)
-                self.ticker.begin("Upscaling", total)
+                self.ticker.begin("Upscaling", total, self.expected)
             start = time.monotonic()
             pixels = compute_plan(job.plan, data, upscaler, self.ticker)
             self.seconds += time.monotonic() - start
@@ -149,6 +157,9 @@ class Execution:
                     make_extras(job, data, pixels, self.settings, self.ticker),
                 )
             )
+
+    def _range_of(self, data: Any, model: "Model") -> tuple[float, float] | None:
+        return intensity_range_of(data, model, self.settings.intensity_range)
 
 
 def _safe_from_changes(data: Any) -> Any:

@@ -42,6 +42,7 @@ class Ticker:
         self._phase = ""
         self._total = 0.0
         self._done = 0.0
+        self._expected: float | None = None
         self._since = time.monotonic()
         self.stopped_elsewhere: Callable[[], bool] = lambda: False
         """Asks whether somebody else, such as a closing viewer, wants an end."""
@@ -55,7 +56,9 @@ class Ticker:
         """Whether the work has been asked to stop."""
         return self._cancelled.is_set() or self.stopped_elsewhere()
 
-    def begin(self, phase: str, total: float = 0.0) -> None:
+    def begin(
+        self, phase: str, total: float = 0.0, expected: float | None = None
+    ) -> None:
         """Start another phase.
 
         Parameters
@@ -64,6 +67,8 @@ class Ticker:
             What is done, in words.
         total : float
             Units of work; 0 when unknown.
+        expected : float, optional
+            Seconds that it may take; used until there is something to go by.
 
         Raises
         ------
@@ -72,6 +77,7 @@ class Ticker:
         """
         with self._lock:
             self._phase, self._total, self._done = phase, total, 0.0
+            self._expected = expected
             self._since = time.monotonic()
         self.check()
 
@@ -124,8 +130,9 @@ class Ticker:
         Tick
         """
         with self._lock:
-            if self._total <= 0 or self._done <= 0:
-                return Tick(self._phase, 0.0, None)
-            fraction = min(1.0, self._done / self._total)
             passed = time.monotonic() - self._since
+            if self._total <= 0 or self._done <= 0:
+                left = self._expected and max(0.0, self._expected - passed)
+                return Tick(self._phase, 0.0, left)
+            fraction = min(1.0, self._done / self._total)
             return Tick(self._phase, fraction, passed * (1 / fraction - 1))

@@ -29,7 +29,7 @@ class ClosingWatcher(QObject):
         widget.installEventFilter(self)
         widget.destroyed.connect(self._report)
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """See the widget being moved to another parent, or to none."""
         if event is not None and event.type() == QEvent.Type.ParentChange:
             if watched is not None and watched.parent() is not None:

@@ -1,14 +1,26 @@
 """Buttons, the line above them and the progress bar."""
 
-from magicgui.widgets import CheckBox, Container, Label, ProgressBar, PushButton, Widget
+from magicgui.widgets import (
+    CheckBox,
+    Container,
+    Label,
+    ProgressBar,
+    PushButton,
+    RadioButtons,
+    Widget,
+)
+from qtpy.QtWidgets import QSizePolicy
 
 from napari_vdsr.plugin.model.estimate import Outlook, format_duration
 from napari_vdsr.plugin.model.ticker import Tick
 from napari_vdsr.plugin.views.tooltips import TOOLTIPS
 
-__all__ = ["Controls"]
+__all__ = ["AFTER", "BEFORE", "Controls"]
+
+BEFORE, AFTER = "before", "after"
 
 _STEPS = 1000
+_BUTTON_HEIGHT = 28  # pixels; otherwise it changes with the state of the button
 
 
 class Controls(Container[Widget]):
@@ -27,6 +39,9 @@ class Controls(Container[Widget]):
     def __init__(self) -> None:
         self.message = Label(value="")
         self.message.native.setWordWrap(True)
+        self.message.native.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum
+        )
         # Room for two lines, so that buttons do not move under the mouse.
         self.message.native.setMinimumHeight(
             2 * self.message.native.fontMetrics().lineSpacing() + 4
@@ -36,9 +51,18 @@ class Controls(Container[Widget]):
         self.bar = ProgressBar(min=0, max=_STEPS, visible=False)
         self.bar.native.setTextVisible(False)
         self.bar.native.setFixedHeight(8)
-        self.compare = PushButton(text="Before", tooltip=TOOLTIPS["compare"])
-        self.compare.native.setCheckable(True)
+        policy = self.bar.native.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # so that nothing below it moves
+        self.bar.native.setSizePolicy(policy)
+        self.compare = RadioButtons(
+            choices=[BEFORE, AFTER],
+            orientation="horizontal",
+            tooltip=TOOLTIPS["compare"],
+        )
         self.link = CheckBox(text="link contrast", tooltip=TOOLTIPS["link"])
+        self.compare.value = AFTER
+        self.compare.native.setStyleSheet("QGroupBox { border: 0; margin: 0; }")
+        self.compare.native.layout().setContentsMargins(0, 0, 0, 0)
         self.script = PushButton(text="Copy script", tooltip=TOOLTIPS["script"])
         self.release = PushButton(text="Free GPU", tooltip=TOOLTIPS["release"])
         self.reset = PushButton(text="Reset", tooltip=TOOLTIPS["reset"])
@@ -53,7 +77,21 @@ class Controls(Container[Widget]):
             labels=False,
         )
         self.margins = (0, 0, 0, 0)
+        for button in (self.run, self.preview, self.script, self.release, self.reset):
+            button.native.setFixedHeight(_BUTTON_HEIGHT)
         self.show_idle()
+
+    def emphasise_run(self, colour: str) -> None:
+        """Let Run stand out.
+
+        Parameters
+        ----------
+        colour : str
+            Of the enabled button.
+        """
+        style = f"QPushButton:enabled {{ background-color: {colour}; }}"
+        if self.run.native.styleSheet() != style:
+            self.run.native.setStyleSheet(style)
 
     def show_idle(self) -> None:
         """No run is going on."""

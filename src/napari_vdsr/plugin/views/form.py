@@ -9,7 +9,6 @@ from napari_vdsr.models import Card
 from napari_vdsr.plugin.model.choices import label_of, tooltip_of
 from napari_vdsr.plugin.model.settings import (
     CUSTOM,
-    FACTORS,
     PIXEL_SIZE,
     PRECISIONS,
     TILES,
@@ -33,6 +32,15 @@ _AREA_NAMES = {
     "view": "what is in view",
     "rectangles": "shapes drawn in …",
 }
+_LABELS = {
+    "layer": "Layer",
+    "area": "Area",
+    "shapes": "Shapes",
+    "model": "Model",
+    "device": "Device",
+    "precision": "Precision",
+    "tile": "Tile",
+}
 _BY_VALUE = ("device", "precision", "tile", "bicubic", "consistency")
 
 
@@ -45,7 +53,9 @@ class Form(Container[Widget]):
     def __init__(self) -> None:
         self._cards: dict[str, Card] = {}
         self.layer = _choice("layer")
-        self.factor = _choice("factor", {name: key for key, name in _FACTOR_NAMES.items()})
+        self.factor = _choice(
+            "factor", {name: key for key, name in _FACTOR_NAMES.items()}
+        )
         self.value = LineEdit(name="value", tooltip=TOOLTIPS["value"])
         self.area = _choice("area", {name: key for key, name in _AREA_NAMES.items()})
         self.shapes = _choice("shapes")
@@ -56,9 +66,7 @@ class Form(Container[Widget]):
         self.black = LineEdit(name="black", tooltip=TOOLTIPS["range"])
         self.white = LineEdit(name="white", tooltip=TOOLTIPS["range"])
         self.bicubic = CheckBox(text="bicubic", tooltip=TOOLTIPS["bicubic"])
-        self.consistency = CheckBox(
-            text="consistency map", tooltip=TOOLTIPS["consistency"]
-        )
+        self.consistency = CheckBox(text="consistency", tooltip=TOOLTIPS["consistency"])
         self.value.native.setPlaceholderText("Y, X")
         self.black.native.setPlaceholderText("black")
         self.white.native.setPlaceholderText("white")
@@ -78,6 +86,9 @@ class Form(Container[Widget]):
             ]
         )
         self.margins = (0, 0, 0, 0)
+        # Only now: giving a label makes all of them equally wide.
+        for name, label in _LABELS.items():
+            getattr(self, name).label = label
         for field in (self.factor, self.area, self.model):
             field.changed.connect(self._show_what_matters)
         self.show_range(False)
@@ -175,8 +186,18 @@ class Form(Container[Widget]):
         """
         marked = {"range": ("black", "white"), "factor": ("factor", "value")}
         names = marked.get(field, (field,))
-        for name in ("layer", "factor", "value", "area", "model", "device", "black",
-                     "white", "precision", "tile"):
+        for name in (
+            "layer",
+            "factor",
+            "value",
+            "area",
+            "model",
+            "device",
+            "black",
+            "white",
+            "precision",
+            "tile",
+        ):
             native = getattr(self, name).native
             kind = type(native).__mro__[0].__name__
             style = f"{kind} {{ border: 1px solid {colour}; }}" if name in names else ""
@@ -202,12 +223,13 @@ class Form(Container[Widget]):
 
 
 def _choice(name: str, choices: dict[str, str] | None = None) -> ComboBox:
-    items = [(text, value) for text, value in (choices or {}).items()]
+    items = list((choices or {}).items())
     box = ComboBox(name=name, tooltip=TOOLTIPS[name], choices=items)
     # A long name must not make the whole panel wide.
-    box.native.setMinimumContentsLength(6)
-    box.native.setSizeAdjustPolicy(
-        box.native.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    native = box.native
+    native.setMinimumContentsLength(6)
+    native.setSizeAdjustPolicy(
+        native.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
     )
     return box
 
@@ -226,8 +248,8 @@ def _with_unit(tile: str) -> str:
 
 def _offer(box: ComboBox, choices: dict[str, str]) -> None:
     """Give a box other choices and keep what was chosen, if it is still there."""
-    items = [(text, value) for text, value in choices.items()]
-    if items == [(text, value) for text, value in zip(_texts(box), box.choices, strict=True)]:
+    items = list(choices.items())
+    if items == list(zip(_texts(box), box.choices, strict=True)):
         return
     before = box.value
     values = [value for _, value in items]
