@@ -5,14 +5,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 import napari_vdsr
 from napari_vdsr.files import Picture, read_image, write_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 needs_posix = pytest.mark.skipif(
     sys.platform == "win32", reason="signals are another thing on Windows"

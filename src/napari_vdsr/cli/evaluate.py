@@ -70,6 +70,15 @@ def evaluate(
             metavar="FILE", help="Also write the figures as CSV.", show_default=False
         ),
     ] = None,
+    grid: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Also draw the first image at the first factor: truth, input and "
+            "results with their PSNR, a detail and the errors.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that exist.")
     ] = False,
@@ -91,16 +100,20 @@ def evaluate(
     """
     from napari_vdsr import api
     from napari_vdsr.cli.loading import loaded_model
+    from napari_vdsr.evaluation.compare import compare
+    from napari_vdsr.evaluation.picture import save_picture
+    from napari_vdsr.files import list_images
 
-    if csv is not None:
-        _check(csv, overwrite=overwrite)
-    if low is not None and factor:
-        msg = "--low and --factor: real pairs have the factor that their sizes say"
+    _check_outputs(csv, grid, overwrite=overwrite)
+    if low is not None and (factor or grid):
+        wrong = "--factor" if factor else "--grid"
+        msg = f"{wrong} is for images that are reduced here: leave it out with --low"
         raise InputError(msg)
     if not folder.exists():
         msg = f"{folder} does not exist"
         raise FileError(msg)
-    options = {
+    factors = factor or [2, 3, 4]
+    options: dict[str, Any] = {
         "model": [loaded_model(name) for name in model or ["vdsr20"]],
         "device": device,
         "precision": precision,
@@ -110,7 +123,7 @@ def evaluate(
         if low is None:
             result = api.evaluate(
                 folder,
-                factors=factor or (2, 3, 4),
+                factors=factors,
                 protocol=protocol.value,
                 progress=bar,
                 **options,
@@ -119,6 +132,10 @@ def evaluate(
             result = _evaluate_pairs(folder, low, progress=bar, **options)
     if csv is not None:
         _write(csv, result.to_csv(), overwrite=overwrite)
+    if grid is not None:
+        first = list_images(folder)[0] if folder.is_dir() else folder
+        drawn = compare(first, factors[0], protocol=protocol.value, **options)
+        save_picture(grid, drawn, overwrite=overwrite)
     if as_json:
         print_json(result.to_json())
     else:
@@ -145,12 +162,21 @@ def _evaluate_pairs(high: Path, low: Path, **options: Any) -> "Evaluation":
     )
 
 
-def _check(path: Path, *, overwrite: bool) -> None:
-    """Refuse a file that exists before the work is done."""
+def _check_outputs(csv: Path | None, grid: Path | None, *, overwrite: bool) -> None:
+    """Refuse files that cannot be made before the work is done."""
     from napari_vdsr.files.atomic import already_there
 
-    if path.exists() and not overwrite:
-        raise FileError(already_there(path))
+    if grid is not None and grid.suffix.lower() != ".png":
+        msg = f"--grid {grid}: the picture is a PNG file, so its name must end in .png"
+        raise InputError(msg)
+    for path in (csv, grid):
+        if path is None:
+            continue
+        if path.exists() and not overwrite:
+            raise FileError(already_there(path))
+        if not path.absolute().parent.is_dir():
+            msg = f"cannot write {path}: there is no such folder"
+            raise FileError(msg)
 
 
 def _write(path: Path, text: str, *, overwrite: bool) -> None:
