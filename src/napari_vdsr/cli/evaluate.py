@@ -29,7 +29,7 @@ def evaluate(
         typer.Argument(help="Folder of high-resolution images, or one image."),
     ],
     factor: Annotated[
-        list[int] | None,
+        list[str] | None,
         typer.Option(
             help="A whole factor from 2 to 8; may be given several times.  "
             "[default: 2, 3, 4]",
@@ -112,7 +112,7 @@ def evaluate(
     if not folder.exists():
         msg = f"{folder} does not exist"
         raise FileError(msg)
-    factors = factor or [2, 3, 4]
+    factors = [_whole(text) for text in factor or ["2", "3", "4"]]
     options: dict[str, Any] = {
         "model": [loaded_model(name) for name in model or ["vdsr20"]],
         "device": device,
@@ -140,6 +140,14 @@ def evaluate(
         print_json(result.to_json())
     else:
         print(result.to_text())
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        msg = f"factor is {text!r}: evaluation takes whole factors from 2 to 8"
+        raise InputError(msg) from None
 
 
 def _evaluate_pairs(high: Path, low: Path, **options: Any) -> "Evaluation":
