@@ -1,19 +1,23 @@
 """The public functions: each looks at what it is given and passes it on."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_vdsr.imaging.geometry import Factor
-from napari_vdsr.models import Model, load_model
+from napari_vdsr.models import Model, load_model, models
 from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["load_model", "upscale"]
+    from napari_vdsr.evaluation.psnr import PsnrReport
+    from napari_vdsr.evaluation.report import Evaluation
+
+__all__ = ["evaluate", "load_model", "models", "psnr", "upscale"]
 
 
 def upscale(
@@ -121,6 +125,151 @@ def upscale(
     return upscale_array(np.asarray(image), factor, **options)
 
 
+def psnr(
+    reference: Any,
+    image: Any,
+    *,
+    data_range: float | None = None,
+    border: int = 0,
+    luminance: bool | Literal["auto"] = "auto",
+    rgb: bool | None = None,
+    fit: bool = False,
+) -> "PsnrReport":
+    """Measure how close an image is to a reference, plane by plane.
+
+    Parameters
+    ----------
+    reference, image : napari Image layer, numpy.ndarray, torch.Tensor or path
+        Arrays of shape (..., Y, X[, S]) on the same pixel grid. Of two layers what
+        both show is compared, on the grid of the reference.
+    data_range : float, optional
+        The peak that the error is compared with. By default 255 for uint8, 1 for
+        floats within [0, 1] and otherwise the reference's maximum minus minimum.
+    border : int
+        Pixels to cut off at every side; papers cut off the factor.
+    luminance : bool or "auto"
+        Whether to compare the luminance of colours or R, G and B together. "auto"
+        compares the luminance of colour images.
+    rgb : bool, optional
+        Whether the last axis of arrays holds colours; files and layers know.
+    fit : bool
+        Whether to report the range-invariant PSNR as well, after an affine fit of
+        the image's intensities to the reference.
+
+    Returns
+    -------
+    PsnrReport
+        PSNR per plane with minimum, maximum and mean; the data range and why.
+
+    Raises
+    ------
+    InputError
+        When the images or arguments cannot be used; the message says why.
+
+    Warns
+    -----
+    VdsrWarning
+        When the reference contradicts the given data range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> black = np.zeros((4, 4), dtype="uint8")
+    >>> round(psnr(black, black + 5).mean, 2)
+    34.15
+    """
+    from napari_vdsr.evaluation.psnr import psnr as psnr_of_arrays
+
+    pair = [
+        _on_host(each) if _is_instance(each, "torch", "Tensor") else each
+        for each in (reference, image)
+    ]
+    if all(_is_instance(each, "napari.layers", "Layer") for each in pair):
+        from napari_vdsr.layers import aligned
+
+        *pair, rgb = aligned(reference, image)
+    else:
+        from napari_vdsr.evaluation.sources import as_source
+
+        sources = [
+            as_source(each, name, rgb)
+            for each, name in zip(pair, ("reference", "image"), strict=True)
+        ]
+        pair, rgb = [source.array for source in sources], sources[0].rgb
+    return psnr_of_arrays(
+        *pair,
+        data_range=data_range,
+        border=border,
+        luminance=luminance,
+        rgb=rgb,
+        fit=fit,
+    )
+
+
+def evaluate(
+    images: Any,
+    *,
+    model: str | Path | Model | Sequence[str | Path | Model] = "vdsr20",
+    factors: int | Sequence[int] = (2, 3, 4),
+    protocol: Literal["A", "direct"] = "A",
+    device: str = "auto",
+    precision: str = "float32",
+    tile: int | str = "auto",
+    rgb: bool | None = None,
+    progress: Progress | None = None,
+) -> "Evaluation":
+    """Reduce images, enlarge them again with models and score the results.
+
+    Parameters
+    ----------
+    images : path, ndarray, napari layer, mapping of str to them, or iterable
+        The high-resolution images; a folder stands for those within it.
+    model : str, Path, Model or sequence of them
+        What to score. Bicubic interpolation always stands beside it.
+    factors : int or sequence of int
+        Whole factors from 2 to 8.
+    protocol : {"A", "direct"}
+        "A" scores as the papers do; "direct" as a user meets it, from images that
+        were rounded to their dtype.
+    device, tile
+        As for `upscale`.
+    precision : str
+        As for `upscale`; float32 by default, so that figures do not depend on the
+        machine.
+    rgb : bool, optional
+        Whether the last axis of arrays holds colours; files and layers know.
+    progress : tqdm-like, optional
+        Told of images, in parts. Raise `Cancelled` from its `update` to stop.
+
+    Returns
+    -------
+    Evaluation
+        PSNR, SSIM and time per image, factor and method, and their means.
+
+    Raises
+    ------
+    InputError
+        When an image or argument cannot be used; the message says why.
+    ModelError
+        When there is no such model or it cannot be had.
+    FileError
+        When a file cannot be read.
+    """
+    from napari_vdsr.evaluation.evaluate import evaluate as evaluate_images
+
+    return evaluate_images(
+        images,
+        model=model,
+        factors=factors,
+        protocol=protocol,
+        device=device,
+        precision=precision,
+        tile=tile,
+        rgb=rgb,
+        progress=progress,
+    )
+
+
 def _is_instance(value: object, module: str, name: str) -> bool:
     """Whether a value is of a class, without importing the class's library."""
     return module in sys.modules and isinstance(
@@ -131,12 +280,21 @@ def _is_instance(value: object, module: str, name: str) -> bool:
 def _upscale_tensor(
     image: "torch.Tensor", factor: Factor, **options: Any
 ) -> "torch.Tensor":
-    """Enlarge a tensor by way of a numpy array; bfloat16 goes as float32."""
+    """Enlarge a tensor by way of a numpy array."""
     import torch
 
     from napari_vdsr.inference.arrays import upscale_array
 
-    host = image.detach().cpu()
-    host = host.float() if host.dtype is torch.bfloat16 else host
-    result = torch.from_numpy(upscale_array(host.numpy(), factor, **options))
+    result = torch.from_numpy(upscale_array(_on_host(image), factor, **options))
     return result.to(image.device, image.dtype)
+
+
+def _on_host(tensor: "torch.Tensor") -> "np.ndarray[Any, np.dtype[Any]]":
+    """A tensor's values in memory that numpy can use; bfloat16 becomes float32."""
+    import torch
+
+    host = tensor.detach().cpu()
+    values: np.ndarray[Any, np.dtype[Any]] = (
+        host.float() if host.dtype is torch.bfloat16 else host
+    ).numpy()
+    return values

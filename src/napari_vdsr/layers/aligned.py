@@ -1,0 +1,78 @@
+"""Two layers cut to what both show, on the pixel grid of the first."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.grids import compare_on_grid
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["Aligned", "aligned"]
+
+
+class Aligned(NamedTuple):
+    """Two images of one shape, of the same place in the world.
+
+    Attributes
+    ----------
+    reference, image : ndarray, shape (..., Y, X[, S])
+        The image is NaN where it has not been.
+    rgb : bool
+        Whether the last axis holds colours.
+    """
+
+    reference: NDArray[Any]
+    image: NDArray[Any]
+    rgb: bool
+
+
+def aligned(reference: "Image", image: "Image") -> Aligned:
+    """Cut two layers to their common region, on the grid of the reference.
+
+    Parameters
+    ----------
+    reference, image : napari.layers.Image
+        With as many axes, the last two being Y and X. Of multiscale layers the
+        finest level is taken.
+
+    Returns
+    -------
+    Aligned
+        Without any interpolation where the two grids coincide.
+
+    Raises
+    ------
+    InputError
+        When the layers do not overlap in the world or cannot be compared.
+    """
+    if reference.rgb != image.rgb or reference.ndim != image.ndim:
+        msg = (
+            f"{reference.name!r} has {_described(reference)}, {image.name!r} has "
+            f"{_described(image)}: only images of one kind can be compared"
+        )
+        raise InputError(msg)
+    affine = np.linalg.solve(_to_world(image), _to_world(reference))
+    parts = compare_on_grid(_pixels(reference), _pixels(image), affine, rgb=image.rgb)
+    return Aligned(*parts, rgb=bool(image.rgb))
+
+
+def _described(layer: "Image") -> str:
+    return f"{layer.ndim} axes{' and colours' if layer.rgb else ''}"
+
+
+def _pixels(layer: "Image") -> NDArray[Any]:
+    return np.asarray(layer.data[0] if layer.multiscale else layer.data)
+
+
+def _to_world(layer: "Image") -> NDArray[np.float64]:
+    """The affine matrix that takes pixels of a layer to the world."""
+    matrix = np.eye(layer.ndim + 1)
+    origin = np.array(layer.data_to_world(np.zeros(layer.ndim)))
+    for axis, step in enumerate(np.eye(layer.ndim)):
+        matrix[:-1, axis] = np.array(layer.data_to_world(step)) - origin
+    matrix[:-1, -1] = origin
+    return matrix
