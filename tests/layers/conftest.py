@@ -1,0 +1,13 @@
+"""A network small enough for tests that are not about quality."""
+
+import pytest
+import torch
+
+from napari_vdsr.models import Model
+from napari_vdsr.network.vdsr import VDSR
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Model:
+    torch.manual_seed(0)
+    return Model(VDSR(depth=3, features=8), "tiny", "Tiny")
