@@ -104,7 +104,7 @@ def test_a_refused_connection_is_named(
     listed: dict[str, object], server: Server, folders: Path
 ) -> None:
     server.stop()
-    with pytest.raises(FetchError, match="no connection .*refused") as caught:
+    with pytest.raises(FetchError, match=r"no connection .*refused") as caught:
         fetch("small")
     assert str(listed["sha256"]) in str(caught.value)
     assert list((folders / "cache").iterdir()) == []

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import ModelError
+from napari_vdsr.models.formats.numbers import as_weights
 from napari_vdsr.models.formats.pickles import (
     Module,
     Storage,
@@ -238,7 +239,7 @@ def _array(ref: TensorRef, read: _Reader, order: str) -> NDArray[np.float32]:
     flat = _decoded(numbers[: held * _BYTES[kind]], kind, order)[ref.offset :]
     steps = [step * flat.itemsize for step in ref.stride]
     view = np.lib.stride_tricks.as_strided(flat, ref.shape, steps, writeable=False)
-    return np.ascontiguousarray(view, dtype=np.float32)
+    return as_weights(view)
 
 
 def _decoded(numbers: bytes, kind: str, order: str) -> NDArray[Any]:

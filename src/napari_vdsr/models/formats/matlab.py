@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import ModelError
+from napari_vdsr.models.formats.numbers import as_weights
 
 __all__ = ["is_matlab", "read_matlab"]
 
@@ -130,8 +131,8 @@ def _layers(weights: Any, biases: Any) -> dict[str, NDArray[np.float32]]:
         # MATLAB drops trailing axes of one.
         shape = (*weight.shape, 1, 1)[:4]
         filters = weight.reshape(shape).transpose(3, 2, 0, 1)
-        state[f"conv{index}.weight"] = np.ascontiguousarray(filters, np.float32)
-        state[f"conv{index}.bias"] = np.ascontiguousarray(bias.ravel(), np.float32)
+        state[f"conv{index}.weight"] = as_weights(filters)
+        state[f"conv{index}.bias"] = as_weights(bias.ravel())
     return state
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["is_native", "read_metadata", "read_native", "write_native"]
 
+_DAMAGE = (LookupError, RecursionError, TypeError, ValueError)
 _LONGEST_HEADER = 1 << 20  # bytes; a network of 20 layers has 3,500
 
 
@@ -51,7 +52,7 @@ def read_native(data: bytes) -> tuple[dict[str, "Tensor"], dict[str, str]]:
     try:
         metadata = _metadata(data)
         return load(data), metadata
-    except (SafetensorError, LookupError, TypeError, ValueError) as error:
+    except (SafetensorError, *_DAMAGE) as error:
         msg = f"it is a damaged safetensors file ({error})"
         raise ModelError(msg) from error
 
@@ -76,7 +77,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     try:
         with path.open("rb") as file:
             return _metadata(file.read(_LONGEST_HEADER))
-    except (OSError, LookupError, TypeError, ValueError) as error:
+    except (OSError, *_DAMAGE) as error:
         msg = f"{path} is damaged or cannot be read: {error}"
         raise ModelError(msg) from error
 
@@ -88,7 +89,10 @@ def _metadata(data: bytes) -> dict[str, str]:
         msg = f"a header of {length} bytes"
         raise ValueError(msg)
     header = json.loads(data[8 : 8 + length])
-    metadata = header.get("__metadata__") or {}
+    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
+    if not isinstance(metadata, dict):
+        msg = "a header without names"
+        raise TypeError(msg)
     return {str(name): str(value) for name, value in metadata.items()}
 
 

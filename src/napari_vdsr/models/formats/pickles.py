@@ -15,7 +15,7 @@ from napari_vdsr.errors import ModelError
 
 __all__ = ["Module", "Storage", "TensorRef", "read_pickle"]
 
-_MOST_STEPS = 1_000_000  # a checkpoint of 20 layers takes 5,400
+_MOST_STEPS = 200_000  # a checkpoint of 20 layers takes 5,400
 
 _ADVICE = (
     "Only tensors are read. In a program of yours that trusts the file, save the "
@@ -86,7 +86,8 @@ def read_pickle(stream: BinaryIO) -> Any:
                 raise ModelError(msg)
             machine.run(code.name, argument)
         return machine.result()
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    # pickletools may warn of strange escapes, which is an error for those who ask.
+    except (ArithmeticError, LookupError, TypeError, ValueError, Warning) as error:
         msg = f"its pickle is damaged ({type(error).__name__}: {error})"
         raise ModelError(msg) from error
 

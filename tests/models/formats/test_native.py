@@ -1,0 +1,90 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_vdsr.errors import ModelError
+from napari_vdsr.models.formats.layouts import renamed
+from napari_vdsr.models.formats.native import (
+    read_metadata,
+    read_native,
+    write_native,
+)
+from napari_vdsr.network import VDSR, network_from_state
+
+STATE = VDSR(depth=3, features=4).state_dict()
+METADATA = {"title": "A model", "licence": "CC0", "note": "ä"}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("native") / "a.safetensors"
+    write_native(path, STATE, METADATA, overwrite=False)
+    return path
+
+
+def test_tensors_and_metadata_come_back(path: Path) -> None:
+    state, metadata = read_native(path.read_bytes())
+    assert metadata == read_metadata(path) == METADATA
+    assert all(torch.equal(state[name], STATE[name]) for name in STATE)
+
+
+def with_header(header: object, data: bytes = b"") -> bytes:
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+DAMAGED = {
+    "empty": b"",
+    "short": b"\x10\0\0",
+    "huge header": b"\xff" * 7 + b"\x7f{}",
+    "no header": bytes(8) + b"{",
+    "no JSON": b"\x03\0\0\0\0\0\0\0{a}",
+    "no object": with_header([1]),
+    "deep": (100_000).to_bytes(8, "little") + b"[" * 100_000,
+    "metadata of numbers": with_header({"__metadata__": 1}),
+    "unknown type": with_header(
+        {"a": {"dtype": "X9", "shape": [1], "data_offsets": [0, 4]}}, bytes(4)
+    ),
+    "more than there is": with_header(
+        {"a": {"dtype": "F32", "shape": [2**62], "data_offsets": [0, 2**62]}}, bytes(4)
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_damaged_file_is_a_typed_error(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="damaged"):
+        read_native(DAMAGED[kind])
+
+
+def test_metadata_of_a_damaged_file_is_a_typed_error(tmp_path: Path) -> None:
+    for kind in ("empty", "huge header", "no JSON", "no object", "deep"):
+        (tmp_path / "a.safetensors").write_bytes(DAMAGED[kind])
+        with pytest.raises(ModelError, match=r"a\.safetensors is damaged"):
+            read_metadata(tmp_path / "a.safetensors")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 900), st.binary(min_size=1, max_size=5)),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(0, 2000),
+)
+def test_a_mutated_file_is_read_or_refused_with_a_typed_error(
+    path: Path, changes: list[tuple[int, bytes]], length: int
+) -> None:
+    data = bytearray(path.read_bytes())
+    for position, piece in changes:
+        data[position : position + len(piece)] = piece
+    try:
+        state, _ = read_native(bytes(data[:length]) if length % 2 else bytes(data))
+        network_from_state(renamed(state))
+    except ModelError:
+        pass

@@ -1,0 +1,121 @@
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import napari_vdsr
+from napari_vdsr.errors import FileError, InputError, ModelError
+from napari_vdsr.models import Model, load_model
+from napari_vdsr.network import VDSR
+
+
+def test_the_default_model_needs_no_network() -> None:
+    model = load_model("vdsr20")
+    assert model.network.depth == 20
+    assert model.equivariant
+    assert model.halo == 20
+    assert model.sha256.startswith("fce3ea0e5f7ce2c952258be695b247e1")
+    assert model.title == "VDSR, 20 layers"
+    assert model.metadata["licence"] == "BSD-3-Clause"
+
+
+def test_a_model_is_returned_as_it_is() -> None:
+    model = Model(VDSR(depth=2, features=4), "mine")
+    assert load_model(model) is model
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_saved_model_comes_back(kind: type, tmp_path: Path) -> None:
+    made = Model(VDSR(depth=3, features=8), "made", metadata={"title": "Made here"})
+    path = tmp_path / "made.safetensors"
+    made.save(path)
+    model = load_model(kind(path))
+    for before, after in zip(made.network.layers, model.network.layers, strict=True):
+        assert torch.equal(before.weight, after.weight)
+    assert model.title == "Made here"
+    assert model.metadata["depth"] == "3"
+    assert model.metadata["equivariant"] == "true"
+    assert model.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_saving_replaces_a_file_whole(tmp_path: Path) -> None:
+    path = tmp_path / "made.safetensors"
+    path.write_bytes(b"old")
+    Model(VDSR(depth=2, features=4), "made").save(path)
+    assert load_model(path).network.depth == 2
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_saving_where_one_cannot_is_a_typed_error(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="nowhere"):
+        Model(VDSR(depth=2, features=4), "m").save(tmp_path / "nowhere" / "m.pth")
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(ModelError, match=r"Did you mean 'vdsr20'\?.*vdsr20-kim2016"):
+        load_model("vdsr2O")
+
+
+@pytest.mark.parametrize("name", ["not/there", "not-there.safetensors"])
+def test_a_file_that_is_not_there_is_named(name: str) -> None:
+    with pytest.raises(FileError, match=f"cannot read {name}"):
+        load_model(name)
+
+
+def test_what_is_neither_name_nor_file_is_refused() -> None:
+    with pytest.raises(InputError, match="not a int"):
+        load_model(20)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("data", [b"", b"II*\0 a picture", b"\x89HDF\r\n", b"{}"])
+def test_a_file_of_another_kind_says_what_is_expected(
+    data: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "picture.pth"
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match=r"picture\.pth.*safetensors.*torch\.save"):
+        load_model(path)
+
+
+def test_weights_that_make_no_network_name_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "odd.pth"
+    torch.save({"conv0.weight": torch.ones(2, 1, 3, 3)}, path)
+    with pytest.raises(ModelError, match=r"odd\.pth.*without a gap"):
+        load_model(path)
+
+
+def test_a_file_far_too_large_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "large.pth"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ModelError, match="1,099,511,627,776 bytes"):
+        load_model(path)
+
+
+def test_the_embedded_file_is_the_released_one() -> None:
+    package = Path(napari_vdsr.__file__).parent / "models" / "embedded"
+    released = Path(__file__).parents[2] / "weights"
+    if not released.is_dir():
+        pytest.skip("the released weights are in the repository only")
+    for path in package.iterdir():
+        assert path.read_bytes() == (released / path.name).read_bytes()
+
+
+LISTING = """
+import sys, napari_vdsr
+cards = napari_vdsr.models()
+assert [card.name for card in napari_vdsr.models()][0] == "vdsr20"
+import napari_vdsr.models
+assert napari_vdsr.models.load_model
+print({"torch", "pooch", "requests", "napari"} & sys.modules.keys())
+"""
+
+
+def test_models_are_listed_without_loading_torch() -> None:
+    output = subprocess.run(
+        [sys.executable, "-c", LISTING], capture_output=True, text=True, check=True
+    )
+    assert output.stdout.strip() == "set()"
