@@ -26,7 +26,7 @@ def main(folder: Path) -> None:
         for path in list_images(folder / name):
             (plane,) = find_sources(path)[0].pieces[0]()
             digits = fingerprint(luminance(plane)[0])
-            print(f"{digits:016x} {name}/{path.stem}")
+            print(f"{digits:016x} {name}/{path.stem.removesuffix('_GT')}")
 
 
 if __name__ == "__main__":

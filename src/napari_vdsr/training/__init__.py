@@ -1,0 +1,39 @@
+"""Training: from images, or from a model and images, to a model.
+
+`recipe` says how, `prepare` looks through the images, a `Trainer` does the steps and
+can be paused, stopped and taken up again; `train` does all of it in one call.
+"""
+
+from napari_vdsr.training.config import CameraNoise, Stage, TrainingConfig
+from napari_vdsr.training.history import (
+    Event,
+    History,
+    Loss,
+    Report,
+    TrainedModel,
+)
+from napari_vdsr.training.pairs import Pairs
+from napari_vdsr.training.prepare import TrainingSet, prepare
+from napari_vdsr.training.recipes import RECIPES, recipe
+from napari_vdsr.training.run import train
+from napari_vdsr.training.trainer import Trainer
+from napari_vdsr.training.validate import Score
+
+__all__ = [
+    "RECIPES",
+    "CameraNoise",
+    "Event",
+    "History",
+    "Loss",
+    "Pairs",
+    "Report",
+    "Score",
+    "Stage",
+    "TrainedModel",
+    "Trainer",
+    "TrainingConfig",
+    "TrainingSet",
+    "prepare",
+    "recipe",
+    "train",
+]

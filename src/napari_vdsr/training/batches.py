@@ -1,0 +1,114 @@
+"""Batches of degraded patches with the truth, made on the training device."""
+
+import torch
+from torch import Tensor
+
+from napari_vdsr.training.config import Stage, TrainingConfig
+from napari_vdsr.training.dataset import Dataset
+from napari_vdsr.training.degrade import crop_axis, degrade
+from napari_vdsr.training.store import PixelStore, Places, StoreRounds
+
+__all__ = ["Batches"]
+
+_GROUPS = 4  # factors in one batch at most
+_CANDIDATES = 4  # patches looked at for each one chosen by its detail
+
+
+class Batches:
+    """Everything that the steps of a training learn from.
+
+    Parameters
+    ----------
+    images : Dataset
+        What the network is for.
+    domain : Dataset, optional
+        Images that some stages lean to.
+    config : TrainingConfig
+        The choices made.
+    device : torch.device
+        Where the training runs.
+    memory : float
+        Bytes of pixels on the device at a time.
+
+    Attributes
+    ----------
+    generator : torch.Generator
+        Decides places and noise; its state belongs into checkpoints.
+    """
+
+    def __init__(
+        self,
+        images: Dataset,
+        domain: Dataset | None,
+        config: TrainingConfig,
+        device: torch.device,
+        memory: float,
+    ) -> None:
+        self._config = config
+        self._images = StoreRounds(images, config.patch, device, memory, config.seed)
+        self._domain = (
+            None
+            if domain is None
+            else StoreRounds(domain, config.patch, device, memory, config.seed)
+        )
+        self._paired = images.paired
+        self.generator = torch.Generator(device)
+        self.generator.manual_seed(config.seed)
+
+    def batch(self, step: int, stage: Stage) -> tuple[Tensor, Tensor]:
+        """Make the patches of a step.
+
+        Parameters
+        ----------
+        step : int
+            Counted over all stages.
+        stage : Stage
+            The one that the step belongs to.
+
+        Returns
+        -------
+        degraded, truth : Tensor of float32, shape (batch, C, patch, patch)
+            From 0 to 1.
+        """
+        factors = (1.0,) if self._paired else self._config.factors
+        groups = min(len(factors), _GROUPS, self._config.batch)
+        share = stage.share if self._domain is not None else 0.0
+        made = []
+        for group in range(groups):
+            factor = factors[(step * groups + group) % len(factors)]
+            # Sizes differ by one at most and take turns, so that no factor is favoured.
+            count = (self._config.batch + (step + group) % groups) // groups
+            leaning = round(count * share)
+            if leaning and self._domain is not None:
+                store = self._domain.at(step)
+                made.append(self._patches(store, leaning, factor, stage.detail))
+            if count > leaning:
+                store = self._images.at(step)
+                made.append(self._patches(store, count - leaning, factor, stage.detail))
+        degraded, truth = zip(*made, strict=True)
+        return torch.cat(degraded), torch.cat(truth)
+
+    def _patches(
+        self, store: PixelStore, count: int, factor: float, detail: bool
+    ) -> tuple[Tensor, Tensor]:
+        config = self._config
+        places = self._places(store, count, detail)
+        if self._paired:
+            both = store.cut(places, 0, config.patch)
+            return both.chunk(2, dim=1)  # type: ignore[return-value]
+        axis = crop_axis(config.patch, factor, config.kernel, config.blur)
+        source = store.cut(places, axis.before, axis.size)
+        limits = store.limits(places)
+        return degrade(source, (axis, axis), config, limits, self.generator)
+
+    def _places(self, store: PixelStore, count: int, detail: bool) -> Places:
+        flips = self._config.flips
+        if not detail:
+            return store.draw(count, flips, self.generator)
+        # One of a few candidates, as likely as its standard deviation is large.
+        places = store.draw(count * _CANDIDATES, flips, self.generator)
+        patches = store.cut(places, 0, self._config.patch)
+        spread = patches.flatten(1).std(1).view(count, _CANDIDATES)
+        pick = torch.multinomial(spread + 1e-6, 1, generator=self.generator)[:, 0]
+        first = torch.arange(count, device=pick.device) * _CANDIDATES
+        return places.chosen(first + pick)

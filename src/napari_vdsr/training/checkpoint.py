@@ -1,0 +1,96 @@
+"""Checkpoints: all that a training needs to go on as if nothing had happened.
+
+A checkpoint is a safetensors file, so that reading one can run nothing. It is written
+beside the old one and moved into its place: at any moment, one of them is whole.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from napari_vdsr.errors import FileError, InputError, ModelError
+from napari_vdsr.files.atomic import replacing
+from napari_vdsr.models.formats.native import read_native
+
+__all__ = ["Snapshot", "read_checkpoint", "write_checkpoint"]
+
+_FORMAT = "napari-vdsr checkpoint 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The state of a training between two steps.
+
+    Attributes
+    ----------
+    tensors : dict of str to Tensor
+        Weights, their running means, the optimiser's and the generators' states; on
+        the CPU.
+    values : dict
+        Everything else, as plain values: step, configuration, history.
+    """
+
+    tensors: dict[str, Tensor]
+    values: dict[str, Any]
+
+
+def write_checkpoint(path: Path, snapshot: Snapshot) -> None:
+    """Write a checkpoint; an older one stays until the new one is whole.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    snapshot : Snapshot
+        What to write.
+
+    Raises
+    ------
+    FileError
+        When it cannot be written. An older one is then still there.
+    """
+    from safetensors.torch import save
+
+    metadata = {"format": _FORMAT, "values": json.dumps(snapshot.values)}
+    data = save(snapshot.tensors, metadata)
+    with replacing(path, overwrite=True) as temporary:
+        temporary.write_bytes(data)
+
+
+def read_checkpoint(path: Path) -> Snapshot:
+    """Read a checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Snapshot
+
+    Raises
+    ------
+    FileError
+        When there is no such file.
+    InputError
+        When it is no checkpoint.
+    """
+    if not path.is_file():
+        msg = f"there is no checkpoint {path}: start the training without resuming"
+        raise FileError(msg)
+    try:
+        tensors, metadata = read_native(path.read_bytes())
+    except ModelError as error:
+        msg = f"{path} is no checkpoint of a training: {error}"
+        raise InputError(msg) from error
+    if metadata.get("format") != _FORMAT:
+        msg = (
+            f"{path} is no checkpoint of a training; to go on from a finished model, "
+            "start from it instead"
+        )
+        raise InputError(msg)
+    return Snapshot(tensors, json.loads(metadata["values"]))

@@ -1,0 +1,242 @@
+"""A set of training images that have been looked at: what is usable, and how much.
+
+Every image is read once, to find what is damaged, too small, constant, oversampled or
+part of a benchmark. Pixels stay in memory as long as they fit; otherwise they are
+read again, part after part, while the training goes on.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.errors import InputError, VdsrError
+from napari_vdsr.training.benchmark_images import benchmark_name
+from napari_vdsr.training.config import TrainingConfig
+from napari_vdsr.training.pairs import joined
+from napari_vdsr.training.planes import Plane, normalised, with_sizes
+from napari_vdsr.training.sources import Piece, Source, luminance
+
+__all__ = ["Dataset", "Part", "examine"]
+
+_NAMED = 5  # in a warning
+_LOOKED_AT = 512  # pixels per edge whose sampling is checked
+_TOO_FEW = 64  # pixels per edge that say nothing about it
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Planes that are read and forgotten together.
+
+    Attributes
+    ----------
+    load : callable
+        Reads them, in all sizes that are wanted.
+    nbytes : int
+        That they take as float32 or uint8, whichever they are.
+    planes : list of Plane, optional
+        Kept from when they were examined, while memory lasts.
+    """
+
+    load: Callable[[], list[Plane]]
+    nbytes: int
+    planes: list[Plane] | None
+
+    def read(self) -> list[Plane]:
+        """Give the planes, from memory if they are there."""
+        return self.load() if self.planes is None else self.planes
+
+
+@dataclass(eq=False)
+class Dataset:
+    """What a training draws its patches from.
+
+    Attributes
+    ----------
+    parts : list of Part
+        Read one by one.
+    paired : bool
+        Whether planes hold input and truth.
+    images : int
+        Usable images.
+    left_out : list of tuple of str
+        Names of images that are not used, and why.
+    oversampled, benchmarks : list of str
+        Images that are used but should perhaps not be.
+    digest : str
+        Says whether another set has the same pixels.
+    """
+
+    paired: bool
+    parts: list[Part] = field(default_factory=list)
+    images: int = 0
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    oversampled: list[str] = field(default_factory=list)
+    benchmarks: list[str] = field(default_factory=list)
+    digest: str = ""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all planes together."""
+        return sum(part.nbytes for part in self.parts)
+
+    def remarks(self) -> list[str]:
+        """Say what the user should know about these images.
+
+        Returns
+        -------
+        list of str
+            Empty when all is well.
+        """
+        remarks = []
+        if self.left_out:
+            reasons = [f"{name}: {reason}" for name, reason in self.left_out]
+            total = self.images + len(self.left_out)
+            remarks.append(
+                f"{len(self.left_out)} of {total} images are left out: "
+                f"{_listed(reasons, '; ')}"
+            )
+        if self.benchmarks:
+            remarks.append(
+                f"the training set has benchmark images ({_listed(self.benchmarks)}): "
+                "scores on that benchmark will be too good; take them out"
+            )
+        if self.oversampled:
+            remarks.append(
+                f"{len(self.oversampled)} of {self.images} images are oversampled, "
+                f"with no detail for a network to learn ({_listed(self.oversampled)}): "
+                "reduce them to about half their size first, or leave them out"
+            )
+        return remarks
+
+
+def examine(
+    sources: list[Source],
+    config: TrainingConfig,
+    *,
+    paired: bool = False,
+    smallest: int | None = None,
+    memory: float = 2e9,
+) -> Dataset:
+    """Read all images once and keep what can be used.
+
+    Parameters
+    ----------
+    sources : list of Source
+        The images.
+    config : TrainingConfig
+        Decides channels, sizes and the smallest useful image.
+    paired : bool
+        Whether planes come in twos, low and high.
+    smallest : int, optional
+        Pixels that Y and X must have; by default those of a patch.
+    memory : float
+        Bytes of planes to keep.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    InputError
+        When no image can be used.
+    """
+    smallest = config.patch if smallest is None else smallest
+    dataset, digest, held = Dataset(paired), hashlib.sha256(), 0
+    for source in sources:
+        reasons, used = [], False
+        for piece in source.pieces:
+            load = _Loader(piece, config, smallest, paired)
+            try:
+                planes = load()
+            except VdsrError as error:
+                planes = []
+                load.reasons.append(str(error))
+            reasons += load.reasons
+            if not planes:
+                continue
+            if not used:
+                _look(dataset, source, planes[0])
+            for plane in planes:
+                digest.update(f"{plane.pixels.dtype}{plane.pixels.shape}".encode())
+                digest.update(np.ascontiguousarray(plane.pixels).data)
+            nbytes = sum(plane.pixels.nbytes for plane in planes)
+            held += nbytes
+            dataset.parts.append(Part(load, nbytes, planes if held <= memory else None))
+            used = True
+        dataset.images += used
+        if not used:
+            dataset.left_out.append((source.name, reasons[0]))
+    if not dataset.parts:
+        reasons = [f"{name}: {reason}" for name, reason in dataset.left_out]
+        msg = f"no image can be used: {_listed(reasons, '; ')}"
+        raise InputError(msg)
+    dataset.digest = digest.hexdigest()
+    return dataset
+
+
+class _Loader:
+    """Reads a piece and leaves out the planes that cannot be used."""
+
+    def __init__(
+        self, piece: Piece, config: TrainingConfig, smallest: int, paired: bool
+    ) -> None:
+        self._piece, self._config = piece, config
+        self._smallest, self._paired = smallest, paired
+        self.reasons: list[str] = []
+
+    def __call__(self) -> list[Plane]:
+        self.reasons = []
+        sizes = (1.0,) if self._paired else self._config.sizes
+        planes: list[Plane] = []
+        for make in self._usable():
+            try:
+                planes += with_sizes(make(), sizes, self._smallest)
+            except VdsrError as error:
+                self.reasons.append(str(error))
+        return planes
+
+    def _usable(self) -> Iterator[Callable[[], Plane]]:
+        config, smallest = self._config, self._smallest
+        planes = self._piece()
+        for plane in planes:
+            if self._paired:
+                high = next(planes)
+                yield partial(
+                    joined, plane, high, config.channels, smallest, config.kernel
+                )
+            else:
+                yield partial(normalised, plane, config.channels, smallest)
+
+
+def _look(dataset: Dataset, source: Source, plane: Plane) -> None:
+    """Note what the first plane of an image shows."""
+    truth = plane.pixels[len(plane.pixels) // 2 :] if dataset.paired else plane.pixels
+    grey = luminance(truth)[0]
+    if (name := benchmark_name(grey)) is not None:
+        dataset.benchmarks.append(f"{source.name} is {name}")
+    if _oversampled(grey):
+        dataset.oversampled.append(source.name)
+
+
+def _oversampled(plane: NDArray[Any]) -> bool:
+    """Whether the pixels are finer than the detail, judged from the middle."""
+    from napari_vdsr.evaluation.sampling import check_sampling
+
+    if min(plane.shape) < _TOO_FEW:
+        return False
+    y, x = (slice(max(0, (size - _LOOKED_AT) // 2), None) for size in plane.shape)
+    return (
+        check_sampling(plane[y, x][:_LOOKED_AT, :_LOOKED_AT]).verdict == "oversampled"
+    )
+
+
+def _listed(items: list[str], separator: str = ", ") -> str:
+    shown = separator.join(items[:_NAMED])
+    more = len(items) - _NAMED
+    return f"{shown}{separator}and {more} more" if more > 0 else shown

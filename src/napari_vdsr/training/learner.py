@@ -1,0 +1,223 @@
+"""A network that learns: its weights, the optimiser, and their state."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.network import ConvStack
+from napari_vdsr.training.config import TrainingConfig
+from napari_vdsr.training.optimise import (
+    average,
+    clip,
+    learning_rate,
+    loss_of,
+    make_optimiser,
+)
+from napari_vdsr.training.parametrise import keep_equivariant, plain_network
+
+__all__ = ["Learner", "hidden_precision"]
+
+
+class Learner:
+    """The part of a training that lives on the device.
+
+    Weights and what the optimiser knows of them are float32; hidden layers compute in
+    `precision`. The first layer always computes in float32, because its filters sum
+    to zero only together.
+
+    Parameters
+    ----------
+    network : ConvStack
+        With its first weights; taken over and changed.
+    config : TrainingConfig
+        The choices made.
+    device : torch.device
+        Where the training runs.
+    precision : torch.dtype
+        Of the hidden layers.
+    """
+
+    def __init__(
+        self,
+        network: ConvStack,
+        config: TrainingConfig,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        self._config, self._device, self._precision = config, device, precision
+        keep_equivariant(network.requires_grad_(True).train())
+        # Channels last: convolutions run faster on GPUs and CPUs alike.
+        self._network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._optimiser = make_optimiser(self._network, config)
+        self._scaler = torch.amp.GradScaler(
+            device.type, enabled=precision is torch.float16
+        )
+        self._means = [
+            parameter.detach().clone() for parameter in self._network.parameters()
+        ]
+        self._run = torch.compile(self._restored) if config.compiled else self._restored
+
+    def _restored(self, x: Tensor) -> Tensor:
+        first, *rest = self._network.layers
+        y = first(x).contiguous(memory_format=torch.channels_last)
+        mixed = self._precision is not torch.float32
+        with torch.autocast(self._device.type, self._precision, enabled=mixed):
+            for layer in rest:
+                y = layer(torch.relu(y))
+        restored: Tensor = x + self._network.residual_from(y.float(), x)
+        return restored
+
+    def learn(
+        self, x: Tensor, truth: Tensor, step: int, slowed: float, limit: float
+    ) -> Tensor:
+        """Do one step, unless it would spoil the weights.
+
+        Parameters
+        ----------
+        x, truth : Tensor of float32, shape (N, C, H, W)
+            Enlarged patches and what they should be.
+        step : int
+            Decides the learning rate.
+        slowed : float
+            Factor on the learning rate.
+        limit : float
+            Loss above which the step is not taken.
+
+        Returns
+        -------
+        Tensor
+            The loss, one number, still on the device.
+        """
+        rate = learning_rate(self._config, step) * slowed
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        self._optimiser.zero_grad()
+        loss = loss_of(self._run(x), truth, self._config)
+        torch.autograd.backward(self._scaler.scale(loss))
+        self._scaler.unscale_(self._optimiser)
+        norm = clip(self._network, self._config, rate)
+        # The scaler leaves steps out by itself, without waiting for the device.
+        if self._scaler.is_enabled():
+            self._scaler.step(self._optimiser)
+            self._scaler.update()
+        elif bool(torch.isfinite(norm) & (loss < limit)):
+            self._optimiser.step()
+        if self._config.ema:
+            average(self._means, self._network, self._config, step)
+        return loss.detach()
+
+    def loss_before(self, x: Tensor, truth: Tensor) -> tuple[float, float]:
+        """Loss of the untrained network, and of adding nothing to `x`.
+
+        Parameters
+        ----------
+        x, truth : Tensor of float32, shape (N, C, H, W)
+            Enlarged patches and what they should be.
+
+        Returns
+        -------
+        tuple of float
+        """
+        with torch.no_grad():
+            mine = loss_of(self._restored(x), truth, self._config)
+            nothing = loss_of(x, truth, self._config)
+        return mine.item(), nothing.item()
+
+    def network(self) -> ConvStack:
+        """Give the network as it would be released now: plain, on the CPU."""
+        state = dict(self._network.state_dict())
+        if self._config.ema:
+            names = [name for name, _ in self._network.named_parameters()]
+            state.update(zip(names, self._means, strict=True))
+        return plain_network(state)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything that the next step depends on.
+
+        Returns
+        -------
+        tensors : dict of str to Tensor
+            Copies on the CPU.
+        values : dict
+            Plain values.
+        """
+        tensors = {
+            f"network.{name}": value
+            for name, value in self._network.state_dict().items()
+        }
+        tensors |= {f"mean.{index}": mean for index, mean in enumerate(self._means)}
+        for index, entry in self._optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{key}": entry[key] for key in entry}
+        kept = {
+            name: value.detach().to("cpu", copy=True).contiguous()
+            for name, value in tensors.items()
+            if value is not None
+        }
+        return kept, {"scaler": self._scaler.state_dict()}
+
+    def set_state(
+        self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
+    ) -> None:
+        """Return to what `state` gave.
+
+        Parameters
+        ----------
+        tensors : mapping of str to Tensor
+            What it gave.
+        values : mapping
+            As `to_json` gives them.
+        """
+        self._network.load_state_dict(
+            {
+                name.removeprefix("network."): value
+                for name, value in tensors.items()
+                if name.startswith("network.")
+            }
+        )
+        for index, mean in enumerate(self._means):
+            mean.copy_(tensors[f"mean.{index}"])
+        known = self._optimiser.state_dict()
+        parameters = list(self._network.parameters())
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            if name.startswith("optimiser."):
+                _, number, key = name.split(".", 2)
+                parameter = parameters[int(number)]
+                if value.shape == parameter.shape:
+                    # Fused optimisers want the same layout in memory as the weights.
+                    value = torch.empty_like(parameter).copy_(value)
+                state.setdefault(int(number), {})[key] = value.detach().clone()
+        self._optimiser.load_state_dict({**known, "state": state})
+        if self._scaler.is_enabled():
+            self._scaler.load_state_dict(values["scaler"])
+
+
+def hidden_precision(config: TrainingConfig, device: torch.device) -> torch.dtype:
+    """Find the precision of the hidden layers while training.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        The choices made.
+    device : torch.device
+        Where the training runs.
+
+    Returns
+    -------
+    torch.dtype
+
+    Raises
+    ------
+    InputError
+        When the device is too slow in it to be of use.
+    """
+    if config.precision == "float16" and device.type == "cpu":
+        msg = "precision float16 is not for the CPU: choose float32 or bfloat16"
+        raise InputError(msg)
+    if config.precision == "auto":
+        return torch.float16 if device.type == "cuda" else torch.float32
+    kind: torch.dtype = getattr(torch, config.precision)
+    return kind

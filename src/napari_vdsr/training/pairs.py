@@ -1,0 +1,154 @@
+"""Images taken twice, at low and at high resolution, that lie on one another."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.imaging.geometry import LARGEST_FACTOR
+from napari_vdsr.imaging.resample import Kernel, resize
+from napari_vdsr.training.planes import Plane, Unusable, normalised, scaled
+from napari_vdsr.training.sources import Piece, Source, find_sources, luminance
+
+__all__ = ["Pairs", "find_pairs", "joined"]
+
+
+class Pairs(NamedTuple):
+    """Registered images of the same field, to learn the step from one to the other.
+
+    Attributes
+    ----------
+    low, high : array-like, layer, path, or a list of these
+        As `find_sources` takes them, in the same order. Sizes differ by the factor.
+    """
+
+    low: Any
+    high: Any
+
+
+def find_pairs(pairs: Pairs, *, rgb: bool | None = None) -> list[Source]:
+    """List pairs of images as sources whose planes come in twos.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        The images, in the same order.
+    rgb : bool, optional
+        Whether the last axis of arrays holds colours.
+
+    Returns
+    -------
+    list of Source
+        Whose pieces give the low and the high plane in turn.
+
+    Raises
+    ------
+    InputError
+        When there are not as many images of one kind as of the other.
+    """
+    low, high = (find_sources(images, rgb=rgb) for images in pairs)
+    if len(low) != len(high):
+        msg = (
+            f"there are {len(low)} images of low and {len(high)} of high resolution: "
+            "give as many of each, in the same order"
+        )
+        raise InputError(msg)
+    return [_paired(one, other) for one, other in zip(low, high, strict=True)]
+
+
+def _paired(low: Source, high: Source) -> Source:
+    def read() -> Iterator[NDArray[Any]]:
+        ones, others = _planes(low.pieces), _planes(high.pieces)
+        if len(ones) != len(others):
+            msg = f"{len(ones)} planes of low, {len(others)} of high resolution"
+            raise Unusable(msg)
+        for one, other in zip(ones, others, strict=True):
+            yield one
+            yield other
+
+    return Source(low.name, (read,))
+
+
+def _planes(pieces: tuple[Piece, ...]) -> list[NDArray[Any]]:
+    """All planes of an image; pairs are enlarged whole, never in blocks."""
+    if len(pieces) == 1:
+        return list(pieces[0]())
+    msg = "pairs must be planes of at most 1024 × 1024 pixels, or files: cut them"
+    raise InputError(msg)
+
+
+def joined(
+    low: NDArray[Any],
+    high: NDArray[Any],
+    channels: int,
+    smallest: int,
+    kernel: Kernel,
+) -> Plane:
+    """Enlarge the low plane to the grid of the high one and stack them.
+
+    Parameters
+    ----------
+    low, high : ndarray of any real dtype, shape (1 or 3, Y, X)
+        The same field, taken twice.
+    channels : int
+        1 for luminance, 3 for colours.
+    smallest : int
+        Pixels that Y and X of the high plane must have.
+    kernel : {"bicubic", "bilinear"}
+        Of the enlargement.
+
+    Returns
+    -------
+    Plane
+        Of twice as many channels: what the network gets, then what it should make
+        of it, both on the scale of the low plane.
+
+    Raises
+    ------
+    Unusable
+        When either cannot be used, their sizes do not fit or they are shifted.
+    """
+    sizes = list(zip(high.shape[1:], low.shape[1:], strict=True))
+    ratios = [after / before for after, before in sizes]
+    # Sizes are rounded to whole pixels, which is all the ratios may differ by.
+    spread = max(ratios) - min(ratios)
+    if not 1 <= min(ratios) <= max(ratios) <= LARGEST_FACTOR or spread > 1 / min(
+        before for _, before in sizes
+    ):
+        msg = (
+            f"sizes {low.shape[1:]} and {high.shape[1:]} are no pair: the second must "
+            f"be 1 to {LARGEST_FACTOR:g} times the first, in Y as in X"
+        )
+        raise Unusable(msg)
+    truth = normalised(high, channels, smallest)
+    source = normalised(low, channels, 1)
+    low, high = (luminance(low), luminance(high)) if channels == 1 else (low, high)
+    enlarged = resize(low, truth.pixels.shape[1:], kernel)
+    shift = _shift(enlarged[0], high[0].astype(np.float64))
+    if max(map(abs, shift)) > max(1.0, max(ratios) / 2):
+        msg = f"not registered: shifted by {shift[0]}, {shift[1]} pixels in Y, X"
+        raise Unusable(msg)
+    return scaled(np.concatenate([enlarged, high]), source.limits)
+
+
+def _shift(
+    image: NDArray[np.float64], reference: NDArray[np.float64]
+) -> tuple[int, int]:
+    """Whole pixels by which two images are shifted, by phase correlation."""
+    window = np.outer(*(np.hanning(size) for size in image.shape))
+    spectra = [
+        np.fft.rfft2((values - values.mean()) * window) for values in (image, reference)
+    ]
+    product = spectra[1] * spectra[0].conj()
+    # Divided by the root of its size: noise beyond the cut-off of the low image
+    # would have the same say as the image itself if the size were taken out whole.
+    product /= np.sqrt(np.abs(product)) + 1e-12
+    surface = np.fft.irfft2(product, image.shape)
+    peak = np.unravel_index(surface.argmax(), surface.shape)
+    y, x = (
+        int(index) - (size if index > size // 2 else 0)
+        for index, size in zip(peak, surface.shape, strict=True)
+    )
+    return y, x

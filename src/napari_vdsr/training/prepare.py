@@ -1,0 +1,154 @@
+"""From what the user points at to the sets that a training needs."""
+
+import math
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.training.config import TrainingConfig
+from napari_vdsr.training.dataset import Dataset, examine
+from napari_vdsr.training.pairs import Pairs, find_pairs
+from napari_vdsr.training.sources import Source, find_sources
+from napari_vdsr.training.split import split
+
+__all__ = ["MEMORY", "TrainingSet", "prepare"]
+
+MEMORY = 2e9
+"""Bytes of pixels held at a time, unless something else is asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """The images of a training, looked through and ready to be drawn from.
+
+    Attributes
+    ----------
+    images : Dataset
+        What the network is for.
+    domain : Dataset, optional
+        Images that some stages lean to.
+    validation : Dataset, optional
+        Images held out.
+    memory : float
+        Bytes of pixels to hold at a time.
+    """
+
+    images: Dataset
+    domain: Dataset | None = None
+    validation: Dataset | None = None
+    memory: float = MEMORY
+
+    @property
+    def digest(self) -> str:
+        """Says whether another set has the same pixels."""
+        sets = (self.images, self.domain, self.validation)
+        return "-".join("none" if one is None else one.digest[:16] for one in sets)
+
+
+def prepare(
+    images: Any,
+    config: TrainingConfig,
+    *,
+    domain: Any = None,
+    validation: Any = None,
+    rgb: bool | None = None,
+    memory: float = MEMORY,
+) -> TrainingSet:
+    """Look through images, hold some out and say what is wrong with them.
+
+    Parameters
+    ----------
+    images : array-like, layer, path, Pairs, or a list
+        What to train on; see `napari_vdsr.train`.
+    config : TrainingConfig
+        Decides channels, patch and the share held out.
+    domain, validation : as images, optional
+        Images that some stages lean to, and images to hold out; without the latter
+        a share of `images` is held out.
+    rgb : bool, optional
+        Whether the last axis of arrays holds colours.
+    memory : float
+        Bytes of pixels to hold at a time; larger sets are read again, part by part.
+
+    Returns
+    -------
+    TrainingSet
+
+    Raises
+    ------
+    InputError
+        When no image can be used.
+
+    Warns
+    -----
+    VdsrWarning
+        When images are left out, oversampled or of a benchmark, or when there are
+        none to validate on.
+    """
+    paired = isinstance(images, Pairs)
+    if paired:
+        sources = find_pairs(images, rgb=rgb)
+    else:
+        sources = find_sources(images, rgb=rgb)
+    more = None if domain is None else find_sources(domain, rgb=rgb)
+    held: list[Source] = []
+    if validation is not None:
+        held_paired = isinstance(validation, Pairs)
+        if held_paired != paired:
+            msg = "validate pairs on pairs, and images on images"
+            raise InputError(msg)
+        find = find_pairs if paired else find_sources
+        held = find(validation, rgb=rgb)
+        learned = _examined(sources, config, paired, memory)
+    else:
+        learned, held = _held_out(sources, config, paired, memory)
+    leaning = None if more is None else _examined(more, config, False, memory)
+    for dataset in (learned, leaning):
+        for remark in [] if dataset is None else dataset.remarks():
+            warnings.warn(remark, VdsrWarning, stacklevel=2)
+    scored = _examined_held(held, config, paired, memory) if held else None
+    return TrainingSet(learned, leaning, scored, memory)
+
+
+def _examined(
+    sources: list[Source], config: TrainingConfig, paired: bool, memory: float
+) -> Dataset:
+    return examine(sources, config, paired=paired, memory=memory)
+
+
+def _held_out(
+    sources: list[Source], config: TrainingConfig, paired: bool, memory: float
+) -> tuple[Dataset, list[Source]]:
+    """Divide the images; a single one too small for that is used whole."""
+    share = config.validation_share
+    alone = len(sources) == 1
+    if not (alone and paired):
+        learned, held = split(sources, share, config.seed)
+        try:
+            return _examined(learned, config, paired, memory), held
+        except InputError:
+            if not (alone and held):
+                raise
+    dataset = _examined(sources, config, paired, memory)
+    if share:
+        msg = (
+            "there is only one image and it is too small or a pair, so nothing is held "
+            "out: the training cannot say how well the network does on new images"
+        )
+        warnings.warn(msg, VdsrWarning, stacklevel=3)
+    return dataset, []
+
+
+def _examined_held(
+    sources: list[Source], config: TrainingConfig, paired: bool, memory: float
+) -> Dataset | None:
+    """The held-out images, or None with a warning when none can be scored."""
+    smallest = math.ceil(4 * max(config.factors)) + 8
+    once = replace(config, sizes=(1.0,))
+    try:
+        return examine(sources, once, paired=paired, smallest=smallest, memory=memory)
+    except InputError as error:
+        msg = f"nothing to validate on: {error}"
+        warnings.warn(msg, VdsrWarning, stacklevel=3)
+        return None

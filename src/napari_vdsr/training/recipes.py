@@ -1,0 +1,141 @@
+"""Trainings that are known to work, by name."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.training.config import Stage, TrainingConfig
+
+__all__ = ["RECIPES", "recipe"]
+
+
+def _paper() -> TrainingConfig:
+    """Kim et al.: SGD at a high rate with adjustable clipping."""
+    return TrainingConfig(
+        stages=(Stage(steps=9960, learning_rate=0.1),),
+        variant="paper",
+        patch=41,
+        batch=64,
+        sizes=(1.0,),
+        loss="euclidean",
+        optimiser="sgd",
+        weight_decay=1e-4,
+        schedule="steps",
+        clip_norm=None,
+        clip_rate=1e-3,
+        ema=0.0,
+    )
+
+
+def _course() -> TrainingConfig:
+    """The course's: Adam at one rate, colours, bilinear enlargement."""
+    return TrainingConfig(
+        stages=(Stage(steps=10_000, learning_rate=9e-4),),
+        variant="course",
+        patch=32,
+        batch=64,
+        sizes=(1.0,),
+        flips=False,
+        kernel="bilinear",
+        loss="mse",
+        optimiser="adam",
+        betas=(0.9, 0.999),
+        schedule="constant",
+        clip_norm=None,
+        ema=0.0,
+    )
+
+
+def _modern() -> TrainingConfig:
+    """How the released weights are made: natural images, then the domain's too."""
+    return TrainingConfig(
+        stages=(
+            Stage(steps=50_000, learning_rate=1e-3, warm_up=500),
+            Stage(steps=33_000, learning_rate=5e-4, detail=True, share=0.25),
+        ),
+    )
+
+
+def _quick() -> TrainingConfig:
+    """A small network within minutes on a processor without a GPU."""
+    return TrainingConfig(
+        stages=(Stage(steps=1500, learning_rate=2e-3, warm_up=50, detail=True),),
+        depth=5,
+        patch=32,
+        batch=16,
+        ema=0.99,
+    )
+
+
+def _adapt() -> TrainingConfig:
+    """Teach a finished model the images that it will be used on."""
+    return TrainingConfig(
+        stages=(Stage(steps=300, learning_rate=1e-4, warm_up=20, detail=True),),
+        patch=48,
+        batch=8,
+        factors=(2.0,),
+        sizes=(1.0,),
+        ema=0.98,
+        validate_every=50,
+        checkpoint_every=50,
+    )
+
+
+RECIPES: dict[str, Callable[[], TrainingConfig]] = {
+    "modern": _modern,
+    "paper": _paper,
+    "course": _course,
+    "quick": _quick,
+    "adapt": _adapt,
+}
+"""The recipes by name."""
+
+
+def recipe(name: str = "modern", **changes: Any) -> TrainingConfig:
+    """Take a recipe and change what is to be different.
+
+    Parameters
+    ----------
+    name : str
+        "modern" (how the released weights are made), "paper", "course", "quick"
+        (minutes on a CPU) or "adapt" (to fine-tune a model on one image).
+    **changes : Any
+        Fields of `TrainingConfig`, and ``steps`` and ``learning_rate``: the one
+        stretches all stages alike, the other becomes the rate of the first stage
+        and scales those of the others.
+
+    Returns
+    -------
+    TrainingConfig
+
+    Raises
+    ------
+    InputError
+        When there is no such recipe or field, or a value is not allowed.
+
+    Examples
+    --------
+    >>> recipe("paper", depth=5).depth
+    5
+    >>> recipe("modern", steps=830).stages[1].steps
+    330
+    """
+    if name not in RECIPES:
+        msg = f"recipe is {name!r}: choose {', '.join(RECIPES)}"
+        raise InputError(msg)
+    config = RECIPES[name]()
+    steps, rate = changes.pop("steps", None), changes.pop("learning_rate", None)
+    try:
+        config = replace(config, **changes)
+    except TypeError as error:
+        msg = f"{error}: the fields of TrainingConfig can be changed"
+        raise InputError(msg) from error
+    if rate is not None:
+        ratio = rate / config.stages[0].learning_rate
+        stages = [
+            replace(stage, learning_rate=stage.learning_rate * ratio)
+            for stage in config.stages
+        ]
+        config = replace(config, stages=tuple(stages))
+    return config if steps is None else config.with_steps(steps)

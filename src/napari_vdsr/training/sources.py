@@ -1,0 +1,218 @@
+"""Where training images come from: arrays, layers, folders and packs.
+
+A source is read when its pixels are wanted, piece by piece, so that a set may be
+larger than memory.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.errors import FileError, InputError, VdsrError
+from napari_vdsr.imaging.axes import find_axes
+from napari_vdsr.imaging.intensities import check_dtype
+from napari_vdsr.imaging.luminance import FULL_RANGE
+
+__all__ = ["Piece", "Source", "find_sources"]
+
+_BLOCK = 1024  # pixels per edge of what is read at a time from large arrays
+
+Piece = Callable[[], Iterator[NDArray[Any]]]
+"""Reads planes of shape (C, Y, X), C being 1 or 3, in the dtype of the image."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One image: what is held out is held out whole.
+
+    Attributes
+    ----------
+    name : str
+        For messages.
+    pieces : tuple of callable
+        Each reads some of its planes. A piece that cannot be read raises
+        `VdsrError`.
+    """
+
+    name: str
+    pieces: tuple[Piece, ...]
+
+
+def find_sources(images: Any, *, rgb: bool | None = None) -> list[Source]:
+    """List the images in whatever holds them.
+
+    Parameters
+    ----------
+    images : array-like, layer, path, or an iterable of these
+        Arrays are anything with shape and dtype that can be sliced: numpy, dask,
+        zarr. A path is an image file, a folder of them, or a pack: an ``.npz`` file
+        of encoded images.
+    rgb : bool, optional
+        Whether the last axis of arrays holds colours.
+
+    Returns
+    -------
+    list of Source
+        At least one.
+
+    Raises
+    ------
+    InputError
+        When there is nothing that can be an image.
+    FileError
+        When a path does not exist or holds no image.
+    """
+    if isinstance(images, (str, Path)):
+        sources = _from_path(Path(images))
+    elif _is_layer(images):
+        sources = [_from_layer(images)]
+    elif _is_array(images):
+        sources = [_from_array(images, "image", rgb)]
+    elif isinstance(images, Iterable):
+        sources = []
+        for number, image in enumerate(images):
+            if _is_array(image) and not _is_layer(image):
+                sources.append(_from_array(image, f"image {number}", rgb))
+            else:
+                sources += find_sources(image, rgb=rgb)
+    else:
+        msg = (
+            f"cannot train on a {type(images).__name__}: give an array, a layer, a "
+            "folder, a file, or a list of these"
+        )
+        raise InputError(msg)
+    if not sources:
+        msg = "there are no images to train on: the list is empty"
+        raise InputError(msg)
+    return sources
+
+
+def luminance(plane: NDArray[Any]) -> NDArray[Any]:
+    """Turn a plane of colours into its luminance, in the same dtype.
+
+    Parameters
+    ----------
+    plane : ndarray, shape (1 or 3, Y, X)
+        What to work on.
+
+    Returns
+    -------
+    ndarray, shape (1, Y, X)
+    """
+    if len(plane) == 1:
+        return plane
+    grey = np.tensordot(np.array(FULL_RANGE), plane.astype(np.float64), 1)[None]
+    if plane.dtype.kind in "iu":
+        grey = np.rint(grey)
+    return grey.astype(plane.dtype)
+
+
+def _is_layer(image: Any) -> bool:
+    return all(hasattr(image, name) for name in ("data", "rgb", "multiscale"))
+
+
+def _is_array(image: Any) -> bool:
+    return all(hasattr(image, name) for name in ("shape", "dtype", "__getitem__"))
+
+
+def _from_layer(layer: Any) -> Source:
+    data = layer.data[0] if layer.multiscale else layer.data
+    return _from_array(data, str(layer.name), bool(layer.rgb))
+
+
+def _from_array(array: Any, name: str, rgb: bool | None) -> Source:
+    """Blocks of all planes of an array, read when they are wanted."""
+    check_dtype(array.dtype)
+    shape = tuple(int(size) for size in array.shape)
+    axes = find_axes(shape, rgb=rgb)
+    stack = product(*(range(size) for size in shape[: axes.y]))
+    pieces = [
+        _block(array, (*index, slice(*rows), slice(*columns)), axes.samples is not None)
+        for index in stack
+        for rows in _ranges(shape[axes.y])
+        for columns in _ranges(shape[axes.x])
+    ]
+    return Source(name, tuple(pieces))
+
+
+def _ranges(size: int) -> list[tuple[int, int]]:
+    """Cut an axis into about equal blocks."""
+    count = -(-size // _BLOCK)
+    edges = [size * index // count for index in range(count + 1)]
+    return list(pairwise(edges))
+
+
+def _block(array: Any, index: tuple[Any, ...], colours: bool) -> Piece:
+    def read() -> Iterator[NDArray[Any]]:
+        block = np.asarray(array[index])
+        yield np.moveaxis(block[..., :3], -1, 0) if colours else block[None]
+
+    return read
+
+
+def _from_path(path: Path) -> list[Source]:
+    if path.suffix == ".npz":
+        return _from_pack(path)
+    if path.is_dir():
+        from napari_vdsr.files import list_images
+
+        return [
+            Source(str(file.relative_to(path)), (_file(file),))
+            for file in list_images(path)
+        ]
+    if not path.exists():
+        msg = f"{path} does not exist: give an image, a folder of images or a pack"
+        raise FileError(msg)
+    return [Source(path.name, (_file(path),))]
+
+
+def _file(path: Path) -> Piece:
+    def read() -> Iterator[NDArray[Any]]:
+        from napari_vdsr.files import read_image
+
+        picture = read_image(path)
+        axes = find_axes(picture.array.shape, picture.unique_axes)
+        order = axes.moved_last(picture.array.ndim)
+        array = picture.array.transpose(order)
+        if axes.samples is None:
+            yield from array.reshape(-1, 1, *array.shape[-2:])
+        else:
+            planes = array.reshape(-1, *array.shape[-3:])[..., :3]
+            yield from np.moveaxis(planes, -1, 1)
+
+    return read
+
+
+def _from_pack(path: Path) -> list[Source]:
+    """Images of an ``.npz`` file whose entries are encoded images as bytes."""
+    try:
+        with np.load(path) as pack:
+            names = list(pack.files)
+    except Exception as error:  # numpy and zipfile raise a dozen kinds
+        msg = f"{path} is no pack of images (.npz): {error}"
+        raise FileError(msg) from error
+    return [Source(name, (_packed(path, name),)) for name in names]
+
+
+def _packed(path: Path, name: str) -> Piece:
+    def read() -> Iterator[NDArray[Any]]:
+        from PIL import Image
+
+        try:
+            with np.load(path) as pack:
+                data = pack[name].tobytes()
+            with Image.open(io.BytesIO(data)) as picture:
+                colours = picture.mode not in ("L", "I;16", "I", "F")
+                array = np.asarray(picture.convert("RGB") if colours else picture)
+        except Exception as error:  # damaged images make the decoders raise anything
+            msg = f"{name} in {path} cannot be read: {error}"
+            raise VdsrError(msg) from error
+        yield np.moveaxis(array, -1, 0) if colours else array[None]
+
+    return read

@@ -1,0 +1,62 @@
+"""Holding images out, to see how a network does on what it has not seen."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.training.sources import Piece, Source
+
+__all__ = ["split"]
+
+_MOST = 16  # images that tell enough
+_PART = 0.25  # of the only image
+
+
+def split(
+    sources: list[Source], share: float, seed: int
+) -> tuple[list[Source], list[Source]]:
+    """Divide images into those to learn from and those to be held out.
+
+    Parameters
+    ----------
+    sources : list of Source
+        The images.
+    share : float
+        To be held out, from 0 to below 1: at least one image and at most 16.
+    seed : int
+        Decides which.
+
+    Returns
+    -------
+    training, validation : list of Source
+        Without a pixel in common. Images stay whole; only when there is but one, a
+        quarter of it is held out.
+    """
+    if share == 0:
+        return sources, []
+    if len(sources) == 1:
+        return [_cut(sources[0], 0, 1 - _PART)], [_cut(sources[0], 1 - _PART, 1)]
+    count = min(max(1, round(share * len(sources))), _MOST, len(sources) - 1)
+    order = np.random.default_rng(seed).permutation(len(sources))
+    held = set(order[:count].tolist())
+    rest = [source for index, source in enumerate(sources) if index not in held]
+    return rest, [sources[index] for index in sorted(held)]
+
+
+def _cut(source: Source, start: float, stop: float) -> Source:
+    """A strip of an image, across its longer side."""
+
+    def cut(piece: Piece) -> Piece:
+        def read() -> Iterator[NDArray[Any]]:
+            for plane in piece():
+                axis = 1 if plane.shape[1] > plane.shape[2] else 2
+                size = plane.shape[axis]
+                part = slice(math.floor(size * start), math.floor(size * stop))
+                yield plane[:, part] if axis == 1 else plane[:, :, part]
+
+        return read
+
+    return Source(source.name, tuple(cut(piece) for piece in source.pieces))

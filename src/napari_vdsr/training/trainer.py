@@ -1,0 +1,340 @@
+"""The training itself: a generator that any front end can drive."""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from napari_vdsr.errors import FileError, InputError, VdsrError
+from napari_vdsr.inference.device import resolve_device
+from napari_vdsr.models.model import Model
+from napari_vdsr.training.batches import Batches
+from napari_vdsr.training.checkpoint import (
+    Snapshot,
+    read_checkpoint,
+    write_checkpoint,
+)
+from napari_vdsr.training.config import TrainingConfig
+from napari_vdsr.training.describe import describe
+from napari_vdsr.training.history import (
+    Event,
+    History,
+    Loss,
+    Report,
+    TrainedModel,
+)
+from napari_vdsr.training.learner import Learner, hidden_precision
+from napari_vdsr.training.optimise import learning_rate, stage_at
+from napari_vdsr.training.parametrise import first_network
+from napari_vdsr.training.prepare import TrainingSet
+from napari_vdsr.training.validate import Score, Validation
+
+__all__ = ["Trainer"]
+
+_OFTEN = 0.1  # seconds between reports
+_ROWS = 1000  # of losses in a history
+_WAIT = 20  # steps that a GPU may be ahead of us
+_PATIENCE = 3  # bad steps in a row before the last good weights are taken again
+_GIVE_UP = 10  # bad steps since the last good weights
+_EXPLODED = (10.0, 100.0)  # times the loss before training, times that of bicubic
+
+
+class Trainer:
+    """A training that can be paused, stopped, cancelled and taken up again.
+
+    Iterate over `run`. To pause, iterate later; to stop, call `stop` and let the
+    iteration end; to cancel, close the generator. Whatever happens between two steps
+    can be seen: `model` gives the network as it is.
+
+    Parameters
+    ----------
+    images : TrainingSet
+        From `prepare`.
+    config : TrainingConfig
+        The choices made.
+    start_from : Model, optional
+        Fine-tune this model instead of starting anew; it decides variant and depth.
+    device : str
+        "auto", "cpu", "cuda", "cuda:1", "mps", "xpu" …
+    checkpoint : path, optional
+        Where to write checkpoints; none are written without it.
+    resume : path, optional
+        A checkpoint to go on from. Images and configuration must be the same.
+
+    Raises
+    ------
+    InputError
+        When model, images, configuration or checkpoint do not go together.
+    """
+
+    def __init__(
+        self,
+        images: TrainingSet,
+        config: TrainingConfig,
+        *,
+        start_from: Model | None = None,
+        device: str = "auto",
+        checkpoint: str | Path | None = None,
+        resume: str | Path | None = None,
+    ) -> None:
+        self.config = config
+        self.device = resolve_device(device)
+        self.history = History()
+        self._images, self._start = images, start_from
+        self._checkpoint = None if checkpoint is None else Path(checkpoint)
+        network = first_network(config, start_from)
+        precision = hidden_precision(config, self.device)
+        self._learner = Learner(network, config, self.device, precision)
+        self._batches = Batches(
+            images.images, images.domain, config, self.device, images.memory
+        )
+        held = images.validation
+        self._validation = (
+            None if held is None else Validation(held, config, self.device)
+        )
+        self._step = 0
+        self._slowed = 1.0
+        self._bad_in_row = self._bad = 0
+        self._limit = math.inf
+        self._pending: list[Tensor] = []
+        self._row: list[float] = []
+        self._recent: list[float] = []
+        self._stopping = self._failed = False
+        if resume is not None:
+            self._resume(Path(resume))
+            self._checkpoint = self._checkpoint or Path(resume)
+        self._good = self._snapshot()
+
+    def stop(self) -> None:
+        """Let `run` end after the step that it is in, with a checkpoint."""
+        self._stopping = True
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self._failed or self._step == self.config.steps
+
+    @property
+    def score(self) -> Score | None:
+        """The last score on the held-out images."""
+        return self.history.scores[-1] if self.history.scores else None
+
+    def model(self) -> TrainedModel:
+        """Give the model as it is after the steps done so far.
+
+        Returns
+        -------
+        TrainedModel
+            Independent of this training.
+        """
+        history = deepcopy(self.history)
+        metadata = describe(self.config, self._images, history, self._start)
+        return TrainedModel(
+            self._learner.network(),
+            name="trained",
+            title=metadata["title"],
+            metadata=metadata,
+            history=history,
+        )
+
+    def run(self) -> Iterator[Report]:
+        """Train until the last step, or until `stop` is called.
+
+        Yields
+        ------
+        Report
+            At least ten times a second if steps are that short, and with each score.
+
+        Raises
+        ------
+        VdsrError
+            When the memory of the device does not suffice.
+        """
+        self._stopping = False
+        try:
+            yield from self._steps()
+        except RuntimeError as error:
+            if not isinstance(error, torch.OutOfMemoryError):
+                raise
+            msg = (
+                f"{self.device} has too little memory for batches of "
+                f"{self.config.batch} patches of {self.config.patch} pixels: choose "
+                "smaller ones"
+            )
+            raise VdsrError(msg) from error
+
+    def _steps(self) -> Iterator[Report]:
+        if self._step == 0:
+            self._begin()
+        reported = 0.0
+        while not self.finished and not self._stopping:
+            began = time.perf_counter()
+            events, scores = len(self.history.events), len(self.history.scores)
+            self._one_step()
+            self._after_step()
+            now = time.perf_counter()
+            self.history.seconds += now - began
+            new_event = len(self.history.events) > events
+            new_score = len(self.history.scores) > scores
+            if now - reported > _OFTEN or new_event or new_score or self.finished:
+                reported = now
+                yield self._report(new_score, new_event)
+        self._keep(final=True)
+
+    def _begin(self) -> None:
+        """Look at the first batch, to know a loss that has exploded when it comes."""
+        state = self._batches.generator.get_state()
+        stage, _ = stage_at(self.config, 0)
+        losses = self._learner.loss_before(*self._batches.batch(0, stage))
+        self._batches.generator.set_state(state)
+        pairs = zip(losses, _EXPLODED, strict=True)
+        self._limit = max(loss * times for loss, times in pairs)
+        self._good = self._snapshot()
+
+    def _one_step(self) -> None:
+        stage, _ = stage_at(self.config, self._step)
+        x, truth = self._batches.batch(self._step, stage)
+        loss = self._learner.learn(x, truth, self._step, self._slowed, self._limit)
+        self._pending.append(loss)
+        self._step += 1
+        self.history.steps = self._step
+
+    def _after_step(self) -> None:
+        """Read losses, score and keep what was learned, when it is time."""
+        step, config = self._step, self.config
+        score_now = step % config.validate_every == 0 or step == config.steps
+        keep_now = step % config.checkpoint_every == 0
+        row_now = step % max(1, config.steps // _ROWS) == 0 or step == config.steps
+        wait = 1 if self.device.type == "cpu" else _WAIT
+        if len(self._pending) >= wait or score_now or keep_now or row_now:
+            self._read_losses()
+        if row_now and self._row:
+            mean = math.fsum(self._row) / len(self._row)
+            rate = learning_rate(config, step - 1) * self._slowed
+            self.history.losses.append(Loss(step, mean, rate))
+            self._row = []
+        if score_now and self._validation is not None and not self._failed:
+            network = self._learner.network().to(self.device)
+            self.history.scores.append(self._validation.score(network, step))
+        if keep_now and not self._bad_in_row and not self._failed:
+            self._bad = 0
+            self._keep()
+
+    def _read_losses(self) -> None:
+        """Fetch losses from the device and see that they are sound."""
+        losses = torch.stack(self._pending).tolist() if self._pending else []
+        self._pending = []
+        sound = [loss for loss in losses if loss < self._limit]
+        self._row += sound
+        self._recent = sound or self._recent
+        if len(sound) == len(losses):
+            self._bad_in_row = 0
+        else:
+            self._slow_down()
+
+    def _slow_down(self) -> None:
+        """Lower the rate after a bad step, and go back after several."""
+        self._slowed /= 2
+        self._bad += 1
+        self._bad_in_row += 1
+        what = "the loss exploded, the step was left out"
+        if self._bad >= _GIVE_UP:
+            self._return_to_good()
+            self._failed = True
+            then = (
+                "training stopped with the last good weights; choose a lower learning "
+                "rate"
+            )
+        elif self._bad_in_row >= _PATIENCE:
+            self._return_to_good()
+            self._bad_in_row = 0
+            then = "went back to the last good weights with half the learning rate"
+        else:
+            then = "went on with half the learning rate"
+        self.history.events.append(Event(self._step, f"{what}; {then}"))
+
+    def _return_to_good(self) -> None:
+        """Take the last good weights; places and steps go on."""
+        self._learner.set_state(self._good.tensors, self._good.values)
+
+    def _report(self, new_score: bool, new_event: bool) -> Report:
+        seconds = self.history.seconds
+        left = self.config.steps - self._step
+        recent = self._recent
+        return Report(
+            self._step,
+            self.config.steps,
+            math.fsum(recent) / len(recent) if recent else math.nan,
+            learning_rate(self.config, self._step - 1) * self._slowed,
+            seconds,
+            seconds / self._step * left,
+            self.history.scores[-1] if new_score else None,
+            self.history.events[-1].text if new_event else None,
+        )
+
+    def _keep(self, final: bool = False) -> None:
+        """Remember the state as good, and write it down if that is wanted."""
+        self._read_losses()
+        snapshot = self._snapshot()
+        if not final:
+            self._good = snapshot
+        if self._checkpoint is None:
+            return
+        try:
+            write_checkpoint(self._checkpoint, snapshot)
+        except FileError as error:
+            if final:
+                raise
+            self.history.events.append(Event(self._step, f"no checkpoint: {error}"))
+
+    def _snapshot(self) -> Snapshot:
+        tensors, values = self._learner.state()
+        tensors["generator"] = self._batches.generator.get_state()
+        values |= {
+            "config": self.config.to_json(),
+            "images": self._images.digest,
+            "start_from": _name_of(self._start),
+            "history": self.history.to_json(),
+            "step": self._step,
+            "slowed": self._slowed,
+            "bad": [self._bad, self._bad_in_row],
+            "limit": None if math.isinf(self._limit) else self._limit,
+            "row": list(self._row),
+        }
+        return Snapshot(tensors, values)
+
+    def _resume(self, path: Path) -> None:
+        snapshot = read_checkpoint(path)
+        values = snapshot.values
+        mine = self._snapshot().values
+        different = [
+            name
+            for name, value in json.loads(json.dumps(mine["config"])).items()
+            if values["config"].get(name) != value
+        ]
+        if different:
+            msg = (
+                f"{path} belongs to a training with other settings "
+                f"({', '.join(different)}): resume with the same, or start anew"
+            )
+            raise InputError(msg)
+        for name, what in (("images", "images"), ("start_from", "first weights")):
+            if values[name] != mine[name]:
+                msg = f"{path} belongs to a training with other {what}: start anew"
+                raise InputError(msg)
+        self._learner.set_state(snapshot.tensors, values)
+        self._batches.generator.set_state(snapshot.tensors["generator"])
+        self.history = History.from_json(values["history"])
+        self._step, self._slowed = values["step"], values["slowed"]
+        self._bad, self._bad_in_row = values["bad"]
+        self._limit = math.inf if values["limit"] is None else values["limit"]
+        self._row = values["row"]
+
+
+def _name_of(model: Model | None) -> str:
+    return "" if model is None else f"{model.name} {model.sha256}"

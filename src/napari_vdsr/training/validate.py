@@ -1,0 +1,127 @@
+"""How well a network does on held-out images, beside what bicubic does."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from napari_vdsr.network import ConvStack
+from napari_vdsr.training.config import TrainingConfig
+from napari_vdsr.training.dataset import Dataset
+from napari_vdsr.training.degrade import degrade, whole_axis
+
+__all__ = ["Score", "Validation"]
+
+_EDGE = 128  # pixels of each image, from its middle
+_MOST = 12  # images
+
+
+class Score(NamedTuple):
+    """PSNR on the held-out images: means over images, in dB relative to their range.
+
+    Attributes
+    ----------
+    step : int
+        Steps done before.
+    psnr : dict of str to float
+        Of the network, for each factor.
+    enlarged : dict of str to float
+        Of the enlarged image that the network starts from, for each factor.
+    """
+
+    step: int
+    psnr: dict[str, float]
+    enlarged: dict[str, float]
+
+    @property
+    def mean(self) -> float:
+        """Mean PSNR of the network over the factors."""
+        return sum(self.psnr.values()) / len(self.psnr)
+
+    @property
+    def gain(self) -> float:
+        """How much better than enlargement alone, in dB."""
+        return self.mean - sum(self.enlarged.values()) / len(self.enlarged)
+
+
+class Validation:
+    """Held-out images, degraded once for every factor.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The images.
+    config : TrainingConfig
+        The choices made.
+    device : torch.device
+        Where the training runs.
+    """
+
+    def __init__(
+        self, dataset: Dataset, config: TrainingConfig, device: torch.device
+    ) -> None:
+        generator = torch.Generator().manual_seed(config.seed)
+        self._trials: dict[str, list[tuple[Tensor, Tensor, int]]] = {}
+        for part in dataset.parts[:: max(1, math.ceil(len(dataset.parts) / _MOST))]:
+            plane = part.read()[0]
+            pixels = torch.from_numpy(plane.pixels)
+            values = pixels.double() / 255 if pixels.dtype is torch.uint8 else pixels
+            values = _middle(values)[None]
+            if dataset.paired:
+                pair = values.float().chunk(2, dim=1)
+                self._add("pairs", pair[0], pair[1], 4, device)
+                continue
+            limits = torch.tensor([plane.limits])
+            for factor in config.factors:
+                y, x = (
+                    whole_axis(size, factor, config.kernel, config.blur)
+                    for size in values.shape[2:]
+                )
+                image = values[..., : y.size, : x.size].float()
+                pair = degrade(image, (y, x), config, limits, generator)
+                self._add(f"x{factor:g}", *pair, math.ceil(factor), device)
+
+    def _add(
+        self, name: str, start: Tensor, truth: Tensor, border: int, device: torch.device
+    ) -> None:
+        trial = start.to(device), truth.to(device), border
+        self._trials.setdefault(name, []).append(trial)
+
+    @torch.no_grad()
+    def score(self, network: ConvStack, step: int) -> Score:
+        """Score a network.
+
+        Parameters
+        ----------
+        network : ConvStack
+            On the device of the images.
+        step : int
+            Steps done before.
+
+        Returns
+        -------
+        Score
+        """
+        psnr, enlarged = {}, {}
+        for name, trials in self._trials.items():
+            psnr[name] = _mean([_psnr(network(x), y, cut) for x, y, cut in trials])
+            enlarged[name] = _mean([_psnr(x, y, cut) for x, y, cut in trials])
+        return Score(step, psnr, enlarged)
+
+
+def _middle(values: Tensor) -> Tensor:
+    y, x = (max(0, (size - _EDGE) // 2) for size in values.shape[1:])
+    return values[:, y : y + _EDGE, x : x + _EDGE]
+
+
+def _psnr(result: Tensor, truth: Tensor, border: int) -> float:
+    inner = slice(border, -border)
+    error = (result - truth)[..., inner, inner].double().square().mean().item()
+    # Kept within -120 to 120 dB, so that nothing infinite gets into files.
+    error = error if math.isfinite(error) else math.inf
+    return -10 * math.log10(min(max(error, 1e-12), 1e12))
+
+
+def _mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values)
