@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.models import Model, load_model, models
 from napari_vdsr.progress import Progress
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
     from napari_vdsr.evaluation.psnr import PsnrReport
     from napari_vdsr.evaluation.report import Evaluation
+    from napari_vdsr.training import train
 
-__all__ = ["evaluate", "load_model", "models", "psnr", "upscale"]
+__all__ = ["evaluate", "load_model", "models", "psnr", "train", "upscale"]
 
 
 def upscale(
@@ -195,6 +197,10 @@ def psnr(
             as_source(each, name, rgb)
             for each, name in zip(pair, ("reference", "image"), strict=True)
         ]
+        if sources[0].rgb != sources[1].rgb:
+            colour, grey = ("reference", "image")[:: 1 if sources[0].rgb else -1]
+            msg = f"the {colour} has colours and the {grey} has none: convert one"
+            raise InputError(msg)
         pair, rgb = [source.array for source in sources], sources[0].rgb
     return psnr_of_arrays(
         *pair,
@@ -268,6 +274,16 @@ def evaluate(
         rgb=rgb,
         progress=progress,
     )
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when it is asked for, because it needs torch.
+    if name == "train":
+        from napari_vdsr.training import train
+
+        return train
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
 
 
 def _is_instance(value: object, module: str, name: str) -> bool:

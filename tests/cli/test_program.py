@@ -50,6 +50,14 @@ def test_the_program_works(program: str, tmp_path: Path) -> None:
     assert read_image(tmp_path / "b.png").array.shape == (18, 16)
 
 
+@needs_posix
+def test_a_reader_that_has_had_enough_is_no_fault(program: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"'{program}' info | true"], capture_output=True, text=True
+    )
+    assert done.stderr == ""
+
+
 @pytest.fixture
 def long_job(tmp_path: Path) -> "Iterator[subprocess.Popen[str]]":
     """Start work that takes minutes, and wait until it is under way."""

@@ -4,9 +4,11 @@ import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import skimage.data
 import tifffile
@@ -14,6 +16,8 @@ import tifffile
 from napari_vdsr import api
 from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.files import Picture, write_image
+from napari_vdsr.models import Model
+from napari_vdsr.network import VDSR
 
 Run = Callable[..., Any]
 
@@ -225,6 +229,33 @@ def test_too_little_memory_is_said_plainly(
     assert outcome.status == 1
     assert "not enough memory" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_a_result_beyond_memory_is_refused_before_the_work(
+    run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "upscale", lambda *_, **__: pytest.fail("did the work"))
+    for name in ("virtual_memory", "swap_memory"):
+        little = SimpleNamespace(available=600, free=600)
+        monkeypatch.setattr(psutil, name, lambda little=little: little)
+    outcome = run("upscale", source, tmp_path / "b.png")
+    assert outcome.status == 1
+    assert "GB of memory" in outcome.err
+
+
+def test_a_model_with_biases_needs_the_intensity_range(
+    run: Run, tmp_path: Path
+) -> None:
+    model = Model(VDSR(depth=2, bias=True, first_padding="zeros"), "biased", "", "", {})
+    model.save(tmp_path / "biased.safetensors")
+    counts = np.full((4, 5), 1000, np.uint16)
+    write_image(tmp_path / "a.tif", Picture(counts, "YX"))
+    command = ["upscale", tmp_path / "a.tif", tmp_path / "b.tif"]
+    command += ["--model", tmp_path / "biased.safetensors"]
+    outcome = run(*command)
+    assert outcome.status == 2
+    assert "intensity_range" in outcome.err
+    assert run(*command, "--intensity-range", 0, 4095).status == 0
 
 
 def test_our_warnings_are_one_line_and_others_as_usual(

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_vdsr.progress import Progress
 
-__all__ = ["note", "print_json", "progress_bar"]
+__all__ = ["note", "print_json", "progress_bar", "show"]
 
 
 def note(message: str) -> None:
@@ -36,7 +36,19 @@ def print_json(result: dict[str, Any]) -> None:
     result : dict
         Of plain values.
     """
-    print(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
+    show(json.dumps(result, indent=2, allow_nan=False))
+
+
+def show(text: str) -> None:
+    """Print a result on standard output.
+
+    Parameters
+    ----------
+    text : str
+        Lines for people or programs.
+    """
+    # At once, so that typer notices when whoever reads it has had enough.
+    print(text, flush=True)
 
 
 @contextmanager

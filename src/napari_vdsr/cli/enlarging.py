@@ -1,5 +1,6 @@
 """One file enlarged into another, with what the command line asked for."""
 
+import math
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +11,8 @@ import numpy as np
 from napari_vdsr import api
 from napari_vdsr.cli.console import progress_bar
 from napari_vdsr.cli.loading import loaded_model
-from napari_vdsr.cli.options import parse_lengths, parse_pair, parse_tile
-from napari_vdsr.errors import InputError
+from napari_vdsr.cli.options import parse_lengths, parse_pair
+from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.files import Picture, check_output, read_image, write_image
 from napari_vdsr.files.units import convert_length, normalise_unit
 from napari_vdsr.files.writing import check_name
@@ -38,7 +39,7 @@ class Settings:
         What to run.
     device, precision : str
         In use.
-    tile : int or str
+    tile : str
         As for `napari_vdsr.upscale`.
     axes : str, optional
         Goes before what a file says.
@@ -55,7 +56,7 @@ class Settings:
     model: Model
     device: str
     precision: str
-    tile: int | str
+    tile: str
     axes: str | None
     rgb: bool | None
     intensity_range: tuple[float, float] | None
@@ -100,13 +101,12 @@ class Settings:
         check_factor(numbers)
         lengths = None if pixel_size is None else parse_lengths(pixel_size)
         loaded = loaded_model(model)
-        edge = parse_tile(tile)
         # Any range will do here: what an image needs is found out with the image.
         ready = Upscaler(
             loaded,
             device=device,
             precision=precision,
-            tile=edge,
+            tile=tile,
             intensity_range=others["intensity_range"] or (0.0, 1.0),
         )
         return cls(
@@ -115,7 +115,7 @@ class Settings:
             model=loaded,
             device=str(ready.device),
             precision=str(ready.precision).removeprefix("torch."),
-            tile=edge,
+            tile=tile,
             **others,
         )
 
@@ -143,6 +143,7 @@ class Settings:
         check_name(target, overwrite=self.overwrite, source=source)
         picture, axes = self._named(read_image(source), source)
         plan = self._plan(picture, axes, source)
+        _check_memory(plan.shape, picture.array.dtype, source)
         nothing = np.broadcast_to(picture.array.dtype.type(), plan.shape)
         planned = picture.enlarged(nothing)
         check_output(target, planned, overwrite=self.overwrite, source=source)
@@ -220,3 +221,17 @@ class Settings:
             )
             raise InputError(msg)
         return height, width
+
+
+def _check_memory(shape: tuple[int, ...], dtype: np.dtype[Any], source: Path) -> None:
+    """Refuse work whose result this machine could not hold, before it is begun."""
+    import psutil
+
+    needed = math.prod(shape) * dtype.itemsize
+    free = psutil.virtual_memory().available + psutil.swap_memory().free
+    if needed > free:
+        msg = (
+            f"enlarging {source} needs {needed / 1e9:.1f} GB of memory, but "
+            f"{free / 1e9:.1f} GB are free: use a smaller factor"
+        )
+        raise VdsrError(msg)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_vdsr.cli.console import print_json, progress_bar
-from napari_vdsr.cli.options import Device, Json, Precision, Tile, parse_tile
+from napari_vdsr.cli.console import print_json, progress_bar, show
+from napari_vdsr.cli.options import Device, Json, Precision, Tile
 from napari_vdsr.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def evaluate(
         "model": [loaded_model(name) for name in model or ["vdsr20"]],
         "device": device,
         "precision": precision,
-        "tile": parse_tile(tile),
+        "tile": tile,
     }
     with progress_bar("scoring", "image") as bar:
         if low is None:
@@ -139,7 +139,7 @@ def evaluate(
     if as_json:
         print_json(result.to_json())
     else:
-        print(result.to_text())
+        show(result.to_text())
 
 
 def _whole(text: str) -> int:

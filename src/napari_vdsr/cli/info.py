@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import napari_vdsr
-from napari_vdsr.cli.console import print_json
+from napari_vdsr.cli.console import print_json, show
 from napari_vdsr.cli.options import Json
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def info(as_json: Json = False) -> None:
             lines = [str(value)]
         title = name.replace("_", " ")
         for line in lines:
-            print(f"{title:<14}{line}")
+            show(f"{title:<14}{line}")
             title = ""
 
 

@@ -14,7 +14,6 @@ __all__ = [
     "Tile",
     "parse_lengths",
     "parse_pair",
-    "parse_tile",
 ]
 
 Device = Annotated[
@@ -72,21 +71,6 @@ def parse_pair(text: str, name: str) -> float | tuple[float, float]:
         return values[0], values[1]
     msg = f"{name} is {text!r}: give one number, or one for Y and one for X as in 2,3"
     raise InputError(msg)
-
-
-def parse_tile(text: str) -> int | str:
-    """Read "256" as a number and leave the rest to the engine.
-
-    Parameters
-    ----------
-    text : str
-        Pixels, a memory budget or "auto".
-
-    Returns
-    -------
-    int or str
-    """
-    return int(text) if re.fullmatch(r"[-+]?\d+", text) else text
 
 
 def parse_lengths(text: str) -> tuple[tuple[float, float], str | None]:

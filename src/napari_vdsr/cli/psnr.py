@@ -2,13 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from napari_vdsr.cli.console import print_json
+from napari_vdsr.cli.console import print_json, show
 from napari_vdsr.cli.options import Json
-from napari_vdsr.errors import InputError
 
 __all__ = ["psnr"]
 
@@ -19,9 +18,6 @@ class Luminance(StrEnum):
     auto = "auto"
     yes = "yes"
     no = "no"
-
-
-_MEANING = {Luminance.auto: "auto", Luminance.yes: True, Luminance.no: False}
 
 
 def psnr(
@@ -65,27 +61,19 @@ def psnr(
         napari-vdsr psnr truth.png result.png --border 2 --json
     """
     from napari_vdsr import api
-    from napari_vdsr.evaluation.sources import as_source
 
-    true, judged = (as_source(path, str(path)) for path in (reference, image))
-    if true.rgb != judged.rgb:
-        colour, grey = (true, judged) if true.rgb else (judged, true)
-        msg = (
-            f"{colour.name} is a colour image and {grey.name} is not: convert one of "
-            "them"
-        )
-        raise InputError(msg)
+    meanings: dict[Luminance, bool | Literal["auto"]]
+    meanings = {Luminance.auto: "auto", Luminance.yes: True, Luminance.no: False}
     report = api.psnr(
-        true.array,
-        judged.array,
+        reference,
+        image,
         data_range=data_range,
         border=border,
-        luminance=_MEANING[luminance],
-        rgb=true.rgb,
+        luminance=meanings[luminance],
         fit=fit,
     )
     if as_json:
         files = {"reference": str(reference), "image": str(image)}
         print_json(files | report.to_json())
     else:
-        print(report.to_text())
+        show(report.to_text())

@@ -1,6 +1,5 @@
 """Running a command: exit status, errors, warnings and signals."""
 
-import json
 import signal
 import sys
 import threading
@@ -12,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, metadata
 from types import FrameType
 from typing import TextIO
 
-from napari_vdsr.cli.console import note
+from napari_vdsr.cli.console import note, print_json
 from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
 
 __all__ = ["main"]
@@ -67,9 +66,6 @@ def _run(given: list[str]) -> int:
     except MemoryError as error:
         _report(given, "MemoryError", f"not enough memory: {error}")
         return FAILED
-    except BrokenPipeError:  # whoever reads our output has had enough
-        sys.stderr.close()
-        return FAILED
     except Exception as error:
         _report(given, type(error).__name__, f"unexpected {error!r}")
         note(traceback.format_exc())
@@ -85,7 +81,7 @@ def _report(given: list[str], kind: str, message: str) -> None:
     """Say what went wrong, to people and, if asked for, to a program."""
     note(f"error: {message}")
     if "--json" in given:
-        print(json.dumps({"error": {"type": kind, "message": message}}))
+        print_json({"error": {"type": kind, "message": message}})
 
 
 def _tracker() -> str:
@@ -131,6 +127,8 @@ def _signals_raise() -> Iterator[None]:
         return
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        for each in _SIGNALS:  # a second one must not interrupt the tidying up
+            signal.signal(each, signal.SIG_IGN)
         raise Interrupted(number)
 
     before = {number: signal.signal(number, stop) for number in _SIGNALS}

@@ -1,0 +1,224 @@
+"""`napari-vdsr train`: a network from a folder of images."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_vdsr.cli.options import Device, Json
+
+__all__ = ["train"]
+
+
+class Recipe(StrEnum):
+    """Trainings that are known to work."""
+
+    modern = "modern"
+    paper = "paper"
+    course = "course"
+    quick = "quick"
+    adapt = "adapt"
+
+
+class Variant(StrEnum):
+    """Networks that can be trained."""
+
+    equivariant = "equivariant"
+    paper = "paper"
+    course = "course"
+    srcnn_915 = "srcnn-915"
+    srcnn_955 = "srcnn-955"
+
+
+class Kernel(StrEnum):
+    """How reduced images are enlarged again."""
+
+    bicubic = "bicubic"
+    bilinear = "bilinear"
+
+
+def train(
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER...",
+            help="Folders of images, image files, or packs of them (.npz).",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(metavar="FILE.safetensors", help="Where to write the model."),
+    ],
+    recipe: Annotated[
+        Recipe | None,
+        typer.Option(
+            help="quick: minutes on a CPU; modern: how the released models are made; "
+            "paper and course: as published; adapt: to fine-tune.  [default: quick, "
+            "or adapt with --start-from]",
+            show_default=False,
+        ),
+    ] = None,
+    variant: Annotated[
+        Variant | None,
+        typer.Option(
+            help="Kind of network.  [default: the recipe's]", show_default=False
+        ),
+    ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(help="Layers.  [default: the recipe's]", show_default=False),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Updates of the weights; all stages of the recipe are stretched "
+            "alike.  [default: the recipe's]",
+            show_default=False,
+        ),
+    ] = None,
+    factor: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="How much the images are reduced; whole or not, may be given several "
+            "times.  [default: the recipe's]",
+            show_default=False,
+        ),
+    ] = None,
+    patch: Annotated[
+        int | None,
+        typer.Option(help="Pixels per edge of a patch.", show_default=False),
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Patches per step.", show_default=False)
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="At its highest.", show_default=False)
+    ] = None,
+    kernel: Annotated[
+        Kernel | None,
+        typer.Option(help="How reduced images are enlarged again.", show_default=False),
+    ] = None,
+    blur: Annotated[
+        float | None,
+        typer.Option(
+            help="Standard deviation of a blur before the reduction, in pixels.",
+            show_default=False,
+        ),
+    ] = None,
+    noise: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(
+            metavar="GAIN OFFSET READ",
+            help="Noise of a camera: electrons per count, counts in the dark, and "
+            "read noise in electrons.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Decides weights and patches.", show_default=False),
+    ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Fine-tune this model (a name or a file) instead of starting anew.",
+            show_default=False,
+        ),
+    ] = None,
+    low: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Registered low-resolution images of the same fields, in the same "
+            "order: nothing is reduced.",
+            show_default=False,
+        ),
+    ] = None,
+    validation: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Images to score on.  [default: some of FOLDER are held out]",
+            show_default=False,
+        ),
+    ] = None,
+    domain: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Images that the second stage of the recipe modern leans to.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Device = "auto",
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with a training that was interrupted."),
+    ] = False,
+    add: Annotated[
+        bool,
+        typer.Option(
+            "--add", help="Also add the model to your own, as the file is named."
+        ),
+    ] = False,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="Also write loss, learning rate and PSNR as CSV.",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that exist.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a network on your own images, or fine-tune one.
+
+    The state is written beside the output now and then. Ctrl-C ends the training
+    after the step that it is in; the same command with `--resume` goes on from there
+    as if nothing had happened.
+
+    Examples
+    --------
+        napari-vdsr train images/ --output mine.safetensors
+
+        napari-vdsr train images/ --output mine.safetensors --start-from vdsr20
+
+        napari-vdsr train high/ --low low/ --output mine.safetensors --log mine.csv
+    """
+    from napari_vdsr.cli.training import Job, configured
+
+    changes: dict[str, Any] = {
+        "variant": None if variant is None else variant.value,
+        "depth": depth,
+        "steps": steps,
+        "factors": tuple(factor) if factor else None,
+        "patch": patch,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "kernel": None if kernel is None else kernel.value,
+        "blur": blur,
+        "noise": noise,
+        "seed": seed,
+    }
+    name = recipe.value if recipe else "adapt" if start_from else "quick"
+    job = Job(
+        images=images,
+        low=low,
+        validation=validation,
+        domain=domain,
+        output=output,
+        log=log,
+        config=configured(name, changes),
+        start_from=start_from,
+        device=device,
+        resume=resume,
+        overwrite=overwrite,
+        add=add,
+        as_json=as_json,
+    )
+    job.run()

@@ -1,0 +1,224 @@
+"""Carrying out `napari-vdsr train`."""
+
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from napari_vdsr.cli.console import note, print_json, progress_bar
+from napari_vdsr.cli.loading import loaded_model
+from napari_vdsr.errors import FileError, InputError
+from napari_vdsr.files.atomic import already_there, replacing
+from napari_vdsr.models import import_model
+from napari_vdsr.training import (
+    CameraNoise,
+    Pairs,
+    Report,
+    TrainedModel,
+    Trainer,
+    TrainingConfig,
+    prepare,
+    recipe,
+)
+
+__all__ = ["Job", "configured"]
+
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+def configured(name: str, changes: Mapping[str, Any]) -> TrainingConfig:
+    """Take a recipe and apply what was asked for.
+
+    Parameters
+    ----------
+    name : str
+        Of the recipe.
+    changes : mapping
+        As for `recipe`; None leaves a value as it is, and noise is the gain, offset
+        and read noise of a camera.
+
+    Returns
+    -------
+    TrainingConfig
+
+    Raises
+    ------
+    InputError
+        When a value is not allowed.
+    """
+    given = {key: value for key, value in changes.items() if value is not None}
+    if "noise" in given:
+        given["noise"] = CameraNoise(*given["noise"])
+    return recipe(name, **given)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the command line asks for.
+
+    Attributes
+    ----------
+    images : list of Path
+        To train on.
+    low : Path, optional
+        Low-resolution images that belong to them.
+    validation, domain : list of Path, optional
+        As for `napari_vdsr.train`.
+    output : Path
+        The model's file.
+    log : Path, optional
+        The table's file.
+    config : TrainingConfig
+        The settings.
+    start_from : str, optional
+        A model to fine-tune.
+    device : str
+        Where to train.
+    resume, overwrite, add, as_json : bool
+        The switches of the command.
+    """
+
+    images: list[Path]
+    low: Path | None
+    validation: list[Path] | None
+    domain: list[Path] | None
+    output: Path
+    log: Path | None
+    config: TrainingConfig
+    start_from: str | None
+    device: str
+    resume: bool
+    overwrite: bool
+    add: bool
+    as_json: bool
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state is written while training."""
+        return self.output.with_name(f"{self.output.name}.checkpoint")
+
+    def run(self) -> None:
+        """Train, write and report."""
+        self._check()
+        trainer = self._trainer()
+        with _interrupt_stops(trainer):
+            self._train(trainer)
+        self._write_log(trainer)
+        if not trainer.finished:
+            note(
+                f"interrupted after step {trainer.history.steps} of "
+                f"{self.config.steps}: the same command with --resume goes on"
+            )
+            raise typer.Exit(_INTERRUPTED)
+        model = trainer.model()
+        model.save(self.output)
+        self.checkpoint.unlink(missing_ok=True)
+        if self.add:
+            card = import_model(self.output)
+            note(f"{card.name} is among your models now")
+        self._tell(model)
+
+    def _check(self) -> None:
+        """Find out before the training whether its result can be written."""
+        for path, suffix in ((self.output, ".safetensors"), (self.log, ".csv")):
+            if path is None:
+                continue
+            if path.suffix != suffix:
+                msg = f"{path} does not end in {suffix}: only that can be written"
+                raise InputError(msg)
+            if path.exists() and not self.overwrite:
+                raise FileError(already_there(path))
+            if not path.absolute().parent.is_dir():
+                msg = f"there is no folder {path.parent}: make it first"
+                raise FileError(msg)
+        if self.checkpoint.exists() and not (self.resume or self.overwrite):
+            msg = (
+                f"{self.checkpoint} holds a training that was interrupted: --resume "
+                "goes on with it, --overwrite begins anew"
+            )
+            raise FileError(msg)
+
+    def _trainer(self) -> Trainer:
+        start = None if self.start_from is None else loaded_model(self.start_from)
+        images: Any = self.images
+        if self.low is not None:
+            images = Pairs(self.low, self.images)
+        note("looking through the images")
+        prepared = prepare(
+            images, self.config, domain=self.domain, validation=self.validation
+        )
+        trainer = Trainer(
+            prepared,
+            self.config,
+            start_from=start,
+            device=self.device,
+            checkpoint=self.checkpoint,
+            resume=self.checkpoint if self.resume else None,
+        )
+        note(
+            f"{prepared.images.images} images, {self.config.steps} steps on "
+            f"{trainer.device}, of which {trainer.history.steps} are done"
+        )
+        return trainer
+
+    def _train(self, trainer: Trainer) -> None:
+        done = trainer.history.steps
+        with progress_bar("training", "step") as bar:
+            bar.reset(total=self.config.steps)
+            bar.update(done)
+            for report in trainer.run():
+                bar.update(report.step - done)
+                done = report.step
+                _remark(report)
+
+    def _write_log(self, trainer: Trainer) -> None:
+        if self.log is not None:
+            with replacing(self.log, overwrite=True) as temporary:
+                temporary.write_text(trainer.history.to_csv(), encoding="utf-8")
+
+    def _tell(self, model: TrainedModel) -> None:
+        note(f"{self.output}: {model.metadata['description']}")
+        if self.as_json:
+            result = {
+                "output": str(self.output),
+                "parameters": model.network.parameter_count,
+                "config": self.config.to_json(),
+                "history": model.history.to_json(),
+            }
+            print_json(result)
+
+
+def _remark(report: Report) -> None:
+    """Say what happened, if anything did."""
+    if report.event is not None:
+        note(f"warning: step {report.step}: {report.event}")
+    if report.score is not None:
+        figures = ", ".join(
+            f"{name} {psnr:.2f} dB ({psnr - report.score.enlarged[name]:+.2f})"
+            for name, psnr in report.score.psnr.items()
+        )
+        note(f"step {report.step}: loss {report.loss:.5f}, {figures}")
+
+
+@contextmanager
+def _interrupt_stops(trainer: Trainer) -> Iterator[None]:
+    """Let Ctrl-C end the training after its step; a second one ends the program."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(_number: int, _frame: Any) -> None:
+        trainer.stop()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
