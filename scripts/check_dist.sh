@@ -18,7 +18,7 @@ for archive in dist/*.tar.gz dist/*.whl; do
     environment=$work/$(basename "$archive")
     "$python" -m venv "$environment"
     "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --constraint constraints.txt "$@" "$archive"
+        --no-compile --constraint constraints.txt "$@" "$archive"
     "$environment/bin/python" -m pip check
     # From elsewhere, so that it is not the source tree that is tried.
     cd "$work"
