@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A machine under load is slow, which is no fault of what is tested.
+settings.register_profile("project", deadline=None, max_examples=30)
+settings.load_profile("project")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Benchmark images and reference weights, kept beside the repository.
@@ -21,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skip)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared() -> Path:
     """Give the folder of benchmark images and weights, or skip."""
     if not SHARED.is_dir():

@@ -20,6 +20,8 @@ from napari_vdsr.imaging.geometry import Factor, check_factor, enlarged_size
 
 __all__ = ["ConsistencyReport", "consistency"]
 
+_ROUNDING = 1e-9  # of weights that sum to nothing
+
 
 @dataclass(frozen=True, eq=False)
 class ConsistencyReport:
@@ -123,7 +125,12 @@ def consistency(
     colour = is_colour(source, rgb)
     y, x = source.ndim - (3 if colour else 2), source.ndim - (2 if colour else 1)
     _check_sizes(source.shape, enlarged.shape, y, x, factor)
-    reduced = resized(enlarged, (source.shape[y], source.shape[x]), colour)
+    shape = source.shape[y], source.shape[x]
+    gaps = np.isnan(enlarged)
+    reduced = resized(np.where(gaps, 0, enlarged), shape, colour)
+    if gaps.any():
+        touched = np.abs(resized(gaps, shape, colour)) > _ROUNDING
+        reduced = np.where(touched, np.nan, reduced)
     return ConsistencyReport(reduced - source, range_of(source))
 
 

@@ -1,6 +1,6 @@
 """Scoring models on images of which the truth is known."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from napari_vdsr.errors import InputError
@@ -62,7 +62,7 @@ def evaluate(
     FileError
         When a file cannot be read.
     """
-    asked = [factors] if isinstance(factors, int) else list(factors)
+    asked = list(factors) if isinstance(factors, Iterable) else [factors]
     methods = methods_for(model, device=device, precision=precision, tile=tile)
     items = list(named(images))
 

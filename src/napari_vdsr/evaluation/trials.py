@@ -146,6 +146,7 @@ def trial_of(source: Source, factor: int, protocol: Protocol) -> Trial:
             f"small to be reduced by {factor} and scored without its border"
         )
         raise InputError(msg)
+    _refuse_gaps(source)
     source = source.cropped(height * factor, width * factor)
     if protocol == "A":
         return _paper(source, (height, width), int(factor))
@@ -177,6 +178,8 @@ def pair_trial(high: Source, low: Source) -> Trial:
     InputError
         When they cannot be a pair.
     """
+    _refuse_gaps(high)
+    _refuse_gaps(low)
     factors = [big / small for big, small in zip(high.shape, low.shape, strict=True)]
     leading = 3 if high.rgb else 2
     fits = high.array.shape[:-leading] == low.array.shape[:-leading]
@@ -195,6 +198,13 @@ def pair_trial(high: Source, low: Source) -> Trial:
         limits=limits_of(low.array),
         border=ceil(max(factors)),
     )
+
+
+def _refuse_gaps(source: Source) -> None:
+    """Refuse NaN: around it, nothing could be reduced or compared."""
+    if source.array.dtype.kind == "f" and np.isnan(source.array).any():
+        msg = f"{source.name} holds NaN: cut it to its valid part to evaluate on it"
+        raise InputError(msg)
 
 
 def _paper(source: Source, small: tuple[int, int], factor: int) -> Trial:

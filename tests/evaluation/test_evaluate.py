@@ -1,0 +1,201 @@
+import csv
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+
+from napari_vdsr.errors import Cancelled, InputError, VdsrError
+from napari_vdsr.evaluation.compare import compare
+from napari_vdsr.evaluation.evaluate import evaluate, evaluate_pairs
+from napari_vdsr.evaluation.psnr import psnr
+from napari_vdsr.evaluation.trials import resized
+from napari_vdsr.imaging.resample import resize
+from napari_vdsr.inference.arrays import upscale_array
+
+
+def test_bicubic_stands_beside_every_model(photograph, tiny, biased):
+    scores = evaluate(photograph, model=[tiny, biased], factors=[2, 3], device="cpu")
+    assert scores.methods == ("bicubic", "tiny", "biased")
+    assert [mean.factor for mean in scores.means] == [2, 2, 2, 3, 3, 3]
+    assert all(row.pixels == 60 * 72 for row in scores.rows)
+    assert all(row.seconds > 0 for row in scores.rows)
+
+
+def test_protocol_a_by_hand(photograph, biased):
+    truth = photograph[:60, :72].astype(float)
+    low = resize(truth, (20, 24))
+    enlarged = upscale_array(
+        low, 3, model=biased, device="cpu", intensity_range=(0, 255)
+    )
+    expected = psnr(truth, np.clip(np.rint(enlarged), 0, 255), data_range=255, border=3)
+    scores = evaluate(photograph, model=biased, factors=3, device="cpu")
+    assert scores.mean(3, "biased").psnr == pytest.approx(expected.mean, abs=1e-9)
+
+
+def test_direct_is_what_a_user_gets(ramp, tiny):
+    low = np.clip(np.rint(resized(ramp, (12, 15), rgb=True)), 0, 255).astype("uint8")
+    result = upscale_array(low, 2, model=tiny, device="cpu", rgb=True)
+    expected = psnr(ramp, result, rgb=True, border=2).mean
+    scores = evaluate(
+        ramp, model=tiny, factors=2, protocol="direct", rgb=True, device="cpu"
+    )
+    assert scores.mean(2, "tiny").psnr == pytest.approx(expected)
+
+
+def test_images_are_cropped_to_multiples_of_the_factor(photograph, tiny):
+    odd = evaluate(photograph[:59, :71], model=tiny, factors=4, device="cpu")
+    even = evaluate(photograph[:56, :68], model=tiny, factors=4, device="cpu")
+    assert [row.psnr for row in odd.rows] == [row.psnr for row in even.rows]
+
+
+def test_counts_of_16_bits_score_as_the_same_image_of_8_bits(photograph, tiny):
+    wide = photograph.astype("uint16") * 16
+    plain = evaluate(photograph, model=tiny, factors=2, device="cpu")
+    scores = evaluate(wide, model=tiny, factors=2, device="cpu")
+    row = scores.rows[0]
+    assert row.data_range.value == np.ptp(wide)
+    # The range is the image's own, so the figure is lower than with 255.
+    gain = 20 * math.log10(255 / np.ptp(photograph))
+    assert row.psnr == pytest.approx(plain.rows[0].psnr - gain, abs=0.1)
+    assert "values span" in scores.to_text()
+
+
+def test_a_network_of_three_channels_sees_the_colours(ramp, course):
+    truth = evaluate(ramp, model=course, factors=2, rgb=True, device="cpu")
+    grey = np.repeat(ramp[..., :1], 3, axis=-1)
+    assert truth.mean(2, "course").psnr > 10
+    # With three equal channels, luminance is that channel on another scale.
+    kept = compare(
+        grey, 2, model=course, protocol="A", rgb=True, device="cpu", precision="float32"
+    )
+    low = resized(grey, (12, 15), rgb=True)
+    rgb = upscale_array(
+        low, 2, model=course, device="cpu", rgb=True, intensity_range=(0, 255)
+    )
+    rgb = np.clip(np.rint(rgb), 0, 255)
+    luminance = np.rint(16 + rgb @ np.array([65.481, 128.553, 24.966]) / 255)
+    np.testing.assert_array_equal(kept.outcomes[1].image, luminance)
+
+
+def test_a_stack_is_scored_plane_by_plane(photograph, tiny):
+    stack = np.stack([photograph, photograph[::-1]])
+    scores = evaluate({"both": stack}, model=tiny, factors=2, device="cpu")
+    single = [
+        evaluate(plane, model=tiny, factors=2, device="cpu").mean(2, "tiny").psnr
+        for plane in stack
+    ]
+    assert scores.mean(2, "tiny").psnr == pytest.approx(np.mean(single))
+
+
+def test_srcnn_is_scored_only_at_its_own_factor(photograph, srcnn):
+    scores = evaluate(photograph, model=[srcnn], factors=[2, 3], device="cpu")
+    found = {(mean.factor, mean.method) for mean in scores.means}
+    assert found == {(2, "bicubic"), (3, "bicubic"), (3, "srcnn")}
+
+
+def test_srcnn_joins_by_itself_where_its_weights_are(photograph, tiny, srcnn, tmp_path):
+    from napari_vdsr.models import Model, user_folder
+
+    user_folder().mkdir(parents=True, exist_ok=True)
+    told = {"architecture": "srcnn", "factors": "3"}
+    Model(srcnn.network, "base", metadata=told).save(user_folder() / "base.safetensors")
+    scores = evaluate(photograph, model=tiny, factors=3, device="cpu")
+    assert scores.methods == ("bicubic", "base", "tiny")
+
+
+def test_models_of_one_name_are_told_apart(photograph, tiny):
+    scores = evaluate(photograph, model=[tiny, tiny], factors=2, device="cpu")
+    assert scores.methods == ("bicubic", "tiny", "tiny (2)")
+
+
+def test_real_pairs_are_not_reduced_and_may_differ_in_contrast(photograph, tiny):
+    low = resize(photograph, (30, 36))
+    scores = evaluate_pairs(photograph, 0.5 * low + 20, model=tiny, device="cpu")
+    assert scores.protocol == "pairs"
+    bicubic = scores.mean(2, "bicubic")
+    assert bicubic.fitted_psnr > bicubic.psnr + 5
+    assert "after affine fit" in scores.to_text()
+
+
+def test_real_pairs_may_have_any_ratio(photograph, tiny):
+    low = resize(photograph, (40, 48)).round().astype("uint8")
+    scores = evaluate_pairs([photograph], [low], model=tiny, device="cpu")
+    assert scores.factors == (1.5,)
+
+
+def test_small_images_have_a_psnr_but_no_ssim(tiny):
+    image = np.arange(12 * 12, dtype="uint8").reshape(12, 12)
+    scores = evaluate(image, model=tiny, factors=2, device="cpu")
+    assert scores.rows[0].ssim is None
+    assert "–" in scores.to_text()
+
+
+def test_figures_come_as_text_csv_and_json(photograph, ramp, tiny):
+    scores = evaluate(
+        {"a, b": photograph, "flat": np.full((24, 24), 9, "uint8")},
+        model=tiny,
+        factors=[2],
+        device="cpu",
+    )
+    text = scores.to_text()
+    assert text.startswith("protocol A: ")
+    assert "data range 255: 8-bit image" in text
+    assert "MPix/s" in text
+    rows = list(csv.DictReader(io.StringIO(scores.to_csv())))
+    assert [row["image"] for row in rows] == ["a, b", "a, b", "flat", "flat"]
+    assert float(rows[0]["psnr"]) == scores.rows[0].psnr
+    assert rows[2]["psnr"] == "inf"
+    told = json.loads(json.dumps(scores.to_json(), allow_nan=False))
+    assert told["protocol"] == "A"
+    assert told["rows"][2]["psnr"] is None
+    assert told["means"][0]["images"] == 2
+
+
+def test_progress_counts_images_and_can_cancel(photograph, tiny, progress):
+    images = [photograph, photograph[:30]]
+    evaluate(images, model=tiny, factors=[2, 3], device="cpu", progress=progress)
+    assert progress.total == 4
+    assert progress.done == pytest.approx(4)
+
+    def stop(n=1):
+        raise Cancelled
+
+    progress.update = stop
+    with pytest.raises(Cancelled):
+        evaluate(photograph, model=tiny, device="cpu", progress=progress)
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "words"),
+    [
+        (np.zeros((20, 20), "uint8"), {"factors": 1}, "whole factors from 2 to 8"),
+        (np.zeros((20, 20), "uint8"), {"factors": 2.5}, "whole factors from 2 to 8"),
+        (np.zeros((20, 20), "uint8"), {"factors": []}, "no factor"),
+        ([], {}, "no image"),
+        (np.zeros((4, 4), "uint8"), {"factors": 2}, "too small"),
+        (np.zeros((20, 20), "uint8"), {"protocol": "B"}, "choose 'A' or 'direct'"),
+        (np.zeros((20, 20, 3), "uint8"), {}, "say rgb=True"),
+        (np.zeros((20, 20), bool), {}, "bool"),
+        (np.full((20, 20), np.nan), {}, "holds NaN"),
+        (7, {}, "given as int"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused_with_a_reason(
+    images, options, words, tiny
+):
+    with pytest.raises(InputError, match=words):
+        evaluate(images, model=tiny, device="cpu", **options)
+
+
+def test_pairs_that_are_none_are_refused(photograph, tiny):
+    with pytest.raises(InputError, match="no pair"):
+        evaluate_pairs(photograph[:30], photograph, model=tiny, device="cpu")
+    with pytest.raises(InputError, match="needs its partner"):
+        evaluate_pairs([photograph], [], model=tiny, device="cpu")
+
+
+def test_a_missing_file_is_an_error_that_names_it(tmp_path, tiny):
+    with pytest.raises(VdsrError, match=r"missing\.png"):
+        evaluate(tmp_path / "missing.png", model=tiny, device="cpu")

@@ -1,0 +1,117 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from skimage import data
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.sampling import check_sampling
+from napari_vdsr.imaging.luminance import FULL_RANGE
+from napari_vdsr.imaging.resample import resize
+
+PHOTOGRAPHS = {
+    "camera": data.camera()[:400, :400],
+    "coins": data.coins(),
+    "brick": data.brick()[:300, :300],
+}
+
+
+def enlarged(image, factor):
+    return resize(image, tuple(factor * size for size in image.shape)).round()
+
+
+def noisy(image, share):
+    return image + np.random.default_rng(0).normal(
+        0, share * np.ptp(image), image.shape
+    )
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_sharp_photographs_are_fine(name):
+    assert check_sampling(PHOTOGRAPHS[name]).verdict == "fine"
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_enlarged_and_blurred_photographs_are_oversampled(name):
+    image = PHOTOGRAPHS[name][:200, :200].astype(float)
+    assert check_sampling(enlarged(image, 3)).verdict == "oversampled"
+    assert check_sampling(gaussian_filter(image, 2)).verdict == "oversampled"
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_photographs_with_noise_are_noisy(name):
+    assert check_sampling(noisy(PHOTOGRAPHS[name], 0.1)).verdict == "noisy"
+
+
+def test_a_microscope_image_without_fine_detail_is_oversampled():
+    assert check_sampling(data.cell()).verdict == "oversampled"
+
+
+@pytest.mark.needs_shared
+def test_microscope_images_are_judged_as_they_were_chosen(shared):
+    # Reduced until they hold energy near Nyquist; two keep some even when enlarged.
+    verdicts = {"as is": [], "enlarged": [], "blurred": [], "noisy": []}
+    for path in sorted((shared / "data" / "images" / "microscopy").iterdir()):
+        image = np.asarray(Image.open(path), dtype=float)[:256, :256]
+        image = image if image.ndim == 2 else image[..., :3] @ np.array(FULL_RANGE)
+        for kind, changed in {
+            "as is": image,
+            "enlarged": enlarged(image[:128, :128], 3),
+            "blurred": gaussian_filter(image, 1.5),
+            "noisy": noisy(image, 0.1),
+        }.items():
+            verdicts[kind].append(check_sampling(changed).verdict)
+    assert set(verdicts["as is"]) == {"fine"}
+    assert set(verdicts["blurred"]) == {"oversampled"}
+    assert set(verdicts["noisy"]) == {"noisy"}
+    assert verdicts["enlarged"].count("oversampled") >= 26
+
+
+def test_the_noise_is_estimated_in_units_of_the_image():
+    rng = np.random.default_rng(1)
+    smooth = gaussian_filter(rng.normal(size=(300, 300)), 6) * 4000 + 3000
+    report = check_sampling(smooth + rng.normal(0, 25, smooth.shape))
+    assert report.noise == pytest.approx(25, rel=0.05)
+
+
+def test_white_noise_has_a_flat_spectrum():
+    report = check_sampling(np.random.default_rng(2).normal(size=(256, 256)))
+    assert report.verdict == "noisy"
+    assert np.array(report.power[2:]) == pytest.approx(1, rel=0.25)
+
+
+def test_scale_and_offset_change_no_verdict():
+    image = PHOTOGRAPHS["camera"]
+    one, other = check_sampling(image), check_sampling(image * 16.0 + 1000)
+    assert other.detail == pytest.approx(one.detail)
+    assert other.noise == pytest.approx(16 * one.noise)
+
+
+def test_an_empty_image_holds_nothing_to_enlarge():
+    report = check_sampling(np.full((40, 40), 7, "uint16"))
+    assert (report.verdict, report.noise) == ("oversampled", 0)
+
+
+def test_large_images_stacks_and_colours_are_taken():
+    tall = np.tile(PHOTOGRAPHS["coins"], (3, 3))
+    assert check_sampling(tall).verdict == "fine"
+    assert check_sampling(np.stack([PHOTOGRAPHS["brick"]] * 5)).verdict == "fine"
+    colour = np.stack([PHOTOGRAPHS["brick"]] * 3, axis=-1)
+    assert check_sampling(colour, rgb=True).verdict == "fine"
+
+
+def test_the_report_speaks_plainly_and_never_of_psnr():
+    for image in (PHOTOGRAPHS["camera"], noisy(PHOTOGRAPHS["camera"], 0.1)):
+        report = check_sampling(image)
+        words = report.to_text() + json.dumps(report.to_json(), allow_nan=False)
+        assert "psnr" not in words.lower()
+        assert report.advice in words
+    assert "grain" in report.advice
+
+
+@pytest.mark.parametrize("image", [np.zeros((20, 90)), np.full((40, 40), np.nan)])
+def test_images_that_say_nothing_are_refused(image):
+    with pytest.raises(InputError):
+        check_sampling(image)

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+import torch
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.ssim import ssim
+
+
+def random_pair(dtype, shape=(32, 40)):
+    rng = np.random.default_rng(5)
+    top = 1 if dtype.startswith("float") else 200
+    pair = rng.uniform(0, top, (2, *shape))
+    pair[1] = 0.7 * pair[0] + 0.3 * pair[1]
+    return pair.astype(dtype)
+
+
+def plain_ssim(a, b, peak):
+    """Wang et al. written out: Gaussian 11 x 11, valid windows only."""
+    tap = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
+    window = np.outer(tap, tap) / tap.sum() ** 2
+
+    def mean(image):
+        views = np.lib.stride_tricks.sliding_window_view(image, (11, 11))
+        return np.einsum("yxij,ij->yx", views, window)
+
+    ma, mb = mean(a), mean(b)
+    va, vb, cov = mean(a * a) - ma**2, mean(b * b) - mb**2, mean(a * b) - ma * mb
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    values = (2 * ma * mb + c1) * (2 * cov + c2)
+    return (values / ((ma**2 + mb**2 + c1) * (va + vb + c2))).mean()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+def test_it_is_the_published_formula(dtype):
+    a, b = random_pair(dtype)
+    report = ssim(a, b)
+    peak = report.data_range.value
+    expected = plain_ssim(a.astype(float), b.astype(float), peak)
+    assert report.mean == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float64"])
+def test_it_agrees_with_torchmetrics(dtype):
+    image = pytest.importorskip("torchmetrics.functional.image")
+    a, b = random_pair(dtype)
+    report = ssim(a, b)
+    full = image.structural_similarity_index_measure(
+        torch.from_numpy(b.astype("float64"))[None, None],
+        torch.from_numpy(a.astype("float64"))[None, None],
+        data_range=report.data_range.value,
+        sigma=1.5,
+        return_full_image=True,
+    )[1]
+    # Its mean has another border than its map: take the valid part of the map.
+    valid = full[0, 0] if full.shape[-1] == 30 else full[0, 0, 5:-5, 5:-5]
+    assert report.mean == pytest.approx(valid.mean().item(), abs=1e-6)
+
+
+def test_it_is_symmetric_and_1_for_identical_images():
+    a, b = random_pair("uint8")
+    assert ssim(a, b).mean == pytest.approx(ssim(b, a).mean)
+    assert ssim(a, a).mean == 1
+
+
+def test_planes_are_scored_one_by_one():
+    a, b = random_pair("uint8", (2, 32, 40))
+    report = ssim(a, b)
+    assert report.stack == (2,)
+    assert report.values[1] == pytest.approx(ssim(a[1], b[1]).mean, abs=1e-12)
+
+
+def test_colours_are_scored_by_luminance_or_all():
+    a, b = random_pair("uint8", (20, 20, 3))
+    assert "luminance" in ssim(a, b, rgb=True).channels
+    channels = [ssim(a[..., i], b[..., i]).mean for i in range(3)]
+    together = ssim(a, b, rgb=True, luminance=False).mean
+    assert together == pytest.approx(np.mean(channels))
+
+
+@pytest.mark.parametrize(
+    ("shape", "border", "words"),
+    [((10, 40), 0, "11 x 11"), ((16, 40), 3, "11 x 11")],
+)
+def test_too_few_pixels_are_refused(shape, border, words):
+    image = np.zeros(shape, "uint8")
+    with pytest.raises(InputError, match=words):
+        ssim(image, image, border=border)
+
+
+def test_nan_is_refused():
+    a, b = random_pair("float64")
+    b[0, 0] = np.nan
+    with pytest.raises(InputError, match="NaN"):
+        ssim(a, b)
