@@ -1,9 +1,13 @@
 """What all tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Images in tests are small: more threads would only wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A machine under load is slow, which is no fault of what is tested.
 settings.register_profile("project", deadline=None, max_examples=30)

@@ -35,7 +35,7 @@ class Rows(NamedTuple):
     """
 
     first: int
-    weights: NDArray[np.float64]
+    weights: "np.ndarray[tuple[int, int], np.dtype[np.float64]]"
 
     @property
     def source(self) -> slice:

@@ -1,16 +1,10 @@
-"""Where a network runs and in which precision."""
+"""Which devices there are, and which one a name means."""
 
 import torch
 
 from napari_vdsr.errors import InputError
 
-__all__ = ["available_devices", "resolve_device", "resolve_precision"]
-
-_PRECISIONS = {
-    "float32": torch.float32,
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-}
+__all__ = ["available_devices", "free_memory", "release_memory", "resolve_device"]
 
 
 def available_devices() -> list[str]:
@@ -64,37 +58,32 @@ def resolve_device(name: str | torch.device) -> torch.device:
     return torch.device(matches[0])
 
 
-def resolve_precision(name: str | torch.dtype, device: torch.device) -> torch.dtype:
-    """Find the precision of the hidden layers on a device.
+def free_memory(device: torch.device) -> int | None:
+    """Free memory of a device, in bytes.
 
     Parameters
     ----------
-    name : str or torch.dtype
-        "auto", "float32", "float16" or "bfloat16".
     device : torch.device
-        Where the network will run.
+        Any.
 
     Returns
     -------
-    torch.dtype
-
-    Raises
-    ------
-    InputError
-        When the precision is unknown or has no use on the device.
-
-    Examples
-    --------
-    >>> resolve_precision("auto", torch.device("cpu"))
-    torch.float32
+    int or None
+        None where the device does not tell.
     """
-    if name == "auto":
-        return torch.float32 if device.type == "cpu" else torch.float16
-    precision = _PRECISIONS.get(str(name).removeprefix("torch."))
-    if precision is None:
-        msg = f"precision is {str(name)!r}: choose auto, {', '.join(_PRECISIONS)}"
-        raise InputError(msg)
-    if precision is torch.float16 and device.type == "cpu":
-        msg = "precision float16 is not for the CPU: choose float32 or bfloat16"
-        raise InputError(msg)
-    return precision
+    if device.type in ("cuda", "xpu"):
+        free, _ = getattr(torch, device.type).mem_get_info(device)
+        return int(free)
+    return None
+
+
+def release_memory(device: torch.device) -> None:
+    """Give memory that torch keeps for later back to a device.
+
+    Parameters
+    ----------
+    device : torch.device
+        Any; nothing is kept on the CPU.
+    """
+    if device.type in ("cuda", "mps", "xpu"):
+        getattr(torch, device.type).empty_cache()

@@ -1,15 +1,27 @@
-"""Running the convolutions on a device, fast and in the precision asked for."""
+"""What every way of running a network offers, and which one is taken."""
 
-from copy import deepcopy
+from collections import OrderedDict
+from collections.abc import Callable
+from importlib.util import find_spec
+from threading import Lock
 from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from napari_vdsr.inference.openvino_engine import compile_for_openvino
+from napari_vdsr.inference.threads import usable_threads
+from napari_vdsr.inference.torch_engine import TorchEngine
+from napari_vdsr.models.model import Model
 from napari_vdsr.network import ConvStack
 
-__all__ = ["Engine", "TorchEngine"]
+__all__ = ["Engine", "bytes_per_pixel", "forget_engines", "make_engine"]
+
+_KEPT = 4
+_ready: OrderedDict[tuple[str, torch.device, torch.dtype], Callable[[], "Engine"]] = (
+    OrderedDict()
+)
+_lock = Lock()
 
 
 class Engine(Protocol):
@@ -19,18 +31,12 @@ class Engine(Protocol):
     ----------
     device : torch.device
         Where it takes its input.
-    precision : torch.dtype
-        Of the hidden layers.
     channels : int
         Channels that the network looks at, 1 or 3.
-    bytes_per_pixel : int
-        Device memory in use at the widest layer, per pixel of a window.
     """
 
     device: torch.device
-    precision: torch.dtype
     channels: int
-    bytes_per_pixel: int
 
     def residual(self, x: Tensor) -> Tensor:
         """What the network adds to an enlarged image.
@@ -43,43 +49,72 @@ class Engine(Protocol):
         Returns
         -------
         Tensor of float32, shape (1, 1 or channels, H, W)
+            Valid until the next call.
         """
 
 
-class TorchEngine:
-    """A network prepared for one device and one precision.
-
-    The first layer runs in float32: its filters sum to zero only together, which
-    half precision of a bright image would spoil. Everything after it runs in
-    `precision`, channels last.
+def bytes_per_pixel(network: ConvStack, precision: torch.dtype) -> int:
+    """Memory in use at a network's widest layer, per pixel of a window.
 
     Parameters
     ----------
     network : ConvStack
-        Left as it is; the engine keeps a copy.
+        Any.
+    precision : torch.dtype
+        Of its hidden layers.
+
+    Returns
+    -------
+    int
+        Bytes for a layer's input and output and for what the first layer makes,
+        which is float32 in any case.
+    """
+    widest = max(layer.out_channels for layer in network.layers)
+    return int(widest * (2 * precision.itemsize + 4))
+
+
+def make_engine(model: Model, device: torch.device, precision: torch.dtype) -> Engine:
+    """Make a model ready, in the fastest way there is on this machine.
+
+    Parameters
+    ----------
+    model : Model
+        Left as it is. One that comes from a file is made ready only once.
     device : torch.device
+        Where to run it.
     precision : torch.dtype
         Of the hidden layers.
+
+    Returns
+    -------
+    Engine
+        OpenVINO's on the CPU where it is installed, otherwise torch's.
     """
+    if not model.sha256:
+        return _prepared(model.network, device, precision)()
+    key = model.sha256, device, precision
+    with _lock:
+        if key not in _ready:
+            _ready[key] = _prepared(model.network, device, precision)
+        _ready.move_to_end(key)
+        if len(_ready) > _KEPT:
+            _ready.popitem(last=False)
+        return _ready[key]()
 
-    def __init__(
-        self, network: ConvStack, device: torch.device, precision: torch.dtype
-    ) -> None:
-        self.device = device
-        self.precision = precision
-        self.channels = network.channels
-        # A layer's input and output, and what the first layer makes in float32.
-        widest = max(layer.out_channels for layer in network.layers)
-        self.bytes_per_pixel = widest * (2 * precision.itemsize + 4)
-        self._network = deepcopy(network).to(device)
-        self._first, *self._rest = self._network.layers
-        for layer in self._rest:
-            layer.to(precision).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    @torch.inference_mode()
-    def residual(self, x: Tensor) -> Tensor:
-        """What the network adds to an enlarged image; see `Engine.residual`."""
-        y = self._first(x).to(self.precision, memory_format=torch.channels_last)
-        for layer in self._rest:
-            y = layer(functional.relu_(y))
-        return self._network.residual_from(y.float(), x)
+def forget_engines() -> None:
+    """Forget the models that were kept ready, and free what they take."""
+    with _lock:
+        _ready.clear()
+
+
+def _prepared(
+    network: ConvStack, device: torch.device, precision: torch.dtype
+) -> Callable[[], Engine]:
+    """What gives engines of a network."""
+    if device.type == "cpu" and find_spec("openvino") is not None:
+        return compile_for_openvino(network, precision)
+    if device.type == "cpu" and torch.get_num_threads() > usable_threads():
+        torch.set_num_threads(usable_threads())
+    engine = TorchEngine(network, device, precision)
+    return lambda: engine

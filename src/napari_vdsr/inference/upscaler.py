@@ -1,6 +1,5 @@
 """A model made ready to enlarge any region of any image."""
 
-import re
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
 from napari_vdsr.imaging.geometry import enlarged_size
@@ -19,11 +19,14 @@ from napari_vdsr.imaging.intensities import (
     within_float64,
     work_dtype,
 )
-from napari_vdsr.imaging.resample import Rows, resize_rows
-from napari_vdsr.inference.device import resolve_device, resolve_precision
-from napari_vdsr.inference.engine import TorchEngine
+from napari_vdsr.imaging.resample import resize_rows
+from napari_vdsr.inference.device import release_memory, resolve_device
+from napari_vdsr.inference.engine import bytes_per_pixel, make_engine
+from napari_vdsr.inference.precision import resolve_precision
+from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
 from napari_vdsr.inference.tiles import Region, Tile, plan_tiles
-from napari_vdsr.inference.window import has_gaps, restore_window
+from napari_vdsr.inference.transfer import Download
+from napari_vdsr.inference.window import has_gaps, restore_window, sum_device
 from napari_vdsr.models.model import Model
 from napari_vdsr.progress import Progress
 
@@ -33,8 +36,7 @@ LARGEST_SINGLE_FACTOR = 4.0
 """Above this, an image is enlarged in two equal passes."""
 
 _KERNEL_REACH = 3  # source pixels that bicubic enlargement looks to either side
-_SMALLEST_TILE = 32
-_AUTO_TILE = {"cpu": 512}
+_KEPT_WEIGHTS = 48
 
 
 class Plane(Protocol):
@@ -72,12 +74,19 @@ class Upscaler:
 
     Attributes
     ----------
+    model : Model
+        As given.
     device : torch.device
         In use.
     precision : torch.dtype
         In use for the hidden layers.
     tile : int
-        Output pixels per edge of a tile.
+        Output pixels per edge of a tile; less after memory ran out.
+
+    Raises
+    ------
+    InputError
+        When an argument cannot be used.
     """
 
     def __init__(
@@ -91,17 +100,17 @@ class Upscaler:
     ) -> None:
         self.model = model
         self.device = resolve_device(device)
-        self.precision = resolve_precision(precision, self.device)
-        self._engine = TorchEngine(model.network, self.device, self.precision)
+        self.precision = resolve_precision(precision, self.device, model.network)
         self._range = _checked_range(model, intensity_range)
-        self.tile = _tile_edge(
-            tile, self._engine.bytes_per_pixel, self.halo, self.device
-        )
+        per_pixel = bytes_per_pixel(model.network, self.precision)
+        self.tile = tile_edge(tile, per_pixel, self.halo, self.device)
+        self._engine = make_engine(model, self.device, self.precision)
+        self._weights = lru_cache(_KEPT_WEIGHTS)(self._weights_of)
 
     @property
     def halo(self) -> int:
         """Output pixels around a tile that its result depends on."""
-        return self.model.network.halo
+        return self.model.halo
 
     def region(
         self,
@@ -134,7 +143,7 @@ class Upscaler:
         Returns
         -------
         ndarray
-            The region, shape (h, w) or (h, w, S).
+            The region, shape (h, w) or (h, w, S); a copy where nothing is enlarged.
 
         Raises
         ------
@@ -149,16 +158,36 @@ class Upscaler:
             msg = f"a plane is (Y, X), (Y, X, 3) or (Y, X, 4), not {plane.shape}"
             raise InputError(msg)
         wanted = region or (slice(0, out_shape[0]), slice(0, out_shape[1]))
-        plane = self._first_pass(plane, out_shape)
         if out is None:
             shape = [part.stop - part.start for part in wanted]
             out = np.empty((*shape, *plane.shape[2:]), dtype)
-        origin = wanted[0].start, wanted[1].start
-        for tile, result in self._tiles(plane, out_shape, wanted, dtype):
-            out[_moved(tile.core, origin)] = result
-            if progress is not None:
-                progress.update(tile.pixels)
+        if out_shape == plane.shape[:2]:
+            out[...] = plane[wanted]
+            return out
+        plane = self._first_pass(plane, out_shape)
+        self._fill(out, plane, out_shape, wanted, self.tile, progress)
         return out
+
+    def _fill(
+        self,
+        out: NDArray[Any],
+        plane: Plane,
+        out_shape: tuple[int, int],
+        wanted: Region,
+        edge: int,
+        progress: Progress | None = None,
+    ) -> None:
+        """Write the wanted region into `out`, in tiles of this edge."""
+        channels_first = out[None] if out.ndim == 2 else np.moveaxis(out, -1, 0)
+        origin = wanted[0].start, wanted[1].start
+        waiting: tuple[Tile, Download] | None = None
+        for tile, download in self._tiles(plane, out_shape, wanted, out.dtype, edge):
+            # One tile behind, so that a device works while its last one is stored.
+            if waiting is not None:
+                _store(waiting, channels_first, origin, progress)
+            waiting = tile, download
+        if waiting is not None:
+            _store(waiting, channels_first, origin, progress)
 
     def _first_pass(self, plane: Plane, out_shape: tuple[int, int]) -> Plane:
         """The plane itself, or for large factors one that is half-way there."""
@@ -173,10 +202,15 @@ class Upscaler:
         return _Enlarged(self, plane, middle)
 
     def _tiles(
-        self, plane: Plane, out_shape: tuple[int, int], wanted: Region, dtype: Any
-    ) -> Iterator[tuple[Tile, NDArray[Any]]]:
+        self,
+        plane: Plane,
+        out_shape: tuple[int, int],
+        wanted: Region,
+        dtype: np.dtype[Any],
+        edge: int,
+    ) -> Iterator[tuple[Tile, Download]]:
         """Tiles with their results; smaller ones when memory runs out."""
-        edge = self.tile
+        first_edge = edge
         pending = list(plan_tiles(out_shape, wanted, edge, self.halo))[::-1]
         while pending:
             tile = pending.pop()
@@ -185,47 +219,47 @@ class Upscaler:
             except RuntimeError as error:
                 if not _is_out_of_memory(error):
                     raise
-                edge //= 2
-                if edge < _SMALLEST_TILE:
-                    msg = (
-                        f"{self.device} has too little memory even for tiles of "
-                        f"{2 * edge} pixels: close other programs or use another device"
+                edge = self._smaller(edge, error)
+                pending = [
+                    part
+                    for whole in (*pending, tile)
+                    for part in reversed(
+                        [*plan_tiles(out_shape, whole.core, edge, self.halo)]
                     )
-                    raise VdsrError(msg) from error
-                release_memory(self.device)
-                pending = self._cut_again([*pending, tile], out_shape, edge)
+                ]
             else:
                 yield tile, result
-        if edge < self.tile:
+        if edge < first_edge:
             msg = (
-                f"{self.device} ran out of memory with tiles of {self.tile} pixels; "
+                f"{self.device} ran out of memory with tiles of {first_edge} pixels; "
                 f"went on with {edge}"
             )
-            self.tile = edge
+            self.tile = min(self.tile, edge)
             warnings.warn(msg, VdsrWarning, stacklevel=2)
+
+    def _smaller(self, edge: int, error: RuntimeError) -> int:
+        """The next smaller tile, with memory freed for it."""
+        if edge // 2 < SMALLEST_TILE:
+            msg = (
+                f"{self.device} has too little memory even for tiles of {edge} "
+                "pixels: close other programs or choose another device"
+            )
+            raise VdsrError(msg) from error
+        self._weights.cache_clear()
+        release_memory(self.device)
+        return edge // 2
 
     def _restored(
         self, plane: Plane, out_shape: tuple[int, int], tile: Tile, dtype: Any
-    ) -> NDArray[Any]:
-        """The result of one tile, shape (h, w) or (h, w, S)."""
-        rows, pixels = _read(plane, out_shape, tile)
+    ) -> Download:
+        """The result of one tile, shape (S, h, w)."""
+        pixels, weights = self._read(plane, out_shape, tile)
         rings = 0
         if has_gaps(pixels):
             tile, rings = self._widened(plane, out_shape, tile)
-            rows, pixels = _read(plane, out_shape, tile)
-        values = restore_window(pixels, rows, self._engine, self._range, rings)
-        result = into_dtype(values[(slice(None), *tile.crop)], dtype).cpu().numpy()
-        return result[0] if len(plane.shape) == 2 else np.moveaxis(result, 0, -1)
-
-    def _cut_again(
-        self, tiles: list[Tile], out_shape: tuple[int, int], edge: int
-    ) -> list[Tile]:
-        """The same work in smaller tiles."""
-        return [
-            part
-            for tile in tiles
-            for part in reversed([*plan_tiles(out_shape, tile.core, edge, self.halo)])
-        ]
+            pixels, weights = self._read(plane, out_shape, tile)
+        values = restore_window(pixels, weights, self._engine, self._range, rings)
+        return Download(into_dtype(values[(slice(None), *tile.crop)], dtype))
 
     def _widened(
         self, plane: Plane, out_shape: tuple[int, int], tile: Tile
@@ -240,6 +274,27 @@ class Upscaler:
         halo = 2 * self.halo + ceil(4 * _KERNEL_REACH * max(factors))
         (wide,) = plan_tiles(out_shape, tile.core, max(out_shape), halo)
         return wide, rings
+
+    def _read(
+        self, plane: Plane, out_shape: tuple[int, int], tile: Tile
+    ) -> tuple[NDArray[Any], tuple[Tensor, Tensor]]:
+        """The source pixels of a tile's window and their weights in Y and X."""
+        work = work_dtype(np.dtype(plane.dtype))
+        (rows, down), (columns, across) = (
+            self._weights(
+                plane.shape[axis], out_shape[axis], part.start, part.stop, work
+            )
+            for axis, part in enumerate((tile.y.window, tile.x.window))
+        )
+        return within_float64(np.asarray(plane[rows, columns])), (down, across)
+
+    def _weights_of(
+        self, size: int, new_size: int, start: int, stop: int, work: torch.dtype
+    ) -> tuple[slice, Tensor]:
+        """Source pixels of part of an axis and their weights, on the device."""
+        rows = resize_rows(size, new_size, start, stop)
+        weights = torch.from_numpy(rows.weights).to(work)
+        return rows.source, weights.to(sum_device(self.device, work))
 
 
 class _Enlarged:
@@ -256,42 +311,36 @@ class _Enlarged:
         self.dtype = np.dtype(np.float64 if double else np.float32)
 
     def __getitem__(self, region: Region) -> NDArray[Any]:
+        """A region in one tile: it is smaller than the one that asks for it."""
+        edges = [part.stop - part.start for part in region]
+        out = np.empty((*edges, *self.shape[2:]), self.dtype)
         shape = self.shape[0], self.shape[1]
-        return self._upscaler.region(self._plane, shape, region, dtype=self.dtype)
+        self._upscaler._fill(out, self._plane, shape, region, max(edges))
+        return out
 
 
-def _read(
-    plane: Plane, out_shape: tuple[int, int], tile: Tile
-) -> tuple[tuple[Rows, Rows], NDArray[Any]]:
-    """Weights of a tile's window and the source pixels that they apply to."""
-    rows = (
-        _rows(plane.shape[0], out_shape[0], tile.y.window.start, tile.y.window.stop),
-        _rows(plane.shape[1], out_shape[1], tile.x.window.start, tile.x.window.stop),
-    )
-    pixels = np.asarray(plane[rows[0].source, rows[1].source])
-    return rows, within_float64(pixels)
-
-
-@lru_cache(maxsize=128)
-def _rows(size: int, new_size: int, start: int, stop: int) -> Rows:
-    """Weights, kept because all tiles of a row and of a column share them."""
-    return resize_rows(size, new_size, start, stop)
-
-
-def _moved(region: Region, origin: tuple[int, int]) -> Region:
-    """A region of the whole image, as seen from `origin`."""
+def _store(
+    waiting: tuple[Tile, Download],
+    out: NDArray[Any],
+    origin: tuple[int, int],
+    progress: Progress | None,
+) -> None:
+    """Write a tile of shape (S, h, w) where it belongs, and count it."""
+    tile, download = waiting
     y, x = (
         slice(part.start - first, part.stop - first)
-        for part, first in zip(region, origin, strict=True)
+        for part, first in zip(tile.core, origin, strict=True)
     )
-    return y, x
+    out[:, y, x] = download.array()
+    if progress is not None:
+        progress.update(tile.pixels)
 
 
 def _checked_range(
     model: Model, intensity_range: tuple[float, float] | None
 ) -> tuple[float, float] | None:
     """The range that a model needs, or None for one that needs none."""
-    if model.network.equivariant:
+    if model.equivariant:
         return None
     if intensity_range is None:
         msg = (
@@ -306,36 +355,6 @@ def _checked_range(
     return low, high
 
 
-def _tile_edge(
-    tile: int | str, bytes_per_pixel: int, halo: int, device: torch.device
-) -> int:
-    """Output pixels per edge of a tile, from a number, a budget or "auto"."""
-    if tile == "auto":
-        return _AUTO_TILE.get(device.type, 1024)
-    if isinstance(tile, str) and not tile.isdecimal():
-        window = int((_budget(tile) / bytes_per_pixel) ** 0.5)
-        edge = window - 2 * halo
-        if edge < _SMALLEST_TILE:
-            least = (_SMALLEST_TILE + 2 * halo) ** 2 * bytes_per_pixel / 1e6
-            msg = f"tile is {tile!r}: this model needs at least {least:.0f} MB"
-            raise InputError(msg)
-        return edge
-    edge = int(tile)
-    if edge < 1:
-        msg = f"tile is {tile!r}: give pixels (at least 1), a budget or 'auto'"
-        raise InputError(msg)
-    return edge
-
-
-def _budget(text: str) -> float:
-    """Bytes meant by a text such as "500 MB"."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(MB|GB)\s*", text, re.IGNORECASE)
-    if match is None:
-        msg = f"tile is {text!r}: give pixels, a budget such as '500 MB' or 'auto'"
-        raise InputError(msg)
-    return float(match[1]) * {"MB": 1e6, "GB": 1e9}[match[2].upper()]
-
-
 def _is_out_of_memory(error: RuntimeError) -> bool:
     """Whether a device has said that its memory is full."""
     text = str(error).lower()
@@ -343,15 +362,3 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
         words in text
         for words in ("out of memory", "can't allocate memory", "not enough memory")
     )
-
-
-def release_memory(device: torch.device) -> None:
-    """Give memory that torch keeps for later back to the device.
-
-    Parameters
-    ----------
-    device : torch.device
-        Any; the CPU keeps nothing.
-    """
-    if device.type in ("cuda", "mps", "xpu"):
-        getattr(torch, device.type).empty_cache()

@@ -15,12 +15,11 @@ from torch import Tensor
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.gaps import fill_gaps
-from napari_vdsr.imaging.intensities import work_dtype
 from napari_vdsr.imaging.luminance import FULL_RANGE
-from napari_vdsr.imaging.resample import Rows
 from napari_vdsr.inference.engine import Engine
+from napari_vdsr.inference.transfer import uploaded
 
-__all__ = ["Scale", "has_gaps", "restore_window"]
+__all__ = ["has_gaps", "restore_window", "sum_device"]
 
 _EXPONENTS = (-1000, 1000)  # of units whose reciprocal is a float64 as well
 
@@ -89,7 +88,7 @@ def has_gaps(pixels: NDArray[Any]) -> bool:
 
 def restore_window(
     pixels: NDArray[Any],
-    rows: tuple[Rows, Rows],
+    weights: tuple[Tensor, Tensor],
     engine: Engine,
     intensity_range: tuple[float, float] | None,
     rings: int,
@@ -99,10 +98,11 @@ def restore_window(
     Parameters
     ----------
     pixels : ndarray of any real dtype, shape (Y, X) or (Y, X, S)
-        Source pixels that the weights in `rows` apply to. S is 3 or 4: red, green,
+        Source pixels that the weights apply to. S is 3 or 4: red, green,
         blue and, if any, alpha.
-    rows : tuple of Rows
-        Weights in Y and X.
+    weights : tuple of Tensor
+        Of `resize_rows` for Y and X, in the precision of the sum and where it is
+        made: see `sum_device`.
     engine : Engine
         The network, ready to run.
     intensity_range : tuple of float or None
@@ -115,18 +115,15 @@ def restore_window(
     Tensor of float32 or float64, shape (S, Y, X), S = 1 for grey images
         In the unit of the image; NaN where the enlargement touches a NaN.
     """
-    work = work_dtype(pixels.dtype)
-    scale = scale_of(pixels, work)
+    down, across = weights
+    scale = scale_of(pixels, down.dtype)
     if intensity_range is not None:
         scale = Scale(intensity_range[0], intensity_range[1] - intensity_range[0])
-    values = scale.scaled(_as_channels(pixels).to(_home(engine.device, work), work))
+    values = scale.scaled(uploaded(_channels(pixels), down.device).to(down.dtype))
     touched = None
     if has_gaps(pixels):
         values, missing = _without_gaps(values, rings)
-        touched = _touched(missing, rows).to(values.device)
-    down, across = (
-        torch.from_numpy(axis.weights).to(values.device, work) for axis in rows
-    )
+        touched = _touched(missing, weights)
     base = down @ values @ across.T
     colours = base[:3]
     residual = engine.residual(_network_input(colours, engine))
@@ -135,18 +132,30 @@ def restore_window(
     return result if touched is None else result.masked_fill_(touched, torch.nan)
 
 
-def _home(device: torch.device, work: torch.dtype) -> torch.device:
-    """Where sums are made: on the device, unless it may lack float64."""
+def sum_device(device: torch.device, work: torch.dtype) -> torch.device:
+    """Where enlarging and summing is done: on the device, unless it lacks float64.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the network runs.
+    work : torch.dtype
+        Precision of the sum.
+
+    Returns
+    -------
+    torch.device
+        `device` or the CPU.
+    """
     if work is torch.float64 and device.type not in ("cuda", "cpu"):
         return torch.device("cpu")
     return device
 
 
-def _as_channels(pixels: NDArray[Any]) -> Tensor:
-    """Pixels as a tensor of shape (S, Y, X)."""
-    dtype = pixels.dtype.newbyteorder("=")
+def _channels(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Pixels of shape (S, Y, X), in the byte order of this machine."""
     channels = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
-    return torch.from_numpy(np.array(channels, dtype=dtype, order="C"))
+    return np.array(channels, dtype=pixels.dtype.newbyteorder("="), order="C")
 
 
 def _without_gaps(values: Tensor, rings: int) -> tuple[Tensor, Tensor]:
@@ -156,10 +165,10 @@ def _without_gaps(values: Tensor, rings: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(filled).to(values.device), torch.from_numpy(missing)
 
 
-def _touched(missing: Tensor, rows: tuple[Rows, Rows]) -> Tensor:
+def _touched(missing: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
     """Enlarged pixels that any missing pixel has a weight in."""
-    down, across = (torch.from_numpy(axis.weights != 0).float() for axis in rows)
-    touched: Tensor = down @ missing.float() @ across.T > 0
+    down, across = ((axis != 0).float() for axis in weights)
+    touched: Tensor = down @ missing.to(down.device).float() @ across.T > 0
     return touched
 
 
@@ -180,4 +189,5 @@ def _luminance(colours: Tensor) -> Tensor:
     if len(colours) == 1:
         return colours
     weights = torch.tensor(FULL_RANGE, dtype=colours.dtype, device=colours.device)
-    return torch.tensordot(weights, colours, dims=1)[None]
+    luminance: Tensor = torch.tensordot(weights, colours, dims=1)
+    return luminance[None]

@@ -1,0 +1,103 @@
+"""Running the convolutions with OpenVINO, on the CPU."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from napari_vdsr.inference.threads import usable_threads
+from napari_vdsr.network import ConvStack
+
+__all__ = ["OpenVinoEngine", "compile_for_openvino"]
+
+_PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
+
+
+class OpenVinoEngine:
+    """A compiled network with working memory of its own.
+
+    Parameters
+    ----------
+    network : ConvStack
+        Left as it is.
+    request : openvino.InferRequest
+        Runs the layers after `first`.
+    first : torch.nn.Conv2d, optional
+        A first layer that torch is to run.
+    """
+
+    def __init__(
+        self, network: ConvStack, request: Any, first: nn.Conv2d | None
+    ) -> None:
+        self.device = torch.device("cpu")
+        self.channels = network.channels
+        self._network = network
+        self._request = request
+        self._first = first
+
+    @torch.inference_mode()
+    def residual(self, x: Tensor) -> Tensor:
+        """What the network adds to an enlarged image; see `Engine.residual`."""
+        y = x if self._first is None else torch.relu(self._first(x))
+        self._request.infer([y.contiguous().numpy()], share_inputs=True)
+        output = torch.from_numpy(self._request.get_output_tensor(0).data)
+        return self._network.residual_from(output, x)
+
+
+def compile_for_openvino(
+    network: ConvStack, precision: torch.dtype
+) -> Callable[[], OpenVinoEngine]:
+    """Compile a network for this processor.
+
+    Parameters
+    ----------
+    network : ConvStack
+        Left as it is.
+    precision : torch.dtype
+        float32 or bfloat16. In half precision the first layer is left to torch,
+        which runs it in float32: its filters sum to zero only together.
+
+    Returns
+    -------
+    callable
+        Gives a new engine, at no cost. Working memory goes with the engine.
+    """
+    import openvino
+
+    first, *rest = network.layers
+    whole = precision is torch.float32
+    # OpenVINO would take half precision by itself where a processor has it.
+    settings = {
+        "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+        "INFERENCE_NUM_THREADS": usable_threads(),
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    graph = _graph([first, *rest] if whole else rest)
+    compiled = openvino.Core().compile_model(graph, "CPU", settings)
+    return lambda: OpenVinoEngine(
+        network, compiled.create_infer_request(), None if whole else first
+    )
+
+
+def _graph(layers: Iterable[nn.Conv2d]) -> Any:
+    """The convolutions, with ReLU between them, for images of any size."""
+    import openvino
+    from openvino import opset13 as op
+
+    layers = list(layers)
+    image = op.parameter([1, layers[0].in_channels, -1, -1], openvino.Type.f32)
+    y = image
+    for index, layer in enumerate(layers):
+        edge = layer.kernel_size[0] // 2
+        padding = [edge, edge]
+        if layer.padding_mode == "replicate":
+            y = op.pad(y, [0, 0, edge, edge], [0, 0, edge, edge], "edge")
+            padding = [0, 0]
+        kernel = op.constant(layer.weight.detach().numpy())
+        y = op.convolution(y, kernel, [1, 1], padding, padding, [1, 1])
+        if layer.bias is not None:
+            y = op.add(y, op.constant(layer.bias.detach().numpy()[None, :, None, None]))
+        if index < len(layers) - 1:
+            y = op.relu(y)
+    return openvino.Model([y], [image])

@@ -1,0 +1,129 @@
+"""In which precision the hidden layers run, and whether a device is up to it."""
+
+import warnings
+from functools import cache
+
+import torch
+
+from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.inference.torch_engine import TorchEngine
+from napari_vdsr.network import SRCNN, VDSR, ConvStack
+
+__all__ = ["PRECISIONS", "relative_error", "resolve_precision"]
+
+PRECISIONS = {
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+
+# Of the residual, root mean square. Where they work, they stay near 0.003 and 0.02.
+_TOLERATED = {torch.float16: 0.02, torch.bfloat16: 0.1}
+_FALLBACKS = {
+    torch.float16: [torch.float16, torch.bfloat16],
+    torch.bfloat16: [torch.bfloat16],
+    torch.float32: [],
+}
+
+
+def resolve_precision(
+    name: str | torch.dtype, device: torch.device, network: ConvStack
+) -> torch.dtype:
+    """Find the precision for a network on a device, and make sure that it works.
+
+    Parameters
+    ----------
+    name : str or torch.dtype
+        "float32", "float16", "bfloat16", or "auto": float32 on the CPU, where
+        results then do not depend on the tiles, and float16 elsewhere.
+    device : torch.device
+        Where the network will run.
+    network : ConvStack
+        SRCNN, which makes the image and not the detail, always runs in float32.
+
+    Returns
+    -------
+    torch.dtype
+        Another than asked for, with a warning, where a device gives wrong results.
+
+    Raises
+    ------
+    InputError
+        When the precision is unknown, or is float16 on the CPU.
+
+    Examples
+    --------
+    >>> resolve_precision("auto", torch.device("cpu"), VDSR(depth=2))
+    torch.float32
+    """
+    wanted = _parsed(name, device)
+    if isinstance(network, SRCNN) or wanted is torch.float32:
+        return torch.float32
+    if device.type == "cpu":
+        return _on_cpu(wanted)
+    for precision in _FALLBACKS[wanted]:
+        if _works(device, precision):
+            break
+    else:
+        precision = torch.float32
+    if precision is not wanted:
+        msg = f"{wanted} gives wrong results on {device}: using {precision} instead"
+        warnings.warn(msg, VdsrWarning, stacklevel=3)
+    return precision
+
+
+def _parsed(name: str | torch.dtype, device: torch.device) -> torch.dtype:
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else torch.float16
+    precision = PRECISIONS.get(str(name).removeprefix("torch."))
+    if precision is None:
+        msg = f"precision is {str(name)!r}: choose auto, {', '.join(PRECISIONS)}"
+        raise InputError(msg)
+    if precision is torch.float16 and device.type == "cpu":
+        msg = "precision float16 is not for the CPU: choose float32 or bfloat16"
+        raise InputError(msg)
+    return precision
+
+
+def _on_cpu(wanted: torch.dtype) -> torch.dtype:
+    """Half precision only where the processor computes in it."""
+    # Older releases of torch do not tell what a processor can do.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    if any("bf16" in name and present for name, present in capabilities.items()):
+        return wanted
+    msg = "this processor does not compute in bfloat16: using float32 instead"
+    warnings.warn(msg, VdsrWarning, stacklevel=4)
+    return torch.float32
+
+
+@cache
+def _works(device: torch.device, precision: torch.dtype) -> bool:
+    """Whether a device computes in a precision as it should; asked once."""
+    return relative_error(device, precision) < _TOLERATED[precision]
+
+
+def relative_error(device: torch.device, precision: torch.dtype) -> float:
+    """How far a precision is from float32 on a small patch.
+
+    Parameters
+    ----------
+    device : torch.device
+        To be tried.
+    precision : torch.dtype
+        To be tried.
+
+    Returns
+    -------
+    float
+        Root mean square of the difference, relative to that of the residual; NaN
+        when the result is not finite. Some devices give black or NaN in float16.
+    """
+    generator = torch.Generator().manual_seed(20)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(20)
+        network = VDSR(depth=20).requires_grad_(False)
+    x = torch.rand(1, 1, 64, 64, generator=generator) - 0.5
+    expected = TorchEngine(network, torch.device("cpu"), torch.float32).residual(x)
+    actual = TorchEngine(network, device, precision).residual(x.to(device)).cpu()
+    error = (actual - expected).square().mean().sqrt()
+    return float(error / expected.square().mean().sqrt())

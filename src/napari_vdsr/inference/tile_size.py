@@ -1,0 +1,83 @@
+"""How large tiles are."""
+
+import re
+
+import torch
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.inference.device import free_memory
+
+__all__ = ["SMALLEST_TILE", "tile_edge"]
+
+SMALLEST_TILE = 32
+"""Tiles are not made smaller than this to save memory: the halo would be most of it."""
+
+# On the CPU a tile is the time until Cancel is heard.
+_AUTO = {"cpu": 512}
+_AUTO_ELSEWHERE = 1024
+_SHARE = 0.8  # of the free memory
+
+
+def tile_edge(
+    tile: int | str, bytes_per_pixel: int, halo: int, device: torch.device
+) -> int:
+    """Output pixels per edge of a tile.
+
+    Parameters
+    ----------
+    tile : int or str
+        Pixels, a memory budget such as "500 MB", or "auto".
+    bytes_per_pixel : int
+        Memory that a pixel of a window takes.
+    halo : int
+        Output pixels around a tile that are computed as well.
+    device : torch.device
+        Where the tiles will be.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    InputError
+        When the tile is none of the three or the budget too small.
+
+    Examples
+    --------
+    >>> tile_edge("100 MB", 768, 20, torch.device("cpu"))
+    320
+    """
+    if tile == "auto":
+        edge = _AUTO.get(device.type, _AUTO_ELSEWHERE)
+        free = free_memory(device)
+        if free is None:
+            return edge
+        fits = _edge_within(free * _SHARE, bytes_per_pixel, halo)
+        return max(SMALLEST_TILE, min(edge, fits))
+    if isinstance(tile, str) and not tile.strip().lstrip("-").isdecimal():
+        edge = _edge_within(_budget(tile), bytes_per_pixel, halo)
+        if edge < SMALLEST_TILE:
+            least = (SMALLEST_TILE + 2 * halo) ** 2 * bytes_per_pixel / 1e6
+            msg = f"tile is {tile!r}: this model needs at least {least:.0f} MB"
+            raise InputError(msg)
+        return edge
+    if int(tile) != float(tile) or int(tile) < 1:
+        msg = f"tile is {tile!r}: give pixels (at least 1), '500 MB' or 'auto'"
+        raise InputError(msg)
+    return int(tile)
+
+
+def _edge_within(memory: float, bytes_per_pixel: int, halo: int) -> int:
+    """The largest tile whose window fits into so many bytes."""
+    return int((memory / bytes_per_pixel) ** 0.5) - 2 * halo
+
+
+def _budget(text: str) -> float:
+    """Bytes meant by a text such as "500 MB"."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(MB|GB)\s*", text, re.IGNORECASE)
+    if match is None:
+        msg = f"tile is {text!r}: give pixels (at least 1), '500 MB' or 'auto'"
+        raise InputError(msg)
+    return float(match[1]) * {"MB": 1e6, "GB": 1e9}[match[2].upper()]

@@ -1,0 +1,216 @@
+"""Arrays of every kind through `upscale_array`."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import napari_vdsr
+from napari_vdsr.errors import Cancelled, InputError, VdsrWarning
+from napari_vdsr.imaging.luminance import FULL_RANGE
+from napari_vdsr.imaging.resample import resize
+from napari_vdsr.inference.arrays import upscale_array
+from napari_vdsr.models import Model
+
+CPU: dict[str, Any] = {"device": "cpu"}
+
+
+def picture(*shape: int, dtype: str = "float64") -> Any:
+    """Give an image of random intensities from 0 to 1."""
+    return np.random.default_rng(sum(shape)).random(shape).astype(dtype)
+
+
+def test_leading_axes_are_planes(model: Model) -> None:
+    stack = picture(2, 3, 9, 8)
+    result = upscale_array(stack, 2, model=model, **CPU)
+    assert result.shape == (2, 3, 18, 16)
+    np.testing.assert_allclose(
+        result[1, 2], upscale_array(stack[1, 2], 2, model=model, **CPU), atol=1e-6
+    )
+
+
+def test_named_axes_are_enlarged_where_they_stand(model: Model) -> None:
+    stack = picture(9, 4, 8)
+    result = upscale_array(stack, 2, model=model, axes="XZY", **CPU)
+    assert result.shape == (18, 4, 16)
+    plane = upscale_array(stack[:, 1].T, 2, model=model, **CPU)
+    np.testing.assert_allclose(result[:, 1].T, plane, atol=1e-6)
+
+
+def test_colours_share_the_residual_of_their_luminance(model: Model) -> None:
+    image = picture(12, 11, 4)
+    result = upscale_array(image, 2, model=model, rgb=True, **CPU)
+    bicubic = np.moveaxis(resize(np.moveaxis(image, -1, 0), (24, 22)), 0, -1)
+    added = result - bicubic
+    luminance = image[..., :3] @ np.array(FULL_RANGE)
+    expected = upscale_array(luminance, 2, model=model, **CPU) - resize(
+        luminance, (24, 22)
+    )
+    for channel in range(3):
+        np.testing.assert_allclose(added[..., channel], expected, atol=1e-5)
+    np.testing.assert_allclose(added[..., 3], 0, atol=1e-12)
+
+
+def test_a_colour_model_takes_colours_and_grey(colour_model: Model) -> None:
+    image = picture(12, 11, 3)
+    result = upscale_array(image, 2, model=colour_model, rgb=True, **CPU)
+    bicubic = np.moveaxis(resize(np.moveaxis(image, -1, 0), (24, 22)), 0, -1)
+    x = torch.from_numpy(np.moveaxis(bicubic, -1, 0).copy())[None].float()
+    residual = colour_model.network.residual(x)[0, 0].numpy()
+    np.testing.assert_allclose(
+        result - bicubic, residual[..., None].repeat(3, 2), atol=1e-5
+    )
+    assert upscale_array(image[..., 0], 2, model=colour_model, **CPU).shape == (24, 22)
+
+
+def test_srcnn_makes_the_image_itself(srcnn: Model) -> None:
+    image = picture(12, 11)
+    result = upscale_array(image, 3, model=srcnn, tile=10, **CPU)
+    x = torch.from_numpy(resize(image, (36, 33)))[None, None].float()
+    np.testing.assert_allclose(result, srcnn.network(x)[0, 0].numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("tile", [7, 64])
+def test_a_model_with_biases_sees_its_own_scale(paper_model: Model, tile: int) -> None:
+    image = (picture(14, 15) * 255).astype("uint8")
+    result = upscale_array(image, 2, model=paper_model, tile=tile, **CPU)
+    x = torch.from_numpy(resize(image, (28, 30)) / 255)[None, None].float()
+    expected = 255 * paper_model.network(x)[0, 0].numpy()
+    assert np.abs(result - np.clip(expected, 0, 255)).max() <= 0.501
+    counts = image.astype("uint16") * 16
+    with pytest.raises(InputError, match="intensity range"):
+        upscale_array(counts, 2, model=paper_model, **CPU)
+    scaled = upscale_array(
+        counts, 2, model=paper_model, intensity_range=(0, 255 * 16), **CPU
+    )
+    assert np.abs(scaled / 16 - np.clip(expected, 0, None)).max() <= 0.04
+
+
+@pytest.mark.parametrize("wrong", [(1, 0), (0, 0), (0, np.nan), (-np.inf, 1)])
+def test_a_wrong_intensity_range_is_refused(paper_model: Model, wrong: Any) -> None:
+    with pytest.raises(InputError, match="intensity_range is"):
+        upscale_array(picture(4, 4), model=paper_model, intensity_range=wrong, **CPU)
+
+
+def test_factor_one_is_a_copy(model: Model) -> None:
+    image = picture(5, 6)
+    result = upscale_array(image, 1, model=model, **CPU)
+    assert np.array_equal(result, image)
+    assert not np.shares_memory(result, image)
+
+
+def test_a_pair_of_factors_and_a_pixel_size_mean_the_same(model: Model) -> None:
+    image = picture(8, 9)
+    pair = upscale_array(image, (2, 3), model=model, **CPU)
+    assert pair.shape == (16, 27)
+    size = upscale_array(image, pixel_size=(1 / 2, 1 / 3), model=model, **CPU)
+    np.testing.assert_array_equal(size, pair)
+    with pytest.raises(InputError, match="give one of the two"):
+        upscale_array(image, 3, pixel_size=0.5, model=model, **CPU)
+
+
+def test_two_passes_are_announced(model: Model) -> None:
+    with pytest.warns(VdsrWarning, match="two passes"):
+        result = upscale_array(picture(4, 4), 6, model=model, **CPU)
+    assert result.shape == (24, 24)
+
+
+def test_infinities_are_counted_and_refused(model: Model) -> None:
+    image = picture(6, 5)
+    image[2, 3:] = np.inf
+    with pytest.raises(InputError, match="2 of 30 pixels are infinite"):
+        upscale_array(image, model=model, **CPU)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_memory_layout_and_byte_order_do_not_matter(model: Model, order: Any) -> None:
+    image = (picture(9, 8) * 60000).astype("uint16")
+    expected = upscale_array(image, 2, model=model, **CPU)
+    swapped = np.asarray(image.astype(">u2"), order=order)
+    result = upscale_array(swapped, 2, model=model, **CPU)
+    assert result.dtype == np.dtype(">u2")
+    np.testing.assert_array_equal(result, expected)
+    np.testing.assert_array_equal(
+        upscale_array(image[::-1, ::-1], 2, model=model, **CPU).shape, (18, 16)
+    )
+
+
+def test_the_source_is_left_as_it_is(model: Model) -> None:
+    image = picture(9, 8)
+    image.setflags(write=False)
+    before = image.copy()
+    upscale_array(image, 2, model=model, **CPU)
+    np.testing.assert_array_equal(image, before)
+
+
+class Bar:
+    """A progress bar that remembers, and cancels after some tiles."""
+
+    def __init__(self, patience: int = 10**9) -> None:
+        self.total: float | None = None
+        self.done: list[float] = []
+        self._patience = patience
+
+    def reset(self, total: float | None = None) -> None:
+        self.total = total
+
+    def update(self, n: float = 1) -> None:
+        self.done.append(n)
+        if len(self.done) >= self._patience:
+            raise Cancelled
+
+
+def test_progress_counts_every_output_pixel(model: Model) -> None:
+    bar = Bar()
+    upscale_array(picture(2, 20, 20), 2, model=model, tile=16, progress=bar, **CPU)
+    assert bar.total == sum(bar.done) == 2 * 40 * 40
+    assert len(bar.done) > 4
+
+
+def test_cancelling_stops_at_the_next_tile(model: Model) -> None:
+    bar = Bar(patience=2)
+    with pytest.raises(Cancelled):
+        upscale_array(picture(40, 40), 2, model=model, tile=16, progress=bar, **CPU)
+    assert len(bar.done) == 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.uint8, torch.bfloat16])
+def test_a_tensor_gives_a_tensor_of_its_dtype(model: Model, dtype: torch.dtype) -> None:
+    image = (torch.rand(3, 7, 5) * 200).to(dtype)
+    result = napari_vdsr.upscale(image, 2, model=model, device="cpu")
+    assert isinstance(result, torch.Tensor)
+    assert result.dtype == dtype
+    assert result.shape == (3, 14, 10)
+    expected = upscale_array(image.float().numpy(), 2, model=model, **CPU)
+    bound = {torch.uint8: 0.51, torch.bfloat16: 1.5}.get(dtype, 1e-3)
+    clipped = expected.clip(0, 255) if dtype is torch.uint8 else expected
+    assert np.abs(result.float().numpy() - clipped).max() <= bound
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "said"),
+    [
+        (np.zeros((4, 4), bool), {}, "dtype bool"),
+        (np.zeros((4, 4), complex), {}, "dtype complex128"),
+        (np.zeros((4, 4), object), {}, "dtype object"),
+        (np.zeros((0, 4)), {}, "holds no pixel"),
+        (np.zeros(4), {}, "at least two dimensions"),
+        (np.zeros((4, 5, 3)), {}, "rgb=True"),
+        (np.zeros((4, 4)), {"factor": 0}, "factor is 0"),
+        (np.zeros((4, 4)), {"factor": 9}, "from 1 to 8"),
+        (np.zeros((4, 4)), {"tile": 0}, "tile is 0"),
+        (np.zeros((4, 4)), {"tile": "1 MB"}, "needs at least"),
+        (np.zeros((4, 4)), {"tile": "much"}, "tile is 'much'"),
+        (np.zeros((4, 4)), {"device": "tpu"}, "device is 'tpu'"),
+        (np.zeros((4, 4)), {"precision": "int8"}, "precision is 'int8'"),
+        (np.zeros((4, 4)), {"precision": "float16"}, "not for the CPU"),
+        (np.zeros((4, 4)), {"axes": "ZX"}, "name each once"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_the_reason(
+    image: Any, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        napari_vdsr.upscale(image, **{"device": "cpu", **options})
+    assert said in str(caught.value)

@@ -1,0 +1,175 @@
+"""The ways of running a network, and what happens when one fails."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from napari_vdsr.errors import VdsrError, VdsrWarning
+from napari_vdsr.inference import precision as precision_module
+from napari_vdsr.inference.device import available_devices
+from napari_vdsr.inference.engine import Engine
+from napari_vdsr.inference.openvino_engine import compile_for_openvino
+from napari_vdsr.inference.precision import relative_error, resolve_precision
+from napari_vdsr.inference.torch_engine import TorchEngine
+from napari_vdsr.inference.upscaler import Upscaler
+from napari_vdsr.models import Model, load_model
+from napari_vdsr.network import SRCNN, VDSR, ConvStack
+
+CPU = torch.device("cpu")
+NETWORKS = [
+    VDSR(4, features=6),
+    VDSR(4, features=6, bias=True, first_padding="zeros"),
+    VDSR(3, features=6, channels=3, bias=True, first_padding="zeros"),
+    SRCNN((9, 1, 5), (6, 4)),
+    SRCNN((9, 5, 5), (6, 4)),
+]
+
+
+def engines(network: ConvStack) -> list[Engine]:
+    """Give every engine that can run in float32 here."""
+    pytest.importorskip("openvino")
+    devices = [torch.device(name) for name in available_devices()]
+    return [
+        *(TorchEngine(network, device, torch.float32) for device in devices),
+        compile_for_openvino(network, torch.float32)(),
+    ]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_all_engines_give_what_the_network_gives(network: ConvStack) -> None:
+    x = torch.rand(1, network.channels, 33, 21) - 0.5
+    expected = network.requires_grad_(False).double().residual(x.double())
+    for engine in engines(network.float()):
+        for _ in range(2):
+            actual = engine.residual(x.to(engine.device)).cpu()
+            assert actual.dtype is torch.float32
+            assert (actual - expected).abs().max() < 2e-5
+
+
+def test_an_engine_leaves_the_network_as_it_is() -> None:
+    network = VDSR(3, features=6).requires_grad_(False)
+    TorchEngine(network, CPU, torch.bfloat16).residual(torch.rand(1, 1, 9, 9))
+    assert all(p.dtype is torch.float32 for p in network.parameters())
+
+
+def test_half_precision_stays_as_near_as_is_promised() -> None:
+    assert relative_error(CPU, torch.float32) < 1e-6
+    assert 0 < relative_error(CPU, torch.bfloat16) < 0.05
+
+
+def test_half_precision_on_a_bright_image_loses_nothing_to_the_offset() -> None:
+    network = load_model("vdsr20").network
+    x = torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(4)) - 0.5
+    exact = TorchEngine(network, CPU, torch.float32).residual(x)
+    engine = TorchEngine(network, CPU, torch.bfloat16)
+    dark, bright = engine.residual(x) - exact, engine.residual(x + 10) - exact
+    assert bright.square().mean() < 4 * dark.square().mean()
+
+
+def test_repeating_gives_the_same_bits(model: Model) -> None:
+    image = np.random.default_rng(1).random((50, 50)).astype("float32")
+    first, second = (
+        Upscaler(model, device="cpu", tile=40).region(image, (100, 100))
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("broken", ["black", "nan"])
+def test_a_device_that_fails_in_half_precision_is_found_out(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No such device stands here: its engine is imitated, the check is the real one.
+    class Broken(TorchEngine):
+        def residual(self, x: Tensor) -> Tensor:
+            result = super().residual(x)
+            if self._precision is torch.float32:
+                return result
+            return result * (0 if broken == "black" else torch.nan)
+
+    monkeypatch.setattr(precision_module, "TorchEngine", Broken)
+    precision_module._works.cache_clear()
+    monkeypatch.setattr(precision_module, "_on_cpu", lambda wanted: wanted)
+    meta = torch.device("cpu", 0)  # a CPU by another name, to be checked as a GPU is
+    assert not precision_module._works(meta, torch.float16)
+    assert not precision_module._works(meta, torch.bfloat16)
+    precision_module._works.cache_clear()
+
+
+def test_bfloat16_is_used_only_where_the_processor_has_it() -> None:
+    network = VDSR(2, features=4)
+    names = getattr(torch.cpu, "get_capabilities", dict)()
+    if any("bf16" in name and present for name, present in names.items()):
+        assert resolve_precision("bfloat16", CPU, network) is torch.bfloat16
+    else:
+        with pytest.warns(VdsrWarning, match="using float32"):
+            assert resolve_precision("bfloat16", CPU, network) is torch.float32
+
+
+def test_srcnn_always_runs_in_full_precision() -> None:
+    assert resolve_precision("bfloat16", CPU, SRCNN()) is torch.float32
+
+
+class SmallMemory:
+    """An engine whose allocator fails above so many pixels, as a GPU's does."""
+
+    def __init__(self, engine: Engine, pixels: int, error: Exception) -> None:
+        self.device, self.channels = engine.device, engine.channels
+        self._engine, self._pixels, self._error = engine, pixels, error
+
+    def residual(self, x: Tensor) -> Tensor:
+        if x.shape[-1] * x.shape[-2] > self._pixels:
+            raise self._error
+        return self._engine.residual(x)
+
+
+FULL = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to"),
+]
+
+
+@pytest.mark.parametrize("error", FULL)
+def test_out_of_memory_halves_the_tile_goes_on_and_says_so_once(
+    model: Model, error: Exception
+) -> None:
+    image = np.random.default_rng(2).random((150, 150)).astype("float32")
+    expected = Upscaler(model, device="cpu").region(image, (300, 300))
+    upscaler = Upscaler(model, device="cpu", tile=250)
+    upscaler._engine = SmallMemory(upscaler._engine, 80 * 80, error)
+    with pytest.warns(VdsrWarning, match="went on with 62") as caught:
+        result = upscaler.region(image, (300, 300))
+    assert len(caught) == 1
+    assert upscaler.tile == 62
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+
+
+def test_too_little_memory_for_the_smallest_tile_is_an_error(model: Model) -> None:
+    upscaler = Upscaler(model, device="cpu")
+    upscaler._engine = SmallMemory(upscaler._engine, 100, FULL[0])
+    with pytest.raises(VdsrError, match="too little memory"):
+        upscaler.region(np.zeros((50, 50)), (100, 100))
+
+
+def test_other_faults_are_not_taken_for_a_full_memory(model: Model) -> None:
+    upscaler = Upscaler(model, device="cpu")
+    upscaler._engine = SmallMemory(upscaler._engine, 100, RuntimeError("bug"))
+    with pytest.raises(RuntimeError, match="bug"):
+        upscaler.region(np.zeros((50, 50)), (100, 100))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_cuda_gives_what_the_cpu_gives(precision: str) -> None:
+    image: Any = np.random.default_rng(3).integers(0, 60000, (200, 300), "uint16")
+    model = load_model("vdsr20")
+    expected = Upscaler(model, device="cpu").region(image, (400, 600))
+    torch.cuda.reset_peak_memory_stats()
+    upscaler = Upscaler(model, device="cuda", precision=precision, tile=128)
+    result = upscaler.region(image, (400, 600))
+    bound = 60000 * (2e-5 if precision == "float32" else 2e-2)
+    assert np.abs(result.astype(float) - expected).max() <= bound
+    assert torch.cuda.max_memory_allocated() < 1e9
