@@ -209,7 +209,7 @@ SAMPLES = [
 ]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.integers(0, len(SAMPLES) - 1),
     st.lists(

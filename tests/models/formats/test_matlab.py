@@ -108,7 +108,7 @@ def test_cells_in_cells_without_end_are_refused() -> None:
 SAMPLES = [saved(False, model=MODEL), saved(True, model=MODEL)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.integers(0, len(SAMPLES) - 1),
     st.lists(

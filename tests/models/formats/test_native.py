@@ -68,7 +68,7 @@ def test_metadata_of_a_damaged_file_is_a_typed_error(tmp_path: Path) -> None:
             read_metadata(tmp_path / "a.safetensors")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 900), st.binary(min_size=1, max_size=5)),
