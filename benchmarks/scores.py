@@ -10,7 +10,6 @@ import argparse
 import sys
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from napari_vdsr.evaluation.evaluate import evaluate
@@ -20,8 +19,6 @@ from napari_vdsr.evaluation.report import Evaluation
 def main() -> None:
     """Score every folder and print the means."""
     arguments = _arguments()
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
     for folder in arguments.folders:
         with tqdm(desc=folder.name, unit="image", file=sys.stderr) as bar:
             scores = evaluate(
@@ -44,7 +41,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--protocol", default="A", choices=["A", "direct"])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="float32")
-    parser.add_argument("--threads", type=int, help="of the CPU; by default all")
     return parser.parse_args()
 
 
