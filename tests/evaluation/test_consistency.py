@@ -1,21 +1,29 @@
+"""An enlarged image, reduced again, against its source."""
+
 import json
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.consistency import consistency
 from napari_vdsr.imaging.resample import resize
 
 
-def test_an_image_reduced_by_the_forward_model_is_consistent(photograph):
+def test_an_image_reduced_by_the_forward_model_is_consistent(
+    photograph: NDArray[Any],
+) -> None:
     low = resize(photograph, (30, 36))
     report = consistency(low, photograph, 2)
     np.testing.assert_allclose(report.difference, 0, atol=1e-9)
     assert report.rms < 1e-9
 
 
-def test_the_map_shows_where_the_result_departs_from_its_source(photograph):
+def test_the_map_shows_where_the_result_departs_from_its_source(
+    photograph: NDArray[Any],
+) -> None:
     low = resize(photograph, (20, 24))
     high = photograph.astype(float)
     high[27:33, 36:42] += 50
@@ -26,20 +34,20 @@ def test_the_map_shows_where_the_result_departs_from_its_source(photograph):
     assert report.bias == pytest.approx(50 * 36 / photograph.size, rel=1e-6)
 
 
-def test_a_brighter_result_shows_as_bias():
+def test_a_brighter_result_shows_as_bias() -> None:
     report = consistency(np.full((8, 8), 10.0), np.full((16, 16), 12.0))
     assert report.bias == pytest.approx(2)
     assert report.rms == pytest.approx(2)
 
 
-def test_any_factor_stacks_and_colours_are_taken(ramp):
+def test_any_factor_stacks_and_colours_are_taken(ramp: NDArray[Any]) -> None:
     low = np.stack([ramp, ramp])
     high = np.repeat(np.repeat(low, 2, axis=1), 2, axis=2)[:, :36, :45]
     report = consistency(low, high, 1.5, rgb=True)
     assert report.difference.shape == low.shape
 
 
-def test_it_is_never_called_a_psnr(photograph):
+def test_it_is_never_called_a_psnr(photograph: NDArray[Any]) -> None:
     report = consistency(photograph, np.kron(photograph, np.ones((2, 2))))
     words = report.to_text() + json.dumps(report.to_json(), allow_nan=False)
     assert "psnr" not in words.lower()
@@ -47,7 +55,7 @@ def test_it_is_never_called_a_psnr(photograph):
     assert "not that its new detail is true" in words
 
 
-def test_nan_stays_where_it_is(photograph):
+def test_nan_stays_where_it_is(photograph: NDArray[Any]) -> None:
     high = photograph.astype(float)
     high[0, 0] = np.nan
     report = consistency(resize(photograph, (30, 36)), high)
@@ -65,6 +73,8 @@ def test_nan_stays_where_it_is(photograph):
         ((8, 8), (16, 16), 0.5, "factor"),
     ],
 )
-def test_what_is_no_enlargement_is_refused(low, high, factor, words):
+def test_what_is_no_enlargement_is_refused(
+    low: tuple[int, ...], high: tuple[int, ...], factor: Any, words: str
+) -> None:
     with pytest.raises(InputError, match=words):
         consistency(np.zeros(low), np.zeros(high), factor)

@@ -1,10 +1,15 @@
+"""Scoring models: what is compared with what, and how it is told."""
+
 import csv
 import io
 import json
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from napari_vdsr.errors import Cancelled, InputError, VdsrError
 from napari_vdsr.evaluation.compare import compare
@@ -13,9 +18,12 @@ from napari_vdsr.evaluation.psnr import psnr
 from napari_vdsr.evaluation.trials import resized
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.inference.arrays import upscale_array
+from napari_vdsr.models import Model, user_folder
 
 
-def test_bicubic_stands_beside_every_model(photograph, tiny, biased):
+def test_bicubic_stands_beside_every_model(
+    photograph: NDArray[Any], tiny: Model, biased: Model
+) -> None:
     scores = evaluate(photograph, model=[tiny, biased], factors=[2, 3], device="cpu")
     assert scores.methods == ("bicubic", "tiny", "biased")
     assert [mean.factor for mean in scores.means] == [2, 2, 2, 3, 3, 3]
@@ -23,7 +31,7 @@ def test_bicubic_stands_beside_every_model(photograph, tiny, biased):
     assert all(row.seconds > 0 for row in scores.rows)
 
 
-def test_protocol_a_by_hand(photograph, biased):
+def test_protocol_a_by_hand(photograph: NDArray[Any], biased: Model) -> None:
     truth = photograph[:60, :72].astype(float)
     low = resize(truth, (20, 24))
     enlarged = upscale_array(
@@ -34,7 +42,7 @@ def test_protocol_a_by_hand(photograph, biased):
     assert scores.mean(3, "biased").psnr == pytest.approx(expected.mean, abs=1e-9)
 
 
-def test_direct_is_what_a_user_gets(ramp, tiny):
+def test_direct_is_what_a_user_gets(ramp: NDArray[Any], tiny: Model) -> None:
     low = np.clip(np.rint(resized(ramp, (12, 15), rgb=True)), 0, 255).astype("uint8")
     result = upscale_array(low, 2, model=tiny, device="cpu", rgb=True)
     expected = psnr(ramp, result, rgb=True, border=2).mean
@@ -44,13 +52,17 @@ def test_direct_is_what_a_user_gets(ramp, tiny):
     assert scores.mean(2, "tiny").psnr == pytest.approx(expected)
 
 
-def test_images_are_cropped_to_multiples_of_the_factor(photograph, tiny):
+def test_images_are_cropped_to_multiples_of_the_factor(
+    photograph: NDArray[Any], tiny: Model
+) -> None:
     odd = evaluate(photograph[:59, :71], model=tiny, factors=4, device="cpu")
     even = evaluate(photograph[:56, :68], model=tiny, factors=4, device="cpu")
     assert [row.psnr for row in odd.rows] == [row.psnr for row in even.rows]
 
 
-def test_counts_of_16_bits_score_as_the_same_image_of_8_bits(photograph, tiny):
+def test_counts_of_16_bits_score_as_the_same_image_of_8_bits(
+    photograph: NDArray[Any], tiny: Model
+) -> None:
     wide = photograph.astype("uint16") * 16
     plain = evaluate(photograph, model=tiny, factors=2, device="cpu")
     scores = evaluate(wide, model=tiny, factors=2, device="cpu")
@@ -62,7 +74,9 @@ def test_counts_of_16_bits_score_as_the_same_image_of_8_bits(photograph, tiny):
     assert "values span" in scores.to_text()
 
 
-def test_a_network_of_three_channels_sees_the_colours(ramp, course):
+def test_a_network_of_three_channels_sees_the_colours(
+    ramp: NDArray[Any], course: Model
+) -> None:
     truth = evaluate(ramp, model=course, factors=2, rgb=True, device="cpu")
     grey = np.repeat(ramp[..., :1], 3, axis=-1)
     assert truth.mean(2, "course").psnr > 10
@@ -79,7 +93,9 @@ def test_a_network_of_three_channels_sees_the_colours(ramp, course):
     np.testing.assert_array_equal(kept.outcomes[1].image, luminance)
 
 
-def test_a_stack_is_scored_plane_by_plane(photograph, tiny):
+def test_a_stack_is_scored_plane_by_plane(
+    photograph: NDArray[Any], tiny: Model
+) -> None:
     stack = np.stack([photograph, photograph[::-1]])
     scores = evaluate({"both": stack}, model=tiny, factors=2, device="cpu")
     single = [
@@ -89,15 +105,17 @@ def test_a_stack_is_scored_plane_by_plane(photograph, tiny):
     assert scores.mean(2, "tiny").psnr == pytest.approx(np.mean(single))
 
 
-def test_srcnn_is_scored_only_at_its_own_factor(photograph, srcnn):
+def test_srcnn_is_scored_only_at_its_own_factor(
+    photograph: NDArray[Any], srcnn: Model
+) -> None:
     scores = evaluate(photograph, model=[srcnn], factors=[2, 3], device="cpu")
     found = {(mean.factor, mean.method) for mean in scores.means}
     assert found == {(2, "bicubic"), (3, "bicubic"), (3, "srcnn")}
 
 
-def test_srcnn_joins_by_itself_where_its_weights_are(photograph, tiny, srcnn, tmp_path):
-    from napari_vdsr.models import Model, user_folder
-
+def test_srcnn_joins_by_itself_where_its_weights_are(
+    photograph: NDArray[Any], tiny: Model, srcnn: Model, tmp_path: Path
+) -> None:
     user_folder().mkdir(parents=True, exist_ok=True)
     told = {"architecture": "srcnn", "factors": "3"}
     Model(srcnn.network, "base", metadata=told).save(user_folder() / "base.safetensors")
@@ -105,12 +123,16 @@ def test_srcnn_joins_by_itself_where_its_weights_are(photograph, tiny, srcnn, tm
     assert scores.methods == ("bicubic", "base", "tiny")
 
 
-def test_models_of_one_name_are_told_apart(photograph, tiny):
+def test_models_of_one_name_are_told_apart(
+    photograph: NDArray[Any], tiny: Model
+) -> None:
     scores = evaluate(photograph, model=[tiny, tiny], factors=2, device="cpu")
     assert scores.methods == ("bicubic", "tiny", "tiny (2)")
 
 
-def test_real_pairs_are_not_reduced_and_may_differ_in_contrast(photograph, tiny):
+def test_real_pairs_are_not_reduced_and_may_differ_in_contrast(
+    photograph: NDArray[Any], tiny: Model
+) -> None:
     low = resize(photograph, (30, 36))
     scores = evaluate_pairs(photograph, 0.5 * low + 20, model=tiny, device="cpu")
     assert scores.protocol == "pairs"
@@ -119,20 +141,22 @@ def test_real_pairs_are_not_reduced_and_may_differ_in_contrast(photograph, tiny)
     assert "after affine fit" in scores.to_text()
 
 
-def test_real_pairs_may_have_any_ratio(photograph, tiny):
+def test_real_pairs_may_have_any_ratio(photograph: NDArray[Any], tiny: Model) -> None:
     low = resize(photograph, (40, 48)).round().astype("uint8")
     scores = evaluate_pairs([photograph], [low], model=tiny, device="cpu")
     assert scores.factors == (1.5,)
 
 
-def test_small_images_have_a_psnr_but_no_ssim(tiny):
+def test_small_images_have_a_psnr_but_no_ssim(tiny: Model) -> None:
     image = np.arange(12 * 12, dtype="uint8").reshape(12, 12)
     scores = evaluate(image, model=tiny, factors=2, device="cpu")
     assert scores.rows[0].ssim is None
     assert "–" in scores.to_text()
 
 
-def test_figures_come_as_text_csv_and_json(photograph, ramp, tiny):
+def test_figures_come_as_text_csv_and_json(
+    photograph: NDArray[Any], ramp: NDArray[Any], tiny: Model
+) -> None:
     scores = evaluate(
         {"a, b": photograph, "flat": np.full((24, 24), 9, "uint8")},
         model=tiny,
@@ -153,7 +177,9 @@ def test_figures_come_as_text_csv_and_json(photograph, ramp, tiny):
     assert told["means"][0]["images"] == 2
 
 
-def test_progress_counts_images_and_can_cancel(photograph, tiny, progress):
+def test_progress_counts_images_and_can_cancel(
+    photograph: NDArray[Any], tiny: Model, progress: Any
+) -> None:
     images = [photograph, photograph[:30]]
     evaluate(images, model=tiny, factors=[2, 3], device="cpu", progress=progress)
     assert progress.total == 4
@@ -183,19 +209,19 @@ def test_progress_counts_images_and_can_cancel(photograph, tiny, progress):
     ],
 )
 def test_what_cannot_be_evaluated_is_refused_with_a_reason(
-    images, options, words, tiny
-):
+    images: Any, options: dict[str, Any], words: str, tiny: Model
+) -> None:
     with pytest.raises(InputError, match=words):
         evaluate(images, model=tiny, device="cpu", **options)
 
 
-def test_pairs_that_are_none_are_refused(photograph, tiny):
+def test_pairs_that_are_none_are_refused(photograph: NDArray[Any], tiny: Model) -> None:
     with pytest.raises(InputError, match="no pair"):
         evaluate_pairs(photograph[:30], photograph, model=tiny, device="cpu")
     with pytest.raises(InputError, match="needs its partner"):
         evaluate_pairs([photograph], [], model=tiny, device="cpu")
 
 
-def test_a_missing_file_is_an_error_that_names_it(tmp_path, tiny):
+def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path, tiny: Model) -> None:
     with pytest.raises(VdsrError, match=r"missing\.png"):
         evaluate(tmp_path / "missing.png", model=tiny, device="cpu")

@@ -1,5 +1,10 @@
+"""Images on other grids, brought onto that of the reference."""
+
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.grids import compare_on_grid
@@ -16,7 +21,7 @@ def waves(y, x):
     return 100 + 50 * np.sin(y / 7) * np.cos(x / 9)
 
 
-def test_whole_shifts_cut_without_touching_a_value():
+def test_whole_shifts_cut_without_touching_a_value() -> None:
     image = np.arange(200, dtype="uint16").reshape(10, 20)
     # Pixel (0, 0) of the reference is pixel (2, 3) of the image.
     reference = np.zeros((10, 20), "uint16")
@@ -29,7 +34,7 @@ def test_whole_shifts_cut_without_touching_a_value():
     np.testing.assert_array_equal(common, matching)
 
 
-def test_planes_and_colours_are_cut_alike():
+def test_planes_and_colours_are_cut_alike() -> None:
     image = np.random.default_rng(0).integers(0, 255, (4, 6, 7, 3)).astype("uint8")
     reference = image[1:, 2:, 1:]
     common, matching = compare_on_grid(reference, image, shift(1, 2, 1), rgb=True)
@@ -37,7 +42,7 @@ def test_planes_and_colours_are_cut_alike():
     np.testing.assert_array_equal(common, matching)
 
 
-def test_another_pixel_size_is_interpolated_onto_the_grid_of_the_reference():
+def test_another_pixel_size_is_interpolated_onto_the_grid_of_the_reference() -> None:
     y, x = np.mgrid[:30, :40]
     reference = waves(y, x)
     factor = 2
@@ -50,7 +55,7 @@ def test_another_pixel_size_is_interpolated_onto_the_grid_of_the_reference():
     assert psnr(common, matching, border=3).mean > 35
 
 
-def test_a_turned_image_is_nan_where_it_has_not_been():
+def test_a_turned_image_is_nan_where_it_has_not_been() -> None:
     y, x = np.mgrid[:60, :60]
     reference = waves(y, x)
     turn = np.deg2rad(20)
@@ -66,14 +71,14 @@ def test_a_turned_image_is_nan_where_it_has_not_been():
     assert report.mean > 40
 
 
-def test_nan_spreads_no_further_than_its_neighbours():
+def test_nan_spreads_no_further_than_its_neighbours() -> None:
     image = np.ones((20, 20))
     image[10, 10] = np.nan
     _, matching = compare_on_grid(np.ones((20, 20)), image, shift(0.5, 0.5))
     assert 1 <= np.isnan(matching).sum() <= 4
 
 
-def test_other_intensities_are_not_touched():
+def test_other_intensities_are_not_touched() -> None:
     image = np.full((12, 12), 7.25)
     _, matching = compare_on_grid(np.zeros((12, 12)), image, shift(0.3, -0.4))
     np.testing.assert_allclose(matching[~np.isnan(matching)], 7.25)
@@ -89,7 +94,9 @@ def test_other_intensities_are_not_touched():
         (np.eye(3), "as many axes"),
     ],
 )
-def test_what_cannot_lie_on_one_grid_is_refused(affine, words):
+def test_what_cannot_lie_on_one_grid_is_refused(
+    affine: NDArray[Any], words: str
+) -> None:
     image = np.zeros((3, 8, 8))
     with pytest.raises(InputError, match=words):
         compare_on_grid(image, image, affine)

@@ -1,10 +1,17 @@
+"""Comparisons drawn side by side."""
+
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.evaluation.compare import compare
+from napari_vdsr.evaluation.compare import Comparison, compare
 from napari_vdsr.evaluation.picture import draw, error_colours, save_picture
+from napari_vdsr.models import Model
 
 
 @pytest.fixture(scope="module")
@@ -12,7 +19,9 @@ def comparison(photograph, tiny):
     return compare(photograph, 3, model=tiny, device="cpu")
 
 
-def test_truth_input_and_results_stand_side_by_side(comparison, photograph):
+def test_truth_input_and_results_stand_side_by_side(
+    comparison: Comparison, photograph: NDArray[Any]
+) -> None:
     picture = np.asarray(draw(comparison))
     height, width = 250, 300  # of a panel of 60 x 72 pixels
     panels = [picture[10 : 10 + height, 10 + i * 310 : 310 + i * 310] for i in range(4)]
@@ -23,7 +32,7 @@ def test_truth_input_and_results_stand_side_by_side(comparison, photograph):
     assert (picture[10 + height + 2 : 10 + height + 40] < 100).any()  # captions
 
 
-def test_errors_are_white_where_there_is_none_and_coloured_by_sign():
+def test_errors_are_white_where_there_is_none_and_coloured_by_sign() -> None:
     colours = error_colours(np.array([[0.0, 5, -5, 50, np.nan]]), limit=10)
     white, red, blue, full, gap = colours[0].astype(int)
     assert (white == 255).all()
@@ -34,7 +43,9 @@ def test_errors_are_white_where_there_is_none_and_coloured_by_sign():
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-def test_stacks_colours_and_dtypes_are_drawn(ramp, tiny, dtype):
+def test_stacks_colours_and_dtypes_are_drawn(
+    ramp: NDArray[Any], tiny: Model, dtype: str
+) -> None:
     image = (np.stack([ramp] * 3) / 300).astype(dtype)
     image = image if dtype == "float32" else np.stack([ramp] * 3).astype(dtype)
     drawn = draw(compare(image, 2, model=tiny, rgb=True, device="cpu"))
@@ -42,7 +53,9 @@ def test_stacks_colours_and_dtypes_are_drawn(ramp, tiny, dtype):
     assert drawn.width == 4 * 310 + 10
 
 
-def test_a_file_is_written_whole_and_not_overwritten_unasked(comparison, tmp_path):
+def test_a_file_is_written_whole_and_not_overwritten_unasked(
+    comparison: Comparison, tmp_path: Path
+) -> None:
     path = tmp_path / "grid.png"
     save_picture(path, comparison)
     with Image.open(path) as picture:

@@ -1,8 +1,12 @@
 """The paper's table, with the weights that it was made with."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from napari_vdsr.evaluation.evaluate import evaluate
+from napari_vdsr.evaluation.report import Evaluation
 
 # PSNR and SSIM of bicubic interpolation and of the authors' weights on Set5.
 PAPER = {
@@ -23,7 +27,9 @@ def scores(shared):
 
 @pytest.mark.needs_shared
 @pytest.mark.parametrize("factor", PAPER)
-def test_the_authors_weights_give_the_papers_figures(scores, factor):
+def test_the_authors_weights_give_the_papers_figures(
+    scores: Evaluation, factor: Any
+) -> None:
     bicubic, authors = PAPER[factor]
     for method, (psnr, ssim) in {"bicubic": bicubic, "VDSR_Official": authors}.items():
         mean = scores.mean(factor, method)
@@ -34,7 +40,9 @@ def test_the_authors_weights_give_the_papers_figures(scores, factor):
 
 
 @pytest.mark.needs_shared
-def test_direct_scores_are_lower_because_files_are_rounded(scores, shared):
+def test_direct_scores_are_lower_because_files_are_rounded(
+    scores: Evaluation, shared: Path
+) -> None:
     name = "butterfly_GT.bmp"
     direct = evaluate(
         shared / "data" / "images" / "Set5" / name,

@@ -1,11 +1,15 @@
+"""PSNR: closed forms, other libraries, and what it refuses."""
+
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio
 
 from napari_vdsr.errors import InputError
@@ -31,7 +35,7 @@ def random_pair(dtype, shape=(40, 50), seed=0):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_it_agrees_with_scikit_image(dtype):
+def test_it_agrees_with_scikit_image(dtype: str) -> None:
     a, b = random_pair(dtype)
     report = psnr(a, b)
     expected = peak_signal_noise_ratio(
@@ -42,7 +46,7 @@ def test_it_agrees_with_scikit_image(dtype):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_it_agrees_with_torchmetrics(dtype):
+def test_it_agrees_with_torchmetrics(dtype: str) -> None:
     torch = pytest.importorskip("torch")
     image = pytest.importorskip("torchmetrics.functional.image")
     a, b = random_pair(dtype, seed=1)
@@ -55,7 +59,7 @@ def test_it_agrees_with_torchmetrics(dtype):
     assert report.mean == pytest.approx(expected.item(), abs=1e-4)
 
 
-def test_a_known_error_has_a_known_psnr():
+def test_a_known_error_has_a_known_psnr() -> None:
     black = np.zeros((8, 8), "uint8")
     assert psnr(black, black + 255).mean == 0
     assert psnr(black, black + 51).mean == pytest.approx(20 * math.log10(5))
@@ -64,7 +68,7 @@ def test_a_known_error_has_a_known_psnr():
     assert psnr(np.zeros((8, 8)), half).mean == pytest.approx(10 * math.log10(200))
 
 
-def test_integers_do_not_wrap():
+def test_integers_do_not_wrap() -> None:
     low, high = np.zeros((4, 4), "uint8"), np.full((4, 4), 200, "uint8")
     assert psnr(low, high).mean == psnr(high, low).mean
 
@@ -83,13 +87,15 @@ pairs = st.sampled_from(["uint8", "int16", "float64"]).flatmap(
 # The warning depends on which image is the reference; the figure does not.
 @pytest.mark.filterwarnings("ignore::napari_vdsr.errors.VdsrWarning")
 @given(pairs)
-def test_with_a_given_range_it_is_symmetric(pair):
+def test_with_a_given_range_it_is_symmetric(pair: NDArray[Any]) -> None:
     a, b = pair
     assert psnr(a, b, data_range=255).values == psnr(b, a, data_range=255).values
 
 
 @given(pairs, st.floats(0.01, 50), st.floats(-100, 100))
-def test_the_fitted_psnr_does_not_see_contrast_and_offset(pair, scale, offset):
+def test_the_fitted_psnr_does_not_see_contrast_and_offset(
+    pair: NDArray[Any], scale: float, offset: float
+) -> None:
     a, b = pair.astype("float64")
     if np.ptp(a) < 1e-3 or np.ptp(b) < 1e-3:
         return
@@ -99,7 +105,7 @@ def test_the_fitted_psnr_does_not_see_contrast_and_offset(pair, scale, offset):
 
 
 @given(pairs)
-def test_the_fitted_psnr_is_never_below_the_plain_one(pair):
+def test_the_fitted_psnr_is_never_below_the_plain_one(pair: NDArray[Any]) -> None:
     a, b = pair.astype("float64")
     if np.ptp(a) == 0:
         return
@@ -107,12 +113,12 @@ def test_the_fitted_psnr_is_never_below_the_plain_one(pair):
     assert report.fitted.errors[0] <= report.errors[0] * (1 + 1e-9) + 1e-12
 
 
-def test_without_fit_there_is_no_fitted_psnr():
+def test_without_fit_there_is_no_fitted_psnr() -> None:
     a, b = random_pair("uint8")
     assert psnr(a, b).fitted is None
 
 
-def test_identical_images_are_infinite_and_say_so():
+def test_identical_images_are_infinite_and_say_so() -> None:
     a, _ = random_pair("uint8")
     report = psnr(a, a)
     assert report.mean == math.inf
@@ -120,7 +126,7 @@ def test_identical_images_are_infinite_and_say_so():
     assert json.loads(json.dumps(report.to_json(), allow_nan=False))["mean"] is None
 
 
-def test_a_stack_is_scored_plane_by_plane():
+def test_a_stack_is_scored_plane_by_plane() -> None:
     a = np.zeros((2, 3, 8, 8), "uint8")
     b = a + np.arange(1, 7, dtype="uint8").reshape(2, 3, 1, 1)
     report = psnr(a, b)
@@ -135,7 +141,7 @@ def test_a_stack_is_scored_plane_by_plane():
     assert "of the mean error" in report.to_text()
 
 
-def test_the_border_is_cut_off():
+def test_the_border_is_cut_off() -> None:
     a = np.zeros((10, 12), "uint8")
     b = np.full_like(a, 99)
     b[2:-2, 2:-2] = 1
@@ -143,7 +149,7 @@ def test_the_border_is_cut_off():
     assert psnr(a, b, border=1).mean < 20
 
 
-def test_nan_is_passed_over_and_counted():
+def test_nan_is_passed_over_and_counted() -> None:
     a, b = random_pair("float64")
     holed = b.copy()
     holed[3, 4:6] = np.nan
@@ -154,7 +160,7 @@ def test_nan_is_passed_over_and_counted():
     assert "left out: 2" in report.to_text()
 
 
-def test_colours_are_compared_by_luminance_unless_asked_otherwise():
+def test_colours_are_compared_by_luminance_unless_asked_otherwise() -> None:
     black = np.zeros((6, 6, 3), "uint8")
     blue = black.copy()
     blue[..., 2] = 100
@@ -165,7 +171,7 @@ def test_colours_are_compared_by_luminance_unless_asked_otherwise():
     assert channels.mean == pytest.approx(20 * math.log10(255 / (100 / math.sqrt(3))))
 
 
-def test_luminance_is_the_same_on_any_scale():
+def test_luminance_is_the_same_on_any_scale() -> None:
     rng = np.random.default_rng(3)
     a, b = rng.uniform(size=(2, 9, 9, 3))
     unit = psnr(a, b, rgb=True).mean
@@ -173,14 +179,14 @@ def test_luminance_is_the_same_on_any_scale():
     assert unit == pytest.approx(scaled)
 
 
-def test_alpha_is_passed_over():
+def test_alpha_is_passed_over() -> None:
     a = np.zeros((6, 6, 4), "uint8")
     b = a.copy()
     b[..., 3] = 255
     assert psnr(a, b, rgb=True).mean == math.inf
 
 
-def test_an_axis_of_three_is_never_guessed_to_be_colour():
+def test_an_axis_of_three_is_never_guessed_to_be_colour() -> None:
     image = np.zeros((6, 6, 3), "uint8")
     with pytest.raises(InputError, match="say rgb=True or rgb=False"):
         psnr(image, image)
@@ -204,6 +210,8 @@ def test_an_axis_of_three_is_never_guessed_to_be_colour():
         (np.full((4, 4), 7.0), np.zeros((4, 4)), {}, "give data_range"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_with_a_way_out(a, b, options, words):
+def test_what_cannot_be_compared_is_refused_with_a_way_out(
+    a: NDArray[Any], b: NDArray[Any], options: dict[str, Any], words: str
+) -> None:
     with pytest.raises(InputError, match=words):
         psnr(a, b, **options)

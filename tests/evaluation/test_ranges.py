@@ -1,10 +1,14 @@
+"""The data range follows the data, and says why."""
+
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.evaluation.psnr import psnr
@@ -15,25 +19,25 @@ within_one = hnp.arrays(
 )
 
 
-def test_the_range_of_8_bits_is_255_however_little_of_it_is_used():
+def test_the_range_of_8_bits_is_255_however_little_of_it_is_used() -> None:
     assert range_of(np.array([3, 9], "uint8")).value == 255
 
 
 @given(within_one)
-def test_the_range_of_floats_within_0_and_1_is_1(image):
+def test_the_range_of_floats_within_0_and_1_is_1(image: NDArray[Any]) -> None:
     found = range_of(image)
     assert found.value == 1
     assert "within [0, 1]" in found.reason
 
 
-def test_other_data_span_their_own_range():
+def test_other_data_span_their_own_range() -> None:
     found = range_of(np.array([[100, 4095]], "uint16"))
     assert found.value == 3995
     assert "100 to 4095" in found.reason
     assert range_of(np.array([-2.0, 0.5])).value == 2.5
 
 
-def test_12_bit_counts_in_16_bits_gain_nothing_from_the_dtype():
+def test_12_bit_counts_in_16_bits_gain_nothing_from_the_dtype() -> None:
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 4096, (64, 64)).astype("uint16")
     other = rng.integers(0, 4096, (64, 64)).astype("uint16")
@@ -44,7 +48,9 @@ def test_12_bit_counts_in_16_bits_gain_nothing_from_the_dtype():
 
 
 @given(within_one, within_one)
-def test_values_within_0_and_1_are_scored_with_255_only_if_asked_and_then_warned(a, b):
+def test_values_within_0_and_1_are_scored_with_255_only_if_asked_and_then_warned(
+    a: NDArray[Any], b: NDArray[Any]
+) -> None:
     if (a == b).all():
         return
     honest = psnr(a, b)
@@ -55,7 +61,7 @@ def test_values_within_0_and_1_are_scored_with_255_only_if_asked_and_then_warned
     assert course.data_range.reason == "given by the caller"
 
 
-def test_a_range_smaller_than_the_data_is_warned_of():
+def test_a_range_smaller_than_the_data_is_warned_of() -> None:
     a = np.array([[0, 255], [255, 0]], "uint8")
     with pytest.warns(VdsrWarning, match=r"1 is less than the reference spans"):
         psnr(a, a[::-1], data_range=1)
@@ -70,18 +76,18 @@ def test_a_range_smaller_than_the_data_is_warned_of():
         (np.array([[5, 5]], "int32"), 100),
     ],
 )
-def test_a_range_that_fits_is_not_warned_of(image, value):
+def test_a_range_that_fits_is_not_warned_of(image: NDArray[Any], value: float) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert psnr(image, image, data_range=value).data_range.value == value
 
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
-def test_a_range_that_is_no_range_is_refused(value):
+def test_a_range_that_is_no_range_is_refused(value: float) -> None:
     image = np.zeros((3, 3), "uint8")
     with pytest.raises(InputError, match="data_range"):
         psnr(image, image, data_range=value)
 
 
-def test_nan_does_not_hide_the_range():
+def test_nan_does_not_hide_the_range() -> None:
     assert range_of(np.array([np.nan, 0.2, 0.4])).value == 1

@@ -1,7 +1,12 @@
+"""The sampling check, on images whose verdict is known."""
+
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage import data
@@ -29,28 +34,28 @@ def noisy(image, share):
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-def test_sharp_photographs_are_fine(name):
+def test_sharp_photographs_are_fine(name: str) -> None:
     assert check_sampling(PHOTOGRAPHS[name]).verdict == "fine"
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-def test_enlarged_and_blurred_photographs_are_oversampled(name):
+def test_enlarged_and_blurred_photographs_are_oversampled(name: str) -> None:
     image = PHOTOGRAPHS[name][:200, :200].astype(float)
     assert check_sampling(enlarged(image, 3)).verdict == "oversampled"
     assert check_sampling(gaussian_filter(image, 2)).verdict == "oversampled"
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-def test_photographs_with_noise_are_noisy(name):
+def test_photographs_with_noise_are_noisy(name: str) -> None:
     assert check_sampling(noisy(PHOTOGRAPHS[name], 0.1)).verdict == "noisy"
 
 
-def test_a_microscope_image_without_fine_detail_is_oversampled():
+def test_a_microscope_image_without_fine_detail_is_oversampled() -> None:
     assert check_sampling(data.cell()).verdict == "oversampled"
 
 
 @pytest.mark.needs_shared
-def test_microscope_images_are_judged_as_they_were_chosen(shared):
+def test_microscope_images_are_judged_as_they_were_chosen(shared: Path) -> None:
     # Reduced until they hold energy near Nyquist; two keep some even when enlarged.
     verdicts = {"as is": [], "enlarged": [], "blurred": [], "noisy": []}
     for path in sorted((shared / "data" / "images" / "microscopy").iterdir()):
@@ -69,32 +74,32 @@ def test_microscope_images_are_judged_as_they_were_chosen(shared):
     assert verdicts["enlarged"].count("oversampled") >= 26
 
 
-def test_the_noise_is_estimated_in_units_of_the_image():
+def test_the_noise_is_estimated_in_units_of_the_image() -> None:
     rng = np.random.default_rng(1)
     smooth = gaussian_filter(rng.normal(size=(300, 300)), 6) * 4000 + 3000
     report = check_sampling(smooth + rng.normal(0, 25, smooth.shape))
     assert report.noise == pytest.approx(25, rel=0.05)
 
 
-def test_white_noise_has_a_flat_spectrum():
+def test_white_noise_has_a_flat_spectrum() -> None:
     report = check_sampling(np.random.default_rng(2).normal(size=(256, 256)))
     assert report.verdict == "noisy"
     assert np.array(report.power[2:]) == pytest.approx(1, rel=0.25)
 
 
-def test_scale_and_offset_change_no_verdict():
+def test_scale_and_offset_change_no_verdict() -> None:
     image = PHOTOGRAPHS["camera"]
     one, other = check_sampling(image), check_sampling(image * 16.0 + 1000)
     assert other.detail == pytest.approx(one.detail)
     assert other.noise == pytest.approx(16 * one.noise)
 
 
-def test_an_empty_image_holds_nothing_to_enlarge():
+def test_an_empty_image_holds_nothing_to_enlarge() -> None:
     report = check_sampling(np.full((40, 40), 7, "uint16"))
     assert (report.verdict, report.noise) == ("oversampled", 0)
 
 
-def test_large_images_stacks_and_colours_are_taken():
+def test_large_images_stacks_and_colours_are_taken() -> None:
     tall = np.tile(PHOTOGRAPHS["coins"], (3, 3))
     assert check_sampling(tall).verdict == "fine"
     assert check_sampling(np.stack([PHOTOGRAPHS["brick"]] * 5)).verdict == "fine"
@@ -102,7 +107,7 @@ def test_large_images_stacks_and_colours_are_taken():
     assert check_sampling(colour, rgb=True).verdict == "fine"
 
 
-def test_the_report_speaks_plainly_and_never_of_psnr():
+def test_the_report_speaks_plainly_and_never_of_psnr() -> None:
     for image in (PHOTOGRAPHS["camera"], noisy(PHOTOGRAPHS["camera"], 0.1)):
         report = check_sampling(image)
         words = report.to_text() + json.dumps(report.to_json(), allow_nan=False)
@@ -112,6 +117,6 @@ def test_the_report_speaks_plainly_and_never_of_psnr():
 
 
 @pytest.mark.parametrize("image", [np.zeros((20, 90)), np.full((40, 40), np.nan)])
-def test_images_that_say_nothing_are_refused(image):
+def test_images_that_say_nothing_are_refused(image: NDArray[Any]) -> None:
     with pytest.raises(InputError):
         check_sampling(image)

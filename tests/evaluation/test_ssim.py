@@ -1,3 +1,5 @@
+"""SSIM: the published formula, and other libraries."""
+
 import numpy as np
 import pytest
 import torch
@@ -31,7 +33,7 @@ def plain_ssim(a, b, peak):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
-def test_it_is_the_published_formula(dtype):
+def test_it_is_the_published_formula(dtype: str) -> None:
     a, b = random_pair(dtype)
     report = ssim(a, b)
     peak = report.data_range.value
@@ -41,7 +43,7 @@ def test_it_is_the_published_formula(dtype):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float64"])
-def test_it_agrees_with_torchmetrics(dtype):
+def test_it_agrees_with_torchmetrics(dtype: str) -> None:
     image = pytest.importorskip("torchmetrics.functional.image")
     a, b = random_pair(dtype)
     report = ssim(a, b)
@@ -57,20 +59,20 @@ def test_it_agrees_with_torchmetrics(dtype):
     assert report.mean == pytest.approx(valid.mean().item(), abs=1e-6)
 
 
-def test_it_is_symmetric_and_1_for_identical_images():
+def test_it_is_symmetric_and_1_for_identical_images() -> None:
     a, b = random_pair("uint8")
     assert ssim(a, b).mean == pytest.approx(ssim(b, a).mean)
     assert ssim(a, a).mean == 1
 
 
-def test_planes_are_scored_one_by_one():
+def test_planes_are_scored_one_by_one() -> None:
     a, b = random_pair("uint8", (2, 32, 40))
     report = ssim(a, b)
     assert report.stack == (2,)
     assert report.values[1] == pytest.approx(ssim(a[1], b[1]).mean, abs=1e-12)
 
 
-def test_colours_are_scored_by_luminance_or_all():
+def test_colours_are_scored_by_luminance_or_all() -> None:
     a, b = random_pair("uint8", (20, 20, 3))
     assert "luminance" in ssim(a, b, rgb=True).channels
     channels = [ssim(a[..., i], b[..., i]).mean for i in range(3)]
@@ -82,13 +84,15 @@ def test_colours_are_scored_by_luminance_or_all():
     ("shape", "border", "words"),
     [((10, 40), 0, "11 x 11"), ((16, 40), 3, "11 x 11")],
 )
-def test_too_few_pixels_are_refused(shape, border, words):
+def test_too_few_pixels_are_refused(
+    shape: tuple[int, ...], border: int, words: str
+) -> None:
     image = np.zeros(shape, "uint8")
     with pytest.raises(InputError, match=words):
         ssim(image, image, border=border)
 
 
-def test_nan_is_refused():
+def test_nan_is_refused() -> None:
     a, b = random_pair("float64")
     b[0, 0] = np.nan
     with pytest.raises(InputError, match="NaN"):
