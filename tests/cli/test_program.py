@@ -53,7 +53,7 @@ def test_the_program_works(program: str, tmp_path: Path) -> None:
 @needs_posix
 def test_a_reader_that_has_had_enough_is_no_fault(program: str) -> None:
     done = subprocess.run(
-        ["sh", "-c", f"'{program}' info | true"], capture_output=True, text=True
+        ["sh", "-c", f"'{program}' models list | true"], capture_output=True, text=True
     )
     assert done.stderr == ""
 
@@ -96,7 +96,6 @@ sys.exit(main(["upscale", "a.tif", "b.tif", "--tile", "64", "--json"]))
     [
         (signal.SIGINT, 130),
         (signal.SIGTERM, 143),
-        (signal.SIGKILL, -signal.SIGKILL),
     ],
 )
 def test_a_signal_ends_the_program_and_leaves_no_file(
@@ -107,7 +106,7 @@ def test_a_signal_ends_the_program_and_leaves_no_file(
     out, err = long_job.communicate(timeout=30)
     assert long_job.returncode == status
     assert out == ""
-    assert ("interrupted" in err) == (status > 0)
+    assert "interrupted: nothing half-written is left behind" in err
     assert "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 

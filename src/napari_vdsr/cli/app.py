@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 import napari_vdsr
+from napari_vdsr.cli.bench import bench
 from napari_vdsr.cli.evaluate import evaluate
 from napari_vdsr.cli.info import info
 from napari_vdsr.cli.models import app as models
-from napari_vdsr.cli.models import app as models_app
 from napari_vdsr.cli.psnr import psnr
+from napari_vdsr.cli.train import train
 from napari_vdsr.cli.upscale import upscale
 
 __all__ = ["app"]
@@ -24,9 +25,10 @@ app = typer.Typer(
 app.command("upscale")(upscale)
 app.command("psnr")(psnr)
 app.command("evaluate")(evaluate)
+app.command("train")(train)
 app.add_typer(models, name="models")
+app.command("bench")(bench)
 app.command("info")(info)
-app.add_typer(models_app, name="models")
 
 
 def _print_version(wanted: bool) -> None:

@@ -26,11 +26,14 @@ class Protocol(StrEnum):
 def evaluate(
     folder: Annotated[
         Path,
-        typer.Argument(help="Folder of high-resolution images, or one image."),
+        typer.Argument(
+            metavar="FOLDER", help="Folder of high-resolution images, or one image."
+        ),
     ],
     factor: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="NUMBER",
             help="A whole factor from 2 to 8; may be given several times.  "
             "[default: 2, 3, 4]",
             show_default=False,
@@ -39,6 +42,7 @@ def evaluate(
     model: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="MODEL",
             help="Name of a model or a weight file; may be given several times.  "
             "[default: vdsr20]",
             show_default=False,
@@ -47,6 +51,7 @@ def evaluate(
     protocol: Annotated[
         Protocol,
         typer.Option(
+            metavar="A|direct",
             case_sensitive=False,
             help="A: as the papers score, on luminance. direct: from images that are "
             "rounded to their own bit depth, as low-resolution files would be.",

@@ -1,7 +1,6 @@
 """`napari-vdsr info`: what to paste into a bug report."""
 
 import platform
-import warnings
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +65,7 @@ def _gathered() -> dict[str, Any]:
     import torch
 
     from napari_vdsr.inference.device import available_devices
+    from napari_vdsr.inference.machine import processor_name
     from napari_vdsr.inference.threads import usable_threads
     from napari_vdsr.models.folders import cache_folder
 
@@ -73,7 +73,7 @@ def _gathered() -> dict[str, Any]:
         "napari_vdsr": napari_vdsr.__version__,
         "python": platform.python_version(),
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": usable_threads(),
         "threads": torch.get_num_threads(),
         "devices": [_device(name) for name in available_devices()],
@@ -93,28 +93,17 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
 def _device(name: str) -> dict[str, Any]:
     import torch
 
-    from napari_vdsr.inference.precision import PRECISIONS
+    from napari_vdsr.inference.precision import resolve_precision, usable_precisions
+    from napari_vdsr.models import load_model
 
-    device = torch.device(name)
-    usable = {wanted: _precision(wanted, device) for wanted in ("auto", *PRECISIONS)}
+    device, network = torch.device(name), load_model("vdsr20").network
     found: dict[str, Any] = {
         "name": name,
-        "precisions": [wanted for wanted in PRECISIONS if usable[wanted] == wanted],
-        "default_precision": usable["auto"],
+        "precisions": [_short(one) for one in usable_precisions(device, network)],
+        "default_precision": _short(resolve_precision("auto", device, network)),
     }
     if device.type in ("cuda", "xpu"):
         module = torch.cuda if device.type == "cuda" else torch.xpu
@@ -123,19 +112,8 @@ def _device(name: str) -> dict[str, Any]:
     return found
 
 
-def _precision(wanted: str, device: "torch.device") -> str | None:
-    """What is used on a device for a precision; None where it is refused."""
-    from napari_vdsr.errors import InputError
-    from napari_vdsr.inference.precision import resolve_precision
-    from napari_vdsr.models import load_model
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a fallback is what is asked about here
-        try:
-            used = resolve_precision(wanted, device, load_model("vdsr20").network)
-        except InputError:
-            return None
-    return str(used).removeprefix("torch.")
+def _short(precision: "torch.dtype") -> str:
+    return str(precision).removeprefix("torch.")
 
 
 def _device_in_words(device: dict[str, Any]) -> str:

@@ -19,19 +19,23 @@ __all__ = [
 Device = Annotated[
     str,
     typer.Option(
+        metavar="NAME",
         help="Where to compute: auto, cpu, cuda, cuda:1, mps or xpu. "
-        "`napari-vdsr info` lists what this machine has."
+        "`napari-vdsr info` lists what this machine has.",
     ),
 ]
 Precision = Annotated[
     str,
-    typer.Option(help="Of the hidden layers: auto, float32, float16 or bfloat16."),
+    typer.Option(
+        metavar="NAME", help="Of the hidden layers: auto, float32, float16 or bfloat16."
+    ),
 ]
 Tile = Annotated[
     str,
     typer.Option(
+        metavar="SIZE",
         help='Output pixels per edge of a tile, a memory budget such as "500 MB", or '
-        "auto. It changes memory and speed, not the result."
+        "auto. It changes memory and speed, not the result.",
     ),
 ]
 Json = Annotated[

@@ -21,17 +21,24 @@ class Luminance(StrEnum):
 
 
 def psnr(
-    reference: Annotated[Path, typer.Argument(help="The true image.")],
-    image: Annotated[Path, typer.Argument(help="The image to be judged.")],
+    reference: Annotated[
+        Path, typer.Argument(metavar="REFERENCE", help="The true image file.")
+    ],
+    image: Annotated[
+        Path, typer.Argument(metavar="IMAGE", help="The image file to be judged.")
+    ],
     data_range: Annotated[
         float | None,
         typer.Option(
+            metavar="PEAK",
             help="Peak value.  [default: 255 for 8-bit images, 1 for floats within "
             "0 and 1, otherwise the reference's maximum minus minimum]",
             show_default=False,
         ),
     ] = None,
-    border: Annotated[int, typer.Option(help="Pixels to cut off at every side.")] = 0,
+    border: Annotated[
+        int, typer.Option(metavar="PIXELS", help="Pixels to cut off at every side.")
+    ] = 0,
     luminance: Annotated[
         Luminance,
         typer.Option(

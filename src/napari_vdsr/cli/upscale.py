@@ -31,6 +31,7 @@ def upscale(
     factor: Annotated[
         str | None,
         typer.Option(
+            metavar="NUMBER",
             help="How much larger: any number from 1 to 8, or one for Y and one for "
             "X as in 2,3.  [default: 2]",
             show_default=False,
@@ -39,6 +40,7 @@ def upscale(
     pixel_size: Annotated[
         str | None,
         typer.Option(
+            metavar="LENGTH",
             help="Instead of a factor: the pixel size wanted, in the unit of the file "
             "(0.05) or in another (50nm); Y and X as in 0.05,0.1.",
             show_default=False,
@@ -47,7 +49,8 @@ def upscale(
     model: Annotated[
         str,
         typer.Option(
-            help="Name of a model (`napari-vdsr models list`) or a weight file."
+            metavar="MODEL",
+            help="Name of a model (`napari-vdsr models list`) or a weight file.",
         ),
     ] = "vdsr20",
     device: Device = "auto",
@@ -56,6 +59,7 @@ def upscale(
     axes: Annotated[
         str | None,
         typer.Option(
+            metavar="LETTERS",
             help="What the axes are, where the file does not tell or is wrong: a "
             "letter each, such as TCZYX; S stands for colours.",
             show_default=False,
