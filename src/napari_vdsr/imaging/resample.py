@@ -35,7 +35,7 @@ class Rows(NamedTuple):
     """
 
     first: int
-    weights: "np.ndarray[tuple[int, int], np.dtype[np.float64]]"
+    weights: NDArray[np.float64]
 
     @property
     def source(self) -> slice:
@@ -48,12 +48,14 @@ def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     x = np.abs(x)
     near = (1.5 * x - 2.5) * x * x + 1
     far = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+    values: NDArray[np.float64] = np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+    return values
 
 
 def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Kernel of linear interpolation."""
-    return np.maximum(1 - np.abs(x), 0.0)
+    values: NDArray[np.float64] = np.maximum(1 - np.abs(x), 0.0)
+    return values
 
 
 _KERNELS: dict[

@@ -1,6 +1,7 @@
 """In which precision the hidden layers run, and whether a device is up to it."""
 
 import warnings
+from contextlib import suppress
 from functools import cache
 
 import torch
@@ -9,7 +10,7 @@ from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
 
-__all__ = ["PRECISIONS", "relative_error", "resolve_precision"]
+__all__ = ["PRECISIONS", "relative_error", "resolve_precision", "usable_precisions"]
 
 PRECISIONS = {
     "float32": torch.float32,
@@ -70,6 +71,30 @@ def resolve_precision(
         msg = f"{wanted} gives wrong results on {device}: using {precision} instead"
         warnings.warn(msg, VdsrWarning, stacklevel=3)
     return precision
+
+
+def usable_precisions(device: torch.device, network: ConvStack) -> list[torch.dtype]:
+    """Precisions that a device is up to.
+
+    Parameters
+    ----------
+    device : torch.device
+        To be asked.
+    network : ConvStack
+        To be run there.
+
+    Returns
+    -------
+    list of torch.dtype
+        float32 first.
+    """
+    usable = []
+    for precision in PRECISIONS.values():
+        with warnings.catch_warnings(), suppress(InputError):
+            warnings.simplefilter("ignore", VdsrWarning)  # that is what is asked
+            if resolve_precision(precision, device, network) is precision:
+                usable.append(precision)
+    return usable
 
 
 def _parsed(name: str | torch.dtype, device: torch.device) -> torch.dtype:

@@ -21,7 +21,7 @@ from napari_vdsr.imaging.intensities import (
 )
 from napari_vdsr.imaging.resample import resize_rows
 from napari_vdsr.inference.device import release_memory, resolve_device
-from napari_vdsr.inference.engine import bytes_per_pixel, make_engine
+from napari_vdsr.inference.engine import Engine, bytes_per_pixel, make_engine
 from napari_vdsr.inference.precision import resolve_precision
 from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
 from napari_vdsr.inference.tiles import Region, Tile, plan_tiles
@@ -71,6 +71,8 @@ class Upscaler:
     intensity_range : tuple of float, optional
         Black and white of the image; needed by models that are not
         affine-equivariant, and ignored by those that are.
+    engine : Engine, optional
+        Runs the network instead of the engine that is fastest here.
 
     Attributes
     ----------
@@ -97,6 +99,7 @@ class Upscaler:
         precision: str | torch.dtype = "auto",
         tile: int | str = "auto",
         intensity_range: tuple[float, float] | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self.model = model
         self.device = resolve_device(device)
@@ -104,7 +107,7 @@ class Upscaler:
         self._range = _checked_range(model, intensity_range)
         per_pixel = bytes_per_pixel(model.network, self.precision)
         self.tile = tile_edge(tile, per_pixel, self.halo, self.device)
-        self._engine = make_engine(model, self.device, self.precision)
+        self._engine = engine or make_engine(model, self.device, self.precision)
         self._weights = lru_cache(_KEPT_WEIGHTS)(self._weights_of)
 
     @property

@@ -1,0 +1,248 @@
+"""The speed of this machine, this program's way against the usual one."""
+
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from copy import deepcopy
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+import numpy as np
+import torch
+
+from napari_vdsr.benchmark.measure import copy_rate, cost_of_each, matrix_rate
+from napari_vdsr.benchmark.report import Bench, Row
+from napari_vdsr.benchmark.ways import in_double, sample, usual_way
+from napari_vdsr.inference.device import available_devices, resolve_device
+from napari_vdsr.inference.machine import processor_name
+from napari_vdsr.inference.openvino_engine import compile_for_openvino
+from napari_vdsr.inference.precision import usable_precisions
+from napari_vdsr.inference.threads import usable_threads
+from napari_vdsr.inference.torch_engine import TorchEngine
+from napari_vdsr.inference.upscaler import Upscaler
+from napari_vdsr.models import Model, load_model
+from napari_vdsr.network import VDSR
+
+__all__ = ["bench"]
+
+_SMALLEST, _LARGEST_CPU, _LARGEST = 64, 1024, 8192
+_DEPTHS = (5, 10, 15)
+_DEPTH_EDGE = {True: 512, False: 4096}  # on the CPU, elsewhere
+_USUAL = "usual"
+
+
+def bench(
+    devices: Sequence[str] = (),
+    *,
+    largest: int | None = None,
+    repeats: int = 3,
+    say: Callable[[str], None] = lambda message: None,
+) -> Bench:
+    """Measure how fast images are enlarged, this way and the usual one, in turn.
+
+    Parameters
+    ----------
+    devices : sequence of str
+        Names of devices; by default all that there are.
+    largest : int, optional
+        Output pixels per edge of the largest image, at least 64; by default 1024
+        on the CPU and 8192 elsewhere. Smaller ones are halves of it.
+    repeats : int
+        Timed rounds for each figure.
+    say : callable, optional
+        Told what is being measured.
+
+    Returns
+    -------
+    Bench
+        Times are medians, from host memory to host memory.
+
+    Raises
+    ------
+    InputError
+        When there is no such device.
+    """
+    model = load_model("vdsr20")
+    chosen = [resolve_device(name) for name in devices or available_devices()]
+    result = Bench(_machine(chosen))
+    for device in chosen:
+        result.limits[f"copy on {device}"] = copy_rate(device)
+        top = largest or (_LARGEST_CPU if device.type == "cpu" else _LARGEST)
+        for precision in usable_precisions(device, model.network):
+            name = f"{device} {_short(precision)}"
+            say(f"{name}: limit and agreement")
+            limit = matrix_rate(device, precision)
+            result.limits[f"matrix product on {name}"] = limit
+            ways = _ways(model, device, precision)
+            for label, upscaler in ways.items():
+                result.agreement[f"{name} {label}"] = _error(upscaler)
+            for edge in _halves(top):
+                say(f"{name}: {edge} x {edge}")
+                result.rows.extend(
+                    _rows("size", ways, edge, limit, repeats, usual=True)
+                )
+            edge = min(top, _DEPTH_EDGE[device.type == "cpu"])
+            for depth in _DEPTHS:
+                say(f"{name}: depth {depth}")
+                ways = _ways(_untrained(depth), device, precision)
+                result.rows.extend(_rows("depth", ways, edge, limit, repeats))
+    result.rows.extend(_side_by_side(chosen, model, result.limits, repeats))
+    return result
+
+
+def _rows(
+    study: str,
+    ways: dict[str, Upscaler],
+    edge: int,
+    limit: float,
+    repeats: int,
+    usual: bool = False,
+) -> list[Row]:
+    """Measure one image size, all ways in turn."""
+    image = sample(edge // 2)
+    first = next(iter(ways.values()))
+    device = first.device
+    calls: dict[str, Callable[[], object]] = {
+        label: partial(upscaler.region, image, (edge, edge))
+        for label, upscaler in ways.items()
+    }
+    if usual:
+        network = deepcopy(first.model.network).to(device)
+        call = partial(usual_way, image, network, device)
+        if _fits(call):
+            calls[_USUAL] = call
+    costs = cost_of_each(calls, device, repeats)
+    beside = costs.get(_USUAL)
+    operations = 2 * edge**2 * _products_per_pixel(first.model)
+    return [
+        Row(
+            study=study,
+            device=str(device),
+            precision=_short(upscaler.precision),
+            engine=label,
+            depth=upscaler.model.network.depth,
+            edge=edge,
+            devices=1,
+            seconds=costs[label].median,
+            usual_seconds=beside.median if beside else None,
+            memory=costs[label].memory,
+            usual_memory=beside.memory if beside else None,
+            limit_share=operations / costs[label].median / limit,
+        )
+        for label, upscaler in ways.items()
+    ]
+
+
+def _fits(call: Callable[[], object]) -> bool:
+    """Whether a way gets by with the device's memory."""
+    try:
+        call()
+    except torch.OutOfMemoryError:
+        return False
+    return True
+
+
+def _side_by_side(
+    devices: list[torch.device], model: Model, limits: dict[str, float], repeats: int
+) -> list[Row]:
+    """Measure one, two … GPUs at once, an image for each."""
+    gpus = [device for device in devices if device.type == "cuda"]
+    edge = _DEPTH_EDGE[False]
+    image = sample(edge // 2)
+    rows = []
+    for count in range(2, len(gpus) + 1):
+        upscalers = [Upscaler(model, device=device) for device in gpus[:count]]
+        precision = _short(upscalers[0].precision)
+        with ThreadPoolExecutor(count) as pool:
+
+            def together(
+                pool: ThreadPoolExecutor = pool, ready: list[Upscaler] = upscalers
+            ) -> None:
+                list(pool.map(lambda one: one.region(image, (edge, edge)), ready))
+
+            cost = cost_of_each({"": together}, gpus[0], repeats)[""]
+        limit = limits[f"matrix product on {gpus[0]} {precision}"]
+        operations = 2 * edge**2 * _products_per_pixel(model)
+        rows.append(
+            Row(
+                study="devices",
+                device=gpus[0].type,
+                precision=precision,
+                engine="torch",
+                depth=model.network.depth,
+                edge=edge,
+                devices=count,
+                seconds=cost.median,
+                usual_seconds=None,
+                memory=cost.memory,
+                usual_memory=None,
+                limit_share=operations / cost.median / limit,
+            )
+        )
+    return rows
+
+
+def _ways(
+    model: Model, device: torch.device, precision: torch.dtype
+) -> dict[str, Upscaler]:
+    """Every engine there is for a device."""
+    torch_engine = TorchEngine(model.network, device, precision)
+    ways = {"torch": Upscaler(model, device=device, engine=torch_engine)}
+    if device.type == "cpu" and find_spec("openvino") is not None:
+        engine = compile_for_openvino(model.network, precision)()
+        ways["openvino"] = Upscaler(model, device=device, engine=engine)
+    for upscaler in ways.values():
+        upscaler.precision = precision
+    return ways
+
+
+def _error(upscaler: Upscaler) -> float:
+    """Largest error against float64 on a small image, in parts of its range."""
+    image = sample(64)
+    result = upscaler.region(image.astype(np.float32), (128, 128))
+    difference = np.abs(result - in_double(image, upscaler.model))
+    return float(difference.max() / np.ptp(image))
+
+
+def _untrained(depth: int) -> Model:
+    """A model for its speed, which does not depend on the weights."""
+    return Model(VDSR(depth).requires_grad_(False), f"depth {depth}")
+
+
+def _halves(largest: int) -> list[int]:
+    """Sizes from the smallest to the largest, each twice the one before."""
+    sizes = []
+    edge = largest
+    while edge >= _SMALLEST:
+        sizes.append(edge)
+        edge //= 2
+    return sizes[::-1]
+
+
+def _products_per_pixel(model: Model) -> int:
+    """Multiplications of a network for one pixel."""
+    return sum(layer.weight.numel() for layer in model.network.layers)
+
+
+def _short(precision: torch.dtype) -> str:
+    """Name of a precision."""
+    return str(precision).removeprefix("torch.")
+
+
+def _machine(devices: Iterable[torch.device]) -> dict[str, str]:
+    """What was measured on."""
+    found = {
+        "system": platform.platform(),
+        "processor": processor_name(),
+        "threads": str(usable_threads()),
+    }
+    for device in devices:
+        if device.type in ("cuda", "xpu"):
+            name = getattr(torch, device.type).get_device_name(device)
+            found[str(device)] = str(name)
+    for package in ("napari-vdsr", "torch", "openvino", "numpy"):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found

@@ -1,0 +1,155 @@
+"""Time and memory of a call, and what the machine could do at best."""
+
+import time
+from collections.abc import Callable
+from statistics import median
+from threading import Event, Thread
+from typing import NamedTuple
+
+import psutil
+import torch
+
+__all__ = ["Cost", "copy_rate", "cost_of_each", "matrix_rate", "synchronise"]
+
+_SAMPLING = 0.002  # seconds between two looks at the memory of the process
+
+
+class Cost(NamedTuple):
+    """What calls cost.
+
+    Attributes
+    ----------
+    seconds : list of float
+        Of every call.
+    memory : int
+        Most bytes in use beyond those before: of the device where it counts
+        them, of the process on the CPU.
+    """
+
+    seconds: list[float]
+    memory: int
+
+    @property
+    def median(self) -> float:
+        """Median time of a call in seconds."""
+        return median(self.seconds)
+
+
+def cost_of_each(
+    calls: dict[str, Callable[[], object]], device: torch.device, repeats: int
+) -> dict[str, Cost]:
+    """Time several calls in turn, so that all meet the same moods of the machine.
+
+    Parameters
+    ----------
+    calls : dict of str to callable
+        What to time. Each is called once more, before, and its memory measured.
+    device : torch.device
+        Where they work.
+    repeats : int
+        Timed rounds.
+
+    Returns
+    -------
+    dict of str to Cost
+        By the same names.
+    """
+    memory = {name: _peak(call, device) for name, call in calls.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(repeats):
+        for name, call in calls.items():
+            seconds[name].append(_timed(call, device))
+    return {name: Cost(seconds[name], memory[name]) for name in calls}
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until a device has done all that it was told.
+
+    Parameters
+    ----------
+    device : torch.device
+        Any.
+    """
+    if device.type != "cpu":
+        getattr(torch, device.type).synchronize()
+
+
+def _timed(call: Callable[[], object], device: torch.device) -> float:
+    synchronise(device)
+    start = time.perf_counter()
+    call()
+    synchronise(device)
+    return time.perf_counter() - start
+
+
+def _peak(call: Callable[[], object], device: torch.device) -> int:
+    """Most memory in use during a call, beyond what was in use before."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.empty_cache()
+        before = int(torch.cuda.memory_allocated(device))
+        torch.cuda.reset_peak_memory_stats(device)
+        call()
+        torch.cuda.synchronize(device)
+        return int(torch.cuda.max_memory_allocated(device)) - before
+    process, done = psutil.Process(), Event()
+    before = peak = int(process.memory_info().rss)
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(_SAMPLING):
+            peak = max(peak, int(process.memory_info().rss))
+
+    watcher = Thread(target=watch)
+    watcher.start()
+    try:
+        call()
+    finally:
+        done.set()
+        watcher.join()
+    return int(peak - before)
+
+
+def matrix_rate(device: torch.device, precision: torch.dtype) -> float:
+    """Operations per second of a large matrix product: the limit of the network.
+
+    Parameters
+    ----------
+    device : torch.device
+        To be measured.
+    precision : torch.dtype
+        Of the matrices.
+
+    Returns
+    -------
+    float
+        Floating-point operations per second, two for a multiplication with sum.
+    """
+    edge = 2048 if device.type == "cpu" else 8192
+    matrix = torch.rand(edge, edge, device=device).to(precision)
+    best = min(_after_warm_up(lambda: matrix @ matrix, device))
+    return 2 * edge**3 / best
+
+
+def copy_rate(device: torch.device) -> float:
+    """Bytes per second that a copy within the device reads and writes.
+
+    Parameters
+    ----------
+    device : torch.device
+        To be measured.
+
+    Returns
+    -------
+    float
+        Bytes per second.
+    """
+    source = torch.zeros(1 << 28, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    best = min(_after_warm_up(lambda: target.copy_(source), device))
+    return 2 * source.numel() / best
+
+
+def _after_warm_up(call: Callable[[], object], device: torch.device) -> list[float]:
+    call()
+    return [_timed(call, device) for _ in range(5)]

@@ -1,0 +1,93 @@
+"""The ways of enlarging an image that are compared."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from napari_vdsr.imaging.intensities import into_dtype
+from napari_vdsr.imaging.resample import resize
+from napari_vdsr.models import Model
+from napari_vdsr.network import ConvStack
+
+__all__ = ["in_double", "sample", "usual_way"]
+
+
+def sample(edge: int) -> NDArray[np.uint16]:
+    """Make an image with structure of every size.
+
+    Parameters
+    ----------
+    edge : int
+        Pixels in Y and in X.
+
+    Returns
+    -------
+    ndarray of uint16, shape (edge, edge)
+        Sums of random images, from coarse to fine.
+    """
+    rng = np.random.default_rng(edge)
+    image = np.zeros((edge, edge), np.float32)
+    step = edge
+    while step >= 1:
+        coarse = rng.random((-(-edge // step),) * 2, np.float32)
+        fine = np.repeat(np.repeat(coarse, step, 0), step, 1)[:edge, :edge]
+        image += fine * step**0.5
+        step //= 4
+    counts: NDArray[np.uint16] = (image / image.max() * 60000).astype(np.uint16)
+    return counts
+
+
+def usual_way(
+    image: NDArray[np.uint16], network: ConvStack, device: torch.device
+) -> NDArray[np.uint16]:
+    """Enlarge an image twice as published VDSR code does: whole and in float32.
+
+    Parameters
+    ----------
+    image : ndarray of uint16, shape (Y, X)
+        Of any size that fits the device's memory.
+    network : ConvStack
+        On the device.
+    device : torch.device
+        Where to work.
+
+    Returns
+    -------
+    ndarray of uint16, shape (2 Y, 2 X)
+        Enlarged by torch's bicubic, its residual added.
+    """
+    with torch.inference_mode():
+        x = torch.from_numpy(image.astype(np.float32)).to(device)[None, None] / 65535
+        x = functional.interpolate(x, scale_factor=2.0, mode="bicubic")
+        values = network(x)[0, 0] * 65535
+        result: NDArray[np.uint16] = into_dtype(values, image.dtype).cpu().numpy()
+    return result
+
+
+def in_double(image: NDArray[np.uint16], model: Model) -> NDArray[np.float64]:
+    """Enlarge a small image twice in float64, whole: what is to come out.
+
+    Parameters
+    ----------
+    image : ndarray of uint16, shape (Y, X)
+        A small image.
+    model : Model
+        An affine-equivariant one.
+
+    Returns
+    -------
+    ndarray of float64, shape (2 Y, 2 X)
+        Not rounded.
+    """
+    base = resize(image, (2 * image.shape[0], 2 * image.shape[1]))
+    centred = torch.from_numpy(base - base.mean())[None, None]
+    # Layer by layer with a copy in double, since the model stays as it is.
+    y = centred
+    for index, layer in enumerate(model.network.layers):
+        edge = layer.kernel_size[0] // 2
+        mode = "replicate" if layer.padding_mode == "replicate" else "constant"
+        y = functional.pad(torch.relu(y) if index else y, [edge] * 4, mode)
+        y = functional.conv2d(y, layer.weight.double())
+    result: NDArray[np.float64] = base + y[0, 0].numpy()
+    return result

@@ -1,0 +1,22 @@
+"""What a machine calls itself, for reports."""
+
+import platform
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["processor_name"]
+
+
+def processor_name() -> str:
+    """Name of the processor, as far as the system tells it.
+
+    Returns
+    -------
+    str
+        Such as "AMD EPYC" or, where nothing better is known, "x86_64".
+    """
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
