@@ -109,8 +109,8 @@ class Learner:
             average(self._means, self._network, self._config, step)
         return loss.detach()
 
-    def loss_before(self, x: Tensor, truth: Tensor) -> tuple[float, float]:
-        """Loss of the untrained network, and of adding nothing to `x`.
+    def losses(self, x: Tensor, truth: Tensor) -> tuple[float, float]:
+        """Loss of the network as it is, and of adding nothing to `x`.
 
         Parameters
         ----------

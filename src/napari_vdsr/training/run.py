@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from napari_vdsr.errors import VdsrWarning
-from napari_vdsr.models.model import Model
+from napari_vdsr.models import Model, load_model
 from napari_vdsr.progress import Progress
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.history import TrainedModel
 from napari_vdsr.training.prepare import MEMORY, prepare
+from napari_vdsr.training.recipes import recipe
 from napari_vdsr.training.trainer import Trainer
 
 __all__ = ["train"]
@@ -18,10 +19,10 @@ __all__ = ["train"]
 def train(
     images: Any,
     *,
-    config: TrainingConfig,
+    config: TrainingConfig | str = "quick",
     validation: Any = None,
     domain: Any = None,
-    start_from: Model | None = None,
+    start_from: str | Path | Model | None = None,
     device: str = "auto",
     rgb: bool | None = None,
     memory: float = MEMORY,
@@ -29,7 +30,67 @@ def train(
     resume: str | Path | None = None,
     progress: Progress | None = None,
 ) -> TrainedModel:
-    """Train from the first step to the last; see `napari_vdsr.train`."""
+    """Train a network, or fine-tune one, on your own images.
+
+    Images are reduced and enlarged again, and the network learns to restore them.
+    The same seed gives the same weights on the same machine.
+
+    Parameters
+    ----------
+    images : array-like, layer, path, Pairs, or a list of them
+        Arrays (numpy, dask, zarr) of shape (..., Y, X[, S]), napari Image layers,
+        image files, folders, packs of encoded images (.npz). `training.Pairs` holds
+        images taken at low and at high resolution.
+    config : TrainingConfig or str
+        From `training.recipe`, or the name of a recipe.
+    validation : as images, optional
+        Images to score on. By default a share of `images` is held out, whole images
+        and never patches; of a single image, a quarter.
+    domain : as images, optional
+        Images that the second stage of the recipe "modern" leans to.
+    start_from : str, Path or Model, optional
+        Fine-tune this model instead of starting anew.
+    device : str
+        "auto", "cpu", "cuda", "cuda:1", "mps", "xpu".
+    rgb : bool, optional
+        Whether the last axis of arrays holds colours; files and layers know.
+    memory : float
+        Bytes of pixels to hold at a time; larger sets are read part by part.
+    checkpoint : str or Path, optional
+        Where to write the state now and then, so that nothing is ever lost.
+    resume : str or Path, optional
+        A checkpoint to go on from, with the same images and configuration.
+    progress : tqdm-like, optional
+        Told of every step. Raise `Cancelled` from its `update` to stop; what the
+        last checkpoint holds is kept.
+
+    Returns
+    -------
+    TrainedModel
+        A model with its ``history``; ``save`` it, or give it to `upscale`.
+
+    Raises
+    ------
+    InputError
+        When images, settings or checkpoint cannot be used; the message says why.
+
+    Warns
+    -----
+    VdsrWarning
+        When images are left out, oversampled or of a benchmark, and when the loss
+        exploded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_vdsr.training import recipe
+    >>> noise = np.random.default_rng(0).random((48, 64))
+    >>> config = recipe("quick", steps=2, depth=3, patch=16, batch=2)
+    >>> train(noise, config=config, device="cpu").network.depth
+    3
+    """
+    config = recipe(config) if isinstance(config, str) else config
+    start = None if start_from is None else load_model(start_from)
     prepared = prepare(
         images,
         config,
@@ -41,7 +102,7 @@ def train(
     trainer = Trainer(
         prepared,
         config,
-        start_from=start_from,
+        start_from=start,
         device=device,
         checkpoint=checkpoint,
         resume=resume,

@@ -49,7 +49,7 @@ def find_sources(images: Any, *, rgb: bool | None = None) -> list[Source]:
 
     Parameters
     ----------
-    images : array-like, layer, path, or an iterable of these
+    images : array-like, layer, path, Source, or an iterable of these
         Arrays are anything with shape and dtype that can be sliced: numpy, dask,
         zarr. A path is an image file, a folder of them, or a pack: an ``.npz`` file
         of encoded images.
@@ -68,7 +68,9 @@ def find_sources(images: Any, *, rgb: bool | None = None) -> list[Source]:
     FileError
         When a path does not exist or holds no image.
     """
-    if isinstance(images, (str, Path)):
+    if isinstance(images, Source):
+        sources = [images]
+    elif isinstance(images, (str, Path)):
         sources = _from_path(Path(images))
     elif _is_layer(images):
         sources = [_from_layer(images)]

@@ -40,7 +40,7 @@ _OFTEN = 0.1  # seconds between reports
 _ROWS = 1000  # of losses in a history
 _WAIT = 20  # steps that a GPU may be ahead of us
 _PATIENCE = 3  # bad steps in a row before the last good weights are taken again
-_GIVE_UP = 10  # bad steps since the last good weights
+_GIVE_UP = 10  # bad steps without a good stretch between them
 _EXPLODED = (10.0, 100.0)  # times the loss before training, times that of bicubic
 
 
@@ -99,8 +99,9 @@ class Trainer:
         )
         self._step = 0
         self._slowed = 1.0
-        self._bad_in_row = self._bad = 0
+        self._bad = self._bad_before = self._bad_in_row = 0
         self._limit = math.inf
+        self._batch: tuple[Tensor, Tensor] | None = None
         self._pending: list[Tensor] = []
         self._row: list[float] = []
         self._recent: list[float] = []
@@ -190,7 +191,7 @@ class Trainer:
         """Look at the first batch, to know a loss that has exploded when it comes."""
         state = self._batches.generator.get_state()
         stage, _ = stage_at(self.config, 0)
-        losses = self._learner.loss_before(*self._batches.batch(0, stage))
+        losses = self._learner.losses(*self._batches.batch(0, stage))
         self._batches.generator.set_state(state)
         pairs = zip(losses, _EXPLODED, strict=True)
         self._limit = max(loss * times for loss, times in pairs)
@@ -199,6 +200,7 @@ class Trainer:
     def _one_step(self) -> None:
         stage, _ = stage_at(self.config, self._step)
         x, truth = self._batches.batch(self._step, stage)
+        self._batch = x, truth
         loss = self._learner.learn(x, truth, self._step, self._slowed, self._limit)
         self._pending.append(loss)
         self._step += 1
@@ -218,11 +220,14 @@ class Trainer:
             rate = learning_rate(config, step - 1) * self._slowed
             self.history.losses.append(Loss(step, mean, rate))
             self._row = []
+        if step == config.steps and not self._failed and not self._sound():
+            self._return_to_good()
+            text = "the loss exploded in the last step; took the last good weights"
+            self.history.events.append(Event(step, text))
         if score_now and self._validation is not None and not self._failed:
             network = self._learner.network().to(self.device)
             self.history.scores.append(self._validation.score(network, step))
-        if keep_now and not self._bad_in_row and not self._failed:
-            self._bad = 0
+        if keep_now and not self._failed and self._sound():
             self._keep()
 
     def _read_losses(self) -> None:
@@ -237,26 +242,32 @@ class Trainer:
         else:
             self._slow_down()
 
+    def _sound(self) -> bool:
+        """Whether the weights are good for what was just learned.
+
+        A loss tells about the weights before a step, so one step can spoil them
+        without being seen.
+        """
+        assert self._batch is not None
+        return self._learner.losses(*self._batch)[0] < self._limit
+
     def _slow_down(self) -> None:
         """Lower the rate after a bad step, and go back after several."""
-        self._slowed /= 2
         self._bad += 1
         self._bad_in_row += 1
-        what = "the loss exploded, the step was left out"
         if self._bad >= _GIVE_UP:
             self._return_to_good()
             self._failed = True
-            then = (
-                "training stopped with the last good weights; choose a lower learning "
-                "rate"
-            )
+            then = "stopped with the last good weights; choose a lower learning rate"
         elif self._bad_in_row >= _PATIENCE:
             self._return_to_good()
             self._bad_in_row = 0
-            then = "went back to the last good weights with half the learning rate"
+            self._slowed /= 10
+            then = "went back to the last good weights, with a tenth of the rate"
         else:
-            then = "went on with half the learning rate"
-        self.history.events.append(Event(self._step, f"{what}; {then}"))
+            self._slowed /= 2
+            then = "left the step out, went on with half the learning rate"
+        self.history.events.append(Event(self._step, f"the loss exploded; {then}"))
 
     def _return_to_good(self) -> None:
         """Take the last good weights; places and steps go on."""
@@ -280,6 +291,9 @@ class Trainer:
     def _keep(self, final: bool = False) -> None:
         """Remember the state as good, and write it down if that is wanted."""
         self._read_losses()
+        if not final:
+            self._bad = 0 if self._bad == self._bad_before else self._bad
+            self._bad_before = self._bad
         snapshot = self._snapshot()
         if not final:
             self._good = snapshot
@@ -302,7 +316,7 @@ class Trainer:
             "history": self.history.to_json(),
             "step": self._step,
             "slowed": self._slowed,
-            "bad": [self._bad, self._bad_in_row],
+            "bad": [self._bad, self._bad_before, self._bad_in_row],
             "limit": None if math.isinf(self._limit) else self._limit,
             "row": list(self._row),
         }
@@ -331,7 +345,7 @@ class Trainer:
         self._batches.generator.set_state(snapshot.tensors["generator"])
         self.history = History.from_json(values["history"])
         self._step, self._slowed = values["step"], values["slowed"]
-        self._bad, self._bad_in_row = values["bad"]
+        self._bad, self._bad_before, self._bad_in_row = values["bad"]
         self._limit = math.inf if values["limit"] is None else values["limit"]
         self._row = values["row"]
 

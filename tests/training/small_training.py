@@ -1,0 +1,34 @@
+"""Small images and short trainings: enough to tell right from wrong in seconds."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.training import TrainingConfig, recipe
+
+
+def picture(seed: int = 0, shape: tuple[int, int] = (48, 56)) -> NDArray[np.uint8]:
+    """Discs of random brightness: edges in all directions, as in real images."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    image = np.full(shape, 40.0)
+    for _ in range(30):
+        cy, cx, radius = random.uniform((0, 0, 2), (*shape, 9))
+        image[(y - cy) ** 2 + (x - cx) ** 2 < radius**2] = random.uniform(0, 255)
+    return image.astype(np.uint8)
+
+
+def tiny(**changes: Any) -> TrainingConfig:
+    """A training of a second."""
+    settings: dict[str, Any] = {
+        "steps": 12,
+        "depth": 3,
+        "patch": 16,
+        "batch": 4,
+        "sizes": (1.0,),
+        "factors": (2.0,),
+        "validate_every": 6,
+        "checkpoint_every": 4,
+    }
+    return recipe("quick", **settings | changes)

@@ -1,0 +1,109 @@
+"""The choices of a training and the recipes that make them."""
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.training import RECIPES, CameraNoise, Stage, TrainingConfig, recipe
+from napari_vdsr.training.optimise import learning_rate
+from napari_vdsr.training.parametrise import empty_network
+
+COUNTS = {
+    "equivariant": (111_744, 296_064, 480_384, 664_704),
+    "paper": (112_001, 296_641, 481_281, 665_921),
+    "course": (113_153, 297_793, 482_433, 667_073),
+}
+
+
+@pytest.mark.parametrize("variant", COUNTS)
+@pytest.mark.parametrize("number", range(4))
+def test_networks_have_the_published_number_of_parameters(
+    variant: str, number: int
+) -> None:
+    config = recipe("modern", variant=variant, depth=5 * number + 5)
+    assert empty_network(config).parameter_count == COUNTS[variant][number]
+
+
+@pytest.mark.parametrize(("variant", "count"), [("915", 8_129), ("955", 57_281)])
+def test_srcnn_has_the_published_number_of_parameters(variant: str, count: int) -> None:
+    config = recipe("modern", variant=f"srcnn-{variant}")
+    assert empty_network(config).parameter_count == count
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_survive_a_file(name: str) -> None:
+    config = recipe(name, noise=CameraNoise(2.0, 100.0, 1.5))
+    assert TrainingConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_the_paper_divides_its_rate_by_ten_three_times() -> None:
+    config = recipe("paper")
+    rates = {learning_rate(config, step) for step in range(config.steps)}
+    assert sorted(rates) == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1])
+
+
+def test_the_rate_warms_up_and_falls_in_each_stage() -> None:
+    config = recipe("modern")
+    first = config.stages[0].steps
+    assert learning_rate(config, 0) < learning_rate(config, 499) == 1e-3
+    assert learning_rate(config, first - 1) < 1e-8
+    assert learning_rate(config, first) == 5e-4
+
+
+def test_steps_stretch_all_stages_alike() -> None:
+    config = recipe("modern", steps=830)
+    assert [stage.steps for stage in config.stages] == [500, 330]
+    assert config.stages[0].warm_up == 5
+
+
+def test_a_new_rate_scales_that_of_every_stage() -> None:
+    stages = recipe("modern", learning_rate=2e-3).stages
+    assert [stage.learning_rate for stage in stages] == [2e-3, 1e-3]
+
+
+WRONG: dict[str, Any] = {
+    "depth": 1,
+    "factors": (1.0,),
+    "patch": 0,
+    "batch": 2.5,
+    "sizes": (2.0,),
+    "variant": "resnet",
+    "loss": "ssim",
+    "ema": 1.0,
+    "clip_norm": 0.0,
+    "blur": -1.0,
+    "learning_rate": 0.0,
+    "steps": 0,
+    "seeed": 3,
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_values_are_named(name: str) -> None:
+    word = name.replace("_", " ") if name == "learning_rate" else name
+    with pytest.raises(InputError, match=word.rstrip("s")):
+        recipe("quick", **{name: WRONG[name]})
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])
+def test_no_stage_learns_at_such_a_rate(rate: float) -> None:
+    with pytest.raises(InputError, match="learning rate"):
+        Stage(steps=10, learning_rate=rate)
+
+
+def test_an_unknown_recipe_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(InputError, match="modern, paper, course"):
+        recipe("secret")
+
+
+def test_camera_noise_needs_a_gain() -> None:
+    with pytest.raises(InputError, match="gain"):
+        CameraNoise(gain=0)
+
+
+def test_settings_cannot_be_changed_by_accident() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        recipe().depth = 3  # type: ignore[misc]

@@ -1,0 +1,211 @@
+"""Looking through images: whatever is wrong is named, skipped and counted."""
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_training import picture, tiny
+
+from napari_vdsr.errors import FileError, InputError, VdsrWarning
+from napari_vdsr.training import TrainingSet, prepare
+from napari_vdsr.training.benchmark_images import benchmark_name
+from napari_vdsr.training.dataset import examine
+from napari_vdsr.training.sources import find_sources, luminance
+
+
+def write(folder: Path, *names: str) -> None:
+    for number, name in enumerate(names):
+        Image.fromarray(picture(number)).save(folder / name)
+
+
+def test_a_folder_is_read_and_what_is_damaged_is_named_and_counted(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "a.png", "b.png", "c.png")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+    Image.fromarray(picture(5, (9, 30))).save(tmp_path / "small.png")
+    Image.fromarray(np.full((40, 40), 7, np.uint8)).save(tmp_path / "flat.png")
+    with pytest.warns(VdsrWarning, match="3 of 6 images are left out") as caught:
+        made = prepare(tmp_path, tiny(validation_share=0.0))
+    text = str(caught[0].message)
+    assert "broken.png: cannot read" in text
+    assert "small.png: 9 × 30 pixels, smaller than a patch of 16" in text
+    assert "flat.png: constant: every pixel is 7" in text
+    assert made.images.images == 3
+
+
+@pytest.mark.parametrize(
+    ("image", "reason"),
+    [
+        (picture(0, (15, 40)), "smaller than a patch"),
+        (np.zeros((30, 30)), "constant"),
+        (np.where(np.eye(30) > 0, np.nan, 1.0), "NaN"),
+        (np.where(np.eye(30) > 0, np.inf, 1.0), "infinite"),
+    ],
+)
+def test_when_nothing_can_be_used_the_reason_is_given(image: Any, reason: str) -> None:
+    with pytest.raises(InputError, match=f"no image can be used: image.*{reason}"):
+        prepare(image, tiny())
+
+
+def test_no_images_at_all_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="list is empty"):
+        prepare([], tiny())
+    with pytest.raises(FileError, match="holds no image"):
+        prepare(tmp_path, tiny())
+    with pytest.raises(FileError, match="does not exist"):
+        prepare(tmp_path / "nowhere", tiny())
+    with pytest.raises(InputError, match="cannot train on a int"):
+        prepare(3, tiny())
+
+
+def test_colours_and_grey_are_mixed_by_their_luminance() -> None:
+    colour = np.dstack([picture(n) for n in range(3)])
+    images = [*find_sources(colour, rgb=True), *find_sources(picture(4))]
+    dataset = examine(images, tiny())
+    shapes = {plane.pixels.shape for part in dataset.parts for plane in part.read()}
+    assert shapes == {(1, 48, 56)}
+
+
+def test_a_network_for_colours_leaves_grey_images_out() -> None:
+    colour = np.dstack([picture(n) for n in range(3)])
+    images = [*find_sources(colour, rgb=True), *find_sources(picture(4))]
+    with pytest.warns(VdsrWarning, match="1 of 2 images .* grey, but this network"):
+        made = prepare(images, tiny(variant="course", validation_share=0.0))
+    assert made.images.images == 1
+
+
+def test_colours_are_never_guessed() -> None:
+    with pytest.raises(InputError, match="rgb=True or"):
+        prepare(np.zeros((30, 30, 3)), tiny())
+
+
+def test_12_bit_counts_are_brought_to_the_scale_of_the_loss() -> None:
+    counts = picture().astype(np.uint16) * 8 + 1000
+    (part,) = examine(find_sources(counts), tiny()).parts
+    (plane,) = part.read()
+    assert plane.pixels.dtype == np.float32
+    assert 0 <= np.percentile(plane.pixels, 1) < np.percentile(plane.pixels, 99) <= 1
+    low, high = plane.limits
+    np.testing.assert_allclose(plane.pixels[0] * (high - low) + low, counts, rtol=1e-5)
+
+
+def test_images_are_used_in_several_sizes_unless_too_small() -> None:
+    config = tiny(sizes=(1.0, 0.5, 0.25))
+    (part,) = examine(find_sources(picture(0, (64, 64))), config).parts
+    assert [plane.pixels.shape[1:] for plane in part.read()] == [
+        (64, 64),
+        (32, 32),
+        (16, 16),
+    ]
+    (part,) = examine(find_sources(picture(0, (40, 64))), config).parts
+    assert [plane.pixels.shape[1:] for plane in part.read()] == [(40, 64), (20, 32)]
+
+
+def test_large_arrays_are_read_in_blocks() -> None:
+    class Reads:
+        shape, dtype, largest = (2, 2500, 1100), np.dtype("uint8"), 0
+
+        def __getitem__(self, key: Any) -> np.ndarray:
+            block = np.broadcast_to(picture()[:1, :1], self.shape)[key].copy()
+            self.largest = max(self.largest, block.size)
+            block.flat[::7] = 90
+            return block
+
+    data = Reads()
+    dataset = examine(find_sources(data), tiny(), memory=0)
+    assert len(dataset.parts) == 2 * 3 * 2
+    assert data.largest < 1024**2
+
+
+def test_a_layer_is_used_at_its_full_resolution() -> None:
+    class Layer:
+        name, rgb, multiscale = "cells", False, True
+        data = (picture(), picture()[::2, ::2])
+
+    (source,) = find_sources(Layer())
+    (plane,) = source.pieces[0]()
+    assert source.name == "cells"
+    assert plane.shape == (1, 48, 56)
+
+
+def test_packs_hold_encoded_images(tmp_path: Path) -> None:
+    entries = {}
+    for name, image in {"one.png": picture(1), "two.png": picture(2)}.items():
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "webp", lossless=True)
+        entries[name] = np.frombuffer(buffer.getvalue(), np.uint8)
+    entries["bad.png"] = np.frombuffer(b"no image", np.uint8)
+    np.savez(tmp_path / "pack.npz", **entries)
+    with pytest.warns(VdsrWarning, match=r"1 of 3 images .*bad\.png in"):
+        made = prepare(tmp_path / "pack.npz", tiny(validation_share=0.0))
+    planes = [part.read()[0].pixels for part in made.images.parts]
+    np.testing.assert_array_equal(planes[0][0], picture(1))
+    (tmp_path / "fake.npz").write_bytes(b"PK but no zip")
+    with pytest.raises(FileError, match="no pack"):
+        prepare(tmp_path / "fake.npz", tiny())
+
+
+def test_images_are_held_out_whole() -> None:
+    images = [picture(n) for n in range(20)]
+    made = prepare(images, tiny(validation_share=0.2))
+    assert made.images.images == 16
+    assert made.validation is not None and made.validation.images == 4
+    learned = {part.read()[0].pixels.tobytes() for part in made.images.parts}
+    held = {part.read()[0].pixels.tobytes() for part in made.validation.parts}
+    assert not learned & held and len(learned | held) == 20
+
+
+def test_of_a_single_image_a_part_is_held_out() -> None:
+    made = prepare(picture(0, (40, 100)), tiny())
+    assert shape_of(made) == (1, 40, 75)
+    assert made.validation is not None
+    assert made.validation.parts[0].read()[0].pixels.shape == (1, 40, 25)
+
+
+def test_a_single_small_image_is_used_whole_with_a_warning() -> None:
+    with pytest.warns(VdsrWarning, match="only one image"):
+        made = prepare(picture(0, (18, 20)), tiny())
+    assert shape_of(made) == (1, 18, 20)
+    assert made.validation is None
+
+
+def shape_of(made: TrainingSet) -> tuple[int, ...]:
+    shape: tuple[int, ...] = made.images.parts[0].read()[0].pixels.shape
+    return shape
+
+
+def test_oversampled_images_are_named() -> None:
+    y, x = np.mgrid[:128, :128]
+    waves = 100 + 40 * np.sin(x / 15) * np.cos(y / 12)
+    images = [waves.astype(np.float32), *(picture(n, (128, 128)) for n in range(2))]
+    with pytest.warns(VdsrWarning, match="1 of 3 images are oversampled.*image 0"):
+        prepare(images, tiny(validation_share=0.0))
+
+
+@pytest.mark.needs_shared
+def test_benchmark_images_are_recognised_resized_and_compressed(shared: Path) -> None:
+    original = Image.open(shared / "data/images/Set5/butterfly_GT.bmp").convert("L")
+    buffer = io.BytesIO()
+    original.resize((180, 180)).save(buffer, "jpeg", quality=60)
+    copy = np.asarray(Image.open(buffer))
+    assert benchmark_name(copy) == "Set5/butterfly"
+    with pytest.warns(VdsrWarning, match="image 0 is Set5/butterfly"):
+        prepare([copy, picture()], tiny(validation_share=0.0))
+
+
+@pytest.mark.needs_shared
+def test_no_training_image_is_mistaken_for_a_benchmark(shared: Path) -> None:
+    for source in find_sources(shared / "data/images/T91"):
+        (plane,) = source.pieces[0]()
+        assert benchmark_name(luminance(plane)[0]) is None, source.name
+
+
+def test_good_images_cause_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        prepare([picture(n) for n in range(4)], tiny())

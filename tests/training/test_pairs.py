@@ -1,0 +1,63 @@
+"""Registered pairs, and pairs that are not."""
+
+import numpy as np
+import pytest
+from small_training import picture, tiny
+
+from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.imaging.resample import resize
+from napari_vdsr.training import Pairs, prepare, train
+
+
+def pair(seed: int, factor: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    high = picture(seed, (64, 72))
+    low = resize(high, (64 // factor, 72 // factor)).round().clip(0, 255)
+    return low.astype(np.uint8), high
+
+
+def test_pairs_are_enlarged_to_the_grid_of_the_truth() -> None:
+    low, high = pair(0)
+    made = prepare(Pairs([low], [high]), tiny(validation_share=0.0))
+    (plane,) = made.images.parts[0].read()
+    assert plane.pixels.shape == (2, 64, 72)
+    np.testing.assert_allclose(
+        plane.pixels[0], resize(low, high.shape) / 255, atol=1e-6
+    )
+    np.testing.assert_allclose(plane.pixels[1], high / 255, atol=1e-6)
+
+
+def test_a_network_can_be_trained_on_pairs() -> None:
+    lows, highs = zip(*(pair(seed) for seed in range(4)), strict=True)
+    model = train(Pairs(list(lows), list(highs)), config=tiny(), device="cpu")
+    assert "pairs" in model.history.scores[-1].psnr
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "reason"),
+    [
+        (picture(0, (32, 36)), picture(0, (64, 50)), "are no pair"),
+        (picture(0, (64, 72)), picture(0, (32, 36)), "are no pair"),
+        (pair(0)[0], np.roll(pair(0)[1], (9, -6), (0, 1)), "shifted by 9, -6"),
+    ],
+)
+def test_pairs_that_do_not_fit_are_named_and_left_out(
+    low: np.ndarray, high: np.ndarray, reason: str
+) -> None:
+    good = pair(1)
+    with pytest.warns(VdsrWarning, match=f"1 of 2 images.*image 1: .*{reason}"):
+        made = prepare(
+            Pairs([good[0], low], [good[1], high]), tiny(validation_share=0.0)
+        )
+    assert made.images.images == 1
+
+
+def test_there_must_be_as_many_of_each() -> None:
+    low, high = pair(0)
+    with pytest.raises(InputError, match="2 images of low and 1 of high"):
+        prepare(Pairs([low, low], [high]), tiny())
+
+
+def test_pairs_are_validated_on_pairs() -> None:
+    low, high = pair(0)
+    with pytest.raises(InputError, match="validate pairs on pairs"):
+        prepare(Pairs([low], [high]), tiny(), validation=high)

@@ -1,0 +1,332 @@
+"""The training: it learns, it repeats, it goes on after a kill, it stops in time."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_training import picture, tiny
+
+import napari_vdsr
+from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrWarning
+from napari_vdsr.models import Model, import_model, load_model
+from napari_vdsr.network import SRCNN, VDSR
+from napari_vdsr.training import (
+    CameraNoise,
+    Stage,
+    TrainedModel,
+    Trainer,
+    TrainingConfig,
+    prepare,
+    train,
+)
+from napari_vdsr.training.checkpoint import read_checkpoint, write_checkpoint
+
+IMAGES = [picture(seed) for seed in range(5)]
+
+
+def weights(model: Model) -> torch.Tensor:
+    return torch.cat([p.flatten() for p in model.network.parameters()])
+
+
+def trained(config: TrainingConfig, **options: object) -> TrainedModel:
+    return train(IMAGES, config=config, device="cpu", **options)  # type: ignore[arg-type]
+
+
+def test_a_network_learns_to_beat_bicubic() -> None:
+    model = trained(tiny(steps=120, validate_every=120))
+    assert model.history.scores[-1].gain > 0.3
+    assert model.history.losses[-1].value < model.history.losses[0].value
+
+
+def test_two_trainings_with_one_seed_are_identical() -> None:
+    config = tiny(noise=CameraNoise(white=500.0))
+    one, two = trained(config), trained(config)
+    assert torch.equal(weights(one), weights(two))
+    assert one.history.losses == two.history.losses
+    other = trained(tiny(noise=CameraNoise(white=500.0), seed=1))
+    assert not torch.equal(weights(one), weights(other))
+
+
+@pytest.mark.parametrize(
+    "variant", ["equivariant", "paper", "srcnn-915", "srcnn-955", "course"]
+)
+def test_every_variant_can_be_trained_and_saved(tmp_path: Path, variant: str) -> None:
+    colour = [np.dstack([picture(3 * n + c) for c in range(3)]) for n in range(3)]
+    config = tiny(variant=variant, steps=2)
+    model = train(colour, config=config, rgb=True, device="cpu")
+    model.save(tmp_path / "mine.safetensors")
+    again = load_model(tmp_path / "mine.safetensors")
+    assert torch.equal(weights(model), weights(again))
+    assert again.metadata["training"] == model.metadata["training"]
+    assert again.equivariant == (variant == "equivariant")
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
+def test_equivariance_holds_after_training(optimiser: str) -> None:
+    config = tiny(optimiser=optimiser, steps=30, learning_rate=3e-3, weight_decay=0.01)
+    model = trained(config)
+    assert model.equivariant
+    first = next(model.network.layers).weight
+    assert first.sum((2, 3)).abs().max() < 1e-6
+    image = picture(7, (24, 24)).astype(np.float64)
+    usual = napari_vdsr.upscale(image, 2, model=model)
+    changed = napari_vdsr.upscale(3 * image + 1000, 2, model=model)
+    np.testing.assert_allclose(changed, 3 * usual + 1000, atol=1e-3)
+    assert not torch.equal(first, next(VDSR(3).layers).weight)
+
+
+SCRIPT = """
+import sys, warnings
+sys.path.insert(0, {tests!r})
+import torch
+torch.set_num_threads(1)
+from small_training import picture, tiny
+from napari_vdsr.training import CameraNoise, Trainer, prepare
+config = tiny(steps=40, noise=CameraNoise(white=500.0), checkpoint_every=7)
+trainer = Trainer(
+    prepare([picture(seed) for seed in range(5)], config), config, device="cpu",
+    checkpoint={checkpoint!r}, resume={resume!r},
+)
+for report in trainer.run():
+    pass
+trainer.model().save({output!r})
+"""
+
+
+def run_script(checkpoint: Path, resume: Path | None, output: Path) -> subprocess.Popen:
+    code = SCRIPT.format(
+        tests=str(Path(__file__).parent),
+        checkpoint=str(checkpoint),
+        resume=str(resume) if resume else None,
+        output=str(output),
+    )
+    return subprocess.Popen([sys.executable, "-c", code])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
+def test_after_a_kill_the_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.safetensors"
+    assert run_script(tmp_path / "whole.checkpoint", None, whole).wait() == 0
+
+    checkpoint, output = tmp_path / "killed.checkpoint", tmp_path / "killed.safetensors"
+    process = run_script(checkpoint, None, output)
+    while not checkpoint.exists():
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not output.exists()
+    step = read_checkpoint(checkpoint).values["step"]
+    assert 0 < step < 40
+
+    assert run_script(checkpoint, checkpoint, output).wait() == 0
+    one, two = load_model(whole), load_model(output)
+    assert torch.equal(weights(one), weights(two))
+
+
+def test_stopping_and_resuming_changes_nothing(tmp_path: Path) -> None:
+    config = tiny(steps=20, optimiser="sgd", learning_rate=0.01, checkpoint_every=50)
+    whole = trained(config)
+    prepared = prepare(IMAGES, config)
+    path = tmp_path / "state.checkpoint"
+    trainer = Trainer(prepared, config, device="cpu", checkpoint=path)
+    for report in trainer.run():
+        if report.step >= 9:
+            trainer.stop()
+    assert 9 <= trainer.history.steps < 20 and not trainer.finished
+    again = Trainer(prepared, config, device="cpu", resume=path)
+    assert again.history.steps == trainer.history.steps
+    list(again.run())
+    assert torch.equal(weights(again.model()), weights(whole))
+    assert again.model().history.losses == whole.history.losses
+
+
+def test_a_paused_training_can_be_looked_at_and_goes_on() -> None:
+    config = tiny(steps=20)
+    trainer = Trainer(prepare(IMAGES, config), config, device="cpu")
+    steps = trainer.run()
+    next(steps)
+    early = trainer.model()
+    list(steps)
+    assert trainer.finished
+    assert early.history.steps < trainer.model().history.steps == 20
+    assert torch.equal(weights(trainer.model()), weights(trained(config)))
+
+
+def test_cancelling_by_the_progress_bar_keeps_the_last_checkpoint(
+    tmp_path: Path,
+) -> None:
+    class Impatient:
+        done = 0.0
+
+        def reset(self, total: float | None = None) -> None:
+            assert total == 50
+
+        def update(self, n: float = 1) -> None:
+            self.done += n
+            if self.done >= 6:
+                raise Cancelled("enough")
+
+    path = tmp_path / "state.checkpoint"
+    with pytest.raises(Cancelled):
+        trained(tiny(steps=50), checkpoint=path, progress=Impatient())
+    assert read_checkpoint(path).values["step"] >= 4
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [({"seed": 1}, "seed"), ({"batch": 3, "depth": 4}, "depth, batch")],
+)
+def test_a_checkpoint_of_other_settings_is_refused(
+    tmp_path: Path, change: dict[str, int], word: str
+) -> None:
+    path = tmp_path / "state.checkpoint"
+    trained(tiny(steps=4), checkpoint=path)
+    with pytest.raises(InputError, match=f"other settings.*{word}"):
+        trained(tiny(steps=4, **change), resume=path)
+
+
+def test_a_checkpoint_of_other_images_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.checkpoint"
+    trained(tiny(steps=4), checkpoint=path)
+    with pytest.raises(InputError, match="other images"):
+        train(IMAGES[:3], config=tiny(steps=4), resume=path)
+
+
+def test_files_that_are_no_checkpoints_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="no checkpoint"):
+        trained(tiny(), resume=tmp_path / "nothing")
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(InputError, match="no checkpoint"):
+        trained(tiny(), resume=tmp_path / "text")
+    trained(tiny(steps=1)).save(tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match="start from it instead"):
+        trained(tiny(), resume=tmp_path / "model.safetensors")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a size limit")
+def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    import resource
+
+    path = tmp_path / "state.checkpoint"
+    config = tiny(steps=8)
+    trainer = Trainer(prepare(IMAGES, config), config, device="cpu", checkpoint=path)
+    steps = trainer.run()
+    while not path.exists():
+        next(steps)
+    good = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        with pytest.raises(FileError, match="disk is full"):
+            list(steps)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert path.read_bytes() == good
+    assert list(tmp_path.iterdir()) == [path]
+    assert "no checkpoint" in trainer.history.events[0].text
+    assert trainer.finished
+    list(trainer.run())  # with room again, it is written
+    assert read_checkpoint(path).values["step"] == 8
+
+
+def test_an_exploding_loss_ends_with_the_last_good_weights() -> None:
+    config = tiny(steps=60, learning_rate=1e9, clip_norm=None, optimiser="sgd")
+    with pytest.warns(VdsrWarning, match="loss exploded"):
+        model = trained(config)
+    assert torch.isfinite(weights(model)).all()
+    assert "stopped with the last good weights" in model.history.events[-1].text
+    start = Trainer(prepare(IMAGES, config), config, device="cpu").model()
+    assert torch.equal(weights(model), weights(start))
+
+
+def test_a_rate_that_is_too_high_is_lowered_until_it_works() -> None:
+    config = tiny(steps=60, learning_rate=8.0, clip_norm=None, loss="mse", ema=0.0)
+    with pytest.warns(VdsrWarning, match="loss exploded"):
+        model = trained(config)
+    assert model.history.steps == 60
+    assert model.history.losses[-1].learning_rate < 8.0
+    assert torch.isfinite(weights(model)).all()
+
+
+def test_fine_tuning_starts_from_the_model_and_leaves_it_alone() -> None:
+    start = Model(VDSR(4).eval(), "mine")
+    before = weights(start).clone()
+    image = picture(9, (64, 64))
+    model = train(image, config=tiny(steps=2, ema=0.0), start_from=start, device="cpu")
+    assert model.network.depth == 4
+    assert torch.equal(weights(start), before)
+    moved = (weights(model) - before).abs().max()
+    assert 0 < moved < 0.01
+    assert "mine" in model.metadata["description"]
+
+
+def test_a_model_for_colours_cannot_be_trained_on_luminance() -> None:
+    start = Model(VDSR(3, channels=3, bias=True, first_padding="zeros"), "rgb")
+    with pytest.raises(InputError, match="rgb takes colours"):
+        trained(tiny(), start_from=start)
+    with pytest.raises(InputError, match="takes luminance"):
+        train(
+            np.dstack(IMAGES[:3]),
+            config=tiny(variant="course", validation_share=0.0),
+            rgb=True,
+            start_from=Model(SRCNN(), "grey"),
+        )
+
+
+def test_stages_lean_to_the_domain() -> None:
+    grey = [np.where(picture(seed) > 128, 30, 20).astype(np.uint8) for seed in range(3)]
+    stages = (Stage(4, 1e-3), Stage(4, 1e-3, detail=True, share=0.5))
+    config = dataclasses.replace(tiny(), stages=stages)
+    model = trained(config, domain=grey)
+    assert model.history.steps == 8
+    assert not torch.equal(weights(model), weights(trained(config)))
+
+
+def test_mixed_precision_trains_and_keeps_the_weights_in_float32() -> None:
+    model = trained(tiny(precision="bfloat16", steps=3))
+    assert {p.dtype for p in model.network.parameters()} == {torch.float32}
+    assert model.equivariant
+    with pytest.raises(InputError, match="float16 is not for the CPU"):
+        trained(tiny(precision="float16"))
+
+
+def test_the_finished_model_appears_among_the_users_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_VDSR_MODELS", str(tmp_path / "models"))
+    card = import_model(trained(tiny(steps=2)), "my-cells")
+    assert card.factors == (2,)
+    assert "my-cells" in {card.name for card in napari_vdsr.models()}
+
+
+def test_the_history_is_a_table() -> None:
+    history = trained(tiny()).history
+    lines = history.to_csv().splitlines()
+    assert lines[0] == "step,loss,learning_rate,psnr_x2,enlarged_x2"
+    assert len(lines) == 13
+    assert lines[6].count(",") == 4 and not lines[6].endswith(",")
+    assert type(history).from_json(history.to_json()).scores == history.scores
+
+
+def test_a_checkpoint_replaces_the_old_one_only_when_whole(tmp_path: Path) -> None:
+    path = tmp_path / "state.checkpoint"
+    trained(tiny(steps=4), checkpoint=path)
+    snapshot = read_checkpoint(path)
+    write_checkpoint(path, snapshot)
+    again = read_checkpoint(path)
+    assert again.values == snapshot.values
+    assert all(
+        torch.equal(again.tensors[name], tensor)
+        for name, tensor in snapshot.tensors.items()
+    )
