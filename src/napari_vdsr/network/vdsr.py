@@ -72,6 +72,10 @@ class VDSR(ConvStack):
     @torch.no_grad()
     def _initialise(self) -> None:
         """Start as the paper does: He initialisation, biases zero."""
+        # Weights without memory wait for a file's; torch would import its compiler
+        # to draw random numbers for them, which takes seconds.
+        if next(self.layers).weight.is_meta:
+            return
         for layer in self.layers:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             if layer.bias is not None:
