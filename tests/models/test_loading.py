@@ -119,3 +119,27 @@ def test_models_are_listed_without_loading_torch() -> None:
         [sys.executable, "-c", LISTING], capture_output=True, text=True, check=True
     )
     assert output.stdout.strip() == "set()"
+
+
+BARE = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {
+            "pooch", "platformdirs", "requests", "scipy", "skimage", "tifffile"
+        }:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+from napari_vdsr.models import load_model
+load_model("vdsr20").save(sys.argv[1])
+assert load_model(sys.argv[1]).network.depth == 20
+assert "torch._dynamo" not in sys.modules  # takes seconds to import
+"""
+
+
+def test_a_machine_with_little_but_torch_can_load_and_save(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-c", BARE, str(tmp_path / "a.safetensors")], check=True
+    )

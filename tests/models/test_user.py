@@ -47,7 +47,9 @@ def test_a_trained_model_keeps_what_its_training_says(folders: Path) -> None:
     assert load_model("mitochondria").metadata["training"] == "200 steps"
 
 
-@pytest.mark.parametrize("name", ["a/b", "../a", ".hidden", "a b", "ä", "a" * 65])
+@pytest.mark.parametrize(
+    "name", ["a/b", "../a", ".hidden", "a b", "ä", "a" * 65, "a.pth"]
+)
 def test_names_that_are_no_file_names_are_refused(
     name: str, checkpoint: Path, folders: Path
 ) -> None:

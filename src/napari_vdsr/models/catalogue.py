@@ -4,7 +4,7 @@ from difflib import get_close_matches
 
 from napari_vdsr.errors import ModelError
 from napari_vdsr.models.card import Card
-from napari_vdsr.models.registry import registered
+from napari_vdsr.models.registry import registered, registered_as
 from napari_vdsr.models.user import user_cards
 
 __all__ = ["find", "models"]
@@ -44,6 +44,10 @@ def find(name: str) -> Card:
     ModelError
         When there is no such model; the message lists those that there are.
     """
+    # First what needs no folders, which bare machines may be unable to tell.
+    card = registered_as(name)
+    if card is not None:
+        return card
     cards = {card.name: card for card in models()}
     if name in cards:
         return cards[name]

@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_vdsr.errors import FileError, InputError, ModelError
-from napari_vdsr.models.catalogue import find, models
+from napari_vdsr.models.catalogue import find
 from napari_vdsr.models.fetching import fetch
 from napari_vdsr.models.model import Model
+from napari_vdsr.models.user import is_file_like
 
 if TYPE_CHECKING:
     from napari_vdsr.models.card import Card
     from napari_vdsr.progress import Progress
 
 __all__ = ["load_model"]
-
-_SUFFIXES = (".safetensors", ".pth", ".pt", ".mat", ".ckpt", ".tar", ".bin")
 
 
 def load_model(
@@ -63,10 +62,7 @@ def load_model(
 
 
 def _is_file_name(model: str) -> bool:
-    """Whether a word is no model's name and looks like a file's."""
-    if any(card.name == model for card in models()):
-        return False
-    return model.lower().endswith(_SUFFIXES) or "/" in model or "\\" in model
+    return is_file_like(model) or "/" in model or "\\" in model
 
 
 def _read(path: Path, name: str, card: "Card | None" = None) -> Model:

@@ -14,7 +14,7 @@ import napari_vdsr
 from napari_vdsr.models.card import Card, Score
 from napari_vdsr.models.folders import cache_folder
 
-__all__ = ["registered"]
+__all__ = ["registered", "registered_as"]
 
 _HERE = Path(__file__).parent
 _RELEASED = "https://github.com/napari-vdsr/napari-vdsr/raw/v{version}/weights"
@@ -29,6 +29,23 @@ def registered() -> list[Card]:
         The default first. Nothing is fetched and no file is read but the list.
     """
     return [_card(entry) for entry in _entries()]
+
+
+def registered_as(name: str) -> Card | None:
+    """Look up one model of the list.
+
+    Parameters
+    ----------
+    name : str
+        As in `Card.name`.
+
+    Returns
+    -------
+    Card or None
+        None when the list has no such model.
+    """
+    found = (_card(entry) for entry in _entries() if entry["name"] == name)
+    return next(found, None)
 
 
 @cache

@@ -11,8 +11,9 @@ from napari_vdsr.models.folders import user_folder
 from napari_vdsr.models.formats.native import read_metadata
 from napari_vdsr.models.registry import registered
 
-__all__ = ["free_path", "remove_model", "rename_model", "user_cards"]
+__all__ = ["free_path", "is_file_like", "remove_model", "rename_model", "user_cards"]
 
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".mat", ".ckpt", ".tar", ".bin", ".onnx")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -55,6 +56,21 @@ def _card(path: Path) -> Card:
     )
 
 
+def is_file_like(name: str) -> bool:
+    """Whether a word ends as files of weights do, and so is no name of a model.
+
+    Parameters
+    ----------
+    name : str
+        What a user gave.
+
+    Returns
+    -------
+    bool
+    """
+    return name.lower().endswith(_SUFFIXES)
+
+
 def free_path(name: str) -> Path:
     """Where a model of the user with a new name is to be written.
 
@@ -75,10 +91,10 @@ def free_path(name: str) -> Path:
     FileError
         When the folder cannot be made.
     """
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or is_file_like(name):
         msg = (
             f"the name is {name!r}: use 1 to 64 letters, digits, dots, dashes and "
-            "underscores, the first a letter or digit"
+            "underscores, the first a letter or digit, and no ending of a file"
         )
         raise InputError(msg)
     # Some file systems do not tell upper from lower case.
