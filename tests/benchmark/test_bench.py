@@ -1,0 +1,55 @@
+"""The benchmark measures what it says, on a small scale."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from napari_vdsr.benchmark import bench
+from napari_vdsr.benchmark.measure import cost_of_each
+from napari_vdsr.benchmark.report import Bench, Row
+from napari_vdsr.benchmark.ways import in_double, sample, usual_way
+from napari_vdsr.models import load_model
+
+CPU = torch.device("cpu")
+
+
+def test_one_run_compares_every_engine_with_the_usual_way() -> None:
+    pytest.importorskip("openvino")
+    result = bench(["cpu"], largest=64, repeats=1)
+    sizes = [row for row in result.rows if row.study == "size"]
+    assert {row.engine for row in sizes} == {"torch", "openvino"}
+    assert all(row.usual_seconds and row.edge == 64 for row in sizes)
+    assert {row.depth for row in result.rows if row.study == "depth"} == {5, 10, 15}
+    assert max(result.agreement.values()) < 1e-5
+    assert json.loads(json.dumps(result.to_json()))["rows"][0]["device"] == "cpu"
+    assert "Growth with image size" in result.to_text()
+
+
+def test_both_ways_make_the_same_image_but_for_the_borders() -> None:
+    model, image = load_model("vdsr20"), sample(40)
+    usual = usual_way(image, model.network, CPU).astype(float)
+    exact = in_double(image, model)
+    inner = slice(30, 50)
+    # torch's kernel for enlarging is another one (a = -0.75), hence the tolerance.
+    difference = np.abs(usual - exact)[inner, inner]
+    assert np.sqrt(np.mean(difference**2)) < 0.05 * np.ptp(exact)
+
+
+def test_the_memory_of_a_call_is_seen() -> None:
+    costs = cost_of_each(
+        {"much": lambda: np.ones(50_000_000).sum(), "none": lambda: None}, CPU, 2
+    )
+    assert costs["much"].memory > 300e6
+    assert costs["none"].memory < 50e6
+    assert len(costs["much"].seconds) == 2
+
+
+def test_figures_follow_from_what_was_measured() -> None:
+    row = Row("size", "cpu", "float32", "torch", 20, 1000, 1, 2.0, 5.0, 1, 2, 0.5)
+    assert row.megapixels_per_second == 0.5
+    assert row.ratio == 2.5
+    text = Bench({"processor": "some"}, rows=[row]).to_text()
+    assert "0.500" in text
+    assert "2.50" in text

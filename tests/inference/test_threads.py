@@ -1,0 +1,30 @@
+"""Threads follow what the process may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from napari_vdsr.inference import threads
+
+
+def test_a_quota_limits_the_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quota = tmp_path / "cpu.max"
+    monkeypatch.setattr(threads, "_QUOTA", quota)
+    cores = threads.usable_threads()
+    assert 1 <= cores <= (os.cpu_count() or 1)
+    for text, expected in [("max 100000", cores), ("50000 100000", 1), ("", cores)]:
+        quota.write_text(text)
+        assert threads.usable_threads() == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux only")
+def test_the_processors_given_to_the_process_are_counted() -> None:
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert threads.usable_threads() == 1
+    finally:
+        os.sched_setaffinity(0, before)
