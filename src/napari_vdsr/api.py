@@ -106,7 +106,7 @@ def upscale(
     (12, 16)
     """
     options: dict[str, Any] = {
-        "model": load_model(model),
+        "model": load_model(model, progress=progress),
         "device": device,
         "precision": precision,
         "tile": tile,

@@ -87,7 +87,7 @@ def upscale_layer(
     # Imported late: it brings torch, which bad arguments need not wait for.
     from napari_vdsr.inference.upscaler import Upscaler
 
-    chosen = load_model(model)
+    chosen = load_model(model, progress=progress)
     data = level_data(layer, level)
     upscaler = Upscaler(
         chosen,
