@@ -1,5 +1,7 @@
 """Two images on different pixel grids, compared where both have been."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -9,10 +11,74 @@ from numpy.typing import ArrayLike, NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.planes import check_image
 
-__all__ = ["compare_on_grid"]
+__all__ = ["Overlap", "compare_on_grid", "overlap_of"]
 
 _WHOLE = 1e-4  # pixels by which planes may miss each other
 _SPLINE = 3  # order of the interpolation
+
+
+@dataclass(frozen=True, eq=False)
+class Overlap:
+    """Where two images have both been.
+
+    Attributes
+    ----------
+    region : tuple of slice
+        Of the reference, one for each axis without colours.
+    planes : tuple of slice
+        Of the image, one for each of its leading axes.
+    linear, shift : ndarray, shapes (2, 2) and (2,)
+        Take Y and X within the region to those of the image.
+    """
+
+    region: tuple[slice, ...]
+    planes: tuple[slice, ...]
+    linear: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+    @property
+    def coincides(self) -> bool:
+        """Whether the pixels lie on one another, so that none is interpolated."""
+        same = np.allclose(self.linear, np.eye(2), atol=1e-6)
+        return bool(same) and _is_whole(self.shift)
+
+
+def overlap_of(
+    reference: tuple[int, ...], image: tuple[int, ...], affine: ArrayLike
+) -> Overlap:
+    """Find where two images have both been, without looking at their pixels.
+
+    Parameters
+    ----------
+    reference, image : tuple of int
+        Sizes of their n axes without colours, the last two being Y and X.
+    affine : ndarray of float, shape (n + 1, n + 1)
+        As for `compare_on_grid`.
+
+    Returns
+    -------
+    Overlap
+
+    Raises
+    ------
+    InputError
+        When the images do not overlap, or planes lie between planes.
+    """
+    matrix = np.asarray(affine, dtype=np.float64)
+    stack = [
+        _shared(size, other, offset)
+        for size, other, offset in zip(
+            reference, image, _plane_offsets(matrix), strict=False
+        )
+    ]
+    matrix = matrix[-3:][:, -3:]
+    yx = _overlap(reference[-2:], image[-2:], matrix)
+    return Overlap(
+        region=(*(part for part, _ in stack), *yx),
+        planes=tuple(part for _, part in stack),
+        linear=matrix[:2, :2],
+        shift=(matrix @ [yx[0].start, yx[1].start, 1.0])[:2],
+    )
 
 
 def compare_on_grid(
@@ -21,6 +87,7 @@ def compare_on_grid(
     affine: ArrayLike,
     *,
     rgb: bool = False,
+    check: Callable[[], object] = lambda: None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Bring an image onto the grid of a reference, where the two overlap.
 
@@ -34,6 +101,8 @@ def compare_on_grid(
         after the reference's data-to-world affine.
     rgb : bool
         Whether the last axis of both holds colours.
+    check : callable, optional
+        Called before every plane that is interpolated; may raise `Cancelled`.
 
     Returns
     -------
@@ -61,26 +130,13 @@ def compare_on_grid(
             "in the affine"
         )
         raise InputError(msg)
-    offsets = _plane_offsets(matrix)
-    stack = [
-        _shared(reference.shape[axis], image.shape[axis], offset)
-        for axis, offset in enumerate(offsets)
-    ]
-    matrix = matrix[-3:][:, -3:]
-    region = _overlap(
-        reference.shape[axes - 2 : axes], image.shape[axes - 2 : axes], matrix
-    )
-    common = reference[(*(part for part, _ in stack), *region)]
-    matching = image[tuple(part for _, part in stack)]
-    shift = matrix @ [region[0].start, region[1].start, 1.0]
-    linear = matrix[:2, :2]
-    if np.allclose(linear, np.eye(2), atol=1e-6) and _is_whole(shift[:2]):
-        first = np.rint(shift[:2]).astype(int)
-        height, width = (part.stop - part.start for part in region)
-        y, x = slice(first[0], first[0] + height), slice(first[1], first[1] + width)
-        lead = (slice(None),) * len(stack)
-        return common, matching[(*lead, y, x)]
-    return common, _interpolated(matching, common.shape, linear, shift[:2], rgb)
+    found = overlap_of(reference.shape[:axes], image.shape[:axes], matrix)
+    common, matching = reference[found.region], image[found.planes]
+    if not found.coincides:
+        return common, _interpolated(matching, common.shape, found, rgb, check)
+    parts = zip(np.rint(found.shift).astype(int), found.region[-2:], strict=True)
+    yx = [slice(first, first + part.stop - part.start) for first, part in parts]
+    return common, matching[(*(slice(None) for _ in found.planes), *yx)]
 
 
 def _plane_offsets(matrix: NDArray[np.float64]) -> list[int]:
@@ -139,13 +195,14 @@ def _overlap(
 def _interpolated(
     image: NDArray[Any],
     shape: tuple[int, ...],
-    linear: NDArray[np.float64],
-    shift: NDArray[np.float64],
+    found: Overlap,
     rgb: bool,
+    check: Callable[[], object],
 ) -> NDArray[np.float64]:
     """The image at the pixels of the reference, NaN where it has not been."""
     from scipy.ndimage import affine_transform, gaussian_filter
 
+    linear, shift = found.linear, found.shift
     result = np.empty(shape)
     planes, target = (
         np.moveaxis(array, -1, 0) if rgb else array for array in (image, result)
@@ -158,6 +215,7 @@ def _interpolated(
     finer = np.linalg.norm(linear, axis=1)
     sigma = np.maximum(0, (finer - 1) / 2)
     for index in np.ndindex(target.shape[:-2]):
+        check()
         plane = gaussian_filter(planes[index].astype(np.float64), sigma)
         target[index] = affine_transform(
             plane,

@@ -11,7 +11,7 @@ from napari_vdsr.evaluation.grids import compare_on_grid
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["Aligned", "aligned"]
+__all__ = ["Aligned", "aligned", "to_world"]
 
 
 class Aligned(NamedTuple):
@@ -55,7 +55,7 @@ def aligned(reference: "Image", image: "Image") -> Aligned:
             f"{_described(image)}: only images of one kind can be compared"
         )
         raise InputError(msg)
-    affine = np.linalg.solve(_to_world(image), _to_world(reference))
+    affine = np.linalg.solve(to_world(image), to_world(reference))
     parts = compare_on_grid(_pixels(reference), _pixels(image), affine, rgb=image.rgb)
     return Aligned(*parts, rgb=bool(image.rgb))
 
@@ -68,8 +68,18 @@ def _pixels(layer: "Image") -> NDArray[Any]:
     return np.asarray(layer.data[0] if layer.multiscale else layer.data)
 
 
-def _to_world(layer: "Image") -> NDArray[np.float64]:
-    """The affine matrix that takes pixels of a layer to the world."""
+def to_world(layer: "Image") -> NDArray[np.float64]:
+    """Find the affine matrix that takes pixels of a layer to the world.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        With any transform.
+
+    Returns
+    -------
+    ndarray of float64, shape (ndim + 1, ndim + 1)
+    """
     matrix = np.eye(layer.ndim + 1)
     origin = np.array(layer.data_to_world(np.zeros(layer.ndim)))
     for axis, step in enumerate(np.eye(layer.ndim)):

@@ -1,18 +1,40 @@
 """A run seen from the viewer: its worker thread, its progress and its end."""
 
+from collections import deque
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
 from qtpy.QtCore import QObject, QTimer
 
-from napari_vdsr.plugin.model.execution import Execution, Result
-from napari_vdsr.plugin.model.ticker import Tick
+from napari_vdsr.plugin.model.ticker import Tick, Ticker
 
-__all__ = ["Run"]
+__all__ = ["Run", "Work"]
 
 _EVERY = 100  # milliseconds between two looks at the worker
 _STEPS = 100
+
+
+class Work(Protocol):
+    """What can be run: `Execution`, the work of the first panel, is an example.
+
+    Attributes
+    ----------
+    ticker : Ticker
+        For looking at the progress and for stopping it.
+    results : deque
+        Filled as parts are done.
+    outcome : str
+        "" while it runs; set last of all.
+    """
+
+    ticker: Ticker
+    results: deque[Any]
+    outcome: str
+
+    def __call__(self) -> None:
+        """Do the work, and never raise what a user may cause."""
 
 
 class Run:
@@ -23,7 +45,7 @@ class Run:
 
     Parameters
     ----------
-    execution : Execution
+    execution : Work
         What to do in the thread.
     parent : QObject
         Whose end ends the looking.
@@ -34,14 +56,14 @@ class Run:
 
     def __init__(
         self,
-        execution: Execution,
+        execution: Work,
         parent: QObject,
         *,
         on_tick: Callable[[Tick], None],
-        on_result: Callable[[Result], None],
+        on_result: Callable[[Any], None],
         on_end: Callable[["Run"], None],
     ) -> None:
-        self.execution = execution
+        self.execution: Any = execution
         self._on_tick = on_tick
         self._on_result = on_result
         self._on_end = on_end
