@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import torch
 from napari.layers import Image
+
+from napari_vdsr import load_model
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,7 +35,7 @@ def python_pages() -> list[Path]:
 
 
 def names_used_by_the_guides() -> dict[str, object]:
-    image = np.random.default_rng(0).integers(0, 200, (24, 20), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 200, (72, 64), dtype=np.uint8)
     return {
         "image": image,
         "layer": Image(image, scale=(0.1, 0.1)),
@@ -43,7 +46,11 @@ def names_used_by_the_guides() -> dict[str, object]:
 
 
 @pytest.mark.parametrize("page", python_pages(), ids=lambda page: page.stem)
-def test_python_in_the_guides_runs(page: Path) -> None:
+def test_python_in_the_guides_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save(load_model("vdsr20").network.state_dict(), "my_network.pth")
     names = names_used_by_the_guides()
     for code in blocks(page, "python"):
         exec(compile(code, str(page), "exec"), names)
