@@ -113,6 +113,14 @@ def test_the_fitted_psnr_is_never_below_the_plain_one(pair: NDArray[Any]) -> Non
     assert report.fitted.errors[0] <= report.errors[0] * (1 + 1e-9) + 1e-12
 
 
+def test_a_constant_image_is_fitted_by_the_mean() -> None:
+    # Its mean, in floating point, is not quite its value.
+    reference = np.full((5, 6), 3.18011884)
+    reference[0, 0] = 0
+    report = psnr(reference, np.full((5, 6), 3.18011884), fit=True)
+    assert report.fitted.errors[0] == pytest.approx(reference.var())
+
+
 def test_without_fit_there_is_no_fitted_psnr() -> None:
     a, b = random_pair("uint8")
     assert psnr(a, b).fitted is None

@@ -321,7 +321,9 @@ def fit_to(
     """
     centred = image - image.mean()
     energy = float(np.sum(np.square(centred)))
-    slope = float(np.sum(centred * reference)) / energy if energy else 0.0
+    # Both are centred: of a constant image rounding leaves a mean, and no more.
+    common = float(np.sum(centred * (reference - reference.mean())))
+    slope = common / energy if energy else 0.0
     fitted: NDArray[np.float64] = slope * centred + reference.mean()
     return fitted
 
