@@ -119,7 +119,7 @@ def restore_window(
     scale = scale_of(pixels, down.dtype)
     if intensity_range is not None:
         scale = Scale(intensity_range[0], intensity_range[1] - intensity_range[0])
-    values = scale.scaled(uploaded(_channels(pixels), down.device).to(down.dtype))
+    values = scale.scaled(uploaded(_channels(pixels), down.device, down.dtype))
     touched = None
     if has_gaps(pixels):
         values, missing = _without_gaps(values, rings)
