@@ -47,7 +47,7 @@ def read_image(path: Path | str) -> Picture:
     except (VdsrError, MemoryError):
         raise
     except Exception as error:  # the readers raise whatever a damaged file leads to
-        msg = f"cannot read {path}: the file is damaged or cut short ({error})"
+        msg = f"cannot read {path}: damaged or cut short ({error})"
         raise FileError(msg) from error
     return picture
 

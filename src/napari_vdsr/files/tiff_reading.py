@@ -5,7 +5,7 @@ import logging
 import math
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,9 @@ def read_tiff(path: Path) -> Picture:
     FileError
         When parts are missing or the colours are of a kind not known here.
     """
-    with _complaints_raised(path), tifffile.TiffFile(path) as tif:
+    with _complaints_of_tifffile(path) as check, tifffile.TiffFile(path) as tif:
         series = tif.series[0]
+        check()  # a damaged header can ask for very many pixels
         if len(tif.series) > 1:
             msg = (
                 f"{path} holds {len(tif.series)} images of different shape or kind: "
@@ -55,12 +56,13 @@ def read_tiff(path: Path) -> Picture:
         array, axes, rgb = _with_colours_last(path, series, page)
         size, unit = _pixel_size(tif, page)
         metadata = _metadata(tif, page)
+        check()
     return Picture(array, axes, rgb, size, unit, metadata)
 
 
 @contextlib.contextmanager
-def _complaints_raised(path: Path) -> Iterator[None]:
-    """Turn the errors that tifffile only logs into exceptions.
+def _complaints_of_tifffile(path: Path) -> Iterator[Callable[[], None]]:
+    """Give a function that raises the errors that tifffile has only logged.
 
     tifffile goes on with what is left of a damaged file, fewer planes for instance,
     and says so in its log alone.
@@ -75,13 +77,16 @@ def _complaints_raised(path: Path) -> Iterator[None]:
 
     logger, collector = logging.getLogger("tifffile"), Collector()
     logger.addHandler(collector)
+
+    def check() -> None:
+        if complaints:
+            msg = f"cannot read {path}: damaged or cut short ({complaints[0]})"
+            raise FileError(msg)
+
     try:
-        yield
+        yield check
     finally:
         logger.removeHandler(collector)
-    if complaints:
-        msg = f"cannot read {path}: the file is damaged or cut short ({complaints[0]})"
-        raise FileError(msg)
 
 
 def _with_colours_last(

@@ -1,0 +1,130 @@
+"""`napari-vdsr train`, as it is typed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from napari_vdsr.cli import main
+from napari_vdsr.models import load_model
+
+SHORT = ["--depth", "3", "--patch", "16", "--batch", "4", "--device", "cpu"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    images = tmp_path / "images"
+    images.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(4):
+        coarse = random.integers(0, 256, (10, 12), dtype=np.uint8)
+        Image.fromarray(coarse).resize((60, 50)).save(images / f"{number}.png")
+    return images
+
+
+def test_a_folder_becomes_a_model_with_its_history(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, log = tmp_path / "mine.safetensors", tmp_path / "mine.csv"
+    arguments = ["train", str(folder), "--output", str(output), *SHORT]
+    arguments += ["--steps", "6", "--factor", "2", "--factor", "2.5", "--json"]
+    arguments += ["--noise", "1", "0", "2", "--log", str(log)]
+    assert main(arguments) == 0
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
+    assert result["config"]["factors"] == [2.0, 2.5]
+    assert result["config"]["noise"]["read_noise"] == 2.0
+    assert result["history"]["steps"] == 6
+    assert result["parameters"] == load_model(output).network.parameter_count
+    assert set(result["history"]["scores"][-1]["psnr"]) == {"x2", "x2.5"}
+    assert log.read_text().splitlines()[-1].startswith("6,")
+    assert sorted(tmp_path.iterdir()) == sorted([folder, output, log])
+
+
+def test_a_model_is_fine_tuned_and_added_to_the_users_own(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_VDSR_MODELS", str(tmp_path / "models"))
+    first = tmp_path / "first.safetensors"
+    arguments = ["train", str(folder), *SHORT, "--steps", "2"]
+    assert main([*arguments, "--output", str(first)]) == 0
+    second = tmp_path / "second.safetensors"
+    tuned = ["--output", str(second), "--start-from", str(first), "--add"]
+    assert main([*arguments, *tuned]) == 0
+    model = load_model("second")
+    assert "Fine-tuned from first" in model.metadata["description"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows sends no SIGINT")
+def test_ctrl_c_keeps_what_was_learned_and_resume_goes_on(
+    folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "mine.safetensors"
+    checkpoint = tmp_path / "mine.safetensors.checkpoint"
+    code = "import sys; from napari_vdsr.cli import main; sys.exit(main())"
+    program = [sys.executable, "-c", code]
+    arguments = ["train", str(folder), "--output", str(output), *SHORT]
+    arguments += ["--steps", "200", "--recipe", "adapt"]
+    with subprocess.Popen([*program, *arguments], stderr=subprocess.PIPE) as process:
+        while not checkpoint.exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, messages = process.communicate()
+    assert process.returncode == 130
+    assert b"the same command with --resume goes on" in messages
+    assert not output.exists()
+
+    whole = tmp_path / "whole.safetensors"
+    torch.set_num_threads(1)
+    assert main([*arguments, "--resume"]) == 0
+    assert not checkpoint.exists()
+    other = [str(whole) if word == str(output) else word for word in arguments]
+    assert main(other) == 0
+    states = [load_model(path).network.state_dict() for path in (output, whole)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.parametrize(
+    ("extra", "status", "message"),
+    [
+        (["--steps", "0"], 2, "steps is 0"),
+        (["--learning-rate", "0"], 2, "learning rate is 0"),
+        (["--factor", "9"], 2, "factor is 9"),
+        (["--patch", "500"], 2, "smaller than a patch of 500"),
+        (["--resume"], 1, "no checkpoint"),
+        (["--start-from", "nothing"], 1, "nothing"),
+        (["--log", "log.txt"], 2, "does not end in .csv"),
+    ],
+)
+def test_wrong_arguments_are_explained(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    extra: list[str],
+    status: int,
+    message: str,
+) -> None:
+    output = tmp_path / "mine.safetensors"
+    arguments = ["train", str(folder), "--output", str(output)]
+    assert main([*arguments, *extra]) == status
+    assert message in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_nothing_that_exists_is_replaced(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "mine.safetensors"
+    output.write_text("precious")
+    assert main(["train", str(folder), "--output", str(output), *SHORT]) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert output.read_text() == "precious"
