@@ -26,7 +26,8 @@ def uploaded(array: NDArray[Any], device: torch.device, dtype: torch.dtype) -> T
     Tensor
         On CUDA it arrives in the order of the stream.
     """
-    tensor = torch.from_numpy(array)
+    # numpy has two types of the name uint64, torch knows one
+    tensor = torch.from_numpy(array.view(array.dtype.name))
     if device.type == "cuda":
         # Converted there: most images take fewer bytes as they are.
         return tensor.pin_memory().to(device, non_blocking=True).to(dtype)
