@@ -73,7 +73,7 @@ def evaluate(
                 yield name, trial_of(source, factor, protocol)
 
     rows = _scored(trials, len(items) * len(asked), methods, progress)
-    return Evaluation(rows, protocol, device, precision)
+    return Evaluation(rows, protocol, _device(device), precision)
 
 
 def evaluate_pairs(
@@ -129,7 +129,14 @@ def evaluate_pairs(
             )
 
     rows = _scored(trials, len(highs), methods, progress)
-    return Evaluation(rows, "pairs", device, precision)
+    return Evaluation(rows, "pairs", _device(device), precision)
+
+
+def _device(name: str) -> str:
+    """What "auto" stands for here."""
+    from napari_vdsr.inference.device import resolve_device
+
+    return str(resolve_device(name))
 
 
 def _scored(

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.evaluation.trials import Trial, resized
+from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.models import Model, load_model, models
 from napari_vdsr.progress import Progress
 
@@ -72,23 +74,42 @@ class Network:
             "precision": precision,
             "tile": tile,
         }
+        # Making a model ready happens once and is no part of the time per image.
+        self._run(np.zeros((16, 16), np.float32), 2.0, (0.0, 1.0), rgb=False)
 
     def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
         """Enlarge what the trial gives, in the form that the trial scores."""
-        from napari_vdsr.inference.arrays import upscale_array
-
         wants_colours = self._model.network.channels == 3
         colours = trial.colours if wants_colours else None
-        result = upscale_array(
+        result = self._run(
             trial.low if colours is None else colours,
             trial.factors,
-            model=self._model,
+            trial.limits,
             rgb=trial.rgb or colours is not None,
-            intensity_range=trial.limits,
             progress=None if progress is None else _Steps(progress),
-            **self._options,
         )
         return trial.finished(result, colours=colours is not None)
+
+    def _run(
+        self,
+        image: NDArray[Any],
+        factor: Factor,
+        limits: tuple[float, float],
+        *,
+        rgb: bool,
+        progress: Progress | None = None,
+    ) -> NDArray[Any]:
+        from napari_vdsr.inference.arrays import upscale_array
+
+        return upscale_array(
+            image,
+            factor,
+            model=self._model,
+            rgb=rgb,
+            intensity_range=limits,
+            progress=progress,
+            **self._options,
+        )
 
     def serves(self, trial: Trial) -> bool:
         """Whether it is made for the factor of the trial: SRCNN knows only one."""

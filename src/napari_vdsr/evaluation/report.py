@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from napari_vdsr.evaluation.psnr import finite_or_none
@@ -12,7 +11,7 @@ from napari_vdsr.evaluation.trials import PROTOCOLS, Protocol
 
 __all__ = ["Evaluation", "Mean", "Row"]
 
-_COLUMN = 20  # characters of a method's column
+_FIRST, _COLUMN = 24, 19  # characters of a table's columns, at least
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class Evaluation:
     protocol : {"A", "direct", "pairs"}
         See `PROTOCOLS`.
     device, precision : str
-        What the networks ran on and in, as asked for.
+        What the networks ran on, and in what precision.
     """
 
     rows: tuple[Row, ...]
@@ -183,16 +182,18 @@ class Evaluation:
         images = dict.fromkeys(row.image for row in rows)
         found = {(row.image, row.method): row for row in rows}
         heading = "" if self.protocol != "pairs" else "  (PSNR / after affine fit)"
-        lines = [_line(f"x{factor:g}{heading}", methods)]
-        for image in images:
-            cells = [self._cell(found[image, method]) for method in methods]
-            lines.append(_line(image, cells))
-        lines.append(_line(f"mean of {len(images)}", map(self._cell, means)))
+        table = [[f"x{factor:g}{heading}", *methods]]
+        table += [
+            [image, *(self._cell(found[image, method]) for method in methods)]
+            for image in images
+        ]
+        table.append([f"mean of {len(images)}", *map(self._cell, means)])
         gains = [f"{_gain(mean, means[0]):+.2f} dB" for mean in means[1:]]
-        lines.append(_line("gain over bicubic", ["", *gains]))
-        lines.append(_line("seconds", [f"{mean.seconds:.2f}" for mean in means]))
-        lines.append(_line("MPix/s", [f"{mean.speed:.3g}" for mean in means]))
-        return lines
+        table.append(["gain over bicubic", "", *gains])
+        times = [f"{mean.seconds / mean.images:.2f}" for mean in means]
+        table.append(["seconds an image", *times])
+        table.append(["MPix/s", *(f"{mean.speed:.3g}" for mean in means)])
+        return _lined_up(table)
 
     def _cell(self, row: Row | Mean) -> str:
         if self.protocol == "pairs":
@@ -224,8 +225,17 @@ def _gain(mean: Mean, bicubic: Mean) -> float:
     return 0.0 if mean.psnr == bicubic.psnr else mean.psnr - bicubic.psnr
 
 
-def _line(first: str, cells: Iterable[str]) -> str:
-    return f"{first:28}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells)
+def _lined_up(table: list[list[str]]) -> list[str]:
+    """Lines of a table whose columns are as wide as they have to be."""
+    columns = zip(*table, strict=True)
+    first, *widths = (max(len(cell) for cell in column) for column in columns)
+    first = max(first, _FIRST)
+    widths = [max(width + 2, _COLUMN) for width in widths]
+    return [
+        f"{name:{first}}"
+        + "".join(f"{c:>{width}}" for c, width in zip(cells, widths, strict=True))
+        for name, *cells in table
+    ]
 
 
 def _record(row: Row) -> dict[str, object]:
