@@ -168,6 +168,8 @@ class SuperResolution(Container[Widget]):
 
     def _connect(self) -> None:
         controls, layers = self.controls, self._viewer.layers
+        # The camera moved into the scene with napari 0.9.
+        camera = getattr(self._viewer, "scene", self._viewer).camera
         controls.run.changed.connect(self._run_pressed)
         controls.preview.changed.connect(self.start_preview)
         controls.script.changed.connect(self.copy_script)
@@ -181,7 +183,7 @@ class SuperResolution(Container[Widget]):
             (layers.events.removed, self.reset_choices),
             (layers.events.reordered, self.reset_choices),
             (layers.selection.events.changed, self.reset_choices),
-            (self._viewer.camera.events, self._view_changed),
+            (camera.events, self._view_changed),
             (self._viewer.dims.events, self._view_changed),
             (self._viewer.events.theme, self._refresh_soon),
         ]

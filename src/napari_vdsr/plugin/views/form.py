@@ -254,6 +254,7 @@ def _offer(box: ComboBox, choices: dict[str, str]) -> None:
     before = box.value
     values = [value for _, value in items]
     with box.changed.blocked():
+        box.choices = []  # magicgui keeps those that stay where they are
         box.choices = items
         if before in values:
             box.value = before

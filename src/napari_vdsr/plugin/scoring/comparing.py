@@ -1,0 +1,122 @@
+"""Comparing layers with a reference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_vdsr.evaluation.planes import scaled_luminance
+from napari_vdsr.layers.bicubic import bicubic_plan
+from napari_vdsr.plugin.scoring.options import ScoreOptions
+from napari_vdsr.plugin.scoring.origin import Origin
+from napari_vdsr.plugin.scoring.scores import Score, score_images
+from napari_vdsr.plugin.scoring.snapshots import Snapshot, check_pair, on_grid
+from napari_vdsr.plugin.scoring.work import ScoringWork
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Compared", "Comparing", "Subject"]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A layer that is compared.
+
+    Attributes
+    ----------
+    image : Snapshot
+        Of it.
+    origin : Origin or None
+        What it was made of, if that is known.
+    """
+
+    image: Snapshot
+    origin: Origin | None
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What came out for one layer.
+
+    Attributes
+    ----------
+    score : Score
+        Its figures.
+    error_map : ndarray of float32 or None
+        Image minus reference, on the whole grid of the reference; NaN where the
+        two do not overlap.
+    """
+
+    score: Score
+    error_map: "NDArray[np.float32] | None"
+
+
+class Comparing(ScoringWork):
+    """Scores of layers against one reference.
+
+    Parameters
+    ----------
+    reference : Snapshot
+        The truth.
+    subjects : sequence of Subject
+        What is compared with it.
+    options : ScoreOptions
+        How.
+    """
+
+    def __init__(
+        self,
+        reference: Snapshot,
+        subjects: Sequence[Subject],
+        options: ScoreOptions,
+    ) -> None:
+        super().__init__()
+        self.reference = reference
+        self.subjects = subjects
+        self.options = options
+
+    def work(self) -> None:
+        """Put a `Compared` for every layer into the results."""
+        # Every plane is visited once for PSNR and once for SSIM.
+        total = 2 * prod(self.reference.shape[:-2]) * len(self.subjects)
+        self.ticker.begin("Comparing", total)
+        for subject in self.subjects:
+            score, pair = self._score(subject.image)
+            if subject.origin is not None:
+                score = replace(score, bicubic=self._bicubic(subject, subject.origin))
+            self.ticker.check()
+            self.results.append(Compared(score, self._error_map(subject, *pair)))
+
+    def _score(self, image: Snapshot) -> "tuple[Score, list[NDArray[Any]]]":
+        pair = on_grid(self.reference, image, self.ticker.check)
+        score = score_images(
+            image.name, *pair, self.reference.rgb, self.options, self.ticker.update
+        )
+        return score, list(pair)
+
+    def _bicubic(self, subject: Subject, origin: Origin) -> Score:
+        enlarged = bicubic_plan(origin.plan, origin.data, self.ticker.check)
+        name = f"bicubic of {origin.source.name}"
+        return self._score(replace(subject.image, name=name, data=enlarged))[0]
+
+    def _error_map(
+        self, subject: Subject, reference: "NDArray[Any]", image: "NDArray[Any]"
+    ) -> "NDArray[np.float32] | None":
+        if not self.options.error_maps:
+            return None
+        full = np.full(self.reference.shape, np.nan, np.float32)
+        part = full[check_pair(self.reference, subject.image).region]
+        for index in np.ndindex(part.shape[:-2]):
+            self.ticker.check()
+            part[index] = self._grey(image[index]) - self._grey(reference[index])
+        return full
+
+    def _grey(self, plane: "NDArray[Any]") -> "NDArray[np.float64]":
+        values = plane.astype(np.float64)
+        if not self.reference.rgb:
+            return values
+        # Differences of luminance do not depend on the peak: only its offset does.
+        return scaled_luminance(values[..., :3], 255.0)

@@ -1,0 +1,103 @@
+"""Where a layer came from, if this plugin made it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_vdsr.layers import LayerPlan, plan_layer
+from napari_vdsr.layers.plan import level_data
+from napari_vdsr.layers.result import METADATA_KEY
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["Origin", "is_map", "origin_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """The source of a result and what was made of it.
+
+    Attributes
+    ----------
+    source : napari.layers.Image
+        Still in the viewer.
+    data : array-like
+        Its pixels.
+    plan : LayerPlan
+        How the result was made.
+    """
+
+    source: "Image"
+    data: Any
+    plan: LayerPlan
+
+
+def origin_of(layer: "Image", layers: "Iterable[Image]") -> Origin | None:
+    """Find the source of a layer, as its metadata names it.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Perhaps a result of this plugin.
+    layers : iterable of napari.layers.Image
+        Among which the source may be.
+
+    Returns
+    -------
+    Origin or None
+        None when it is no result, or its source is gone or has changed its shape.
+    """
+    made = layer.metadata.get(METADATA_KEY, {})
+    told, region = made.get("source"), made.get("region")
+    if not isinstance(told, dict) or not region or "factor" not in made:
+        return None
+    for source in _likely(layers, told):
+        plan = plan_layer(source, tuple(made["factor"]))
+        wanted = tuple(slice(start, stop) for start, stop in region)
+        if len(wanted) != len(plan.wanted):
+            continue
+        plan = replace(plan, wanted=wanted)
+        if plan.shape == tuple(level_data(layer).shape):
+            return Origin(source, level_data(source), plan)
+    return None
+
+
+def _likely(layers: "Iterable[Image]", told: dict[str, Any]) -> "list[Image]":
+    """Layers of the shape that was noted; those of that name or place only."""
+    shape = tuple(told.get("shape", ()))
+    return [
+        layer
+        for layer in layers
+        if tuple(level_data(layer).shape[: layer.ndim]) == shape
+        and (
+            layer.name == told.get("name")
+            # It may have been renamed.
+            or (
+                _same(layer.scale, told.get("scale"))
+                and _same(layer.translate, told.get("translate"))
+            )
+        )
+    ]
+
+
+def _same(mine: Any, told: Any) -> bool:
+    return np.shape(mine) == np.shape(told) and np.allclose(mine, told)
+
+
+def is_map(layer: "Image") -> bool:
+    """Whether a layer shows differences, not an image.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Perhaps made by this plugin.
+
+    Returns
+    -------
+    bool
+    """
+    kind = layer.metadata.get(METADATA_KEY, {}).get("kind")
+    return kind in ("consistency", "error map")

@@ -1,0 +1,154 @@
+"""Layers that lie exactly on the one that they were made of."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import napari_vdsr
+from napari_vdsr.layers import plan_layer, result_layer
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+__all__ = ["coarser_layer", "difference_layer", "finer_layer"]
+
+
+def difference_layer(
+    layer: "Image",
+    data: "NDArray[Any]",
+    *,
+    name: str,
+    kind: str,
+    limit: float,
+    first: Sequence[int] | None = None,
+) -> "Image":
+    """Show differences on the pixels of a layer: pale for none.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        On whose pixels the differences lie; without its colours.
+    data : ndarray, shape (..., Y, X)
+        Differences in units of the layer.
+    name : str
+        Of the new layer.
+    kind : str
+        For its metadata.
+    limit : float
+        Shown with the deepest colour, up or down.
+    first : sequence of int, optional
+        The layer's pixel that the first difference belongs to.
+
+    Returns
+    -------
+    napari.layers.Image
+    """
+    starts = first or (0,) * layer.ndim
+    plan = replace(
+        plan_layer(layer, 1),
+        samples=0,
+        wanted=tuple(
+            slice(start, start + size)
+            for start, size in zip(starts, data.shape, strict=True)
+        ),
+    )
+    made = {"kind": kind, "made of": layer.name}
+    shown = result_layer(layer, plan, data, name=name, provenance=made)
+    shown.colormap = "PiYG"
+    shown.gamma = 1.0
+    shown.contrast_limits_range = (-4 * limit, 4 * limit)
+    shown.contrast_limits = (-limit, limit)
+    shown.opacity = 1.0
+    shown.blending = "translucent"
+    return shown
+
+
+def coarser_layer(
+    layer: "Image", data: "NDArray[Any]", factor: int, *, name: str
+) -> "Image":
+    """Show the reduced image of a layer on the same outer edges.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Of which it was made, cut to a multiple of the factor.
+    data : ndarray
+        Its pixels.
+    factor : int
+        How many pixels of the layer are one of these.
+    name : str
+        Of the new layer.
+
+    Returns
+    -------
+    napari.layers.Image
+    """
+    plan = plan_layer(layer, 1)
+    sizes = data.shape[: layer.ndim]
+    plan = replace(
+        plan,
+        full_shape=sizes,
+        wanted=tuple(slice(0, size) for size in sizes),
+        factors=tuple(
+            1 / factor if axis in plan.yx else 1.0 for axis in range(layer.ndim)
+        ),
+        samples=data.shape[-1] if layer.rgb else 0,
+    )
+    made = {"kind": "reduced", "made of": layer.name, "reduced by": factor}
+    return result_layer(layer, plan, data, name=name, provenance=made)
+
+
+def finer_layer(
+    layer: "Image",
+    data: "NDArray[Any]",
+    low: "Image",
+    factor: int,
+    *,
+    name: str,
+    method: str,
+) -> "Image":
+    """Show an enlargement of the reduced image, on the pixels of the truth.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The truth.
+    data : ndarray
+        The enlarged image.
+    low : napari.layers.Image
+        What was enlarged.
+    factor : int
+        By how much.
+    name : str
+        Of the new layer.
+    method : str
+        What enlarged it.
+
+    Returns
+    -------
+    napari.layers.Image
+        Its metadata name the reduced layer as its source, as for any result.
+    """
+    sizes = data.shape[: layer.ndim]
+    parts = tuple(slice(0, size) for size in sizes)
+    plan = replace(
+        plan_layer(layer, 1),
+        wanted=parts,
+        samples=data.shape[-1] if layer.rgb else 0,
+    )
+    made = {
+        "version": napari_vdsr.__version__,
+        "model": method,
+        "factor": [float(factor), float(factor)],
+        "region": [[part.start, part.stop] for part in parts],
+        "source": {
+            "name": low.name,
+            "shape": list(low.data.shape[: low.ndim]),
+            "scale": np.asarray(low.scale).tolist(),
+            "translate": np.asarray(low.translate).tolist(),
+        },
+    }
+    return result_layer(layer, plan, data, name=name, provenance=made)

@@ -1,0 +1,183 @@
+"""Layers as they were when a comparison began, and whether two can be compared."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.grids import Overlap, compare_on_grid, overlap_of
+from napari_vdsr.layers import plan_layer
+from napari_vdsr.layers.aligned import to_world
+from napari_vdsr.layers.plan import level_data
+from napari_vdsr.plugin.model.settings import FieldError
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+__all__ = ["Snapshot", "check_pair", "fingerprint", "on_grid", "take_snapshot"]
+
+_LARGEST = 1e9  # bytes of which a fingerprint is taken
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """What a worker thread needs to know of a layer.
+
+    Attributes
+    ----------
+    name : str
+        Of the layer.
+    data : array-like, shape (..., Y, X[, S])
+        The finest level.
+    rgb : bool
+        Whether the last axis holds colours.
+    world : ndarray, shape (ndim + 1, ndim + 1)
+        Takes pixels to the world.
+    labels : tuple of str
+        Of the axes, without colours.
+    """
+
+    name: str
+    data: Any
+    rgb: bool
+    world: "NDArray[np.float64]"
+    labels: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes without colours."""
+        return tuple(self.data.shape[: len(self.labels)])
+
+
+def take_snapshot(layer: "Image") -> Snapshot:
+    """Note data and geometry of a layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Its pixels are not read.
+
+    Returns
+    -------
+    Snapshot
+
+    Raises
+    ------
+    FieldError
+        When it is no image of numbers with Y and X as the last axes.
+    """
+    try:
+        plan = plan_layer(layer, 1)
+    except InputError as error:
+        raise FieldError("layer", _sentence(error)) from error
+    if plan.yx != (layer.ndim - 2, layer.ndim - 1):
+        msg = (
+            f"The last two axes of '{layer.name}' are not Y and X, as its labels say: "
+            "only planes of Y and X are compared."
+        )
+        raise FieldError("layer", msg)
+    return Snapshot(
+        layer.name,
+        level_data(layer),
+        bool(layer.rgb),
+        to_world(layer),
+        tuple(str(label) for label in layer.axis_labels),
+    )
+
+
+def check_pair(reference: Snapshot, image: Snapshot) -> Overlap:
+    """Check whether two layers can be compared, without reading their pixels.
+
+    Parameters
+    ----------
+    reference, image : Snapshot
+        Of two layers.
+
+    Returns
+    -------
+    Overlap
+        What both show.
+
+    Raises
+    ------
+    FieldError
+        When they cannot; says why, and how to align them.
+    """
+    pair = f"'{image.name}' and the reference '{reference.name}'"
+    if image.rgb != reference.rgb:
+        msg = (
+            f"One of {pair} has colours, the other has none: choose layers of one "
+            "kind, or split the colours (right click on the layer)."
+        )
+        raise FieldError("layers", msg)
+    if len(image.shape) != len(reference.shape):
+        msg = (
+            f"{pair} have {len(image.shape)} and {len(reference.shape)} axes: compare "
+            "stacks with stacks and planes with planes (right click on a layer, "
+            "Split Stack)."
+        )
+        raise FieldError("layers", msg)
+    try:
+        affine = np.linalg.solve(image.world, reference.world)
+        return overlap_of(reference.shape, image.shape, affine)
+    except InputError as error:
+        msg = (
+            f"{pair} cannot be compared: {error}. Align them by scale and translate "
+            "(right click on a layer, or layer.scale and layer.translate in the "
+            "console) until they cover the same place."
+        )
+        raise FieldError("layers", msg) from error
+
+
+def on_grid(
+    reference: Snapshot, image: Snapshot, check: Callable[[], object]
+) -> "tuple[NDArray[Any], NDArray[Any]]":
+    """Cut two layers to what both show, on the pixels of the reference.
+
+    Parameters
+    ----------
+    reference, image : Snapshot
+        Of layers that can be compared.
+    check : callable
+        May raise `Cancelled`.
+
+    Returns
+    -------
+    tuple of ndarray
+        Of equal shapes; the image is NaN where it has not been.
+    """
+    affine = np.linalg.solve(image.world, reference.world)
+    return compare_on_grid(
+        np.asarray(reference.data),
+        np.asarray(image.data),
+        affine,
+        rgb=reference.rgb,
+        check=check,
+    )
+
+
+def fingerprint(data: Any) -> int | None:
+    """A number that changes with the pixels, for arrays that can change in place.
+
+    Parameters
+    ----------
+    data : array-like
+        Of any kind.
+
+    Returns
+    -------
+    int or None
+        None for what is lazy, on disk or very large.
+    """
+    if type(data) is not np.ndarray or data.nbytes > _LARGEST:
+        return None
+    return zlib.crc32(np.ascontiguousarray(data).view(np.uint8).reshape(-1).data)
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,254 @@
+"""Scores as rows of text: for the screen, the clipboard and files."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from napari_vdsr.evaluation.psnr import PsnrReport
+from napari_vdsr.plugin.scoring.scores import Score
+
+__all__ = [
+    "IDENTICAL",
+    "Table",
+    "notes_on",
+    "plane_names",
+    "plane_table",
+    "summary",
+    "to_csv",
+]
+
+IDENTICAL = "infinite (identical)"
+
+
+class Table(NamedTuple):
+    """Texts of a table.
+
+    Attributes
+    ----------
+    columns : list of str
+        Headings of the figures.
+    names : list of str
+        Headings of the rows.
+    rows : list of list of str
+        As many texts each as there are columns.
+    """
+
+    columns: list[str]
+    names: list[str]
+    rows: list[list[str]]
+
+    def to_text(self) -> str:
+        """Lines with tabs between the cells, as spreadsheets take them."""
+        rows = zip(self.names, self.rows, strict=True)
+        lines = [["", *self.columns], *([name, *row] for name, row in rows)]
+        return "\n".join("\t".join(line) for line in lines)
+
+
+def summary(scores: Sequence[Score]) -> Table:
+    """One row for each score, with that of bicubic enlargement below it.
+
+    Parameters
+    ----------
+    scores : sequence of Score
+        At least one.
+
+    Returns
+    -------
+    Table
+    """
+    columns = ["PSNR dB", "fitted dB", "SSIM"]
+    if all(score.psnr.fitted is None for score in scores):
+        columns.remove("fitted dB")
+    rows = _with_bicubic(scores)
+    cells = []
+    for _, score in rows:
+        line = [_mean_in_words(score.psnr)]
+        if "fitted dB" in columns:
+            line.append(_fitted(score, "mean"))
+        cells.append([*line, _ssim(score.ssim)])
+    return Table(columns, [name for name, _ in rows], cells)
+
+
+def plane_table(score: Score, names: Sequence[str]) -> Table:
+    """Mean, extremes and every plane of one score.
+
+    Parameters
+    ----------
+    score : Score
+        Of a stack.
+    names : sequence of str
+        Of the planes.
+
+    Returns
+    -------
+    Table
+    """
+    columns = ["PSNR dB"]
+    figures = [_column(score.psnr)]
+    if score.psnr.fitted is not None:
+        columns.append("fitted dB")
+        figures.append(_column(score.psnr.fitted))
+    if score.ssim_of_planes:
+        columns.append("SSIM")
+        values = score.ssim_of_planes
+        head = [_ssim(score.ssim), _ssim(min(values)), _ssim(max(values)), "–"]
+        figures.append([*head, *map(_ssim, values)])
+    if score.bicubic is not None:
+        columns.append("bicubic dB")
+        figures.append(_column(score.bicubic.psnr))
+    rows = ["mean", "minimum", "maximum", "of mean error", *names]
+    return Table(columns, rows, [list(row) for row in zip(*figures, strict=True)])
+
+
+def notes_on(scores: Sequence[Score]) -> list[str]:
+    """All that a reader of the table has to know, each thing said once.
+
+    Parameters
+    ----------
+    scores : sequence of Score
+        At least one.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    notes: list[str] = []
+    for score in scores:
+        report = score.psnr
+        notes += [_about(score, note) for note in score.notes]
+        if report.identical == len(report.errors):
+            notes.append(f"'{score.name}' is identical to the reference: infinite.")
+        elif report.identical:
+            notes.append(
+                f"{report.identical} of {len(report.errors)} planes of "
+                f"'{score.name}' are identical to the reference: infinite (∞)."
+            )
+        if report.left_out:
+            notes.append(
+                f"{report.left_out} pixels of '{score.name}' are NaN or outside of "
+                "it and were left out."
+            )
+    for score in scores:
+        value, reason = score.psnr.data_range.value, score.psnr.data_range.reason
+        reason = reason.replace("given by the caller", "given by you")
+        notes.append(f"Data range {value:g}: {reason}.")
+    report = scores[0].psnr
+    notes.append(f"Compared: {report.channels}; border of {report.border} px cut off.")
+    return list(dict.fromkeys(notes))
+
+
+def plane_names(stack: tuple[int, ...], labels: Sequence[str]) -> list[str]:
+    """Name planes by their place in the stack.
+
+    Parameters
+    ----------
+    stack : tuple of int
+        Sizes of the leading axes.
+    labels : sequence of str
+        Of these axes. napari numbers axes that have no names: "-3".
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> plane_names((2,), ["t"])
+    ['t 0', 't 1']
+    """
+    named = [label if label.strip("-").isidentifier() else "" for label in labels]
+    return [
+        ", ".join(f"{label} {i}".strip() for label, i in zip(named, index, strict=True))
+        for index in np.ndindex(*stack)
+    ]
+
+
+def to_csv(scores: Sequence[Score], names: Sequence[str], reference: str) -> str:
+    """All figures of all scores, one row for each plane and each mean.
+
+    Parameters
+    ----------
+    scores : sequence of Score
+        Of equal stacks or not; names fit the largest.
+    names : sequence of str
+        Of the planes.
+    reference : str
+        Its name.
+
+    Returns
+    -------
+    str
+        Comma-separated, with a heading. Infinity is written "inf".
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        [
+            *("image", "plane", "psnr_db", "fitted_psnr_db", "ssim", "reference"),
+            *("data_range", "data_range_reason", "compared", "border"),
+        ]
+    )
+    for name, score in _with_bicubic(scores):
+        report, fitted = score.psnr, score.psnr.fitted
+        tail = [
+            reference,
+            f"{report.data_range.value:g}",
+            report.data_range.reason,
+            report.channels,
+            report.border,
+        ]
+        for row, plane in enumerate(names[: len(report.values)]):
+            line = [name, plane or "0", _exact(report.values[row])]
+            line.append("" if fitted is None else _exact(fitted.values[row]))
+            ssim = score.ssim_of_planes[row : row + 1]
+            writer.writerow([*line, *map(_exact, ssim or [None]), *tail])
+        for figure in ("mean", "minimum", "maximum", "of_mean_error"):
+            line = [name, figure.replace("_", " "), _exact(getattr(report, figure))]
+            line.append("" if fitted is None else _exact(getattr(fitted, figure)))
+            line.append(_exact(score.ssim) if figure == "mean" else "")
+            writer.writerow([*line, *tail])
+    return text.getvalue()
+
+
+def _with_bicubic(scores: Sequence[Score]) -> list[tuple[str, Score]]:
+    rows = []
+    for score in scores:
+        rows.append((score.name, score))
+        if score.bicubic is not None:
+            rows.append((score.bicubic.name, score.bicubic))
+    return rows
+
+
+def _column(report: PsnrReport) -> list[str]:
+    head = (report.mean, report.minimum, report.maximum, report.of_mean_error)
+    return [_decibels(value) for value in (*head, *report.values)]
+
+
+def _mean_in_words(report: PsnrReport) -> str:
+    return IDENTICAL if math.isinf(report.of_mean_error) else _decibels(report.mean)
+
+
+def _fitted(score: Score, figure: str) -> str:
+    fitted = score.psnr.fitted
+    return "–" if fitted is None else _decibels(getattr(fitted, figure))
+
+
+def _decibels(value: float) -> str:
+    return "∞" if math.isinf(value) else f"{value:.2f}"
+
+
+def _ssim(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _exact(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
+
+
+def _about(score: Score, note: str) -> str:
+    return f"{score.name}: {note}" if note.startswith("No ") else note

@@ -1,0 +1,175 @@
+"""What can be said about a layer when nobody knows the truth."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.consistency import ConsistencyReport, consistency
+from napari_vdsr.evaluation.sampling import SamplingReport, check_sampling
+from napari_vdsr.plugin.scoring.origin import Origin
+from napari_vdsr.plugin.scoring.snapshots import Snapshot
+from napari_vdsr.plugin.scoring.work import ScoringWork
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "Agreement",
+    "CheckingConsistency",
+    "CheckingSampling",
+    "agreement_in_words",
+    "sampling_in_words",
+]
+
+_VERDICTS = {
+    "oversampled": "Enlarging can add nothing here.",
+    "noisy": "Enlarging will add grain here.",
+    "fine": "Enlarging can help here.",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """How far a result agrees with its source.
+
+    Attributes
+    ----------
+    report : ConsistencyReport
+        The figures.
+    difference : ndarray of float32, shape (..., Y, X)
+        The map; the mean over colours.
+    first : tuple of int
+        The pixel of the source that the map begins at.
+    """
+
+    report: ConsistencyReport
+    difference: "NDArray[np.float32]"
+    first: tuple[int, ...]
+
+
+class CheckingConsistency(ScoringWork):
+    """Reduces a result again and takes its source off.
+
+    Parameters
+    ----------
+    result : Snapshot
+        The enlarged layer.
+    origin : Origin
+        Its source.
+    """
+
+    def __init__(self, result: Snapshot, origin: Origin) -> None:
+        super().__init__()
+        self.result = result
+        self.origin = origin
+
+    def work(self) -> None:
+        """Put one `Agreement` into the results."""
+        self.ticker.begin("Reducing the result")
+        region = _source_region(self.origin)
+        rgb = self.result.rgb
+        report = consistency(
+            np.asarray(self.origin.data[region]),
+            np.asarray(self.result.data),
+            rgb=rgb,
+        )
+        difference = report.difference
+        if rgb:
+            difference = difference[..., :3].mean(axis=-1)
+        self.ticker.check()
+        first = tuple(part.start for part in region)
+        self.results.append(Agreement(report, difference.astype(np.float32), first))
+
+
+class CheckingSampling(ScoringWork):
+    """Looks at how fine the detail of a layer is.
+
+    Parameters
+    ----------
+    image : Snapshot
+        Of the layer.
+    """
+
+    def __init__(self, image: Snapshot) -> None:
+        super().__init__()
+        self.image = image
+
+    def work(self) -> None:
+        """Put one `SamplingReport` into the results."""
+        self.ticker.begin("Looking at the detail")
+        report = check_sampling(np.asarray(self.image.data), rgb=self.image.rgb)
+        self.ticker.check()
+        self.results.append(report)
+
+
+def agreement_in_words(report: ConsistencyReport) -> tuple[str, str]:
+    """The figure, and what it means.
+
+    Parameters
+    ----------
+    report : ConsistencyReport
+        Of a result.
+
+    Returns
+    -------
+    tuple of str
+        A headline and an explanation.
+    """
+    share = 100 * report.relative
+    headline = f"Differs from its source by {share:.2f} % of the range."
+    text = (
+        f"Reduced to the size of its source again, the result differs from it by "
+        f"{report.rms:.3g} grey levels (root mean square), {report.largest:.3g} at "
+        f"most; on the whole it is {_brighter(report)}. A small difference means "
+        "that the result agrees with what was measured, not that its new detail is "
+        "true: only a sharper image of the same sample can show that."
+    )
+    return headline, text
+
+
+def sampling_in_words(report: SamplingReport) -> tuple[str, str]:
+    """The verdict, and what it means.
+
+    Parameters
+    ----------
+    report : SamplingReport
+        Of an image.
+
+    Returns
+    -------
+    tuple of str
+        A headline and an explanation.
+    """
+    noise = 100 * report.noise / report.span if report.span else 0.0
+    text = (
+        f"{report.advice} (Finest detail: {100 * report.detail:.2f} % of all "
+        f"structure; noise: {noise:.1f} % of the range from dark to bright.)"
+    )
+    return _VERDICTS[report.verdict], text
+
+
+def _brighter(report: ConsistencyReport) -> str:
+    bias = report.bias
+    if abs(bias) <= 1e-4 * report.data_range.value:
+        return "as bright"
+    return f"{abs(bias):.2g} {'brighter' if bias > 0 else 'darker'}"
+
+
+def _source_region(origin: Origin) -> tuple[slice, ...]:
+    """The pixels of the source that the result was made of."""
+    parts: list[Any] = []
+    plan = origin.plan
+    for part, full, size in zip(
+        plan.wanted, plan.full_shape, plan.level_shape, strict=True
+    ):
+        start, stop = part.start * size / full, part.stop * size / full
+        if not (np.isclose(start, round(start)) and np.isclose(stop, round(stop))):
+            msg = (
+                "the result is a part whose edges lie within pixels of the source: "
+                "enlarge the whole layer to check it"
+            )
+            raise InputError(msg)
+        parts.append(slice(round(start), round(stop)))
+    return tuple(parts)

@@ -1,0 +1,89 @@
+"""PSNR over the planes of a stack."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_vdsr.plugin.scoring.scores import Score
+
+__all__ = ["CurveView"]
+
+# Told apart by colour-blind people as well (Okabe and Ito).
+_COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442")
+_HEIGHT = 150
+
+
+class CurveView(QWidget):
+    """One line for each score; bicubic enlargement is dashed in the same colour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._plot: Any = None
+        self.setFixedHeight(_HEIGHT)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+
+    @property
+    def lines(self) -> list[tuple[str, Any]]:
+        """Name and values of every line."""
+        if self._plot is None:
+            return []
+        items = self._plot.listDataItems()
+        return [(item.name(), item.getData()[1]) for item in items]
+
+    def show_scores(
+        self, scores: Sequence[Score], background: str, foreground: str
+    ) -> None:
+        """Draw other curves.
+
+        Parameters
+        ----------
+        scores : sequence of Score
+            Of stacks.
+        background, foreground : str
+            Colours of the theme.
+        """
+        # Imported when there is a curve: it takes a second.
+        import pyqtgraph
+
+        if self._plot is None:
+            self._plot = pyqtgraph.PlotWidget()
+            self._plot.setMenuEnabled(False)
+            self._plot.hideButtons()
+            self._plot.setMouseEnabled(x=False, y=False)
+            self.layout().addWidget(self._plot)
+        plot = self._plot
+        plot.clear()
+        plot.setBackground(background)
+        for side, title in (("left", "PSNR dB"), ("bottom", "plane")):
+            axis = plot.getAxis(side)
+            axis.setPen(foreground)
+            axis.setTextPen(foreground)
+            axis.setLabel(title)
+        axis.enableAutoSIPrefix(False)
+        plot.getAxis("left").enableAutoSIPrefix(False)
+        for number, score in enumerate(scores):
+            colour = _COLOURS[number % len(_COLOURS)]
+            self._draw(score, pyqtgraph.mkPen(colour, width=2))
+            if score.bicubic is not None:
+                dashed = pyqtgraph.mkPen(
+                    colour, width=1.5, style=Qt.PenStyle.DashLine
+                )
+                self._draw(score.bicubic, dashed)
+
+    def _draw(self, score: Score, pen: Any) -> None:
+        values = np.array(score.psnr.values)
+        self._plot.plot(
+            np.arange(len(values)),
+            np.where(np.isfinite(values), values, np.nan),
+            pen=pen,
+            name=score.name,
+            connect="finite",
+            symbol="o" if len(values) < 30 else None,
+            symbolSize=4,
+            symbolPen=None,
+            symbolBrush=pen.color(),
+        )

@@ -1,0 +1,171 @@
+"""Fields to choose layers with, and the form that holds fields."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from magicgui.widgets import ComboBox, Widget
+from napari.layers import Image
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFormLayout,
+    QListWidget,
+    QListWidgetItem,
+    QWidget,
+)
+
+from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
+
+__all__ = ["FieldForm", "LayerList", "choice", "mark", "offer"]
+
+_ROWS = 4  # of the layer list that are seen at once
+
+
+def choice(name: str, choices: Sequence[tuple[str, Any]] = ()) -> ComboBox:
+    """Make a field with choices that does not widen the panel.
+
+    Parameters
+    ----------
+    name : str
+        Of the field and its tooltip.
+    choices : sequence of (str, object)
+        Texts and what they stand for.
+
+    Returns
+    -------
+    magicgui.widgets.ComboBox
+    """
+    box = ComboBox(name=name, tooltip=TOOLTIPS[name], choices=list(choices))
+    native: Any = box.native
+    native.setMinimumContentsLength(6)
+    native.setSizeAdjustPolicy(
+        native.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    )
+    return box
+
+
+def offer(box: ComboBox, choices: Sequence[tuple[str, Any]]) -> None:
+    """Give a field other choices and keep what was chosen, even if renamed.
+
+    Parameters
+    ----------
+    box : ComboBox
+        The field.
+    choices : sequence of (str, object)
+        Texts and what they stand for.
+    """
+    before = box.value
+    with box.changed.blocked():
+        box.choices = list(choices)
+        if any(value is before for _, value in choices):
+            box.value = before
+    if box.value is not before:
+        box.changed.emit(box.value)
+
+
+class LayerList(QListWidget):
+    """Image layers to tick.
+
+    Emits ``ticked`` when the choice changes.
+    """
+
+    ticked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layers: list[Image] = []
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setToolTip(TOOLTIPS["layers"])
+        self.itemChanged.connect(self.ticked)
+
+    @property
+    def chosen(self) -> list[Image]:
+        """The layers that are ticked."""
+        return [
+            layer
+            for row, layer in enumerate(self._layers)
+            if self._item(row).checkState() == Qt.CheckState.Checked
+        ]
+
+    def tick(self, layer: Image, on: bool = True) -> None:
+        """Tick a layer or take its tick away.
+
+        Parameters
+        ----------
+        layer : napari.layers.Image
+            One of those offered.
+        on : bool
+            Whether it is to be compared.
+        """
+        state = Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
+        self._item(self._layers.index(layer)).setCheckState(state)
+
+    def offer(self, layers: Sequence[Image]) -> None:
+        """Renew the list and keep the ticks.
+
+        Parameters
+        ----------
+        layers : sequence of napari.layers.Image
+            In the order in which they are shown.
+        """
+        before = self.chosen
+        self.blockSignals(True)
+        self.clear()
+        self._layers = list(layers)
+        for layer in layers:
+            item = QListWidgetItem(layer.name, self)
+            item.setToolTip(layer.name)
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+            on = any(layer is other for other in before)
+            item.setCheckState(
+                Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
+            )
+        self.blockSignals(False)
+        rows = max(1, min(_ROWS, len(self._layers)))
+        line = max(self.sizeHintForRow(0), self.fontMetrics().height() + 4)
+        self.setFixedHeight(rows * line + 2 * self.frameWidth() + 6)
+        if len(self.chosen) != len(before):
+            self.ticked.emit()
+
+    def _item(self, row: int) -> QListWidgetItem:
+        item = self.item(row)
+        assert item is not None
+        return item
+
+
+class FieldForm(QWidget):
+    """Fields below one another, with their labels in one column.
+
+    Parameters
+    ----------
+    rows : sequence of (str, Widget or QWidget)
+        Label and field.
+    """
+
+    def __init__(self, rows: Sequence[tuple[str, Widget | QWidget]]) -> None:
+        super().__init__()
+        layout = QFormLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setVerticalSpacing(5)
+        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for label, field in rows:
+            layout.addRow(label, field.native if isinstance(field, Widget) else field)
+
+
+def mark(field: Widget | QWidget, colour: str) -> None:
+    """Frame a field that is wrong, or take the frame away.
+
+    Parameters
+    ----------
+    field : Widget or QWidget
+        Any.
+    colour : str
+        Of the frame; empty for none.
+    """
+    native: Any = field.native if isinstance(field, Widget) else field
+    kind = type(native).__mro__[0].__name__
+    style = f"{kind} {{ border: 1px solid {colour}; }}" if colour else ""
+    if native.styleSheet() != style:
+        native.setStyleSheet(style)

@@ -1,0 +1,80 @@
+"""A table of figures that cannot be edited."""
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+from napari_vdsr.plugin.scoring.tables import IDENTICAL, Table
+
+__all__ = ["FiguresTable"]
+
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class FiguresTable(QTableWidget):
+    """Names at the left, figures at the right.
+
+    Emits ``pointed`` with the number of the row that was clicked.
+
+    Parameters
+    ----------
+    most : int
+        Rows that are seen at once; more are scrolled.
+    """
+
+    pointed = Signal(int)
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setWordWrap(False)
+        self.setShowGrid(False)
+        side = self.verticalHeader()
+        assert side is not None
+        side.hide()
+        side.setDefaultSectionSize(self.fontMetrics().height() + 6)
+        self.cellClicked.connect(lambda row, _: self.pointed.emit(row))
+
+    def show_table(self, table: Table) -> None:
+        """Show other figures.
+
+        Parameters
+        ----------
+        table : Table
+            Of them.
+        """
+        self.clear()
+        self.clearSpans()
+        self.setRowCount(len(table.rows))
+        self.setColumnCount(1 + len(table.columns))
+        self.setHorizontalHeaderLabels(["", *table.columns])
+        for row, (name, cells) in enumerate(zip(table.names, table.rows, strict=True)):
+            first = QTableWidgetItem(name)
+            first.setToolTip(name)
+            self.setItem(row, 0, first)
+            for column, text in enumerate(cells, 1):
+                item = QTableWidgetItem(text)
+                item.setTextAlignment(_RIGHT)
+                self.setItem(row, column, item)
+            if cells[0] == IDENTICAL and "fitted dB" in table.columns:
+                # These words need the place of the fitted figure, infinite as well.
+                self.setSpan(row, 1, 1, 2)
+        head = self.horizontalHeader()
+        assert head is not None
+        head.setDefaultAlignment(_RIGHT)
+        head.setHighlightSections(False)
+        head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        rows = min(self._most, len(table.rows))
+        side = self.verticalHeader()
+        assert side is not None
+        height = head.sizeHint().height() + rows * side.defaultSectionSize()
+        self.setFixedHeight(height + 2 * self.frameWidth() + 2)

@@ -1,0 +1,139 @@
+"""A line of words, a button that starts or stops work, and its progress."""
+
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_vdsr.plugin.model.ticker import Tick
+from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
+from napari_vdsr.plugin.views.controls import words_of
+
+__all__ = ["WorkView", "words_label"]
+
+_STEPS = 1000
+_BUTTON_HEIGHT = 28
+
+
+def words_label() -> QLabel:
+    """Make a label that wraps its words and never widens the panel.
+
+    Returns
+    -------
+    QLabel
+    """
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label
+
+
+class WorkView(QWidget):
+    """What is pressed, and what it says.
+
+    Parameters
+    ----------
+    text : str
+        Of the button while nothing is done.
+    tooltip : str
+        Its name in the table.
+    *others : QWidget
+        Beside the button.
+
+    Attributes
+    ----------
+    message : QLabel
+        What is wrong, or how far the work is.
+    button : QPushButton
+        Starts, or cancels.
+    bar : QProgressBar
+        Seen only during the work.
+    """
+
+    def __init__(self, text: str, tooltip: str, *others: QWidget) -> None:
+        super().__init__()
+        self._text, self._tooltip = text, TOOLTIPS[tooltip]
+        self.message = words_label()
+        self.button = QPushButton(text)
+        self.button.setFixedHeight(_BUTTON_HEIGHT)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, _STEPS)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(6)
+        policy = self.bar.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # so that nothing below it moves
+        self.bar.setSizePolicy(policy)
+        row = QHBoxLayout()
+        row.addWidget(self.button, 1)
+        for other in others:
+            row.addWidget(other)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.message)
+        layout.addLayout(row)
+        layout.addWidget(self.bar)
+        self.show_idle()
+
+    def show_idle(self) -> None:
+        """Nothing is being done."""
+        self.button.setText(self._text)
+        self.button.setToolTip(self._tooltip)
+        self.bar.hide()
+
+    def show_running(self) -> None:
+        """Work has begun and may be cancelled."""
+        self.button.setText("Cancel")
+        self.button.setToolTip(TOOLTIPS["cancel"])
+        self.button.setEnabled(True)
+        self.bar.setValue(0)
+        self.bar.show()
+
+    def show_stopping(self) -> None:
+        """Cancel has been pressed."""
+        self.button.setText("Stopping …")
+        self.button.setEnabled(False)
+
+    def show_tick(self, tick: Tick) -> None:
+        """How far the work has come.
+
+        Parameters
+        ----------
+        tick : Tick
+            Of the work.
+        """
+        self.bar.setValue(round(tick.fraction * _STEPS))
+        self.say(words_of(tick))
+
+    def say(self, text: str, colour: str = "") -> None:
+        """Show a line.
+
+        Parameters
+        ----------
+        text : str
+            In words.
+        colour : str
+            Of the text; empty for the usual one.
+        """
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+        style = f"color: {colour};" if colour else ""
+        if self.message.styleSheet() != style:
+            self.message.setStyleSheet(style)
+
+    def emphasise(self, colour: str) -> None:
+        """Let the button stand out.
+
+        Parameters
+        ----------
+        colour : str
+            Of the enabled button.
+        """
+        style = f"QPushButton:enabled {{ background-color: {colour}; }}"
+        if self.button.styleSheet() != style:
+            self.button.setStyleSheet(style)

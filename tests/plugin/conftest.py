@@ -1,0 +1,99 @@
+"""A viewer with the panel in it, and a network small enough to press Run often."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from npe2 import PluginManager, PluginManifest
+
+import napari_vdsr
+from napari_vdsr.models import Model
+from napari_vdsr.network.vdsr import VDSR
+from napari_vdsr.plugin.model.settings import Settings
+from napari_vdsr.plugin.model.state import save_settings
+from napari_vdsr.plugin.model.upscalers import release_memory
+from napari_vdsr.plugin.super_resolution import SuperResolution
+
+MANIFEST = Path(napari_vdsr.__file__).parent / "napari.yaml"
+TINY = Settings(model="tiny", device="cpu", tile="128")
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep the panel's memory and the models of whoever runs the tests out of it."""
+    monkeypatch.setenv("NAPARI_VDSR_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NAPARI_VDSR_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr(
+        "platformdirs.user_config_path", lambda name: tmp_path / "config" / name
+    )
+    (tmp_path / "models").mkdir()
+    torch.manual_seed(0)
+    network = VDSR(depth=3, features=8)
+    Model(network, "tiny").save(tmp_path / "models" / "tiny.safetensors")
+    biased = VDSR(depth=2, features=4, bias=True, first_padding="zeros")
+    Model(biased, "biased").save(tmp_path / "models" / "biased.safetensors")
+    yield
+    release_memory()
+
+
+@pytest.fixture
+def plugin(npe2pm: PluginManager) -> PluginManager:
+    """Register the plugin as napari would find it."""
+    npe2pm.register(PluginManifest.from_file(MANIFEST))
+    return npe2pm
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def open_panel(viewer: Any, qtbot: Any) -> Callable[..., SuperResolution]:
+    """Open the panel, set as asked, and wait until it knows the machine."""
+
+    def open_it(**settings: Any) -> SuperResolution:
+        save_settings(TINY.changed(settings), Settings())
+        panel = SuperResolution(viewer)
+        viewer.window.add_dock_widget(panel, name="Super-resolution")
+        wait_for_the_probe(panel, qtbot)
+        return panel
+
+    return open_it
+
+
+def wait_for_the_probe(panel: SuperResolution, qtbot: Any) -> None:
+    prober = panel._prober
+    qtbot.waitUntil(lambda: prober._looked and not prober._busy, timeout=20_000)
+
+
+@pytest.fixture
+def settle(qtbot: Any) -> Callable[[SuperResolution], str]:
+    """Let the panel take note of changes; gives the line above Run."""
+
+    def wait(panel: SuperResolution) -> str:
+        qtbot.waitUntil(lambda: not panel._soon.isActive(), timeout=10_000)
+        return str(panel.controls.message.value)
+
+    return wait
+
+
+@pytest.fixture
+def run(qtbot: Any, settle: Any) -> Callable[[SuperResolution], None]:
+    """Press Run and wait for the end."""
+
+    def press(panel: SuperResolution) -> None:
+        settle(panel)
+        panel.controls.run.native.click()
+        assert panel.running, panel.controls.message.value
+        qtbot.waitUntil(lambda: not panel.running, timeout=60_000)
+
+    return press
+
+
+@pytest.fixture
+def cells() -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).integers(0, 4000, (40, 50)).astype(np.uint16)

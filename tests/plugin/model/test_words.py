@@ -1,0 +1,127 @@
+"""Estimates, progress, scripts and memory: what the panel says and keeps."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.layers import Image
+
+from napari_vdsr.errors import Cancelled
+from napari_vdsr.models import models
+from napari_vdsr.plugin.model.choices import label_of, tooltip_of
+from napari_vdsr.plugin.model.estimate import (
+    Speeds,
+    format_bytes,
+    format_duration,
+    look_ahead,
+)
+from napari_vdsr.plugin.model.jobs import plan_jobs
+from napari_vdsr.plugin.model.script import as_script
+from napari_vdsr.plugin.model.settings import Settings
+from napari_vdsr.plugin.model.state import load_settings, save_settings, state_file
+from napari_vdsr.plugin.model.ticker import Ticker
+
+
+def jobs(*shapes: tuple[int, ...], **settings: Any) -> Any:
+    layers = [Image(np.zeros(shape, np.uint16)) for shape in shapes]
+    return plan_jobs([(layer, None) for layer in layers], Settings(**settings))
+
+
+def test_the_outlook_gives_shape_memory_and_time() -> None:
+    """Out of memory without warning (stardist-napari#24, micro-sam#331)."""
+    outlook = look_ahead(jobs((5, 512, 512)), 12.4, available=1e9)
+    assert outlook.text == "5 × 1024 × 1024 uint16 · 10 MB · about 12 s"
+    assert outlook.level == "info"
+    tight = look_ahead(jobs((5, 512, 512), (9, 9)), None, available=5e6)
+    assert tight.level == "warning"
+    assert tight.text == "2 results · 10 MB. Only 5.0 MB of memory are free."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "under 1 s"), (0.7, "1 s"), (59.6, "1 min 0 s"), (3700, "1 h 1 min")],
+)
+def test_durations_are_said_as_people_do(seconds: float, words: str) -> None:
+    assert format_duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [(999, "999 bytes"), (1e3, "1.0 kB"), (3e13, "30000 GB")]
+)
+def test_sizes_are_said_as_people_do(size: float, words: str) -> None:
+    assert format_bytes(size) == words
+
+
+def test_speeds_are_known_once_measured() -> None:
+    speeds = Speeds()
+    key = ("vdsr20", "cpu", "auto")
+    assert speeds.seconds(key, 100) is None
+    speeds.learn(key, 1000, 2.0)
+    speeds.learn(key, 0, 0.0)
+    assert speeds.seconds(key, 100) == pytest.approx(0.2)
+
+
+def test_a_ticker_says_how_far_and_stops() -> None:
+    ticker = Ticker()
+    ticker.begin("Upscaling", 100, expected=5)
+    assert ticker.read().remaining == pytest.approx(5, abs=0.5)
+    ticker.reset(10)
+    ticker.update(25)
+    assert ticker.read().fraction == 0.25
+    ticker.cancel()
+    with pytest.raises(Cancelled):
+        ticker.update(1)
+    assert ticker.read().fraction == 0.26
+
+
+def test_a_ticker_stops_when_napari_closes() -> None:
+    ticker = Ticker()
+    ticker.stopped_elsewhere = lambda: True
+    with pytest.raises(Cancelled):
+        ticker.begin("Upscaling")
+
+
+def test_a_script_names_what_is_not_as_by_default() -> None:
+    layer = Image(np.zeros((40, 40)), name="it's")
+    settings = Settings(factor="3", tile="256", precision="float32")
+    region = (slice(0, 10), slice(5, 20))
+    text = as_script(plan_jobs([(layer, region)], settings), settings)
+    assert 'viewer.layers["it\'s"]' in text
+    assert "factor=3" in text
+    assert "tile=256" in text
+    assert "precision='float32'" in text
+    assert "region=(slice(0, 10), slice(5, 20))" in text
+    assert "device" not in text
+    compile(text, "script", "exec")
+
+
+def test_only_what_was_changed_is_kept(tmp_path: Path) -> None:
+    save_settings(Settings(factor="4"), Settings())
+    assert load_settings(Settings(device="cpu")) == Settings(factor="4", device="cpu")
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"factor": 3, "other": 1}'])
+def test_an_odd_memory_is_no_obstacle(content: str) -> None:
+    state_file().parent.mkdir(parents=True)
+    state_file().write_text(content)
+    assert load_settings(Settings()) == Settings()
+
+
+def test_a_memory_that_cannot_be_written_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(
+        "platformdirs.user_config_path", lambda name: tmp_path / "file" / name
+    )
+    save_settings(Settings(factor="4"), Settings())
+
+
+def test_models_say_whether_they_are_here() -> None:
+    """Weights behind a firewall, no visible download (micro-sam#1093)."""
+    labels = {card.name: label_of(card) for card in models()}
+    assert labels["vdsr20"].endswith("– here")
+    assert labels["vdsr20-kim2016"].endswith("– needs 2.5 MB")
+    card = next(card for card in models() if card.name == "vdsr20")
+    assert max(map(len, tooltip_of(card).splitlines())) <= 70

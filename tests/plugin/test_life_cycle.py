@@ -1,0 +1,233 @@
+"""Layers, panels and viewers that go away while work is going on."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.utils import progress
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QThreadPool, QTimer
+
+from napari_vdsr.models import user_folder
+from napari_vdsr.plugin.model.upscalers import device_in_use
+from napari_vdsr.plugin.super_resolution import SuperResolution
+
+OpenPanel = Callable[..., SuperResolution]
+
+
+@pytest.fixture
+def busy_device() -> Iterator[threading.Lock]:
+    """Let every run wait until the device is released."""
+    device_in_use.acquire()
+    yield device_in_use
+    if device_in_use.locked():
+        device_in_use.release()
+
+
+@pytest.fixture
+def notices() -> Iterator[list[str]]:
+    """Collect what napari shows to the user."""
+    shown: list[str] = []
+
+    def note(event: Any) -> None:
+        shown.append(str(event.message))
+
+    notification_manager.notification_ready.connect(note)
+    yield shown
+    notification_manager.notification_ready.disconnect(note)
+
+
+def no_bar_is_left() -> bool:
+    return not progress._all_instances
+
+
+def no_thread_is_left() -> bool:
+    pool = QThreadPool.globalInstance()
+    assert pool is not None
+    return pool.waitForDone(20_000) and pool.activeThreadCount() == 0
+
+
+def test_cancel_stops_within_one_tile_and_adds_nothing(
+    viewer: Any, open_panel: OpenPanel, settle: Any, qtbot: Any
+) -> None:
+    """Cannot cancel (napari-psf-analysis#42), no progress (cellpose-napari#27)."""
+    viewer.add_image(np.zeros((1500, 1500), np.uint8), contrast_limits=(0, 9))
+    panel = open_panel()
+    settle(panel)
+    panel.controls.run.native.click()
+    assert panel.controls.run.text == "Cancel"
+    assert panel._run is not None
+    execution = panel._run.execution
+    qtbot.waitUntil(lambda: panel.controls.bar.value > 0, timeout=20_000)
+    assert "%" in panel.controls.message.value
+    assert "left" in panel.controls.message.value
+    assert len(progress._all_instances) == 1
+    panel.controls.run.native.click()
+    done = execution.ticker._done
+    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    assert execution.ticker._done - done <= 2 * 128**2
+    assert execution.outcome == "cancelled"
+    assert len(viewer.layers) == 1
+    assert panel.controls.run.text == "Run"
+    assert panel.controls.run.enabled
+    assert no_bar_is_left()
+
+
+def test_a_removed_source_still_gives_its_result(
+    viewer: Any,
+    open_panel: OpenPanel,
+    settle: Any,
+    qtbot: Any,
+    busy_device: threading.Lock,
+    cells: Any,
+) -> None:
+    viewer.add_image(cells, name="cells", scale=(0.5, 0.5))
+    viewer.add_image(cells, name="other")
+    panel = open_panel()
+    panel.form.layer.value = "cells"
+    settle(panel)
+    panel.controls.run.native.click()
+    viewer.layers.remove("cells")
+    busy_device.release()
+    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    assert [layer.name for layer in viewer.layers] == ["other", "cells ×2 tiny"]
+    assert viewer.layers[1].scale.tolist() == [0.25, 0.25]
+
+
+def test_a_source_that_is_moved_gets_its_result_where_it_is_now(
+    viewer: Any,
+    open_panel: OpenPanel,
+    settle: Any,
+    qtbot: Any,
+    busy_device: threading.Lock,
+    cells: Any,
+) -> None:
+    source = viewer.add_image(cells, name="cells")
+    panel = open_panel()
+    settle(panel)
+    panel.controls.run.native.click()
+    source.scale = (3, 3)
+    source.translate = (10, 20)
+    busy_device.release()
+    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    corner = viewer.layers[1].data_to_world((-0.5, -0.5))
+    assert corner == pytest.approx(source.data_to_world((-0.5, -0.5)))
+
+
+def test_a_source_that_gets_other_data_gives_no_half_result(
+    viewer: Any,
+    open_panel: OpenPanel,
+    settle: Any,
+    qtbot: Any,
+    busy_device: threading.Lock,
+    notices: list[str],
+    cells: Any,
+) -> None:
+    source = viewer.add_image(cells, name="cells")
+    panel = open_panel()
+    settle(panel)
+    panel.controls.run.native.click()
+    source.data = np.zeros((3, 7, 7))
+    busy_device.release()
+    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    assert len(viewer.layers) == 1
+    assert any("press Run again" in notice for notice in notices)
+
+
+def test_closing_the_panel_stops_the_run(
+    viewer: Any,
+    open_panel: OpenPanel,
+    settle: Any,
+    busy_device: threading.Lock,
+    cells: Any,
+) -> None:
+    viewer.add_image(cells)
+    panel = open_panel()
+    settle(panel)
+    panel.controls.run.native.click()
+    viewer.window.remove_dock_widget(panel.native.parent())
+    assert not panel.running
+    assert no_thread_is_left()
+    assert no_bar_is_left()
+    assert len(viewer.layers) == 1
+
+
+def test_closing_the_viewer_stops_the_run(
+    make_napari_viewer: Any,
+    viewer: Any,
+    open_panel: OpenPanel,
+    settle: Any,
+    busy_device: threading.Lock,
+    cells: Any,
+) -> None:
+    viewer.add_image(cells)
+    panel = open_panel()
+    settle(panel)
+    panel.controls.run.native.click()
+    viewer.close()
+    assert no_thread_is_left()
+    assert no_bar_is_left()
+
+
+def test_two_viewers_may_run_at_once(
+    make_napari_viewer: Any,
+    viewer: Any,
+    open_panel: OpenPanel,
+    settle: Any,
+    qtbot: Any,
+    cells: Any,
+) -> None:
+    first = open_panel()
+    viewer.add_image(cells, name="cells")
+    second_viewer = make_napari_viewer()
+    second = SuperResolution(second_viewer)
+    second_viewer.window.add_dock_widget(second, name="Super-resolution")
+    second_viewer.add_image(cells, name="cells")
+    for panel in (first, second):
+        settle(panel)
+        panel.controls.run.native.click()
+    assert first.running
+    assert second.running
+    qtbot.waitUntil(lambda: not (first.running or second.running), timeout=30_000)
+    for owner in (viewer, second_viewer):
+        assert [layer.name for layer in owner.layers] == ["cells", "cells ×2 tiny"]
+
+
+def test_an_error_is_a_notification_and_leaves_the_panel_ready(
+    viewer: Any,
+    open_panel: OpenPanel,
+    settle: Any,
+    qtbot: Any,
+    notices: list[str],
+    cells: Any,
+) -> None:
+    viewer.add_image(cells)
+    panel = open_panel()
+    settle(panel)
+    (user_folder() / "tiny.safetensors").write_bytes(b"no weights")
+    panel.start()
+    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    assert any("tiny.safetensors" in notice for notice in notices)
+    assert len(viewer.layers) == 1
+    assert panel.controls.run.text == "Run"
+    assert no_bar_is_left()
+
+
+def test_the_viewer_goes_on_while_it_runs(
+    viewer: Any, open_panel: OpenPanel, settle: Any, qtbot: Any
+) -> None:
+    """GUI freezes (napari-ndev#114)."""
+    viewer.add_image(np.zeros((900, 900), np.uint8), contrast_limits=(0, 9))
+    panel = open_panel()
+    settle(panel)
+    beats: list[float] = []
+    heart = QTimer()
+    heart.timeout.connect(lambda: beats.append(panel.controls.bar.value))
+    heart.start(10)
+    panel.controls.run.native.click()
+    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    heart.stop()
+    # The bar was seen moving: the event loop went on between the tiles.
+    assert len(set(beats)) > 3

@@ -1,0 +1,88 @@
+"""What napari reads, and what its menus do."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from npe2 import PluginManager, PluginManifest
+
+import napari_vdsr
+from napari_vdsr.plugin.model.settings import Settings
+from napari_vdsr.plugin.model.state import save_settings
+from napari_vdsr.plugin.preferences import apply_cache_folder, preferred_settings
+
+MANIFEST = Path(napari_vdsr.__file__).parent / "napari.yaml"
+
+
+def test_the_copy_beside_the_readme_is_the_same() -> None:
+    top = Path(__file__).resolve().parents[2] / "napari.yaml"
+    assert top.read_bytes() == MANIFEST.read_bytes()
+
+
+def test_everything_that_it_names_can_be_imported() -> None:
+    manifest = PluginManifest.from_file(MANIFEST)
+    manifest.validate_imports()
+
+
+def test_commands_are_offered_for_image_layers_only() -> None:
+    manifest = PluginManifest.from_file(MANIFEST)
+    commands = {c.id: c for c in manifest.contributions.commands or []}
+    for factor in (2, 3, 4):
+        command = commands[f"napari-vdsr.upscale_x{factor}"]
+        assert command.enablement == "active_layer_type == 'image'"
+        assert command.title == f"Upscale active layer ×{factor}"
+
+
+def test_a_menu_command_enlarges_the_active_layer(
+    plugin: PluginManager, viewer: Any, qtbot: Any, cells: Any
+) -> None:
+    from napari._app_model import get_app_model
+
+    save_settings(Settings(model="tiny", device="cpu"), Settings())
+    viewer.add_image(cells, name="below")
+    viewer.add_image(cells, name="cells")
+    get_app_model().commands.execute_command("napari-vdsr.upscale_x3").result()
+    _, panel = viewer.window.add_plugin_dock_widget("napari-vdsr", "Super-resolution")
+    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    assert [layer.name for layer in viewer.layers] == [
+        "below",
+        "cells",
+        "cells ×3 tiny",
+    ]
+    qtbot.waitUntil(lambda: not panel._prober._busy, timeout=20_000)
+
+
+def test_preferences_are_what_the_panel_starts_from(
+    plugin_settings: Any, plugin: PluginManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Device hard-coded (napari-nninteractive#8)."""
+    from napari.settings import get_plugin_settings
+
+    assert preferred_settings() == Settings()
+    chosen = get_plugin_settings("napari-vdsr").defaults
+    chosen.device = "cpu"
+    chosen.precision = "bfloat16"
+    chosen.cache = "/somewhere"
+    assert preferred_settings() == Settings(device="cpu", precision="bfloat16")
+    monkeypatch.delenv("NAPARI_VDSR_CACHE")
+    apply_cache_folder()
+    assert os.environ.pop("NAPARI_VDSR_CACHE") == "/somewhere"
+
+
+def test_without_preferences_the_defaults_are_the_packages_own() -> None:
+    assert preferred_settings() == Settings()
+
+
+def test_the_sample_is_an_image_exactly_over_its_original() -> None:
+    from napari.layers import Image
+
+    from napari_vdsr.plugin.samples import coins
+
+    original, reduced = (Image(data, **options) for data, options, _ in coins())
+    assert np.asarray(original.data.shape).tolist() == [
+        2 * size for size in reduced.data.shape
+    ]
+    for layer in (original, reduced):
+        assert layer.data_to_world((-0.5, -0.5)) == (-0.5, -0.5)
