@@ -214,3 +214,12 @@ def test_what_cannot_be_used_is_refused_with_the_reason(
     with pytest.raises(InputError) as caught:
         napari_vdsr.upscale(image, **{"device": "cpu", **options})
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [np.longlong, np.ulonglong, np.longdouble])
+def test_second_names_of_a_dtype_are_taken_too(model: Model, dtype: Any) -> None:
+    image = (np.arange(20).reshape(4, 5) + 10).astype(dtype)
+    result = upscale_array(image, 2, model=model, **CPU)
+    expected = upscale_array(image.astype(np.float64), 2, model=model, **CPU)
+    assert result.dtype == image.dtype
+    assert np.abs(result.astype(float) - expected).max() <= 0.5
