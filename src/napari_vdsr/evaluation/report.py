@@ -5,7 +5,7 @@ import io
 import math
 from dataclasses import dataclass
 
-from napari_vdsr.evaluation.psnr import finite_or_none
+from napari_vdsr.evaluation.decibels import finite_or_none
 from napari_vdsr.evaluation.ranges import DataRange
 from napari_vdsr.evaluation.trials import PROTOCOLS, Protocol
 
