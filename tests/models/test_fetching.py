@@ -1,7 +1,6 @@
 import hashlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -113,6 +112,7 @@ def test_a_refused_connection_is_named(
 @contextmanager
 def files_no_larger_than(size: int) -> Iterator[None]:
     """Let the system refuse to write on, as it does when a disk is full."""
+    resource = pytest.importorskip("resource", reason="Windows has no such limit")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

@@ -57,6 +57,10 @@ EVIL = {
     "builtins.getattr": pickle.dumps(Reducing(getattr, "x", "upper")),
     "pickle.loads": pickle.dumps(Reducing(pickle.loads, b"N.")),
     "Popen made": b"\x80\x02csubprocess\nPopen\nX\x05\x00\x00\x00false\x85\x81.",
+    "Popen made as if a module": (
+        b"\x80\x02csubprocess\nPopen\nX\x05\x00\x00\x00false\x85\x81"
+        b"}(X\x08\x00\x00\x00_modules}X\x0b\x00\x00\x00_parameters}ub."
+    ),
     "Popen made empty": b"\x80\x02csubprocess\nPopen\n)\x81.",
     "Popen set up": b"\x80\x02csubprocess\nPopen\n)\x81}b.",
     "only named": b"\x80\x02cos\nsystem\n.",
