@@ -4,11 +4,14 @@
 #   make demo PYTHON=python3.12      another Python
 #   make demo PIP_FLAGS=--no-index   more options for pip
 #   make test PYTEST_FLAGS=-x        more options for pytest
+#   make weights MODEL=vdsr5         another network than vdsr20
 
 PYTHON ?= python3
 VENV ?= .venv
 PIP_FLAGS ?=
 PYTEST_FLAGS ?=
+MODEL ?= vdsr20
+TRAIN_FLAGS ?=
 
 python = $(VENV)/bin/python
 pip_install = $(python) -m pip install --quiet --disable-pip-version-check \
@@ -16,7 +19,7 @@ pip_install = $(python) -m pip install --quiet --disable-pip-version-check \
 requirements = pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs pictures dist-check constraints clean
+.PHONY: help demo test lint format types docs pictures weights dist-check constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -44,6 +47,9 @@ docs: $(VENV)/.installed-dev ## build the documentation into docs/_build/html
 
 pictures: $(VENV)/.installed-test $(VENV)/.system ## make the pictures of the documentation
 	$(python) scripts/pictures.py
+
+weights: $(VENV)/.installed-test ## train vdsr20 from the image packs, on a GPU if there is one
+	$(python) scripts/make_weights.py $(MODEL) $(TRAIN_FLAGS)
 
 dist-check: $(VENV)/.installed-dev ## build wheel and sdist, try each in an empty environment
 	scripts/check_dist.sh $(python) $(PIP_FLAGS)

@@ -269,6 +269,7 @@ def test_fine_tuning_starts_from_the_model_and_leaves_it_alone() -> None:
     moved = (weights(model) - before).abs().max()
     assert 0 < moved < 0.01
     assert "mine" in model.metadata["description"]
+    assert [score.step for score in model.history.scores] == [0, 2]
 
 
 def test_a_model_for_colours_cannot_be_trained_on_luminance() -> None:

@@ -5,6 +5,7 @@ beside the old one and moved into its place: at any moment, one of them is whole
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from napari_vdsr.errors import FileError, InputError, ModelError
 from napari_vdsr.files.atomic import replacing
 from napari_vdsr.models.formats.native import read_native
 
-__all__ = ["Snapshot", "read_checkpoint", "write_checkpoint"]
+__all__ = ["Snapshot", "check_same", "read_checkpoint", "write_checkpoint"]
 
 _FORMAT = "napari-vdsr checkpoint 1"
 
@@ -94,3 +95,34 @@ def read_checkpoint(path: Path) -> Snapshot:
         )
         raise InputError(msg)
     return Snapshot(tensors, json.loads(metadata["values"]))
+
+
+def check_same(path: Path, theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
+    """Make sure that a checkpoint belongs to a training.
+
+    Parameters
+    ----------
+    path : Path
+        Where it was read from.
+    theirs, mine : mapping
+        The plain values of its snapshot and of one of the training.
+
+    Raises
+    ------
+    InputError
+        When settings, images or first weights differ.
+    """
+    settings = json.loads(json.dumps(mine["config"]))  # tuples become lists
+    different = [
+        name for name, value in settings.items() if theirs["config"].get(name) != value
+    ]
+    if different:
+        msg = (
+            f"{path} belongs to a training with other settings "
+            f"({', '.join(different)}): resume with the same, or start anew"
+        )
+        raise InputError(msg)
+    for name, what in (("images", "images"), ("start_from", "first weights")):
+        if theirs[name] != mine[name]:
+            msg = f"{path} belongs to a training with other {what}: start anew"
+            raise InputError(msg)

@@ -1,6 +1,5 @@
 """The training itself: a generator that any front end can drive."""
 
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -10,12 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from napari_vdsr.errors import FileError, InputError, VdsrError
+from napari_vdsr.errors import FileError, VdsrError
 from napari_vdsr.inference.device import resolve_device
 from napari_vdsr.models.model import Model
 from napari_vdsr.training.batches import Batches
 from napari_vdsr.training.checkpoint import (
     Snapshot,
+    check_same,
     read_checkpoint,
     write_checkpoint,
 )
@@ -195,6 +195,8 @@ class Trainer:
         self._batches.generator.set_state(state)
         pairs = zip(losses, _EXPLODED, strict=True)
         self._limit = max(loss * times for loss, times in pairs)
+        if self._start is not None:
+            self._score()  # what fine-tuning is to raise
         self._good = self._snapshot()
 
     def _one_step(self) -> None:
@@ -224,11 +226,15 @@ class Trainer:
             self._return_to_good()
             text = "the loss exploded in the last step; took the last good weights"
             self.history.events.append(Event(step, text))
-        if score_now and self._validation is not None and not self._failed:
-            network = self._learner.network().to(self.device)
-            self.history.scores.append(self._validation.score(network, step))
+        if score_now and not self._failed:
+            self._score()
         if keep_now and not self._failed and self._sound():
             self._keep()
+
+    def _score(self) -> None:
+        if self._validation is not None:
+            network = self._learner.network().to(self.device)
+            self.history.scores.append(self._validation.score(network, self._step))
 
     def _read_losses(self) -> None:
         """Fetch losses from the device and see that they are sound."""
@@ -325,22 +331,7 @@ class Trainer:
     def _resume(self, path: Path) -> None:
         snapshot = read_checkpoint(path)
         values = snapshot.values
-        mine = self._snapshot().values
-        different = [
-            name
-            for name, value in json.loads(json.dumps(mine["config"])).items()
-            if values["config"].get(name) != value
-        ]
-        if different:
-            msg = (
-                f"{path} belongs to a training with other settings "
-                f"({', '.join(different)}): resume with the same, or start anew"
-            )
-            raise InputError(msg)
-        for name, what in (("images", "images"), ("start_from", "first weights")):
-            if values[name] != mine[name]:
-                msg = f"{path} belongs to a training with other {what}: start anew"
-                raise InputError(msg)
+        check_same(path, values, self._snapshot().values)
         self._learner.set_state(snapshot.tensors, values)
         self._batches.generator.set_state(snapshot.tensors["generator"])
         self.history = History.from_json(values["history"])
