@@ -12,7 +12,12 @@ from napari_vdsr.layers.bicubic import bicubic_plan
 from napari_vdsr.plugin.scoring.options import ScoreOptions
 from napari_vdsr.plugin.scoring.origin import Origin
 from napari_vdsr.plugin.scoring.scores import Score, score_images
-from napari_vdsr.plugin.scoring.snapshots import Snapshot, check_pair, on_grid
+from napari_vdsr.plugin.scoring.snapshots import (
+    Snapshot,
+    check_pair,
+    fingerprint,
+    on_grid,
+)
 from napari_vdsr.plugin.scoring.work import ScoringWork
 
 if TYPE_CHECKING:
@@ -65,6 +70,11 @@ class Comparing(ScoringWork):
         What is compared with it.
     options : ScoreOptions
         How.
+
+    Attributes
+    ----------
+    marks : list of int or None
+        Fingerprints of the pixels that were compared, the reference's first.
     """
 
     def __init__(
@@ -74,12 +84,15 @@ class Comparing(ScoringWork):
         options: ScoreOptions,
     ) -> None:
         super().__init__()
+        self.marks: list[int | None] = []
         self.reference = reference
         self.subjects = subjects
         self.options = options
 
     def work(self) -> None:
         """Put a `Compared` for every layer into the results."""
+        images = [self.reference, *(subject.image for subject in self.subjects)]
+        self.marks = [fingerprint(image.data) for image in images]
         # Every plane is visited once for PSNR and once for SSIM.
         total = 2 * prod(self.reference.shape[:-2]) * len(self.subjects)
         self.ticker.begin("Comparing", total)

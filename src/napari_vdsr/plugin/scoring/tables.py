@@ -17,6 +17,7 @@ __all__ = [
     "notes_on",
     "plane_names",
     "plane_table",
+    "rows_of",
     "summary",
     "to_csv",
 ]
@@ -63,14 +64,14 @@ def summary(scores: Sequence[Score]) -> Table:
     columns = ["PSNR dB", "fitted dB", "SSIM"]
     if all(score.psnr.fitted is None for score in scores):
         columns.remove("fitted dB")
-    rows = _with_bicubic(scores)
+    rows = rows_of(scores)
     cells = []
-    for _, score in rows:
+    for score in rows:
         line = [_mean_in_words(score.psnr)]
         if "fitted dB" in columns:
             line.append(_fitted(score, "mean"))
         cells.append([*line, _ssim(score.ssim)])
-    return Table(columns, [name for name, _ in rows], cells)
+    return Table(columns, [score.name for score in rows], cells)
 
 
 def plane_table(score: Score, names: Sequence[str]) -> Table:
@@ -102,6 +103,24 @@ def plane_table(score: Score, names: Sequence[str]) -> Table:
         figures.append(_column(score.bicubic.psnr))
     rows = ["mean", "minimum", "maximum", "of mean error", *names]
     return Table(columns, rows, [list(row) for row in zip(*figures, strict=True)])
+
+
+def rows_of(scores: Sequence[Score]) -> list[Score]:
+    """All scores, with that of bicubic enlargement below the one it belongs to.
+
+    Parameters
+    ----------
+    scores : sequence of Score
+        Of layers or methods.
+
+    Returns
+    -------
+    list of Score
+    """
+    rows = []
+    for score in scores:
+        rows += [score] if score.bicubic is None else [score, score.bicubic]
+    return rows
 
 
 def notes_on(scores: Sequence[Score]) -> list[str]:
@@ -193,7 +212,7 @@ def to_csv(scores: Sequence[Score], names: Sequence[str], reference: str) -> str
             *("data_range", "data_range_reason", "compared", "border"),
         ]
     )
-    for name, score in _with_bicubic(scores):
+    for score in rows_of(scores):
         report, fitted = score.psnr, score.psnr.fitted
         tail = [
             reference,
@@ -203,25 +222,20 @@ def to_csv(scores: Sequence[Score], names: Sequence[str], reference: str) -> str
             report.border,
         ]
         for row, plane in enumerate(names[: len(report.values)]):
-            line = [name, plane or "0", _exact(report.values[row])]
+            line = [score.name, plane or "0", _exact(report.values[row])]
             line.append("" if fitted is None else _exact(fitted.values[row]))
             ssim = score.ssim_of_planes[row : row + 1]
             writer.writerow([*line, *map(_exact, ssim or [None]), *tail])
         for figure in ("mean", "minimum", "maximum", "of_mean_error"):
-            line = [name, figure.replace("_", " "), _exact(getattr(report, figure))]
+            line = [
+                score.name,
+                figure.replace("_", " "),
+                _exact(getattr(report, figure)),
+            ]
             line.append("" if fitted is None else _exact(getattr(fitted, figure)))
             line.append(_exact(score.ssim) if figure == "mean" else "")
             writer.writerow([*line, *tail])
     return text.getvalue()
-
-
-def _with_bicubic(scores: Sequence[Score]) -> list[tuple[str, Score]]:
-    rows = []
-    for score in scores:
-        rows.append((score.name, score))
-        if score.bicubic is not None:
-            rows.append((score.bicubic.name, score.bicubic))
-    return rows
 
 
 def _column(report: PsnrReport) -> list[str]:

@@ -23,8 +23,8 @@ class CurveView(QWidget):
         super().__init__()
         self._plot: Any = None
         self.setFixedHeight(_HEIGHT)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
 
     @property
     def lines(self) -> list[tuple[str, Any]]:
@@ -54,7 +54,7 @@ class CurveView(QWidget):
             self._plot.setMenuEnabled(False)
             self._plot.hideButtons()
             self._plot.setMouseEnabled(x=False, y=False)
-            self.layout().addWidget(self._plot)
+            self._column.addWidget(self._plot)
         plot = self._plot
         plot.clear()
         plot.setBackground(background)
@@ -69,9 +69,7 @@ class CurveView(QWidget):
             colour = _COLOURS[number % len(_COLOURS)]
             self._draw(score, pyqtgraph.mkPen(colour, width=2))
             if score.bicubic is not None:
-                dashed = pyqtgraph.mkPen(
-                    colour, width=1.5, style=Qt.PenStyle.DashLine
-                )
+                dashed = pyqtgraph.mkPen(colour, width=1.5, style=Qt.PenStyle.DashLine)
                 self._draw(score.bicubic, dashed)
 
     def _draw(self, score: Score, pen: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from magicgui.widgets import ComboBox, Widget
 from napari.layers import Image
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFormLayout,
@@ -64,12 +64,7 @@ def offer(box: ComboBox, choices: Sequence[tuple[str, Any]]) -> None:
 
 
 class LayerList(QListWidget):
-    """Image layers to tick.
-
-    Emits ``ticked`` when the choice changes.
-    """
-
-    ticked = Signal()
+    """Image layers to tick; emits ``itemChanged`` when one is."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +73,6 @@ class LayerList(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setToolTip(TOOLTIPS["layers"])
-        self.itemChanged.connect(self.ticked)
 
     @property
     def chosen(self) -> list[Image]:
@@ -119,15 +113,11 @@ class LayerList(QListWidget):
             item.setToolTip(layer.name)
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
             on = any(layer is other for other in before)
-            item.setCheckState(
-                Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
-            )
+            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
         self.blockSignals(False)
         rows = max(1, min(_ROWS, len(self._layers)))
         line = max(self.sizeHintForRow(0), self.fontMetrics().height() + 4)
         self.setFixedHeight(rows * line + 2 * self.frameWidth() + 6)
-        if len(self.chosen) != len(before):
-            self.ticked.emit()
 
     def _item(self, row: int) -> QListWidgetItem:
         item = self.item(row)

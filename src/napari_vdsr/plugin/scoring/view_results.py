@@ -1,9 +1,9 @@
 """Everything that is said about scores: tables, a curve and notes."""
 
 from collections.abc import Sequence
-from math import prod
+from pathlib import Path
 
-from napari.utils.notifications import show_info
+from napari.utils.notifications import show_error, show_info
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import (
     QApplication,
@@ -14,12 +14,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_vdsr.files.atomic import replacing
+from napari_vdsr.errors import FileError
 from napari_vdsr.plugin.scoring.scores import Score
 from napari_vdsr.plugin.scoring.tables import (
     notes_on,
     plane_names,
     plane_table,
+    rows_of,
     summary,
     to_csv,
 )
@@ -29,3 +30,153 @@ from napari_vdsr.plugin.scoring.view_table import FiguresTable
 from napari_vdsr.plugin.scoring.view_work import words_label
 
 __all__ = ["ResultsView"]
+
+
+class ResultsView(QWidget):
+    """Figures of a comparison; nothing is seen before there are any.
+
+    Attributes
+    ----------
+    summary : FiguresTable
+        One row for each image; click on it to see its planes.
+    planes : FiguresTable
+        Mean, minimum, maximum and every plane of one image of a stack.
+    curve : CurveView
+        PSNR over the planes.
+    notes : QLabel
+        The data range and its reason, warnings, what was left out.
+    copy, csv : QPushButton
+        Take the figures elsewhere.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scores: list[Score] = []
+        self._names: list[str] = []
+        self._reference = ""
+        self._shown = 0
+        self.summary = FiguresTable(most=6)
+        self.heading = words_label()
+        self.planes = FiguresTable(most=9)
+        self.curve = CurveView()
+        self.notes = words_label()
+        self.copy = QPushButton("Copy")
+        self.copy.setToolTip(TOOLTIPS["copy"])
+        self.csv = QPushButton("Save CSV …")
+        self.csv.setToolTip(TOOLTIPS["csv"])
+        self.copy.clicked.connect(self.copy_tables)
+        self.csv.clicked.connect(self._ask_and_save)
+        self.summary.cellClicked.connect(self._show_planes)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.copy)
+        buttons.addWidget(self.csv)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        for widget in (
+            self.summary,
+            self.notes,
+            self.curve,
+            self.heading,
+            self.planes,
+        ):
+            layout.addWidget(widget)
+        layout.addLayout(buttons)
+        self.hide()
+
+    @property
+    def scores(self) -> list[Score]:
+        """What is shown."""
+        return self._scores
+
+    def show_scores(
+        self,
+        scores: Sequence[Score],
+        *,
+        reference: str,
+        labels: Sequence[str],
+        theme: str,
+        remark: str = "",
+    ) -> None:
+        """Show other figures.
+
+        Parameters
+        ----------
+        scores : sequence of Score
+            None hides everything.
+        reference : str
+            Name of the truth.
+        labels : sequence of str
+            Of its axes.
+        theme : str
+            Of the viewer.
+        remark : str
+            What stands before the notes.
+        """
+        self._scores = list(scores)
+        self._reference = reference
+        self.setVisible(bool(scores))
+        if not scores:
+            return
+        largest = max(scores, key=lambda score: len(score.psnr.values))
+        stack = largest.psnr.stack
+        self._names = plane_names(stack, list(labels)[: len(stack)])
+        self.summary.show_table(summary(scores))
+        notes = [remark, *notes_on(scores)] if remark else notes_on(scores)
+        self.notes.setText("\n".join(notes))
+        many = len(largest.psnr.values) > 1
+        for widget in (self.curve, self.heading, self.planes):
+            widget.setVisible(many)
+        if many:
+            colours = get_theme(theme)
+            self.curve.show_scores(
+                scores, colours.background.as_hex(), colours.text.as_hex()
+            )
+            self._show_planes(min(self._shown, len(rows_of(scores)) - 1))
+
+    def copy_tables(self) -> None:
+        """Put the tables and the notes on the clipboard."""
+        parts = [summary(self._scores).to_text()]
+        for score in rows_of(self._scores):
+            if len(score.psnr.values) > 1:
+                names = self._names[: len(score.psnr.values)]
+                parts.append(f"{score.name}\n{plane_table(score, names).to_text()}")
+        clipboard = QApplication.clipboard()
+        assert clipboard is not None
+        clipboard.setText("\n\n".join([*parts, self.notes.text()]))
+        show_info("The figures are on the clipboard.")
+
+    def save_csv(self, path: str | Path) -> None:
+        """Write all figures to a file.
+
+        Parameters
+        ----------
+        path : str or Path
+            Replaced if it exists.
+        """
+        from napari_vdsr.files.atomic import replacing
+
+        text = to_csv(self._scores, self._names, self._reference)
+        with replacing(Path(path), overwrite=True) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def _ask_and_save(self) -> None:
+        start = f"scores against {self._reference}.csv".replace("/", "-")
+        path, _ = QFileDialog.getSaveFileName(self, "Save", start, "CSV (*.csv)")
+        if not path:
+            return
+        try:
+            self.save_csv(path)
+        except FileError as error:
+            show_error(str(error))
+
+    def _show_planes(self, row: int, _: int = 0) -> None:
+        score = rows_of(self._scores)[row]
+        self._shown = row
+        many = len(score.psnr.values) > 1
+        self.planes.setVisible(many)
+        self.heading.setVisible(many and len(rows_of(self._scores)) > 1)
+        self.heading.setText(f"Planes of '{score.name}':")
+        if many:
+            names = self._names[: len(score.psnr.values)]
+            self.planes.show_table(plane_table(score, names))

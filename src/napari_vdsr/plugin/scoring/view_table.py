@@ -1,6 +1,6 @@
 """A table of figures that cannot be edited."""
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -18,15 +18,11 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 class FiguresTable(QTableWidget):
     """Names at the left, figures at the right.
 
-    Emits ``pointed`` with the number of the row that was clicked.
-
     Parameters
     ----------
     most : int
         Rows that are seen at once; more are scrolled.
     """
-
-    pointed = Signal(int)
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -41,7 +37,6 @@ class FiguresTable(QTableWidget):
         assert side is not None
         side.hide()
         side.setDefaultSectionSize(self.fontMetrics().height() + 6)
-        self.cellClicked.connect(lambda row, _: self.pointed.emit(row))
 
     def show_table(self, table: Table) -> None:
         """Show other figures.

@@ -1,0 +1,117 @@
+"""Noticing that layers have changed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from napari.layers import Image
+from qtpy.QtCore import QObject, QTimer
+from superqt.utils import create_worker
+
+from napari_vdsr.layers.plan import level_data
+from napari_vdsr.plugin.scoring.snapshots import fingerprint
+
+__all__ = ["Follower"]
+
+_WAIT = 300  # milliseconds in which several changes count as one
+_CHANGES = (
+    *("data", "scale", "translate", "rotate", "shear", "affine", "axis_labels"),
+    "units",
+)
+
+
+class Follower(QObject):
+    """Calls back when data or geometry of layers change, a moment afterwards.
+
+    Painting in place is noticed when the layer is shown again. As moving to another
+    plane shows it again, too, a thread looks whether the pixels are other ones.
+
+    Parameters
+    ----------
+    parent : QObject
+        Whose end ends it.
+    callback : callable
+        Called in the GUI thread.
+    """
+
+    def __init__(self, parent: QObject, callback: Any) -> None:
+        super().__init__(parent)
+        self._callback = callback
+        self._layers: list[Image] = []
+        self._marks: list[int | None] = []
+        self._soon = self._timer(callback)
+        self._look = self._timer(self.look)
+
+    def follow(self, layers: Sequence[Image]) -> None:
+        """Watch these layers and no others.
+
+        Parameters
+        ----------
+        layers : sequence of napari.layers.Image
+            Replaces what was watched before.
+        """
+        if len(layers) == len(self._layers) and all(
+            mine is other for mine, other in zip(self._layers, layers, strict=True)
+        ):
+            return
+        self._disconnect()
+        self._layers, self._marks = list(layers), []
+        for layer in layers:
+            for name in _CHANGES:
+                getattr(layer.events, name).connect(self._changed)
+            layer.events.set_data.connect(self._shown_again)
+
+    def remember(self, marks: Sequence[int | None]) -> None:
+        """Take note of the pixels that were compared, and look for newer ones.
+
+        Parameters
+        ----------
+        marks : sequence of int or None
+            Fingerprint of each layer.
+        """
+        self._marks = list(marks)
+        self.look()
+
+    def look(self) -> None:
+        """Find out, in a thread, whether pixels were changed in place."""
+        if not self._marks or not self._layers:
+            return
+        worker = create_worker(_fingerprints, [level_data(x) for x in self._layers])
+        worker.returned.connect(self._looked)
+        worker.start()
+
+    def stop(self) -> None:
+        """Call back no more."""
+        self._disconnect()
+        self._layers, self._marks = [], []
+        self._soon.stop()
+        self._look.stop()
+
+    def _timer(self, callback: Any) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(_WAIT)
+        timer.timeout.connect(callback)
+        return timer
+
+    def _disconnect(self) -> None:
+        for layer in self._layers:
+            for name in _CHANGES:
+                getattr(layer.events, name).disconnect(self._changed)
+            layer.events.set_data.disconnect(self._shown_again)
+
+    def _changed(self, _: Any) -> None:
+        self._soon.start()
+
+    def _shown_again(self, _: Any) -> None:
+        self._look.start()
+
+    def _looked(self, marks: list[int | None]) -> None:
+        before = self._marks
+        if len(marks) != len(before) or marks == before:
+            return
+        self._marks = marks
+        self._callback()
+
+
+def _fingerprints(arrays: list[Any]) -> list[int | None]:
+    return [fingerprint(data) for data in arrays]

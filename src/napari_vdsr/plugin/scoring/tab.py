@@ -1,0 +1,141 @@
+"""What the tabs of the panel have in common."""
+
+from typing import Any
+
+from napari.layers import Image
+from napari.utils.theme import get_theme
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_vdsr.plugin.model.ticker import Tick
+from napari_vdsr.plugin.run import Run
+from napari_vdsr.plugin.scoring.origin import is_map
+from napari_vdsr.plugin.scoring.view_work import WorkView
+from napari_vdsr.plugin.scoring.work import ScoringWork
+
+__all__ = ["Tab"]
+
+
+class Tab(QWidget):
+    """Runs one piece of work at a time and shows what came out.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The real one, not a proxy.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._run: Run | None = None
+        self._view: WorkView | None = None
+        self._closed = False
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(8, 8, 8, 8)
+        self.column.setSpacing(8)
+
+    @property
+    def running(self) -> bool:
+        """Whether work is going on."""
+        return self._run is not None
+
+    @property
+    def images(self) -> list[Image]:
+        """Image layers, the topmost first; maps of differences are left out."""
+        return [
+            layer
+            for layer in self._viewer.layers[::-1]
+            if isinstance(layer, Image) and not is_map(layer)
+        ]
+
+    def reset_choices(self) -> None:
+        """Take note of the layers that there are now."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Say what is wrong, if anything is, and let buttons be pressed or not."""
+        raise NotImplementedError
+
+    def begin(self, work: ScoringWork, view: WorkView) -> None:
+        """Start work.
+
+        Parameters
+        ----------
+        work : ScoringWork
+            What to do in a thread of its own.
+        view : WorkView
+            Where its progress is shown.
+        """
+        self._view = view
+        self._run = Run(
+            work,
+            self,
+            on_tick=self._ticked,
+            on_result=self.deliver,
+            on_end=self._ended,
+        )
+        view.show_running()
+        self._run.start()
+
+    def cancel(self) -> None:
+        """Stop the work as soon as it can be stopped."""
+        if self._run is not None and self._view is not None:
+            self._run.cancel()
+            self._view.show_stopping()
+
+    def close_down(self) -> None:
+        """Leave nothing behind: the panel or the viewer is being closed."""
+        self._closed = True
+        if self._run is not None:
+            self._run.abandon()
+            self._run = None
+
+    def deliver(self, result: Any) -> None:
+        """Show a result.
+
+        Parameters
+        ----------
+        result : object
+            Of the work.
+        """
+        raise NotImplementedError
+
+    def ended(self, work: Any) -> None:
+        """Note that work has ended, well or not.
+
+        Parameters
+        ----------
+        work : ScoringWork
+            That ended.
+        """
+
+    def colour(self, name: str) -> str:
+        """A colour of the viewer's theme.
+
+        Parameters
+        ----------
+        name : str
+            Such as "warning".
+
+        Returns
+        -------
+        str
+        """
+        return str(getattr(get_theme(self._viewer.theme), name).as_hex())
+
+    def _ticked(self, tick: Tick) -> None:
+        if self._view is not None:
+            self._view.show_tick(tick)
+
+    def _ended(self, run: Run) -> None:
+        self._run = None
+        work, view = run.execution, self._view
+        assert view is not None
+        view.show_idle()
+        self.refresh()
+        if work.outcome == "cancelled":
+            view.say("Stopped.")
+        elif work.outcome == "failed":
+            message = work.message or "Failed; the log tells why."
+            view.say(message, self.colour("error"))
+        self.ended(work)

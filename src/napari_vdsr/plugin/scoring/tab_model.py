@@ -1,0 +1,203 @@
+"""The tab that scores a model on a layer: reduce it, enlarge it, compare."""
+
+from typing import Any
+from weakref import ref
+
+from magicgui.widgets import CheckBox
+from napari.layers import Image
+
+from napari_vdsr.evaluation.compare import Comparison
+from napari_vdsr.evaluation.trials import PROTOCOLS
+from napari_vdsr.models import models
+from napari_vdsr.plugin.model.choices import find_card, label_of, tooltip_of
+from napari_vdsr.plugin.model.settings import FieldError
+from napari_vdsr.plugin.preferences import preferred_settings
+from napari_vdsr.plugin.scoring.maps import add_quietly
+from napari_vdsr.plugin.scoring.placing import coarser_layer, finer_layer
+from napari_vdsr.plugin.scoring.snapshots import Snapshot, take_snapshot
+from napari_vdsr.plugin.scoring.tab import Tab
+from napari_vdsr.plugin.scoring.tiling import Tiling
+from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
+from napari_vdsr.plugin.scoring.trying import Trying, gain_in_words, scores_of
+from napari_vdsr.plugin.scoring.view_fields import FieldForm, choice, mark, offer
+from napari_vdsr.plugin.scoring.view_results import ResultsView
+from napari_vdsr.plugin.scoring.view_work import WorkView, words_label
+
+__all__ = ["ModelTab"]
+
+_ABOUT = (
+    "An image with fine detail is made smaller and enlarged again by bicubic "
+    "interpolation and by the model; both are compared with what it was."
+)
+
+
+class ModelTab(Tab):
+    """Layer, factor and model above; figures below; images in the viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The real one, not a proxy.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__(viewer)
+        self.about = words_label()
+        self.about.setText(_ABOUT)
+        self.truth = choice("truth")
+        self.factor = choice("factor", [("×2", 2), ("×3", 3), ("×4", 4)])
+        self.model = choice("model")
+        self.tile = CheckBox(text="side by side", tooltip=TOOLTIPS["tile"])
+        self.tile.enabled = False
+        self.form = FieldForm(
+            [("Layer", self.truth), ("Factor", self.factor), ("Model", self.model)]
+        )
+        self.work = WorkView("Score", "score", self.tile.native)
+        self.results = ResultsView()
+        for widget in (self.about, self.form, self.work, self.results):
+            self.column.addWidget(widget)
+        self.column.addStretch(1)
+        self._tiling = Tiling(viewer)
+        self._tried: ref[Image] | None = None
+        self._offer_models()
+        self.model.value = self._preferred()
+        for field in (self.truth, self.factor, self.model):
+            field.changed.connect(self.refresh)
+        self.tile.changed.connect(self._tiling.show)
+        self.work.button.clicked.connect(self._pressed)
+
+    def reset_choices(self) -> None:
+        """Take note of the layers and models that there are now."""
+        offer(self.truth, [(layer.name, layer) for layer in self.images])
+        self._offer_models()
+        self.tile.enabled = self._tiling.ready
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Say what is wrong, if anything is, and let buttons be pressed or not."""
+        if self._closed or self.running:
+            return
+        card = find_card(self.model.value)
+        self.model.tooltip = tooltip_of(card) if card else TOOLTIPS["model"]
+        text, colour = "", ""
+        if self.truth.value is None:
+            text = "Open an image to score a model on it."
+        else:
+            try:
+                self._planned()
+            except FieldError as error:
+                text, colour = str(error), self.colour("error")
+        mark(self.truth, colour)
+        self.work.say(text, colour)
+        self.work.button.setEnabled(not text)
+        self.work.emphasise(self.colour("current"))
+
+    def start(self) -> None:
+        """Do what Score does."""
+        if self.running or self._closed:
+            return
+        try:
+            truth = self._planned()
+        except FieldError:
+            self.refresh()
+            return
+        self._tried = ref(self.truth.value)
+        work = Trying(
+            truth, self.factor.value, self.model.value, preferred_settings().device
+        )
+        self.begin(work, self.work)
+
+    def deliver(self, result: Comparison) -> None:
+        """Add the images and show the figures.
+
+        Parameters
+        ----------
+        result : Comparison
+            Of the layer.
+        """
+        truth = self._tried() if self._tried else None
+        if truth is None:
+            return
+        self.results.show_scores(
+            scores_of(result),
+            reference=truth.name,
+            labels=[str(label) for label in truth.axis_labels],
+            theme=self._viewer.theme,
+            remark=f"{gain_in_words(result)}",
+        )
+        self.results.notes.setText(
+            f"{self.results.notes.text()}\nProtocol '{result.protocol}': "
+            f"{PROTOCOLS[result.protocol]}."
+        )
+        self._add_layers(truth, result)
+
+    def close_down(self) -> None:
+        """Leave nothing behind: the panel or the viewer is being closed."""
+        super().close_down()
+        self._tiling.forget()
+
+    # Inside
+
+    def _planned(self) -> Snapshot:
+        layer, factor = self.truth.value, self.factor.value
+        if layer is None:
+            raise FieldError("truth", "Open an image to score a model on it.")
+        truth = take_snapshot(layer)
+        if min(truth.shape[-2:]) // factor < 3:
+            y, x = truth.shape[-2:]
+            msg = (
+                f"'{layer.name}' has {y} × {x} pixels: too small to be reduced by "
+                f"{factor}."
+            )
+            raise FieldError("truth", msg)
+        return truth
+
+    def _offer_models(self) -> None:
+        offer(self.model, [(label_of(card), card.name) for card in models()])
+
+    def _preferred(self) -> str:
+        wanted = preferred_settings().model
+        return wanted if wanted in self.model.choices else "vdsr20"
+
+    def _pressed(self) -> None:
+        if self.running:
+            self.cancel()
+        else:
+            self.start()
+
+    def _add_layers(self, truth: Image, result: Comparison) -> None:
+        """The truth (if it is gone), the reduced image, and every enlargement."""
+        factor = round(result.trial.factors[0])
+        if truth not in self._viewer.layers:
+            self._viewer.layers.append(truth)
+        names = [layer.name for layer in self._viewer.layers]
+        low_name = _free(f"{truth.name} reduced ×{factor}", names)
+        low = coarser_layer(truth, result.trial.low, factor, name=low_name)
+        made = [low]
+        for outcome in result.outcomes:
+            made.append(
+                finer_layer(
+                    truth,
+                    outcome.image,
+                    low,
+                    factor,
+                    name=f"{low.name} {outcome.method}",
+                    method=outcome.method,
+                )
+            )
+        below = truth
+        for layer in made:
+            add_quietly(self._viewer, layer, above=below)
+            below = layer
+        self._tiling.take([truth, *made])
+        self.tile.enabled = True
+        self._tiling.show(self.tile.value)
+
+
+def _free(name: str, taken: list[str]) -> str:
+    """A name that no layer has, so that results find their source by it."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name} ({number})"
+    return free
