@@ -1,24 +1,28 @@
 """Draw every picture of the documentation again, into ``docs/images``.
 
-`make pictures` runs it. Where there is no screen, Xvfb is used.
+`make pictures` runs it. The panels need a screen, real or of Xvfb.
 """
 
 import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = Path(__file__).parent
-IMAGES = SCRIPTS.parent / "docs" / "images"
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
 
 
 def main() -> None:
-    """Draw all of them."""
-    run("demo.py", "--output", str(IMAGES / "demo.png"))
+    """Run the scripts that draw them."""
+    demo = ROOT / "scripts" / "demo.py"
+    run(sys.executable, str(demo), "--output", str(IMAGES / "demo.png"))
+    virtual_screen = ["xvfb-run", "-a", "-s", "-screen 0 1920x1200x24"]
+    on_screen = virtual_screen if sys.platform == "linux" else []
+    run(*on_screen, sys.executable, str(ROOT / "docs" / "make_screenshots.py"))
 
 
-def run(script: str, *arguments: str) -> None:
-    """Run a script of this folder, with the Python that runs this one."""
-    subprocess.run([sys.executable, SCRIPTS / script, *arguments], check=True)
+def run(*command: str) -> None:
+    """Run a command at the top of the repository and stop when it fails."""
+    subprocess.run(command, check=True, cwd=ROOT)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ LEVELS = {
     "evaluation": 3,
     "layers": 4,
     "lazy": 4,
+    "benchmark": 4,
     "api": 5,
     "plugin": 6,
     "cli": 6,
