@@ -43,6 +43,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--plot", type=Path, help="also draw them, as SVG")
+    parser.add_argument("--models", type=Path, help="folder to keep the networks in")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -60,6 +62,8 @@ def main() -> None:
         print(line(row), flush=True)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2), encoding="utf-8")
+    if options.plot:
+        options.plot.write_text(plot(rows), encoding="utf-8")
 
 
 def study(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -99,7 +103,12 @@ def trained_and_scored(
     for _ in trainer.run():
         pass
     trained = time.process_time() - began
-    network = trainer.model().network
+    model = trainer.model()
+    if options.models:
+        factors = "-".join(f"{factor:g}" for factor in config.factors)
+        name = f"{config.variant}-{model.network.depth}-x{factors}-{size}.safetensors"
+        model.save(options.models / name)
+    network = model.network
     values, plain, seconds = [], [], 0.0
     for truth in tests:
         low = enlarged(truth)
@@ -111,6 +120,7 @@ def trained_and_scored(
     mean = math.fsum(values) / len(values)
     return {
         "size": size,
+        "depth": network.depth,
         "network": config.variant if network.depth == 3 else f"VDSR-{network.depth}",
         "parameters": network.parameter_count,
         "factors": list(config.factors),
@@ -167,6 +177,49 @@ def line(row: dict[str, Any]) -> str:
         f"{row['max']:.2f} | {row['min']:.2f} | {row['mean']:.2f} | "
         f"{row['gain']:+.2f} | {row['seconds']:.4f} | {row['training_cpu_s']:.0f} |"
     )
+
+
+def plot(rows: list[dict[str, Any]]) -> str:
+    """Gain over bilinear enlargement against depth, as an SVG picture."""
+    deep = [row for row in rows if len(row["factors"]) > 1]
+    gains = [row["gain"] for row in deep]
+    low, high = min(0.0, *gains), max(0.0, *gains)
+    width, height, edge = 480, 280, 48
+
+    def place(row: dict[str, Any]) -> tuple[float, float]:
+        x = edge + (row["depth"] - 5) / 15 * (width - 2 * edge)
+        y = edge + (high - row["gain"]) / (high - low) * (height - 2 * edge)
+        return round(x, 1), round(y, 1)
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        'font-family="sans-serif" font-size="12">',
+        f'<rect width="{width}" height="{height}" fill="white"/>',
+        f'<text x="{edge}" y="24">gain over bilinear enlargement in dB, x2, '
+        f"{deep[0]['steps']} steps</text>",
+    ]
+    zero = place({"depth": 5, "gain": 0.0})[1]
+    parts.append(f'<path d="M{edge} {zero}H{width - edge}" stroke="#bbb"/>')
+    for size, colour in ((SMALL, "#d95f02"), (LARGE, "#1b6ca8")):
+        mine = [row for row in deep if row["size"] == size]
+        spots = [place(row) for row in mine]
+        line = " ".join(f"{x},{y}" for x, y in spots)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}"/>')
+        for row, (x, y) in zip(mine, spots, strict=True):
+            parts.append(f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>')
+            parts.append(
+                f'<text x="{x}" y="{y - 8}" text-anchor="middle" fill="{colour}">'
+                f"{row['gain']:+.2f}</text>"
+            )
+        x, y = spots[-1]
+        parts.append(f'<text x="{x + 8}" y="{y + 4}" fill="{colour}">{size}²</text>')
+    for depth in sorted({row["depth"] for row in deep}):
+        x = place({"depth": depth, "gain": 0.0})[0]
+        parts.append(
+            f'<text x="{x}" y="{height - 16}" text-anchor="middle">'
+            f"{depth} layers</text>"
+        )
+    return "\n".join([*parts, "</svg>", ""])
 
 
 if __name__ == "__main__":

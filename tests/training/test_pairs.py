@@ -51,8 +51,18 @@ def test_pairs_that_do_not_fit_are_named_and_left_out(
     assert made.images.images == 1
 
 
+def test_large_pairs_are_not_cut() -> None:
+    high = np.tile(picture(0, (64, 72)), (10, 20))
+    low = resize(high, (320, 720)).round().clip(0, 255).astype(np.uint8)
+    made = prepare(Pairs(low, high), tiny(validation_share=0.0))
+    (plane,) = made.images.parts[0].read()
+    assert plane.pixels.shape == (2, 640, 1440)
+
+
 def test_there_must_be_as_many_of_each() -> None:
     low, high = pair(0)
+    with pytest.raises(InputError, match="2 planes of low and 1 of high"):
+        prepare(Pairs(np.stack([low, low]), high), tiny())
     with pytest.raises(InputError, match="2 images of low and 1 of high"):
         prepare(Pairs([low, low], [high]), tiny())
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from napari_vdsr.training.config import Stage, TrainingConfig
 from napari_vdsr.training.dataset import Dataset
-from napari_vdsr.training.degrade import crop_axis, degrade
+from napari_vdsr.training.degrade import Axis, crop_axis, degrade
 from napari_vdsr.training.store import PixelStore, Places, StoreRounds
 
 __all__ = ["Batches"]
@@ -52,6 +52,7 @@ class Batches:
             else StoreRounds(domain, config.patch, device, memory, config.seed)
         )
         self._paired = images.paired
+        self._axes: dict[float, Axis] = {}
         self.generator = torch.Generator(device)
         self.generator.manual_seed(config.seed)
 
@@ -96,10 +97,18 @@ class Batches:
         if self._paired:
             both = store.cut(places, 0, config.patch)
             return both.chunk(2, dim=1)  # type: ignore[return-value]
-        axis = crop_axis(config.patch, factor, config.kernel, config.blur)
+        axis = self._axis(factor)
         source = store.cut(places, axis.before, axis.size)
         limits = store.limits(places)
         return degrade(source, (axis, axis), config, limits, self.generator)
+
+    def _axis(self, factor: float) -> Axis:
+        """How patches are degraded, kept on the device."""
+        if factor not in self._axes:
+            config = self._config
+            axis = crop_axis(config.patch, factor, config.kernel, config.blur)
+            self._axes[factor] = axis.on(self.generator.device, torch.float32)
+        return self._axes[factor]
 
     def _places(self, store: PixelStore, count: int, detail: bool) -> Places:
         flips = self._config.flips

@@ -27,16 +27,39 @@ class Axis(NamedTuple):
         Pixels of the source before those that are kept.
     size : int
         Pixels of the source.
-    reduce : ndarray of float64, shape (reduced pixels, size)
+    reduce : Tensor of float64, shape (reduced pixels, size)
         Blur and reduction.
-    enlarge : ndarray of float64, shape (pixels kept, reduced pixels)
+    enlarge : Tensor of float64, shape (pixels kept, reduced pixels)
         Enlargement of the pixels that are kept.
     """
 
     before: int
     size: int
-    reduce: NDArray[np.float64]
-    enlarge: NDArray[np.float64]
+    reduce: Tensor
+    enlarge: Tensor
+
+    @property
+    def kept(self) -> slice:
+        """The pixels of the source that are kept."""
+        return slice(self.before, self.before + len(self.enlarge))
+
+    def on(self, device: torch.device, dtype: torch.dtype) -> "Axis":
+        """Bring the matrices to where the images are.
+
+        Parameters
+        ----------
+        device : torch.device
+            Of the images.
+        dtype : torch.dtype
+            Of the images.
+
+        Returns
+        -------
+        Axis
+        """
+        # The dtype first, as not all devices know float64.
+        matrices = (each.to(dtype).to(device) for each in (self.reduce, self.enlarge))
+        return Axis(self.before, self.size, *matrices)
 
 
 @lru_cache(maxsize=64)
@@ -95,7 +118,8 @@ def _axis(
     up = resize_rows(reduced, size, before, before + kept, kernel)
     enlarge = np.zeros((kept, reduced))
     enlarge[:, up.source] = up.weights
-    return Axis(before, size, reduce @ _gaussian(size, blur), enlarge)
+    down_matrix = torch.from_numpy(reduce @ _gaussian(size, blur))
+    return Axis(before, size, down_matrix, torch.from_numpy(enlarge))
 
 
 def _gaussian(size: int, sigma: float) -> NDArray[np.float64]:
@@ -139,19 +163,12 @@ def degrade(
     -------
     degraded, truth : Tensor of float32, shape (N, C, kept Y, kept X)
     """
-    (down_y, up_y), (down_x, up_x) = (
-        (
-            torch.as_tensor(axis.reduce).to(image),
-            torch.as_tensor(axis.enlarge).to(image),
-        )
-        for axis in axes
-    )
-    reduced = down_y @ image @ down_x.T
+    y, x = (axis.on(image.device, image.dtype) for axis in axes)
+    reduced = y.reduce @ image @ x.reduce.T
     if config.noise is not None:
         reduced = add_noise(reduced, config.noise, limits, generator)
-    degraded = up_y @ reduced @ up_x.T
-    y, x = (slice(axis.before, axis.before + len(axis.enlarge)) for axis in axes)
-    return degraded, image[..., y, x]
+    degraded = y.enlarge @ reduced @ x.enlarge.T
+    return degraded, image[..., y.kept, x.kept]
 
 
 def add_noise(

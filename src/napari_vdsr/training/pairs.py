@@ -14,6 +14,8 @@ from napari_vdsr.training.sources import Piece, Source, find_sources, luminance
 
 __all__ = ["Pairs", "find_pairs", "joined"]
 
+_WHOLE = 2**31  # pixels: planes of pairs are never cut into blocks
+
 
 class Pairs(NamedTuple):
     """Registered images of the same field, to learn the step from one to the other.
@@ -48,7 +50,7 @@ def find_pairs(pairs: Pairs, *, rgb: bool | None = None) -> list[Source]:
     InputError
         When there are not as many images of one kind as of the other.
     """
-    low, high = (find_sources(images, rgb=rgb) for images in pairs)
+    low, high = (find_sources(images, rgb=rgb, block=_WHOLE) for images in pairs)
     if len(low) != len(high):
         msg = (
             f"there are {len(low)} images of low and {len(high)} of high resolution: "
@@ -59,8 +61,19 @@ def find_pairs(pairs: Pairs, *, rgb: bool | None = None) -> list[Source]:
 
 
 def _paired(low: Source, high: Source) -> Source:
+    if len(low.pieces) != len(high.pieces):
+        msg = (
+            f"{low.name} has {len(low.pieces)} planes of low and {len(high.pieces)} of "
+            "high resolution: give as many of each"
+        )
+        raise InputError(msg)
+    pieces = zip(low.pieces, high.pieces, strict=True)
+    return Source(low.name, tuple(_in_turn(*both) for both in pieces))
+
+
+def _in_turn(low: Piece, high: Piece) -> Piece:
     def read() -> Iterator[NDArray[Any]]:
-        ones, others = _planes(low.pieces), _planes(high.pieces)
+        ones, others = list(low()), list(high())
         if len(ones) != len(others):
             msg = f"{len(ones)} planes of low, {len(others)} of high resolution"
             raise Unusable(msg)
@@ -68,15 +81,7 @@ def _paired(low: Source, high: Source) -> Source:
             yield one
             yield other
 
-    return Source(low.name, (read,))
-
-
-def _planes(pieces: tuple[Piece, ...]) -> list[NDArray[Any]]:
-    """All planes of an image; pairs are enlarged whole, never in blocks."""
-    if len(pieces) == 1:
-        return list(pieces[0]())
-    msg = "pairs must be planes of at most 1024 × 1024 pixels, or files: cut them"
-    raise InputError(msg)
+    return read
 
 
 def joined(

@@ -44,7 +44,9 @@ class Source:
     pieces: tuple[Piece, ...]
 
 
-def find_sources(images: Any, *, rgb: bool | None = None) -> list[Source]:
+def find_sources(
+    images: Any, *, rgb: bool | None = None, block: int = _BLOCK
+) -> list[Source]:
     """List the images in whatever holds them.
 
     Parameters
@@ -55,6 +57,8 @@ def find_sources(images: Any, *, rgb: bool | None = None) -> list[Source]:
         of encoded images.
     rgb : bool, optional
         Whether the last axis of arrays holds colours.
+    block : int
+        Pixels per edge of what is read of an array at a time.
 
     Returns
     -------
@@ -73,16 +77,16 @@ def find_sources(images: Any, *, rgb: bool | None = None) -> list[Source]:
     elif isinstance(images, (str, Path)):
         sources = _from_path(Path(images))
     elif _is_layer(images):
-        sources = [_from_layer(images)]
+        sources = [_from_layer(images, block)]
     elif _is_array(images):
-        sources = [_from_array(images, "image", rgb)]
+        sources = [_from_array(images, "image", rgb, block)]
     elif isinstance(images, Iterable):
         sources = []
         for number, image in enumerate(images):
             if _is_array(image) and not _is_layer(image):
-                sources.append(_from_array(image, f"image {number}", rgb))
+                sources.append(_from_array(image, f"image {number}", rgb, block))
             else:
-                sources += find_sources(image, rgb=rgb)
+                sources += find_sources(image, rgb=rgb, block=block)
     else:
         msg = (
             f"cannot train on a {type(images).__name__}: give an array, a layer, a "
@@ -123,12 +127,12 @@ def _is_array(image: Any) -> bool:
     return all(hasattr(image, name) for name in ("shape", "dtype", "__getitem__"))
 
 
-def _from_layer(layer: Any) -> Source:
+def _from_layer(layer: Any, block: int) -> Source:
     data = layer.data[0] if layer.multiscale else layer.data
-    return _from_array(data, str(layer.name), bool(layer.rgb))
+    return _from_array(data, str(layer.name), bool(layer.rgb), block)
 
 
-def _from_array(array: Any, name: str, rgb: bool | None) -> Source:
+def _from_array(array: Any, name: str, rgb: bool | None, block: int) -> Source:
     """Blocks of all planes of an array, read when they are wanted."""
     check_dtype(array.dtype)
     shape = tuple(int(size) for size in array.shape)
@@ -137,15 +141,15 @@ def _from_array(array: Any, name: str, rgb: bool | None) -> Source:
     pieces = [
         _block(array, (*index, slice(*rows), slice(*columns)), axes.samples is not None)
         for index in stack
-        for rows in _ranges(shape[axes.y])
-        for columns in _ranges(shape[axes.x])
+        for rows in _ranges(shape[axes.y], block)
+        for columns in _ranges(shape[axes.x], block)
     ]
     return Source(name, tuple(pieces))
 
 
-def _ranges(size: int) -> list[tuple[int, int]]:
+def _ranges(size: int, block: int) -> list[tuple[int, int]]:
     """Cut an axis into about equal blocks."""
-    count = -(-size // _BLOCK)
+    count = -(-size // block)
     edges = [size * index // count for index in range(count + 1)]
     return list(pairwise(edges))
 
