@@ -215,6 +215,31 @@ def test_an_error_is_a_notification_and_leaves_the_panel_ready(
     assert no_bar_is_left()
 
 
+def test_a_fault_is_shown_and_leaves_the_panel_ready(
+    viewer: Any,
+    open_panel: OpenPanel,
+    run: Any,
+    qtbot: Any,
+    notices: list[str],
+    cells: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Workers that swallow RuntimeError leave the bar and a dead panel behind."""
+
+    def fail(*_: Any) -> None:
+        msg = "CUDA error: unspecified launch failure"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr("napari_vdsr.plugin.model.execution.compute_plan", fail)
+    viewer.add_image(cells)
+    panel = open_panel()
+    run(panel)
+    failure = "unspecified launch failure"
+    qtbot.waitUntil(lambda: any(failure in text for text in notices), timeout=20_000)
+    assert panel.controls.run.text == "Run"
+    assert no_bar_is_left()
+
+
 def test_the_viewer_goes_on_while_it_runs(
     viewer: Any, open_panel: OpenPanel, settle: Any, qtbot: Any
 ) -> None:

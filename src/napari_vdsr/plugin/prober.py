@@ -1,9 +1,9 @@
 """Keeps up with what this machine offers, in a background thread."""
 
 from collections.abc import Callable
-from functools import partial
+from threading import Thread
 
-from superqt.utils import create_worker
+from qtpy.QtCore import QObject, QTimer
 
 from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.model.estimate import Speeds
@@ -12,14 +12,20 @@ from napari_vdsr.plugin.model.settings import Settings
 
 __all__ = ["Prober"]
 
+_EVERY = 50  # milliseconds between two looks at the thread
+
 
 class Prober:
     """Devices, speeds and needs of models, as far as they are known.
 
-    The first look imports torch, which takes seconds: the panel does not wait.
+    The first look imports torch, which takes seconds: the panel does not wait. It
+    is a plain thread that touches nothing of Qt, so that napari may be closed at
+    any time.
 
     Parameters
     ----------
+    parent : QObject
+        Whose end ends the looking.
     callback : callable
         Called in the GUI thread when more is known.
 
@@ -32,7 +38,7 @@ class Prober:
         when all is well.
     """
 
-    def __init__(self, callback: Callable[[], None]) -> None:
+    def __init__(self, parent: QObject, callback: Callable[[], None]) -> None:
         self.devices = ["cpu"]
         self.problem = ""
         self._callback: Callable[[], None] | None = callback
@@ -42,6 +48,10 @@ class Prober:
         self._looked = False
         self._busy = False
         self._tried: set[tuple[str, str, str]] = set()
+        self._found: list[tuple[Settings, Probe | Exception]] = []
+        self._timer = QTimer(parent)
+        self._timer.setInterval(_EVERY)
+        self._timer.timeout.connect(self._look)
 
     def lacks(self, device: str) -> bool:
         """Whether a device is known not to be there.
@@ -82,10 +92,8 @@ class Prober:
         elif self._looked:
             return
         self._busy = True
-        worker = create_worker(probe_machine, settings, measure)
-        worker.returned.connect(partial(self._found, settings))
-        worker.errored.connect(self._failed)
-        worker.start()
+        Thread(target=self._probe, args=(settings, measure)).start()
+        self._timer.start()
 
     def seconds(self, settings: Settings, pixels: float) -> float | None:
         """How long so many output pixels may take.
@@ -136,22 +144,28 @@ class Prober:
         """Call back no more."""
         self._callback = None
 
-    def _found(self, settings: Settings, probe: Probe) -> None:
+    def _probe(self, settings: Settings, measure: bool) -> None:
+        """Run in the thread."""
+        try:
+            self._found.append((settings, probe_machine(settings, measure)))
+        except Exception as error:  # such as a torch that cannot be imported
+            self._found.append((settings, error))
+
+    def _look(self) -> None:
+        """Run in the GUI thread."""
+        if not self._found:
+            return
+        self._timer.stop()
+        settings, found = self._found.pop()
         self._busy = False
         self._looked = True
-        self.devices = probe.devices
-        self._speeds.learn(_key(settings), probe.pixels, probe.seconds)
-        if probe.needs_range:
-            self._needing_range.add(settings.model)
-        self._tell()
-
-    def _failed(self, error: Exception) -> None:
-        self._busy = False
-        self._looked = True
-        self.problem = f"The network cannot run here: {error}"
-        self._tell()
-
-    def _tell(self) -> None:
+        if isinstance(found, Exception):
+            self.problem = f"The network cannot run here: {found}"
+        else:
+            self.devices = found.devices
+            self._speeds.learn(_key(settings), found.pixels, found.seconds)
+            if found.needs_range:
+                self._needing_range.add(settings.model)
         if self._callback is not None:
             self._callback()
 

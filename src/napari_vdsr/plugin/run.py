@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QObject, QTimer
 
 from napari_vdsr.plugin.model.ticker import Tick, Ticker
@@ -68,7 +69,8 @@ class Run:
         self._on_result = on_result
         self._on_end = on_end
         self._bar = cancelable_progress(total=_STEPS, desc=str(execution))
-        self._worker = create_worker(execution)
+        self._guarded = _Guarded(execution)
+        self._worker = create_worker(self._guarded)
         execution.ticker.stopped_elsewhere = lambda: self._worker.abort_requested
         self._timer: QTimer | None = QTimer(parent)
         self._timer.setInterval(_EVERY)
@@ -98,12 +100,16 @@ class Run:
         if self._bar.is_canceled:
             self.cancel()
         # First, or a result that came after the look for results would be lost.
-        ended = bool(self.execution.outcome)
+        ended = self._guarded.ended
         while self.execution.results:
             self._on_result(self.execution.results.popleft())
         if ended:
             self._stop_looking()
             self._on_end(self)
+            fault = self._guarded.fault
+            if fault is not None:
+                kind, trace = type(fault), fault.__traceback__
+                notification_manager.receive_error(kind, fault, trace)
             return
         tick = self.execution.ticker.read()
         done = round(tick.fraction * _STEPS)
@@ -118,3 +124,27 @@ class Run:
         self._timer.deleteLater()
         self._timer = None
         self._bar.close()
+
+
+class _Guarded:
+    """Work whose faults are kept instead of raised.
+
+    What napari's workers make of an exception depends on its type and on the kind
+    of worker, and may be nothing at all.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self.fault: Exception | None = None
+        self.ended = False
+
+    def __str__(self) -> str:
+        return str(self._work)
+
+    def __call__(self) -> None:
+        try:
+            self._work()
+        except Exception as error:
+            self.fault = error
+        finally:
+            self.ended = True

@@ -13,9 +13,9 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_vdsr.models import models
+from napari_vdsr.plugin.checks import check_machine
 from napari_vdsr.plugin.comparison import Comparison
 from napari_vdsr.plugin.delivery import StaleSourceError, add_result
-from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.model.estimate import Outlook, format_duration, look_ahead
 from napari_vdsr.plugin.model.execution import Execution, Result
 from napari_vdsr.plugin.model.jobs import Job
@@ -30,11 +30,11 @@ from napari_vdsr.plugin.sources import Sources
 from napari_vdsr.plugin.views.closing import ClosingWatcher
 from napari_vdsr.plugin.views.controls import AFTER, Controls
 from napari_vdsr.plugin.views.form import SELECTED, Form
+from napari_vdsr.plugin.watching import ViewerWatcher
 
 __all__ = ["SuperResolution"]
 
 _WAIT = 60  # milliseconds in which several changes count as one
-_LAYER_EVENTS = ("data", "scale", "name", "affine", "axis_labels", "units")
 
 
 class SuperResolution(Container[Widget]):
@@ -65,7 +65,7 @@ class SuperResolution(Container[Widget]):
         apply_cache_folder()
         self._defaults = preferred_settings()
         self._saved = load_settings(self._defaults)
-        self._prober = Prober(self._probed)
+        self._prober = Prober(self.native, self._probed)
         self._soon = QTimer(self.native)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_WAIT)
@@ -104,11 +104,6 @@ class SuperResolution(Container[Widget]):
         self.form.offer_layers(self._sources.selection_in_words, images)
         self.form.offer_shapes([layer.name for layer in self._sources.shapes])
         self.form.offer_models(models())
-        for layer in self._viewer.layers:
-            for name in _LAYER_EVENTS:
-                emitter = getattr(layer.events, name, None)
-                if emitter is not None:
-                    emitter.connect(self._layer_changed)
         self._refresh_soon()
 
     # What the buttons do
@@ -167,9 +162,7 @@ class SuperResolution(Container[Widget]):
     # Inside
 
     def _connect(self) -> None:
-        controls, layers = self.controls, self._viewer.layers
-        # The camera moved into the scene with napari 0.9.
-        camera = getattr(self._viewer, "scene", self._viewer).camera
+        controls = self.controls
         controls.run.changed.connect(self._run_pressed)
         controls.preview.changed.connect(self.start_preview)
         controls.script.changed.connect(self.copy_script)
@@ -178,17 +171,12 @@ class SuperResolution(Container[Widget]):
         controls.compare.changed.connect(self._compare_changed)
         controls.link.changed.connect(self._link_changed)
         self.form.changed.connect(self._form_changed)
-        self._emitters = [
-            (layers.events.inserted, self.reset_choices),
-            (layers.events.removed, self.reset_choices),
-            (layers.events.reordered, self.reset_choices),
-            (layers.selection.events.changed, self.reset_choices),
-            (camera.events, self._view_changed),
-            (self._viewer.dims.events, self._view_changed),
-            (self._viewer.events.theme, self._refresh_soon),
-        ]
-        for emitter, callback in self._emitters:
-            emitter.connect(callback)
+        self._viewer_watcher = ViewerWatcher(
+            self._viewer,
+            on_layers=self.reset_choices,
+            on_change=self._refresh_soon,
+            on_view=self._view_changed,
+        )
 
     @property
     def _layers(self) -> list[Any]:
@@ -198,30 +186,8 @@ class SuperResolution(Container[Widget]):
     def _jobs(self) -> list[Job]:
         settings = self.settings
         jobs = self._sources.jobs(self._layers, self.form.shapes.value, settings)
-        card = find_card(settings.model)
-        if card is None:
-            msg = f"There is no model '{settings.model}' any more: choose another."
-            raise FieldError("model", msg)
-        if self._prober.problem:
-            raise FieldError("device", self._prober.problem)
-        if self._prober.lacks(settings.device):
-            msg = f"This machine has no device '{settings.device}': choose another."
-            raise FieldError("device", msg)
-        if (
-            self._prober.needs_range(settings.model)
-            and settings.intensity_range is None
-        ):
-            self._ask_for_range(jobs)
+        check_machine(jobs, settings, self._prober)
         return jobs
-
-    def _ask_for_range(self, jobs: list[Job]) -> None:
-        for job in jobs:
-            if job.plan.dtype.kind in "iu" and job.plan.dtype != "uint8":
-                msg = (
-                    f"This model has to know black and white of '{job.layer.name}': "
-                    "type them, or choose a model that follows any scale."
-                )
-                raise FieldError("range", msg)
 
     def _refresh_soon(self, *_: Any) -> None:
         if not self._closed:
@@ -230,11 +196,6 @@ class SuperResolution(Container[Widget]):
     def _view_changed(self, *_: Any) -> None:
         if self.form.area.value == "view":
             self._refresh_soon()
-
-    def _layer_changed(self, event: Any) -> None:
-        if event.type == "name":
-            self.reset_choices()
-        self._refresh_soon()
 
     def _form_changed(self) -> None:
         self._news = ""
@@ -364,8 +325,7 @@ class SuperResolution(Container[Widget]):
         """Leave nothing behind: the panel or the viewer is being closed."""
         self._closed = True
         self._prober.stop()
-        for emitter, callback in self._emitters:
-            emitter.disconnect(callback)
+        self._viewer_watcher.stop()
         if self._run is not None:
             self._run.abandon()
             self._run = None

@@ -100,7 +100,9 @@ def look_ahead(jobs: Sequence[Job], seconds: float | None, available: float) -> 
         A warning when the results do not fit the memory.
     """
     size = sum(job.plan.nbytes for job in jobs)
-    time = "" if seconds is None else f" · about {format_duration(seconds)}"
+    time = ""
+    if seconds is not None:
+        time = f" · {'about ' if seconds >= 0.5 else ''}{format_duration(seconds)}"
     text = f"{describe_jobs(jobs)} · {format_bytes(size)}{time}"
     if size > available:
         free = format_bytes(available)

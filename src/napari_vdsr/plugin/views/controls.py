@@ -44,7 +44,7 @@ class Controls(Container[Widget]):
         )
         # Room for two lines, so that buttons do not move under the mouse.
         self.message.native.setMinimumHeight(
-            2 * self.message.native.fontMetrics().lineSpacing() + 4
+            2 * self.message.native.fontMetrics().lineSpacing() + 16
         )
         self.run = PushButton(text="Run", tooltip=TOOLTIPS["run"])
         self.preview = PushButton(text="Preview", tooltip=TOOLTIPS["preview"])
@@ -82,16 +82,19 @@ class Controls(Container[Widget]):
         self.show_idle()
 
     def emphasise_run(self, colour: str) -> None:
-        """Let Run stand out.
+        """Let Run and its progress stand out.
 
         Parameters
         ----------
         colour : str
-            Of the enabled button.
+            Of the enabled button and of the bar.
         """
         style = f"QPushButton:enabled {{ background-color: {colour}; }}"
         if self.run.native.styleSheet() != style:
             self.run.native.setStyleSheet(style)
+            self.bar.native.setStyleSheet(
+                f"QProgressBar::chunk {{ background-color: {colour}; }}"
+            )
 
     def show_idle(self) -> None:
         """No run is going on."""

@@ -159,7 +159,8 @@ class Form(Container[Widget]):
         cards : sequence of Card
             In the order in which they are to be shown.
         """
-        _offer(self.model, {label_of(card): card.name for card in cards})
+        names = {label_of(card): card.name for card in cards}
+        _offer(self.model, names, keep=True)
         self._cards = {card.name: card for card in cards}
         self._show_what_matters()
 
@@ -172,7 +173,7 @@ class Form(Container[Widget]):
             As this machine has them, the best one first.
         """
         names = {f"auto ({devices[0]})": "auto"}
-        _offer(self.device, names | {name: name for name in devices})
+        _offer(self.device, names | {name: name for name in devices}, keep=True)
 
     def mark(self, field: str, colour: str) -> None:
         """Frame the field that is wrong, and no other.
@@ -246,9 +247,14 @@ def _with_unit(tile: str) -> str:
     return f"{tile} pixels" if tile.isdecimal() else tile
 
 
-def _offer(box: ComboBox, choices: dict[str, str]) -> None:
-    """Give a box other choices and keep what was chosen, if it is still there."""
+def _offer(box: ComboBox, choices: dict[str, str], keep: bool = False) -> None:
+    """Give a box other choices and keep what was chosen, if it is still there.
+
+    With `keep` it stays in any case: it is for the user to choose another.
+    """
     items = list(choices.items())
+    if keep and box.value is not None and box.value not in choices.values():
+        items.append((str(box.value), str(box.value)))
     if items == list(zip(_texts(box), box.choices, strict=True)):
         return
     before = box.value

@@ -1,0 +1,46 @@
+"""Whether this machine can do what the form asks for."""
+
+from collections.abc import Sequence
+
+from napari_vdsr.plugin.model.choices import find_card
+from napari_vdsr.plugin.model.jobs import Job
+from napari_vdsr.plugin.model.settings import FieldError, Settings
+from napari_vdsr.plugin.prober import Prober
+
+__all__ = ["check_machine"]
+
+
+def check_machine(jobs: Sequence[Job], settings: Settings, prober: Prober) -> None:
+    """Refuse models and devices that are not there, and ask for what they need.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        What is to be done.
+    settings : Settings
+        With what.
+    prober : Prober
+        Knows the machine.
+
+    Raises
+    ------
+    FieldError
+        With the name of the field and what to do.
+    """
+    if find_card(settings.model) is None:
+        msg = f"There is no model '{settings.model}' any more: choose another."
+        raise FieldError("model", msg)
+    if prober.problem:
+        raise FieldError("device", prober.problem)
+    if prober.lacks(settings.device):
+        msg = f"This machine has no device '{settings.device}': choose another."
+        raise FieldError("device", msg)
+    if not prober.needs_range(settings.model) or settings.intensity_range is not None:
+        return
+    for job in jobs:
+        if job.plan.dtype.kind in "iu" and job.plan.dtype != "uint8":
+            msg = (
+                f"This model has to know black and white of '{job.layer.name}': "
+                "type them, or choose a model that follows any scale."
+            )
+            raise FieldError("range", msg)

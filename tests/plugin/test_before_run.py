@@ -1,0 +1,136 @@
+"""What the panel says before Run is pressed, and which part Run then means."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import napari_vdsr
+from napari_vdsr.plugin.super_resolution import SuperResolution
+
+OpenPanel = Callable[..., SuperResolution]
+
+
+def marked(panel: SuperResolution, field: str) -> bool:
+    return "border" in getattr(panel.form, field).native.styleSheet()
+
+
+def test_wrong_fields_are_framed_and_run_waits(
+    viewer: Any, open_panel: OpenPanel, settle: Any, cells: Any
+) -> None:
+    panel = open_panel()
+    assert "No layer is selected" in settle(panel)
+    assert marked(panel, "layer")
+    assert not panel.controls.run.enabled
+    viewer.add_labels(np.zeros((9, 9), int), name="nuclei")
+    assert "'nuclei' is a Labels layer" in settle(panel)
+    assert not panel.controls.run.enabled
+    viewer.add_image(cells, name="cells")
+    assert settle(panel).startswith("80 × 100 uint16 · 16 kB")
+    assert not marked(panel, "layer")
+    assert panel.controls.run.enabled
+    panel.form.factor.value = "custom"
+    panel.form.value.value = "11"
+    assert "Factor is 11" in settle(panel)
+    assert marked(panel, "value")
+    assert not panel.controls.run.enabled
+    panel.form.factor.value = "2"
+    panel.form.area.value = "rectangles"
+    assert "draw some" in settle(panel)
+    assert marked(panel, "area")
+    panel.form.area.value = "whole"
+    settle(panel)
+    assert panel.controls.run.enabled
+
+
+def test_a_device_or_model_that_is_missing_is_said_so(
+    viewer: Any, open_panel: OpenPanel, settle: Any, cells: Any
+) -> None:
+    """Device hard-coded (napari-nninteractive#8)."""
+    viewer.add_image(cells)
+    panel = open_panel(device="cuda:7")
+    assert "no device 'cuda:7'" in settle(panel)
+    assert marked(panel, "device")
+    panel.settings = panel.settings.changed({"device": "auto", "model": "lost"})
+    assert "no model 'lost'" in settle(panel)
+    assert marked(panel, "model")
+    assert not panel.controls.run.enabled
+
+
+def test_a_model_that_has_to_know_the_range_asks_for_it(
+    viewer: Any, open_panel: OpenPanel, settle: Any, run: Any, cells: Any
+) -> None:
+    viewer.add_image(cells, name="cells")
+    panel = open_panel(model="biased")
+    assert "has to know black and white" in settle(panel)
+    assert marked(panel, "black")
+    panel.form.black.value = "0"
+    panel.form.white.value = "4095"
+    run(panel)
+    expected = napari_vdsr.upscale(
+        cells, 2, model="biased", device="cpu", tile=128, intensity_range=(0, 4095)
+    )
+    assert np.array_equal(viewer.layers[1].data, expected)
+    panel.form.model.value = "tiny"
+    settle(panel)
+    assert panel.settings.intensity_range is None
+
+
+def test_the_estimate_comes_from_a_measurement(
+    viewer: Any, open_panel: OpenPanel, settle: Any
+) -> None:
+    viewer.add_image(np.zeros((3000, 3000), np.uint8), contrast_limits=(0, 9))
+    panel = open_panel()
+    assert settle(panel).endswith(" s")
+
+
+def test_what_is_in_view_is_enlarged_as_part_of_the_whole(
+    viewer: Any, open_panel: OpenPanel, qtbot: Any
+) -> None:
+    stack = np.random.default_rng(0).random((3, 90, 90), np.float32)
+    source = viewer.add_image(stack, name="cells", scale=(1, 0.5, 0.5))
+    viewer.dims.set_point(0, 2)
+    panel = open_panel(area="view")
+    source.corner_pixels = np.array([(0, 10, 20), (0, 39, 69)])
+    panel.start()
+    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    part = viewer.layers[1]
+    whole = napari_vdsr.upscale(stack[2], 2, model="tiny", device="cpu", tile=128)
+    assert part.data.shape == (1, 60, 100)
+    assert np.allclose(part.data[0], whole[20:80, 40:140], atol=1e-6)
+    assert part.data_to_world((0, -0.5, -0.5)) == source.data_to_world((2, 9.5, 19.5))
+
+
+def test_rectangles_give_a_layer_each(
+    viewer: Any, open_panel: OpenPanel, run: Any, settle: Any, cells: Any
+) -> None:
+    source = viewer.add_image(cells, name="cells", scale=(0.5, 0.5))
+    shapes = viewer.add_shapes(name="marks", scale=(0.5, 0.5))
+    shapes.add_rectangles(
+        [np.array([[2, 3], [11, 22]]), np.array([[20, 20], [29, 29]])]
+    )
+    viewer.layers.selection = {source}
+    panel = open_panel(area="rectangles")
+    assert "2 results" in settle(panel)
+    run(panel)
+    whole = napari_vdsr.upscale(cells, 2, model="tiny", device="cpu", tile=128)
+    results = [layer for layer in viewer.layers if "×2" in layer.name]
+    found = {layer.data.shape: layer for layer in results}
+    assert set(found) == {(20, 40), (20, 20)}
+    assert np.array_equal(found[20, 40].data, whole[4:24, 6:46])
+    assert np.array_equal(found[20, 20].data, whole[40:60, 40:60])
+
+
+def test_the_panel_does_not_wait_for_torch() -> None:
+    """Slow start (cellpose-napari#4)."""
+    code = """
+import sys
+import napari_vdsr.plugin.super_resolution
+print("torch" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "False"
