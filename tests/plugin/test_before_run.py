@@ -3,11 +3,14 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import napari_vdsr
+from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.super_resolution import SuperResolution
 
 OpenPanel = Callable[..., SuperResolution]
@@ -134,3 +137,33 @@ print("torch" in sys.modules)
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.needs_shared
+def test_a_model_that_is_not_here_is_fetched_by_run(
+    viewer: Any,
+    open_panel: OpenPanel,
+    settle: Any,
+    run: Any,
+    shared: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No visible download (cellpose-napari#27), firewalls (micro-sam#1093)."""
+    card = find_card("vdsr20-kim2016")
+    assert card is not None
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    weights = (shared / "weights/third_party/VDSR_Official.mat").read_bytes()
+    (mirror / card.path.name).write_bytes(weights)
+    monkeypatch.setenv("NAPARI_VDSR_WEIGHTS_URL", str(mirror))
+    viewer.add_image(np.zeros((12, 12), np.uint8), contrast_limits=(0, 9))
+    panel = open_panel(model=card.name)
+    settle(panel)
+    assert panel.form.model.current_choice.startswith("needs 2.5 MB")
+    assert "Kim" in panel.form.model.tooltip
+    assert not card.path.exists()  # nothing is fetched when a panel opens
+    run(panel)
+    assert len(viewer.layers) == 2
+    assert panel.form.model.current_choice.endswith("here")
+    assert panel.form.model.value == card.name

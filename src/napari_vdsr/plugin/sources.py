@@ -65,7 +65,7 @@ class Sources:
         """What is selected, for the layer list of the panel."""
         names = [layer.name for layer in self.selected]
         if len(names) == 1:
-            return f"selected: {names[0]}"
+            return f"selected: {shorten_name(names[0])}"
         return f"selected: {len(names)} layers" if names else "selected: none"
 
     def named(self, name: str | None) -> list[Layer]:
@@ -141,3 +141,25 @@ class Sources:
         plan_jobs([(layer, None)], settings)
         region = preview_region(layer, self._viewer.dims)
         return plan_jobs([(layer, region)], settings)[0]
+
+
+def shorten_name(name: str, length: int = 15) -> str:
+    """The beginning of a long name, so that it fits a box.
+
+    Parameters
+    ----------
+    name : str
+        Of a layer.
+    length : int
+        Characters that there is room for.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> shorten_name("nuclei of the second well", 10)
+    'nuclei of…'
+    """
+    return name if len(name) <= length else f"{name[: length - 1].rstrip()}…"

@@ -223,8 +223,10 @@ class SuperResolution(Container[Widget]):
 
     def _show(self, outlook: Outlook) -> None:
         theme = get_theme(self._viewer.theme)
-        colours = {"error": theme.error.as_hex(), "warning": theme.warning.as_hex()}
-        colour = colours.get(outlook.level, "")
+        # The theme's own red is for surfaces: as text it is hard to read on black.
+        dark = sum(theme.background.as_rgb_tuple()[:3]) < 3 * 128
+        red, yellow = ("#ff7b72", "#e3b617") if dark else ("#b3001b", "#8a6100")
+        colour = {"error": red, "warning": yellow}.get(outlook.level, "")
         if outlook.level == "info" and self._news:
             outlook = Outlook(f"{self._news}\n{outlook.text}")
         self.form.mark(outlook.field, colour)

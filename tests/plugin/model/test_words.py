@@ -122,6 +122,6 @@ def test_models_say_whether_they_are_here() -> None:
     """Weights behind a firewall, no visible download (micro-sam#1093)."""
     labels = {card.name: label_of(card) for card in models()}
     assert labels["vdsr20"].endswith("– here")
-    assert labels["vdsr20-kim2016"].endswith("– needs 2.5 MB")
+    assert labels["vdsr20-kim2016"].startswith("needs 2.5 MB – ")
     card = next(card for card in models() if card.name == "vdsr20")
     assert max(map(len, tooltip_of(card).splitlines())) <= 70

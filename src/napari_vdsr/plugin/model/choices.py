@@ -21,8 +21,10 @@ def label_of(card: Card) -> str:
     -------
     str
     """
-    where = "here" if card.here else f"needs {card.size / 1e6:.1f} MB"
-    return f"{card.title} – {where}"
+    if card.here:
+        return f"{card.title} – here"
+    # First, because the box may be too narrow for all of it.
+    return f"needs {card.size / 1e6:.1f} MB – {card.title}"
 
 
 def tooltip_of(card: Card) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, Widget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel
 
 from napari_vdsr.models import Card
 from napari_vdsr.plugin.model.choices import label_of, tooltip_of
@@ -19,6 +21,8 @@ from napari_vdsr.plugin.views.tooltips import TOOLTIPS
 __all__ = ["SELECTED", "Form"]
 
 SELECTED = "selected layers"
+
+_MARGIN = 10  # pixels that the style adds to a label once it is shown
 
 _FACTOR_NAMES = {
     "2": "×2",
@@ -70,7 +74,7 @@ class Form(Container[Widget]):
         self.value.native.setPlaceholderText("Y, X")
         self.black.native.setPlaceholderText("black")
         self.white.native.setPlaceholderText("white")
-        self.range_row = _row("Black, white", self.black, self.white)
+        self.range_row = _row("Range", self.black, self.white)
         super().__init__(
             widgets=[
                 self.layer,
@@ -86,9 +90,9 @@ class Form(Container[Widget]):
             ]
         )
         self.margins = (0, 0, 0, 0)
-        # Only now: giving a label makes all of them equally wide.
         for name, label in _LABELS.items():
             getattr(self, name).label = label
+        self._align()
         for field in (self.factor, self.area, self.model):
             field.changed.connect(self._show_what_matters)
         self.show_range(False)
@@ -216,6 +220,16 @@ class Form(Container[Widget]):
         self.needs_range = needed
         self.range_row.visible = needed
 
+    def _align(self) -> None:
+        """Make all labels as wide as the widest one needs, margins included."""
+        direct = Qt.FindChildOption.FindDirectChildrenOnly
+        labels = [
+            row.native.parentWidget().findChild(QLabel, options=direct) for row in self
+        ]
+        width = max(label.sizeHint().width() for label in labels) + _MARGIN
+        for label in labels:
+            label.setMinimumWidth(width)
+
     def _show_what_matters(self) -> None:
         self.value.visible = self.factor.value in (CUSTOM, PIXEL_SIZE)
         self.shapes.visible = self.area.value == "rectangles"
@@ -262,6 +276,9 @@ def _offer(box: ComboBox, choices: dict[str, str], keep: bool = False) -> None:
     with box.changed.blocked():
         box.choices = []  # magicgui keeps those that stay where they are
         box.choices = items
+        # The list may be wider than the box, so that long names can be read there.
+        view = box.native.view()
+        view.setMinimumWidth(view.sizeHintForColumn(0) + 16)
         if before in values:
             box.value = before
     if box.value != before:
