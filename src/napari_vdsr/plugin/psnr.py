@@ -68,6 +68,8 @@ class Psnr(QWidget):
     def _recolour(self, *_: Any) -> None:
         for tab in self._tabs:
             tab.refresh()
+        for tab in (self.compare, self.model):
+            tab.results.recolour(self._viewer.theme)
 
     def _connect(self) -> None:
         events = self._viewer.layers.events

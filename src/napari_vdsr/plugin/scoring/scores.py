@@ -14,7 +14,9 @@ from napari_vdsr.evaluation.ranges import contradiction, range_of
 from napari_vdsr.evaluation.ssim import similarity
 from napari_vdsr.plugin.scoring.options import ScoreOptions
 
-__all__ = ["Score", "score_images"]
+__all__ = ["WARNING", "Score", "score_images"]
+
+WARNING = "Warning: "
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def score_images(
     data_range = range_of(reference, options.peak)
     if options.peak is not None:
         problem = contradiction(reference, data_range.value)
-        notes += [] if problem is None else [f"Warning: {_in_panel_words(problem)}."]
+        notes += [] if problem is None else [f"{WARNING}{_in_panel_words(problem)}."]
     planes = planes_of(
         reference,
         image,

@@ -28,6 +28,7 @@ class Tab(QWidget):
         super().__init__()
         self._viewer = viewer
         self._run: Run | None = None
+        self._beginning = False
         self._view: WorkView | None = None
         self._closed = False
         self.column = QVBoxLayout(self)
@@ -37,7 +38,7 @@ class Tab(QWidget):
     @property
     def running(self) -> bool:
         """Whether work is going on."""
-        return self._run is not None
+        return self._beginning or self._run is not None
 
     @property
     def images(self) -> list[Image]:
@@ -67,15 +68,22 @@ class Tab(QWidget):
             Where its progress is shown.
         """
         self._view = view
-        self._run = Run(
+        # napari handles events while it makes a progress bar: nothing else may begin.
+        self._beginning = True
+        run = Run(
             work,
             self,
             on_tick=self._ticked,
             on_result=self.deliver,
             on_end=self._ended,
         )
+        self._beginning = False
+        if self._closed:
+            run.abandon()
+            return
+        self._run = run
         view.show_running()
-        self._run.start()
+        run.start()
 
     def cancel(self) -> None:
         """Stop the work as soon as it can be stopped."""
@@ -124,7 +132,7 @@ class Tab(QWidget):
         return str(getattr(get_theme(self._viewer.theme), name).as_hex())
 
     def _ticked(self, tick: Tick) -> None:
-        if self._view is not None:
+        if self._view is not None and self._run is not None:
             self._view.show_tick(tick)
 
     def _ended(self, run: Run) -> None:
@@ -137,5 +145,5 @@ class Tab(QWidget):
             view.say("Stopped.")
         elif work.outcome == "failed":
             message = work.message or "Failed; the log tells why."
-            view.say(message, self.colour("error"))
+            view.say(message, self.colour("warning"))
         self.ended(work)

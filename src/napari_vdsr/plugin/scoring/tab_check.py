@@ -123,7 +123,7 @@ class CheckTab(Tab):
             try:
                 take_snapshot(layer)
             except FieldError as error:
-                text, colour = str(error), self.colour("error")
+                text, colour = str(error), self.colour("warning")
         view.say(text, colour)
         view.button.setEnabled(not text)
 

@@ -98,10 +98,13 @@ class CompareTab(Tab):
 
     def reset_choices(self) -> None:
         """Take note of the layers that there are now."""
+        before = self._wanted()
         images = self.images
         offer(self.reference, [(layer.name, layer) for layer in images])
         truth = self.reference.value
         self.layers.offer([layer for layer in images if layer is not truth])
+        if self._wanted() != before:
+            self._layers_changed()
         self.refresh()
 
     def refresh(self) -> None:
@@ -115,7 +118,7 @@ class CompareTab(Tab):
         except FieldError as error:
             # An empty list is no mistake, only not yet a question.
             started = bool(self.layers.chosen)
-            colour = self.colour("error") if started else ""
+            colour = self.colour("warning") if started else ""
             field, text = error.field if started else "", str(error)
         truth = self.reference.value
         self.channels.enabled = truth is not None and bool(truth.rgb)
@@ -206,6 +209,7 @@ class CompareTab(Tab):
 
     def _pressed(self) -> None:
         if self.running:
+            self._again = False
             self.cancel()
         else:
             self.start()
@@ -215,7 +219,9 @@ class CompareTab(Tab):
         self.layers.offer([layer for layer in self.images if layer is not truth])
         self._layers_changed()
 
-    def _layers_changed(self) -> None:
+    def _layers_changed(self, *_: Any) -> None:
+        # Grey: these are no longer the figures of what is chosen.
+        self.results.setEnabled(False)
         self.refresh()
         if self.scores or self.running:
             self._follow()
@@ -232,6 +238,7 @@ class CompareTab(Tab):
         self.start()
 
     def _show(self, work: Comparing) -> None:
+        self.results.setEnabled(True)
         self.results.show_scores(
             [compared.score for compared in self._compared],
             reference=work.reference.name,

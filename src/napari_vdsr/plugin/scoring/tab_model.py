@@ -29,6 +29,7 @@ _ABOUT = (
     "An image with fine detail is made smaller and enlarged again by bicubic "
     "interpolation and by the model; both are compared with what it was."
 )
+_PROTOCOL = f"Protocol 'direct': {PROTOCOLS['direct']}.".replace("`", "")
 
 
 class ModelTab(Tab):
@@ -86,7 +87,7 @@ class ModelTab(Tab):
             try:
                 self._planned()
             except FieldError as error:
-                text, colour = str(error), self.colour("error")
+                text, colour = str(error), self.colour("warning")
         mark(self.truth, colour)
         self.work.say(text, colour)
         self.work.button.setEnabled(not text)
@@ -123,11 +124,7 @@ class ModelTab(Tab):
             reference=truth.name,
             labels=[str(label) for label in truth.axis_labels],
             theme=self._viewer.theme,
-            remark=f"{gain_in_words(result)}",
-        )
-        self.results.notes.setText(
-            f"{self.results.notes.text()}\nProtocol '{result.protocol}': "
-            f"{PROTOCOLS[result.protocol]}."
+            remarks=[gain_in_words(result), _PROTOCOL],
         )
         self._add_layers(truth, result)
 

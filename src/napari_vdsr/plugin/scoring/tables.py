@@ -13,6 +13,7 @@ from napari_vdsr.plugin.scoring.scores import Score
 
 __all__ = [
     "IDENTICAL",
+    "OF_MEAN_ERROR",
     "Table",
     "notes_on",
     "plane_names",
@@ -22,7 +23,8 @@ __all__ = [
     "to_csv",
 ]
 
-IDENTICAL = "infinite (identical)"
+IDENTICAL = "∞ (identical)"
+OF_MEAN_ERROR = "mean MSE"
 
 
 class Table(NamedTuple):
@@ -101,7 +103,7 @@ def plane_table(score: Score, names: Sequence[str]) -> Table:
     if score.bicubic is not None:
         columns.append("bicubic dB")
         figures.append(_column(score.bicubic.psnr))
-    rows = ["mean", "minimum", "maximum", "of mean error", *names]
+    rows = ["mean", "min", "max", OF_MEAN_ERROR, *names]
     return Table(columns, rows, [list(row) for row in zip(*figures, strict=True)])
 
 
@@ -141,7 +143,7 @@ def notes_on(scores: Sequence[Score]) -> list[str]:
         report = score.psnr
         notes += [_about(score, note) for note in score.notes]
         if report.identical == len(report.errors):
-            notes.append(f"'{score.name}' is identical to the reference: infinite.")
+            notes.append(f"'{score.name}': infinite (identical to the reference).")
         elif report.identical:
             notes.append(
                 f"{report.identical} of {len(report.errors)} planes of "

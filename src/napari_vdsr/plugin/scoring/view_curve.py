@@ -9,11 +9,26 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.scoring.scores import Score
 
-__all__ = ["CurveView"]
+__all__ = ["CurveView", "colour_of"]
 
 # Told apart by colour-blind people as well (Okabe and Ito).
 _COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442")
 _HEIGHT = 150
+
+
+def colour_of(number: int) -> str:
+    """Colour of a layer's curve and name.
+
+    Parameters
+    ----------
+    number : int
+        Of the layer, from 0.
+
+    Returns
+    -------
+    str
+    """
+    return _COLOURS[number % len(_COLOURS)]
 
 
 class CurveView(QWidget):
@@ -66,7 +81,7 @@ class CurveView(QWidget):
         axis.enableAutoSIPrefix(False)
         plot.getAxis("left").enableAutoSIPrefix(False)
         for number, score in enumerate(scores):
-            colour = _COLOURS[number % len(_COLOURS)]
+            colour = colour_of(number)
             self._draw(score, pyqtgraph.mkPen(colour, width=2))
             if score.bicubic is not None:
                 dashed = pyqtgraph.mkPen(colour, width=1.5, style=Qt.PenStyle.DashLine)
@@ -74,6 +89,8 @@ class CurveView(QWidget):
 
     def _draw(self, score: Score, pen: Any) -> None:
         values = np.array(score.psnr.values)
+        if not np.isfinite(values).any():
+            return
         self._plot.plot(
             np.arange(len(values)),
             np.where(np.isfinite(values), values, np.nan),

@@ -5,7 +5,7 @@ from typing import Any
 
 from magicgui.widgets import ComboBox, Widget
 from napari.layers import Image
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFormLayout,
@@ -69,6 +69,7 @@ class LayerList(QListWidget):
     def __init__(self) -> None:
         super().__init__()
         self._layers: list[Image] = []
+        self._line = self.fontMetrics().height() + 4
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
@@ -110,14 +111,14 @@ class LayerList(QListWidget):
         self._layers = list(layers)
         for layer in layers:
             item = QListWidgetItem(layer.name, self)
+            item.setSizeHint(QSize(0, self._line))
             item.setToolTip(layer.name)
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
             on = any(layer is other for other in before)
             item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
         self.blockSignals(False)
         rows = max(1, min(_ROWS, len(self._layers)))
-        line = max(self.sizeHintForRow(0), self.fontMetrics().height() + 4)
-        self.setFixedHeight(rows * line + 2 * self.frameWidth() + 6)
+        self.setFixedHeight(rows * self._line + 2 * self.frameWidth() + 4)
 
     def _item(self, row: int) -> QListWidgetItem:
         item = self.item(row)

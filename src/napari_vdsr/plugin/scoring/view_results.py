@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.plugin.scoring.scores import Score
+from napari_vdsr.plugin.scoring.scores import WARNING, Score
 from napari_vdsr.plugin.scoring.tables import (
     notes_on,
     plane_names,
@@ -25,7 +25,7 @@ from napari_vdsr.plugin.scoring.tables import (
     to_csv,
 )
 from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
-from napari_vdsr.plugin.scoring.view_curve import CurveView
+from napari_vdsr.plugin.scoring.view_curve import CurveView, colour_of
 from napari_vdsr.plugin.scoring.view_table import FiguresTable
 from napari_vdsr.plugin.scoring.view_work import words_label
 
@@ -43,8 +43,10 @@ class ResultsView(QWidget):
         Mean, minimum, maximum and every plane of one image of a stack.
     curve : CurveView
         PSNR over the planes.
+    warning : QLabel
+        How a given data range contradicts the data.
     notes : QLabel
-        The data range and its reason, warnings, what was left out.
+        The data range and its reason, and what was left out.
     copy, csv : QPushButton
         Take the figures elsewhere.
     """
@@ -59,6 +61,7 @@ class ResultsView(QWidget):
         self.heading = words_label()
         self.planes = FiguresTable(most=9)
         self.curve = CurveView()
+        self.warning = words_label()
         self.notes = words_label()
         self.copy = QPushButton("Copy")
         self.copy.setToolTip(TOOLTIPS["copy"])
@@ -75,6 +78,7 @@ class ResultsView(QWidget):
         layout.setSpacing(6)
         for widget in (
             self.summary,
+            self.warning,
             self.notes,
             self.curve,
             self.heading,
@@ -96,7 +100,7 @@ class ResultsView(QWidget):
         reference: str,
         labels: Sequence[str],
         theme: str,
-        remark: str = "",
+        remarks: Sequence[str] = (),
     ) -> None:
         """Show other figures.
 
@@ -110,7 +114,7 @@ class ResultsView(QWidget):
             Of its axes.
         theme : str
             Of the viewer.
-        remark : str
+        remarks : sequence of str
             What stands before the notes.
         """
         self._scores = list(scores)
@@ -121,18 +125,40 @@ class ResultsView(QWidget):
         largest = max(scores, key=lambda score: len(score.psnr.values))
         stack = largest.psnr.stack
         self._names = plane_names(stack, list(labels)[: len(stack)])
-        self.summary.show_table(summary(scores))
-        notes = [remark, *notes_on(scores)] if remark else notes_on(scores)
-        self.notes.setText("\n".join(notes))
         many = len(largest.psnr.values) > 1
+        colours = [
+            colour_of(number)
+            for number, score in enumerate(scores)
+            for _ in rows_of([score])
+        ]
+        # Names have the colours of their curves, which need no legend then.
+        self.summary.show_table(summary(scores), colours if many else ())
+        notes = notes_on(scores)
+        warnings = [note for note in notes if note.startswith(WARNING)]
+        self.warning.setText("\n".join(warnings))
+        self.warning.setVisible(bool(warnings))
+        others = [*remarks, *(note for note in notes if note not in warnings)]
+        self.notes.setText("\n".join(others))
         for widget in (self.curve, self.heading, self.planes):
             widget.setVisible(many)
         if many:
-            colours = get_theme(theme)
-            self.curve.show_scores(
-                scores, colours.background.as_hex(), colours.text.as_hex()
-            )
             self._show_planes(min(self._shown, len(rows_of(scores)) - 1))
+        self.recolour(theme)
+
+    def recolour(self, theme: str) -> None:
+        """Take the colours of a theme.
+
+        Parameters
+        ----------
+        theme : str
+            Of the viewer.
+        """
+        colours = get_theme(theme)
+        self.warning.setStyleSheet(f"color: {colours.warning.as_hex()};")
+        if any(len(score.psnr.values) > 1 for score in self._scores):
+            self.curve.show_scores(
+                self._scores, colours.background.as_hex(), colours.text.as_hex()
+            )
 
     def copy_tables(self) -> None:
         """Put the tables and the notes on the clipboard."""
@@ -143,7 +169,8 @@ class ResultsView(QWidget):
                 parts.append(f"{score.name}\n{plane_table(score, names).to_text()}")
         clipboard = QApplication.clipboard()
         assert clipboard is not None
-        clipboard.setText("\n\n".join([*parts, self.notes.text()]))
+        words = [self.warning.text(), self.notes.text()]
+        clipboard.setText("\n\n".join([*parts, *filter(None, words)]))
         show_info("The figures are on the clipboard.")
 
     def save_csv(self, path: str | Path) -> None:

@@ -1,6 +1,9 @@
 """A table of figures that cannot be edited."""
 
+from collections.abc import Sequence
+
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -8,10 +11,17 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
 )
 
-from napari_vdsr.plugin.scoring.tables import IDENTICAL, Table
+from napari_vdsr.plugin.scoring.tables import IDENTICAL, OF_MEAN_ERROR, Table
 
 __all__ = ["FiguresTable"]
 
+_EXPLAINED = {
+    "mean": "Mean of the planes' figures, as papers report it.",
+    OF_MEAN_ERROR: (
+        "PSNR of the mean squared error of all planes: another figure than the mean "
+        "of their PSNR, and never above it."
+    ),
+}
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -30,7 +40,7 @@ class FiguresTable(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setWordWrap(False)
         self.setShowGrid(False)
         side = self.verticalHeader()
@@ -38,22 +48,28 @@ class FiguresTable(QTableWidget):
         side.hide()
         side.setDefaultSectionSize(self.fontMetrics().height() + 6)
 
-    def show_table(self, table: Table) -> None:
+    def show_table(self, table: Table, colours: Sequence[str] = ()) -> None:
         """Show other figures.
 
         Parameters
         ----------
         table : Table
             Of them.
+        colours : sequence of str
+            Of the names, if they have any.
         """
         self.clear()
         self.clearSpans()
         self.setRowCount(len(table.rows))
         self.setColumnCount(1 + len(table.columns))
-        self.setHorizontalHeaderLabels(["", *table.columns])
+        # Units below the names, or the names of images would be cut.
+        titles = [title.replace(" dB", "\ndB") for title in table.columns]
+        self.setHorizontalHeaderLabels(["", *titles])
         for row, (name, cells) in enumerate(zip(table.names, table.rows, strict=True)):
             first = QTableWidgetItem(name)
-            first.setToolTip(name)
+            first.setToolTip(_EXPLAINED.get(name, name))
+            if colours:
+                first.setForeground(QColor(colours[row]))
             self.setItem(row, 0, first)
             for column, text in enumerate(cells, 1):
                 item = QTableWidgetItem(text)

@@ -1,0 +1,33 @@
+"""What the tests of the PSNR panel share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from skimage import data
+
+from napari_vdsr.plugin.psnr import Psnr
+from napari_vdsr.plugin.scoring.tab import Tab
+
+OpenPsnr = Callable[[], Psnr]
+Wait = Callable[[Tab], None]
+
+CAMERA = data.camera()[90:130, 200:248]
+
+
+def stack(count: int = 3) -> np.ndarray[Any, Any]:
+    """A small stack of 12-bit counts."""
+    camera = data.camera().astype(np.uint16) * 16
+    return np.stack([camera[90 + 9 * i :, 200:][:40, :48] for i in range(count)])
+
+
+def names(viewer: Any) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def texts(table: Any) -> list[list[str]]:
+    """All that a table shows, row by row."""
+    return [
+        [table.item(row, column).text() for column in range(table.columnCount())]
+        for row in range(table.rowCount())
+    ]

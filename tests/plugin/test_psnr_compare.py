@@ -1,0 +1,285 @@
+"""Comparing layers with a reference, the panel's own buttons pressed."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QApplication, QFileDialog
+from scoring_helpers import CAMERA, names, stack, texts
+
+import napari_vdsr
+from napari_vdsr.layers import upscale_layer
+from napari_vdsr.plugin.psnr import Psnr
+
+
+@pytest.fixture
+def compare(viewer: Any, qtbot: Any) -> Any:
+    """Open the panel on two layers, press Compare, wait; gives the tab."""
+
+    def press(reference: Any, *layers: Any) -> Any:
+        panel = Psnr(viewer)
+        viewer.window.add_dock_widget(panel, name="PSNR")
+        tab = panel.compare
+        tab.reference.value = reference
+        for layer in layers:
+            tab.layers.tick(layer)
+        assert tab.work.button.isEnabled(), tab.work.message.text()
+        tab.work.button.click()
+        wait_for(qtbot, tab)
+        return tab
+
+    return press
+
+
+def wait_for(qtbot: Any, tab: Any) -> None:
+    qtbot.waitUntil(lambda: not tab.running, timeout=30_000)
+
+
+def wait_for_figures(qtbot: Any, tab: Any, expected: Any) -> None:
+    """Wait until the first row shows what is expected."""
+    qtbot.waitUntil(
+        lambda: (
+            not tab.running and tab.results.isEnabled() and expected(tab.scores[0].psnr)
+        ),
+        timeout=30_000,
+    )
+
+
+def test_the_figures_are_those_of_the_public_function(
+    viewer: Any, compare: Any
+) -> None:
+    rng = np.random.default_rng(0)
+    truth, noisy = stack(), stack() + rng.integers(0, 200, (3, 40, 48), np.uint16)
+    reference = viewer.add_image(truth, name="truth")
+    layer = viewer.add_image(noisy, name="noisy")
+    tab = compare(reference, layer)
+    expected = napari_vdsr.psnr(reference, layer, fit=True)
+    assert tab.scores[0].psnr == expected
+    assert expected.fitted is not None
+    rows = texts(tab.results.planes)
+    assert [row[0] for row in rows[:4]] == ["mean", "min", "max", "mean MSE"]
+    for row, figure in zip(
+        rows[:4],
+        (expected.mean, expected.minimum, expected.maximum, expected.of_mean_error),
+        strict=True,
+    ):
+        assert row[1] == f"{figure:.2f}"
+    assert [row[1] for row in rows[4:]] == [f"{v:.2f}" for v in expected.values]
+    assert [row[2] for row in rows[4:]] == [f"{v:.2f}" for v in expected.fitted.values]
+    assert all(0 < float(row[3]) < 1 for row in rows[4:])
+    assert "the reference's values span" in tab.results.notes.text()
+    (name, curve), *_ = tab.results.curve.lines
+    assert name == "noisy"
+    np.testing.assert_allclose(curve, expected.values)
+
+
+def test_bicubic_stands_beside_a_result_whose_source_is_known(
+    viewer: Any, compare: Any
+) -> None:
+    reference = viewer.add_image(stack(), name="truth")
+    source = viewer.add_image(stack()[:, ::2, ::2], name="cells", scale=(1, 2, 2))
+    source.translate = (0, 0.5, 0.5)
+    result = viewer.add_layer(upscale_layer(source, 2, model="tiny", device="cpu"))
+    tab = compare(reference, result)
+    assert [row[0] for row in texts(tab.results.summary)] == [
+        "cells ×2 tiny",
+        "bicubic of cells",
+    ]
+    assert tab.results.planes.horizontalHeaderItem(4).text() == "bicubic\ndB"
+    source.name = "renamed"
+    assert tab.scores[0].bicubic.psnr.mean != tab.scores[0].psnr.mean
+    viewer.layers.remove(source)
+    tab.start()
+    assert [subject.origin for subject in tab._planned()[1]] == [None]
+
+
+def test_identical_layers_are_said_to_be_infinite(viewer: Any, compare: Any) -> None:
+    reference = viewer.add_image(stack(), name="truth")
+    tab = compare(reference, viewer.add_image(stack(), name="copy"))
+    assert texts(tab.results.summary)[0][1] == "∞ (identical)"
+    assert "'copy': infinite (identical to the reference)" in tab.results.notes.text()
+
+
+def test_a_range_that_the_data_contradict_is_a_warning(
+    viewer: Any, compare: Any, qtbot: Any
+) -> None:
+    reference = viewer.add_image(stack(), name="truth")
+    tab = compare(reference, viewer.add_image(stack() + 9, name="brighter"))
+    before = tab.scores[0].psnr.mean
+    assert not tab.results.warning.text()
+    tab.data_range.value = "65535"
+    wait_for_figures(qtbot, tab, lambda report: report.data_range.value == 65535)
+    assert tab.scores[0].psnr.mean > before + 20
+    assert "far more than the reference spans" in tab.results.warning.text()
+    tab.data_range.value = "-3"
+    assert "type a positive number" in tab.work.message.text()
+    assert not tab.work.button.isEnabled()
+    assert not tab.results.isEnabled()
+
+
+def test_figures_follow_data_that_are_replaced_painted_on_or_moved(
+    viewer: Any, compare: Any, qtbot: Any
+) -> None:
+    reference = viewer.add_image(CAMERA, name="truth")
+    layer = viewer.add_image(CAMERA.copy(), name="edited")
+    tab = compare(reference, layer)
+    assert tab.scores[0].psnr.mean == np.inf
+    layer.data = CAMERA // 2
+    wait_for_figures(qtbot, tab, lambda report: report.mean < 30)
+    layer.data[...] = CAMERA
+    layer.refresh()
+    wait_for_figures(qtbot, tab, lambda report: report.mean == np.inf)
+    layer.translate = (3, 0)
+    wait_for_figures(qtbot, tab, lambda report: report.mean < 30)
+
+
+def test_nothing_follows_when_live_is_off(
+    viewer: Any, compare: Any, qtbot: Any
+) -> None:
+    reference = viewer.add_image(CAMERA, name="truth")
+    layer = viewer.add_image(CAMERA.copy(), name="edited")
+    tab = compare(reference, layer)
+    tab.live.value = False
+    layer.data = CAMERA // 2
+    qtbot.wait(600)
+    assert not tab.running
+    assert tab.scores[0].psnr.mean == np.inf
+    assert not tab.results.isEnabled()
+
+
+def test_moving_through_a_stack_compares_nothing(
+    viewer: Any, compare: Any, qtbot: Any
+) -> None:
+    reference = viewer.add_image(stack(), name="truth")
+    tab = compare(reference, viewer.add_image(stack() + 5, name="brighter"))
+    shown = tab.scores[0]
+    viewer.dims.set_current_step(0, 1)
+    qtbot.wait(700)
+    assert not tab.running
+    assert tab.scores[0] is shown
+
+
+def test_error_maps_lie_on_the_reference_with_limits_that_stay(
+    viewer: Any, compare: Any, qtbot: Any
+) -> None:
+    place = {"scale": (1, 0.2, 0.3), "translate": (0, 4, 5), "rotate": 20.0}
+    reference = viewer.add_image(stack(), name="truth", units=("s", "um", "um"))
+    reference.scale, reference.translate = place["scale"], place["translate"]
+    layer = viewer.add_image(stack() + 7, name="brighter", units=("s", "um", "um"))
+    layer.scale, layer.translate = place["scale"], place["translate"]
+    tab = compare(reference, layer)
+    tab.error_map.value = True
+    qtbot.waitUntil(lambda: "brighter − truth" in names(viewer), timeout=30_000)
+    shown = viewer.layers["brighter − truth"]
+    np.testing.assert_array_equal(shown.data, np.full((3, 40, 48), 7, np.float32))
+    np.testing.assert_array_equal(shown.scale, reference.scale)
+    np.testing.assert_array_equal(shown.translate, reference.translate)
+    low, high = shown.contrast_limits
+    assert low == -high
+    assert high == pytest.approx(0.1 * tab.scores[0].psnr.data_range.value)
+    assert shown.colormap.name == "PiYG"
+    layer.data = stack() + 70
+    qtbot.waitUntil(lambda: shown.data.max() == 70, timeout=30_000)
+    assert list(shown.contrast_limits) == [low, high]
+    assert names(viewer).count("brighter − truth") == 1
+    assert shown not in tab.images
+
+
+def test_a_finer_layer_is_compared_on_the_grid_of_the_reference(
+    viewer: Any, compare: Any
+) -> None:
+    reference = viewer.add_image(CAMERA, name="truth", scale=(2, 2))
+    fine = viewer.add_image(
+        np.kron(CAMERA, np.ones((2, 2))), name="fine", translate=(-0.5, -0.5)
+    )
+    tab = compare(reference, fine)
+    expected = napari_vdsr.psnr(reference, fine)
+    assert tab.scores[0].psnr.mean == pytest.approx(expected.mean)
+
+
+def test_layers_that_cannot_be_compared_say_why_before_compare(
+    viewer: Any, qtbot: Any
+) -> None:
+    panel = Psnr(viewer)
+    viewer.window.add_dock_widget(panel, name="PSNR")
+    tab = panel.compare
+    assert "Open two images" in tab.work.message.text()
+    reference = viewer.add_image(CAMERA, name="truth")
+    assert "Open another image" in tab.work.message.text()
+    others = {
+        "do not overlap": viewer.add_image(CAMERA, name="far", translate=(900, 0)),
+        "has colours": viewer.add_image(np.zeros((40, 48, 3), np.uint8), name="rgb"),
+        "axes": viewer.add_image(stack(), name="stack"),
+        "leaves nothing": viewer.add_image(CAMERA[:4, :4], name="small"),
+    }
+    tab.border.value = 2
+    tab.reference.value = reference
+    assert "Tick the layers" in tab.work.message.text()
+    for words, layer in others.items():
+        tab.layers.tick(layer)
+        assert words in tab.work.message.text()
+        assert layer.name in tab.work.message.text()
+        assert not tab.work.button.isEnabled()
+        tab.layers.tick(layer, False)
+    tab.layers.tick(others["do not overlap"])
+    assert "scale and translate" in tab.work.message.text()
+    others["do not overlap"].translate = (0, 0)
+    qtbot.waitUntil(tab.work.button.isEnabled, timeout=5_000)
+
+
+def test_colours_are_compared_by_luminance_or_together(
+    viewer: Any, compare: Any, qtbot: Any
+) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 200, (30, 32, 3)).astype(np.uint8)
+    reference = viewer.add_image(pixels, name="truth", rgb=True)
+    shifted = pixels.copy()
+    shifted[..., 2] += 40
+    layer = viewer.add_image(shifted, name="bluish", rgb=True)
+    tab = compare(reference, layer)
+    assert tab.channels.enabled
+    expected = napari_vdsr.psnr(reference, layer)
+    assert tab.scores[0].psnr.mean == expected.mean
+    tab.error_map.value = True
+    tab.channels.value = False
+    together = napari_vdsr.psnr(reference, layer, luminance=False)
+    wait_for_figures(qtbot, tab, lambda report: report.mean == together.mean)
+    assert viewer.layers["bluish − truth"].data.shape == (30, 32)
+
+
+def test_figures_can_be_copied_and_saved(
+    viewer: Any, compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = viewer.add_image(stack(), name="truth", axis_labels=("t", "y", "x"))
+    tab = compare(reference, viewer.add_image(stack() + 5, name="brighter"))
+    tab.results.copy.click()
+    copied = QApplication.clipboard().text()
+    assert "\tPSNR dB\tfitted dB\tSSIM" in copied
+    assert "t 2\t" in copied
+    assert "Data range" in copied
+    file = tmp_path / "scores.csv"
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_: (str(file), "CSV (*.csv)")
+    )
+    tab.results.csv.click()
+    rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+    assert [row["plane"] for row in rows] == [
+        *("t 0", "t 1", "t 2", "mean", "minimum", "maximum", "of mean error")
+    ]
+    report = tab.scores[0].psnr
+    assert float(rows[3]["psnr_db"]) == pytest.approx(report.mean, abs=1e-6)
+    assert {row["reference"] for row in rows} == {"truth"}
+    assert rows[0]["data_range_reason"] == report.data_range.reason
+
+
+def test_lazy_and_multiscale_layers_are_compared(viewer: Any, compare: Any) -> None:
+    import dask.array as da
+
+    lazy = da.from_array(stack(), chunks=(1, 40, 48))
+    reference = viewer.add_image(lazy, name="lazy", contrast_limits=(0, 4095))
+    pyramid = [stack() + 3, stack()[:, ::2, ::2]]
+    layer = viewer.add_image(pyramid, multiscale=True, name="pyramid")
+    tab = compare(reference, layer)
+    assert tab.scores[0].psnr.errors == (9.0, 9.0, 9.0)
