@@ -55,7 +55,8 @@ def train(
     rgb : bool, optional
         Whether the last axis of arrays holds colours; files and layers know.
     memory : float
-        Bytes of pixels to hold at a time; larger sets are read part by part.
+        Bytes of pixels to hold of each set; larger ones are read part by part. Once
+        more as much is on the device.
     checkpoint : str or Path, optional
         Where to write the state now and then, so that nothing is ever lost.
     resume : str or Path, optional
