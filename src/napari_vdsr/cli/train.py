@@ -182,8 +182,8 @@ def train(
     after the step that it is in; the same command with `--resume` goes on from there
     as if nothing had happened.
 
-    Examples
-    --------
+    For instance:
+
         napari-vdsr train images/ --output mine.safetensors
 
         napari-vdsr train images/ --output mine.safetensors --start-from vdsr20
