@@ -49,7 +49,8 @@ class Tiling:
         on : bool
             True for side by side.
         """
-        grid = self._viewer.grid
+        # The grid moved to the canvas with napari 0.9.
+        grid = getattr(self._viewer, "canvas", self._viewer).grid
         if not on:
             if self._on:
                 grid.enabled = False

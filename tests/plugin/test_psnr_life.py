@@ -1,0 +1,131 @@
+"""The panel's life: where it is found, cancelled, closed; what it loads."""
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from scoring_helpers import CAMERA, names, stack
+
+from napari_vdsr.plugin.psnr import Psnr
+
+
+@pytest.fixture
+def panel(viewer: Any) -> Psnr:
+    made = Psnr(viewer)
+    viewer.window.add_dock_widget(made, name="PSNR")
+    made.model.model.value = "tiny"
+    return made
+
+
+def large() -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).random((40, 256, 256), np.float32)
+
+
+def test_the_menus_open_it(viewer: Any, plugin: Any) -> None:
+    _, panel = viewer.window.add_plugin_dock_widget("napari-vdsr", "PSNR")
+    assert isinstance(panel, Psnr)
+    items = plugin.get_manifest("napari-vdsr").contributions.menus
+    measure = [item.command for item in items["napari/layers/measure"]]
+    assert measure == ["napari-vdsr.psnr"]
+
+
+def test_it_shows_before_torch_is_imported() -> None:
+    code = (
+        "import sys, napari_vdsr.plugin.psnr as panel; "
+        "print([name for name in ('torch', 'pyqtgraph') "
+        "if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_comparison_can_be_cancelled(viewer: Any, panel: Psnr, qtbot: Any) -> None:
+    reference = viewer.add_image(large(), name="truth")
+    layer = viewer.add_image(large() + 1, name="brighter")
+    tab = panel.compare
+    tab.reference.value = reference
+    tab.layers.tick(layer)
+    tab.work.button.click()
+    assert tab.work.button.text() == "Cancel"
+    tab.work.button.click()
+    qtbot.waitUntil(lambda: not tab.running, timeout=30_000)
+    assert tab.work.message.text() == "Stopped."
+    assert tab.work.button.text() == "Compare"
+    assert not tab.scores
+
+
+def test_scoring_a_model_can_be_cancelled(viewer: Any, panel: Psnr, qtbot: Any) -> None:
+    viewer.add_image(large(), name="cells")
+    panel.model.work.button.click()
+    qtbot.waitUntil(
+        lambda: panel.model.work.message.text().startswith("Reducing"), timeout=30_000
+    )
+    panel.model.work.button.click()
+    qtbot.waitUntil(lambda: not panel.model.running, timeout=60_000)
+    assert names(viewer) == ["cells"]
+
+
+def test_layers_may_go_during_the_work(viewer: Any, panel: Psnr, qtbot: Any) -> None:
+    reference = viewer.add_image(stack(), name="truth")
+    layer = viewer.add_image(stack() + 1, name="brighter")
+    tab = panel.compare
+    tab.reference.value = reference
+    tab.layers.tick(layer)
+    tab.error_map.value = True
+    tab.work.button.click()
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: not tab.running, timeout=30_000)
+    assert names(viewer) == []
+    assert "Open two images" in tab.work.message.text()
+
+
+def test_a_truth_removed_while_a_model_is_scored_is_added_again(
+    viewer: Any, panel: Psnr, qtbot: Any
+) -> None:
+    truth = viewer.add_image(CAMERA, name="cells")
+    panel.model.work.button.click()
+    viewer.layers.remove(truth)
+    qtbot.waitUntil(lambda: not panel.model.running, timeout=60_000)
+    assert names(viewer)[0] == "cells"
+    assert len(viewer.layers) == 4
+
+
+def test_closing_the_panel_stops_the_work(viewer: Any, panel: Psnr, qtbot: Any) -> None:
+    viewer.add_image(large(), name="cells")
+    panel.model.work.button.click()
+    assert panel.model._run is not None
+    ticker = panel.model._run.execution.ticker
+    viewer.window.remove_dock_widget(panel)
+    assert ticker.cancelled
+    assert not panel.model.running
+    viewer.layers["cells"].data = CAMERA
+    qtbot.wait(400)
+    assert names(viewer) == ["cells"]
+
+
+def test_closing_the_viewer_during_the_work_leaves_nothing(
+    viewer: Any, panel: Psnr
+) -> None:
+    """The fixture itself checks that no viewer is left."""
+    viewer.add_image(large(), name="cells")
+    panel.model.work.button.click()
+
+
+def test_renamed_layers_stay_chosen(viewer: Any, panel: Psnr) -> None:
+    first = viewer.add_image(CAMERA, name="a")
+    second = viewer.add_image(CAMERA, name="b")
+    tab = panel.compare
+    tab.reference.value = first
+    tab.layers.tick(second)
+    first.name, second.name = "truth", "other"
+    assert tab.reference.value is first
+    assert tab.layers.chosen == [second]
+    assert tab.layers.item(0).text() == "other"
+
+
+def test_it_reads_in_the_light_theme(viewer: Any, panel: Psnr) -> None:
+    viewer.add_image(CAMERA, name="a")
+    viewer.theme = "light"
+    assert panel.compare.work.button.styleSheet()

@@ -1,0 +1,140 @@
+"""Scoring a model on a layer: reduce, enlarge, compare."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scoring_helpers import CAMERA, names, stack, texts
+from skimage import data
+
+from napari_vdsr.evaluation.compare import compare
+from napari_vdsr.plugin.psnr import Psnr
+
+
+@pytest.fixture
+def tab(viewer: Any) -> Any:
+    panel = Psnr(viewer)
+    viewer.window.add_dock_widget(panel, name="PSNR")
+    panel.book.setCurrentIndex(1)
+    panel.model.model.value = "tiny"
+    return panel.model
+
+
+def score(tab: Any, qtbot: Any) -> None:
+    assert tab.work.button.isEnabled(), tab.work.message.text()
+    tab.work.button.click()
+    qtbot.waitUntil(lambda: not tab.running, timeout=60_000)
+
+
+def corners(layer: Any) -> np.ndarray[Any, Any]:
+    """World positions of a layer's first and last outer corner in Y and X."""
+    shape = np.array(layer.data.shape[: layer.ndim])
+    first, last = np.zeros(layer.ndim), shape - 1.0
+    first[-2:], last[-2:] = -0.5, shape[-2:] - 0.5
+    return np.array([layer.data_to_world(first), layer.data_to_world(last)])
+
+
+def test_all_images_are_added_exactly_over_the_original(
+    viewer: Any, tab: Any, qtbot: Any
+) -> None:
+    truth = viewer.add_image(
+        stack(2),
+        name="cells",
+        scale=(1, 0.2, 0.3),
+        translate=(0, 7, 8),
+        shear=[0, 0, 1],
+    )
+    score(tab, qtbot)
+    assert names(viewer) == [
+        "cells",
+        "cells reduced ×2",
+        "cells reduced ×2 bicubic",
+        "cells reduced ×2 tiny",
+    ]
+    low, bicubic, predicted = viewer.layers[1:]
+    assert low.data.shape == (2, 20, 24)
+    assert bicubic.data.shape == predicted.data.shape == truth.data.shape
+    for layer in (low, bicubic, predicted):
+        np.testing.assert_allclose(corners(layer), corners(truth))
+    expected = compare(stack(2), 2, model="tiny", device="cpu")
+    assert texts(tab.results.summary) == [
+        [
+            outcome.method,
+            f"{outcome.psnr.mean:.2f}",
+            f"{outcome.psnr.fitted.mean:.2f}",  # type: ignore[union-attr]
+            f"{outcome.ssim:.4f}",
+        ]
+        for outcome in expected.outcomes
+    ]
+    np.testing.assert_array_equal(predicted.data, expected.outcomes[-1].image)
+    assert "Protocol 'direct'" in tab.results.notes.text()
+    assert predicted.metadata["napari-vdsr"]["source"]["name"] == low.name
+
+
+def test_the_embedded_model_gains_on_a_photograph(
+    viewer: Any, tab: Any, qtbot: Any
+) -> None:
+    viewer.add_image(data.coins()[:60, :64], name="coins")
+    tab.model.value = "vdsr20"
+    score(tab, qtbot)
+    bicubic, model = (float(row[1]) for row in texts(tab.results.summary))
+    assert model > bicubic + 1
+    assert f"vdsr20 gains {model - bicubic:.2f} dB" in tab.results.notes.text()
+
+
+def test_images_stand_side_by_side_and_everything_comes_back(
+    viewer: Any, tab: Any, qtbot: Any
+) -> None:
+    other = viewer.add_image(CAMERA, name="other")
+    tab.truth.value = viewer.add_image(CAMERA, name="cells")
+    assert not tab.tile.enabled
+    score(tab, qtbot)
+    tab.tile.native.click()
+    grid = viewer.canvas.grid
+    assert grid.enabled
+    assert not other.visible
+    layers = viewer.layers
+    places = [grid.position(layers.index(x), layers) for x in layers[1:]]
+    assert places == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    tab.tile.native.click()
+    assert not grid.enabled
+    assert other.visible
+
+
+def test_scoring_again_keeps_what_was_there(viewer: Any, tab: Any, qtbot: Any) -> None:
+    """Results overwritten (napari-imagej#79)."""
+    viewer.add_image(CAMERA[:39], name="cells")
+    score(tab, qtbot)
+    tab.factor.value = 4
+    score(tab, qtbot)
+    assert len(set(names(viewer))) == 7
+    assert viewer.layers["cells reduced ×4 tiny"].data.shape == (36, 48)
+
+
+def test_colours_and_biased_models_are_scored(
+    viewer: Any, tab: Any, qtbot: Any
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (36, 36, 3)).astype(np.uint8)
+    viewer.add_image(pixels, name="stain")
+    tab.model.value = "biased"
+    score(tab, qtbot)
+    assert viewer.layers["stain reduced ×2 biased"].rgb
+    assert "luminance" in tab.results.notes.text()
+
+
+def test_a_layer_that_is_too_small_or_no_numbers_is_refused_before_score(
+    viewer: Any, tab: Any
+) -> None:
+    assert "Open an image" in tab.work.message.text()
+    viewer.add_image(np.zeros((4, 40), np.uint8), name="slit")
+    assert "too small" in tab.work.message.text()
+    assert not tab.work.button.isEnabled()
+
+
+def test_what_fails_in_the_work_is_said(viewer: Any, tab: Any, qtbot: Any) -> None:
+    pixels = np.ones((30, 30), np.float32)
+    pixels[3, 3] = np.nan
+    viewer.add_image(pixels, name="gaps")
+    score(tab, qtbot)
+    assert "NaN" in tab.work.message.text()
+    assert names(viewer) == ["gaps"]
