@@ -16,7 +16,7 @@ from napari_vdsr.plugin.model.settings import (
     TILES,
     Settings,
 )
-from napari_vdsr.plugin.views.tooltips import TOOLTIPS
+from napari_vdsr.plugin.views.tooltips import NO_GPU, TOOLTIPS
 
 __all__ = ["SELECTED", "Form"]
 
@@ -176,6 +176,8 @@ class Form(Container[Widget]):
         devices : sequence of str
             As this machine has them, the best one first.
         """
+        hint = NO_GPU if list(devices) == ["cpu"] else ""
+        self.device.tooltip = TOOLTIPS["device"] + hint
         names = {f"auto ({devices[0]})": "auto"}
         _offer(self.device, names | {name: name for name in devices}, keep=True)
 
