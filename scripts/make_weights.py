@@ -74,6 +74,7 @@ def main() -> None:
     model = trained(changed(known[options.model], options), options, path)
     model = replace(model, name=options.model, title=title_of(model))
     model.save(path)
+    path.with_suffix(".checkpoint").unlink()
     print(json.dumps(entry(model, path, options), indent=2, ensure_ascii=False))
 
 
@@ -141,7 +142,7 @@ def entry(model: Model, path: Path, options: argparse.Namespace) -> dict[str, An
             options.images / name, model=model, factors=factors, device=options.device
         ).means
         scores += [
-            [name, row.factor, round(row.psnr, 2), round(row.ssim, 4)]
+            [name, int(row.factor), round(row.psnr, 2), round(row.ssim, 4)]
             for row in means
             if row.method == model.name
         ]

@@ -43,8 +43,10 @@ def describe(
         begun = f"Fine-tuned from {start_from.name}"
     else:
         title, begun = f"{kind}, trained here", "Trained from scratch"
+    domain = images.domain
+    leaning = "" if domain is None else f" and {domain.images} of their domain"
     parts = [
-        f"{begun} in {history.steps} steps on {images.images.images} images, "
+        f"{begun} in {history.steps} steps on {images.images.images} images{leaning}, "
         f"factors {factors}."
     ]
     if history.scores:
