@@ -48,7 +48,6 @@ def main() -> None:
     wait_until(lambda: not model.running, "the model")
     model.tile.value = True
     wait(1)
-    take(model, "psnr-model")
     take(window, "psnr-side-by-side", crop=False)
     model.tile.value = False
     panel.book.setCurrentWidget(panel.book.widget(2))

@@ -59,7 +59,7 @@ def test_the_figures_are_those_of_the_public_function(
     assert tab.scores[0].psnr == expected
     assert expected.fitted is not None
     rows = texts(tab.results.planes)
-    assert [row[0] for row in rows[:4]] == ["mean", "min", "max", "mean MSE"]
+    assert [row[0] for row in rows[:4]] == ["mean", "min", "max", "of MSE"]
     for row, figure in zip(
         rows[:4],
         (expected.mean, expected.minimum, expected.maximum, expected.of_mean_error),

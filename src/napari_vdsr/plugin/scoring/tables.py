@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 IDENTICAL = "∞ (identical)"
-OF_MEAN_ERROR = "mean MSE"
+OF_MEAN_ERROR = "of MSE"
 
 
 class Table(NamedTuple):
@@ -98,8 +98,9 @@ def plane_table(score: Score, names: Sequence[str]) -> Table:
     if score.ssim_of_planes:
         columns.append("SSIM")
         values = score.ssim_of_planes
-        head = [_ssim(score.ssim), _ssim(min(values)), _ssim(max(values)), "–"]
-        figures.append([*head, *map(_ssim, values)])
+        head = (sum(values) / len(values), min(values), max(values))
+        # Three digits leave room for the names in a narrow panel.
+        figures.append([*map(_short, head), "–", *map(_short, values)])
     if score.bicubic is not None:
         columns.append("bicubic dB")
         figures.append(_column(score.bicubic.psnr))
@@ -260,6 +261,10 @@ def _decibels(value: float) -> str:
 
 def _ssim(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}"
 
 
 def _exact(value: float | None) -> str:
