@@ -26,9 +26,9 @@ from torch.nn import functional
 
 import napari_vdsr
 from napari_vdsr.inference.device import resolve_device
-from napari_vdsr.models import load_model
 from napari_vdsr.network import VDSR
 from napari_vdsr.training import Trainer, TrainingConfig, prepare, recipe
+from napari_vdsr.zoo import load_model
 
 
 def main() -> None:

@@ -24,9 +24,9 @@ import torch
 from tqdm import tqdm
 
 import napari_vdsr
-from napari_vdsr.models import Model
 from napari_vdsr.training import TrainedModel, Trainer, TrainingConfig, prepare, recipe
 from napari_vdsr.training.sources import Source, find_sources
+from napari_vdsr.zoo import Model
 
 NATURAL = ("natural_t91_bsd400.npz", "natural_sunhays60_x0.7.npz")
 MICROSCOPY = "microscopy_train.npz"

@@ -18,7 +18,7 @@ LEVELS = {
     "network": 1,
     "imaging": 1,
     "files": 1,
-    "models": 2,
+    "zoo": 2,
     "inference": 3,
     "training": 3,
     "evaluation": 3,

@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import Factor
-from napari_vdsr.models import Model, load_model, models
 from napari_vdsr.progress import Progress
+from napari_vdsr.zoo import Model, load_model, models
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from napari_vdsr.cli import main
-from napari_vdsr.models import load_model
+from napari_vdsr.zoo import load_model
 
 SHORT = ["--depth", "3", "--patch", "16", "--batch", "4", "--device", "cpu"]
 

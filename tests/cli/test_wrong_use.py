@@ -16,8 +16,8 @@ import tifffile
 from napari_vdsr import api
 from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.files import Picture, write_image
-from napari_vdsr.models import Model
 from napari_vdsr.network import VDSR
+from napari_vdsr.zoo import Model
 
 Run = Callable[..., Any]
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from skimage import data
 
-from napari_vdsr.models import Model
 from napari_vdsr.network import SRCNN, VDSR
+from napari_vdsr.zoo import Model
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from napari_vdsr.evaluation.psnr import psnr
 from napari_vdsr.evaluation.trials import resized
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.inference.arrays import upscale_array
-from napari_vdsr.models import Model, user_folder
+from napari_vdsr.zoo import Model, user_folder
 
 
 def test_bicubic_stands_beside_every_model(

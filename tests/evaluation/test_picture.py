@@ -11,7 +11,7 @@ from PIL import Image
 from napari_vdsr.errors import FileError
 from napari_vdsr.evaluation.compare import Comparison, compare
 from napari_vdsr.evaluation.picture import draw, error_colours, save_picture
-from napari_vdsr.models import Model
+from napari_vdsr.zoo import Model
 
 
 @pytest.fixture(scope="module")

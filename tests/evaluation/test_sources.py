@@ -11,7 +11,7 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.evaluate import evaluate
 from napari_vdsr.evaluation.sources import as_source, named
 from napari_vdsr.files import Picture, write_image
-from napari_vdsr.models import Model
+from napari_vdsr.zoo import Model
 
 
 class LayerLike:

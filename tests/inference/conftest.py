@@ -5,8 +5,8 @@ from uuid import uuid4
 import pytest
 import torch
 
-from napari_vdsr.models import Model
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
+from napari_vdsr.zoo import Model
 
 
 def small_network(depth: int = 4, **options: object) -> VDSR:

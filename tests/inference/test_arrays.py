@@ -11,7 +11,7 @@ from napari_vdsr.errors import Cancelled, InputError, VdsrWarning
 from napari_vdsr.imaging.luminance import FULL_RANGE
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.inference.arrays import upscale_array
-from napari_vdsr.models import Model
+from napari_vdsr.zoo import Model
 
 CPU: dict[str, Any] = {"device": "cpu"}
 

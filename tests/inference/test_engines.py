@@ -15,8 +15,8 @@ from napari_vdsr.inference.openvino_engine import compile_for_openvino
 from napari_vdsr.inference.precision import relative_error, resolve_precision
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
-from napari_vdsr.models import Model, load_model
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
+from napari_vdsr.zoo import Model, load_model
 
 CPU = torch.device("cpu")
 NETWORKS = [

@@ -19,7 +19,7 @@ from napari_vdsr.imaging.geometry import enlarged_size
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.inference.arrays import upscale_array
 from napari_vdsr.inference.upscaler import Upscaler
-from napari_vdsr.models import Model
+from napari_vdsr.zoo import Model
 
 REAL = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"]
 REAL += ["float16", "float32", "float64"]

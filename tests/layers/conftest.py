@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from napari_vdsr.models import Model
 from napari_vdsr.network.vdsr import VDSR
+from napari_vdsr.zoo import Model
 
 
 @pytest.fixture(scope="session")

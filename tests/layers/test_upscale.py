@@ -12,7 +12,7 @@ from napari.layers import Image, Labels, Points
 import napari_vdsr
 from napari_vdsr.errors import InputError
 from napari_vdsr.layers import upscale_layer
-from napari_vdsr.models import Model
+from napari_vdsr.zoo import Model
 
 RNG = np.random.default_rng(0)
 

@@ -10,12 +10,12 @@ import torch
 from npe2 import PluginManager, PluginManifest
 
 import napari_vdsr
-from napari_vdsr.models import Model
 from napari_vdsr.network.vdsr import VDSR
 from napari_vdsr.plugin.model.settings import Settings
 from napari_vdsr.plugin.model.state import save_settings
 from napari_vdsr.plugin.model.upscalers import release_memory
 from napari_vdsr.plugin.super_resolution import SuperResolution
+from napari_vdsr.zoo import Model
 
 MANIFEST = Path(napari_vdsr.__file__).parent / "napari.yaml"
 TINY = Settings(model="tiny", device="cpu", tile="128")

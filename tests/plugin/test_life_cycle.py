@@ -10,9 +10,9 @@ from napari.utils import progress
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QThreadPool, QTimer
 
-from napari_vdsr.models import user_folder
 from napari_vdsr.plugin.model.upscalers import device_in_use
 from napari_vdsr.plugin.super_resolution import SuperResolution
+from napari_vdsr.zoo import user_folder
 
 OpenPanel = Callable[..., SuperResolution]
 

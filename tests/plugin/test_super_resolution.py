@@ -9,9 +9,9 @@ import pytest
 from qtpy.QtWidgets import QApplication
 
 import napari_vdsr
-from napari_vdsr.models import load_model
 from napari_vdsr.plugin.model import upscalers
 from napari_vdsr.plugin.super_resolution import SuperResolution
+from napari_vdsr.zoo import load_model
 
 Panel = SuperResolution
 OpenPanel = Callable[..., Panel]

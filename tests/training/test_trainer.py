@@ -15,7 +15,6 @@ from small_training import picture, tiny
 
 import napari_vdsr
 from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrWarning
-from napari_vdsr.models import Model, import_model, load_model
 from napari_vdsr.network import SRCNN, VDSR
 from napari_vdsr.training import (
     CameraNoise,
@@ -27,6 +26,7 @@ from napari_vdsr.training import (
     train,
 )
 from napari_vdsr.training.checkpoint import read_checkpoint, write_checkpoint
+from napari_vdsr.zoo import Model, import_model, load_model
 
 IMAGES = [picture(seed) for seed in range(5)]
 

@@ -22,8 +22,8 @@ from napari_vdsr.inference.precision import usable_precisions
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
-from napari_vdsr.models import Model, load_model
 from napari_vdsr.network import VDSR
+from napari_vdsr.zoo import Model, load_model
 
 __all__ = ["bench"]
 

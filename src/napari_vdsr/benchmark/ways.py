@@ -7,8 +7,8 @@ from torch.nn import functional
 
 from napari_vdsr.imaging.intensities import into_dtype
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.models import Model
 from napari_vdsr.network import ConvStack
+from napari_vdsr.zoo import Model
 
 __all__ = ["in_double", "sample", "usual_way"]
 

@@ -20,7 +20,7 @@ from napari_vdsr.imaging.axes import find_axes
 from napari_vdsr.imaging.enlargement import Enlargement, plan_enlargement
 from napari_vdsr.imaging.geometry import Factor, check_factor
 from napari_vdsr.inference.upscaler import Upscaler
-from napari_vdsr.models import Model
+from napari_vdsr.zoo import Model
 
 __all__ = ["Settings"]
 

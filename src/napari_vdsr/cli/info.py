@@ -67,7 +67,7 @@ def _gathered() -> dict[str, Any]:
     from napari_vdsr.inference.device import available_devices
     from napari_vdsr.inference.machine import processor_name
     from napari_vdsr.inference.threads import usable_threads
-    from napari_vdsr.models.folders import cache_folder
+    from napari_vdsr.zoo.folders import cache_folder
 
     return {
         "napari_vdsr": napari_vdsr.__version__,
@@ -97,7 +97,7 @@ def _device(name: str) -> dict[str, Any]:
     import torch
 
     from napari_vdsr.inference.precision import resolve_precision, usable_precisions
-    from napari_vdsr.models import load_model
+    from napari_vdsr.zoo import load_model
 
     device, network = torch.device(name), load_model("vdsr20").network
     found: dict[str, Any] = {

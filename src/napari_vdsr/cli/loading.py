@@ -2,7 +2,7 @@
 
 from napari_vdsr import api
 from napari_vdsr.cli.console import progress_bar
-from napari_vdsr.models import Model
+from napari_vdsr.zoo import Model
 
 __all__ = ["loaded_model"]
 

@@ -28,7 +28,7 @@ def list_models(as_json: Json = False) -> None:
 
         napari-vdsr models list --json
     """
-    from napari_vdsr.models import models
+    from napari_vdsr.zoo import models
 
     cards = models()
     if as_json:
@@ -54,7 +54,7 @@ def fetch(name: Name, as_json: Json = False) -> None:
 
         napari-vdsr models fetch vdsr20-kim2016
     """
-    from napari_vdsr.models import fetch
+    from napari_vdsr.zoo import fetch
 
     with progress_bar(f"fetching {name}", unit="B") as bar:
         path = fetch(name, progress=bar)
@@ -87,7 +87,7 @@ def import_model(
 
         napari-vdsr models import model_epoch_50.pth --name mine
     """
-    from napari_vdsr.models import import_model
+    from napari_vdsr.zoo import import_model
 
     card = import_model(file, name, title=title)
     if as_json:
@@ -112,7 +112,7 @@ def export_model(
 
         napari-vdsr models export vdsr20 vdsr20.onnx
     """
-    from napari_vdsr.models import export_model
+    from napari_vdsr.zoo import export_model
 
     with progress_bar(f"fetching {name}", unit="B") as bar:
         path = export_model(name, file, overwrite=overwrite, progress=bar)
@@ -134,7 +134,7 @@ def rename(
 
         napari-vdsr models rename mine mitochondria
     """
-    from napari_vdsr.models import rename_model
+    from napari_vdsr.zoo import rename_model
 
     card = rename_model(name, new_name)
     if as_json:
@@ -151,7 +151,7 @@ def remove(name: Name, as_json: Json = False) -> None:
 
         napari-vdsr models remove mine
     """
-    from napari_vdsr.models import remove_model
+    from napari_vdsr.zoo import remove_model
 
     path = remove_model(name)
     if as_json:
@@ -169,7 +169,7 @@ def path(as_json: Json = False) -> None:
 
         napari-vdsr models path
     """
-    from napari_vdsr.models import cache_folder, user_folder
+    from napari_vdsr.zoo import cache_folder, user_folder
 
     if as_json:
         print_json({"cache": str(cache_folder()), "models": str(user_folder())})

@@ -14,7 +14,6 @@ from napari_vdsr.cli.console import note, print_json, progress_bar
 from napari_vdsr.cli.loading import loaded_model
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.atomic import already_there, replacing
-from napari_vdsr.models import import_model
 from napari_vdsr.training import (
     CameraNoise,
     Pairs,
@@ -25,6 +24,7 @@ from napari_vdsr.training import (
     prepare,
     recipe,
 )
+from napari_vdsr.zoo import import_model
 
 __all__ = ["Job", "configured"]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from napari_vdsr.evaluation.trials import Trial, resized
 from napari_vdsr.imaging.geometry import Factor
-from napari_vdsr.models import Model, load_model, models
 from napari_vdsr.progress import Progress
+from napari_vdsr.zoo import Model, load_model, models
 
 __all__ = ["Bicubic", "Method", "Models", "Network", "methods_for"]
 

@@ -13,8 +13,8 @@ from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.imaging.intensities import check_dtype, natural_range, within_float64
 from napari_vdsr.inference.upscaler import LARGEST_SINGLE_FACTOR, Upscaler
-from napari_vdsr.models.model import Model
 from napari_vdsr.progress import Progress
+from napari_vdsr.zoo.model import Model
 
 __all__ = ["refuse_infinities", "upscale_array", "warn_of_two_passes"]
 

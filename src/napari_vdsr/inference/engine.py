@@ -12,8 +12,8 @@ from torch import Tensor
 from napari_vdsr.inference.openvino_engine import compile_for_openvino
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.torch_engine import TorchEngine
-from napari_vdsr.models.model import Model
 from napari_vdsr.network import ConvStack
+from napari_vdsr.zoo.model import Model
 
 __all__ = ["Engine", "bytes_per_pixel", "forget_engines", "make_engine"]
 

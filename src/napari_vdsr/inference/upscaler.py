@@ -27,8 +27,8 @@ from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
 from napari_vdsr.inference.tiles import Region, Tile, plan_tiles
 from napari_vdsr.inference.transfer import Download
 from napari_vdsr.inference.window import has_gaps, restore_window, sum_device
-from napari_vdsr.models.model import Model
 from napari_vdsr.progress import Progress
+from napari_vdsr.zoo.model import Model
 
 __all__ = ["LARGEST_SINGLE_FACTOR", "Plane", "Upscaler"]
 

@@ -11,7 +11,7 @@ from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
     from napari_vdsr.inference.upscaler import Upscaler
-    from napari_vdsr.models import Model
+    from napari_vdsr.zoo import Model
 
 __all__ = ["LayerPlane", "compute_plan", "intensity_range_of", "planes_of"]
 

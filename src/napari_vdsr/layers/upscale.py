@@ -8,8 +8,8 @@ from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.layers.compute import compute_plan, intensity_range_of
 from napari_vdsr.layers.plan import level_data, plan_layer
 from napari_vdsr.layers.result import provenance, result_layer, result_name
-from napari_vdsr.models import Model, load_model
 from napari_vdsr.progress import Progress
+from napari_vdsr.zoo import Model, load_model
 
 if TYPE_CHECKING:
     from napari.layers import Image

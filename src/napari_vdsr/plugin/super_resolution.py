@@ -12,7 +12,6 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
-from napari_vdsr.models import models
 from napari_vdsr.plugin.checks import check_machine
 from napari_vdsr.plugin.comparison import Comparison
 from napari_vdsr.plugin.delivery import StaleSourceError, add_result
@@ -31,6 +30,7 @@ from napari_vdsr.plugin.views.closing import ClosingWatcher
 from napari_vdsr.plugin.views.controls import AFTER, Controls
 from napari_vdsr.plugin.views.form import SELECTED, Form
 from napari_vdsr.plugin.watching import ViewerWatcher
+from napari_vdsr.zoo import models
 
 __all__ = ["SuperResolution"]
 

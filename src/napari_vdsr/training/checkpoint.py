@@ -14,7 +14,7 @@ from torch import Tensor
 
 from napari_vdsr.errors import FileError, InputError, ModelError
 from napari_vdsr.files.atomic import replacing
-from napari_vdsr.models.formats.native import read_native
+from napari_vdsr.zoo.formats.native import read_native
 
 __all__ = ["Snapshot", "check_same", "read_checkpoint", "write_checkpoint"]
 

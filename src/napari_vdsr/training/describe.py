@@ -2,10 +2,10 @@
 
 import json
 
-from napari_vdsr.models.model import Model
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.history import History
 from napari_vdsr.training.prepare import TrainingSet
+from napari_vdsr.zoo.model import Model
 
 __all__ = ["describe"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from napari_vdsr.models.model import Model
 from napari_vdsr.training.validate import Score
+from napari_vdsr.zoo.model import Model
 
 __all__ = ["Event", "History", "Loss", "Report", "TrainedModel"]
 

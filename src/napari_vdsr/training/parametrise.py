@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.models.model import Model
 from napari_vdsr.network import SRCNN, VDSR, ConvStack, network_from_state
 from napari_vdsr.training.config import TrainingConfig
+from napari_vdsr.zoo.model import Model
 
 __all__ = ["empty_network", "first_network", "keep_equivariant", "plain_network"]
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from napari_vdsr.errors import VdsrWarning
-from napari_vdsr.models import Model, load_model
 from napari_vdsr.progress import Progress
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.history import TrainedModel
 from napari_vdsr.training.prepare import MEMORY, prepare
 from napari_vdsr.training.recipes import recipe
 from napari_vdsr.training.trainer import Trainer
+from napari_vdsr.zoo import Model, load_model
 
 __all__ = ["train"]
 
@@ -85,7 +85,7 @@ def train(
     --------
     >>> import numpy as np
     >>> from napari_vdsr.training import recipe
-    >>> noise = np.random.default_rng(0).random((48, 64))
+    >>> noise = np.random.default_rng(0).random((96, 128))
     >>> config = recipe("quick", steps=2, depth=3, patch=16, batch=2)
     >>> train(noise, config=config, device="cpu").network.depth
     3

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from napari_vdsr.errors import FileError, VdsrError
 from napari_vdsr.inference.device import resolve_device
-from napari_vdsr.models.model import Model
 from napari_vdsr.training.batches import Batches
 from napari_vdsr.training.checkpoint import (
     Snapshot,
@@ -33,6 +32,7 @@ from napari_vdsr.training.optimise import learning_rate, stage_at
 from napari_vdsr.training.parametrise import first_network
 from napari_vdsr.training.prepare import TrainingSet
 from napari_vdsr.training.validate import Score, Validation
+from napari_vdsr.zoo.model import Model
 
 __all__ = ["Trainer"]
 

@@ -2,7 +2,7 @@
 
 from textwrap import fill
 
-from napari_vdsr.models import Card, models
+from napari_vdsr.zoo import Card, models
 
 __all__ = ["find_card", "label_of", "tooltip_of"]
 

@@ -22,7 +22,7 @@ from napari_vdsr.plugin.model.upscalers import device_in_use, kept_upscaler
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_vdsr.models import Model
+    from napari_vdsr.zoo import Model
 
 __all__ = ["Execution", "Result"]
 

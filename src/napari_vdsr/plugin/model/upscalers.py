@@ -11,7 +11,7 @@ from napari_vdsr.plugin.model.ticker import Ticker
 
 if TYPE_CHECKING:
     from napari_vdsr.inference.upscaler import Upscaler
-    from napari_vdsr.models import Model
+    from napari_vdsr.zoo import Model
 
 __all__ = ["device_in_use", "kept_upscaler", "release_memory"]
 
@@ -44,7 +44,7 @@ def kept_upscaler(
     Upscaler
     """
     from napari_vdsr.inference.upscaler import Upscaler
-    from napari_vdsr.models import load_model
+    from napari_vdsr.zoo import load_model
 
     model = load_model(settings.model, progress=ticker)
     wanted = (settings.device, settings.precision, settings.tile)

@@ -8,7 +8,6 @@ from napari.layers import Image
 
 from napari_vdsr.evaluation.compare import Comparison
 from napari_vdsr.evaluation.trials import PROTOCOLS
-from napari_vdsr.models import models
 from napari_vdsr.plugin.model.choices import find_card, label_of, tooltip_of
 from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.preferences import preferred_settings
@@ -22,6 +21,7 @@ from napari_vdsr.plugin.scoring.trying import Trying, gain_in_words, scores_of
 from napari_vdsr.plugin.scoring.view_fields import FieldForm, choice, mark, offer
 from napari_vdsr.plugin.scoring.view_results import ResultsView
 from napari_vdsr.plugin.scoring.view_work import WorkView, words_label
+from napari_vdsr.zoo import models
 
 __all__ = ["ModelTab"]
 

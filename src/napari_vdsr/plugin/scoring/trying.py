@@ -40,7 +40,7 @@ class Trying(ScoringWork):
 
     def work(self) -> None:
         """Put one `Comparison` into the results."""
-        from napari_vdsr.models import load_model
+        from napari_vdsr.zoo import load_model
 
         self.ticker.begin("Starting")
         while not device_in_use.acquire(timeout=_PATIENCE):

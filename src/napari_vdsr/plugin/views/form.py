@@ -7,7 +7,6 @@ from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, Widget
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
-from napari_vdsr.models import Card
 from napari_vdsr.plugin.model.choices import label_of, tooltip_of
 from napari_vdsr.plugin.model.settings import (
     CUSTOM,
@@ -17,6 +16,7 @@ from napari_vdsr.plugin.model.settings import (
     Settings,
 )
 from napari_vdsr.plugin.views.tooltips import NO_GPU, TOOLTIPS
+from napari_vdsr.zoo import Card
 
 __all__ = ["SELECTED", "Form"]
 

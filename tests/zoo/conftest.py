@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from webserver import Server, giving
 
-from napari_vdsr.models import Model, fetching, registry
 from napari_vdsr.network import VDSR
+from napari_vdsr.zoo import Model, fetching, registry
 
 
 @pytest.fixture

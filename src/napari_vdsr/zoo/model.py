@@ -58,7 +58,7 @@ class Model:
         FileError
             When the file cannot be written.
         """
-        from napari_vdsr.models.formats.native import write_native
+        from napari_vdsr.zoo.formats.native import write_native
 
         state = self.network.state_dict()
         write_native(Path(path), state, self.described(), overwrite=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import ModelError
-from napari_vdsr.models.formats.matlab import read_matlab
+from napari_vdsr.zoo.formats.matlab import read_matlab
 
 
 def cells(items: list[NDArray[Any]]) -> NDArray[Any]:

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_vdsr.errors import FileError, InputError, ModelError
-from napari_vdsr.models.catalogue import find
-from napari_vdsr.models.fetching import fetch
-from napari_vdsr.models.model import Model
-from napari_vdsr.models.user import is_file_like
+from napari_vdsr.zoo.catalogue import find
+from napari_vdsr.zoo.fetching import fetch
+from napari_vdsr.zoo.model import Model
+from napari_vdsr.zoo.user import is_file_like
 
 if TYPE_CHECKING:
-    from napari_vdsr.models.card import Card
     from napari_vdsr.progress import Progress
+    from napari_vdsr.zoo.card import Card
 
 __all__ = ["load_model"]
 
@@ -25,7 +25,7 @@ def load_model(
     Parameters
     ----------
     model : str, Path or Model
-        A name in `napari_vdsr.models.models` or a file: safetensors, a checkpoint of
+        A name in `napari_vdsr.zoo.models` or a file: safetensors, a checkpoint of
         PyTorch or the authors' MATLAB file. A model is returned as it is.
     progress : tqdm-like, optional
         Told of the download, in bytes, if the model has to be fetched first. Raise
@@ -66,8 +66,8 @@ def _is_file_name(model: str) -> bool:
 
 
 def _read(path: Path, name: str, card: "Card | None" = None) -> Model:
-    from napari_vdsr.models.formats import read_weights
     from napari_vdsr.network import network_from_state
+    from napari_vdsr.zoo.formats import read_weights
 
     state, metadata = read_weights(path)
     try:

@@ -3,9 +3,9 @@
 from difflib import get_close_matches
 
 from napari_vdsr.errors import ModelError
-from napari_vdsr.models.card import Card
-from napari_vdsr.models.registry import registered, registered_as
-from napari_vdsr.models.user import user_cards
+from napari_vdsr.zoo.card import Card
+from napari_vdsr.zoo.registry import registered, registered_as
+from napari_vdsr.zoo.user import user_cards
 
 __all__ = ["find", "models"]
 

@@ -7,14 +7,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.errors import FetchError
-from napari_vdsr.models.catalogue import find
+from napari_vdsr.zoo.catalogue import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from napari_vdsr.models.card import Card
     from napari_vdsr.progress import Progress
+    from napari_vdsr.zoo.card import Card
 
 __all__ = ["fetch"]
 
@@ -29,7 +29,7 @@ def fetch(name: str, *, progress: "Progress | None" = None) -> "Path":
     Parameters
     ----------
     name : str
-        Of a model in `napari_vdsr.models.models`.
+        Of a model in `napari_vdsr.zoo.models`.
     progress : tqdm-like, optional
         Told of every piece, in bytes. Raise `Cancelled` from its `update` to stop.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_vdsr.models import cache_folder, models, registry, user_folder
+from napari_vdsr.zoo import cache_folder, models, registry, user_folder
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
 

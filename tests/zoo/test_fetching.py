@@ -13,7 +13,7 @@ import pytest
 from webserver import Answer, Server, giving
 
 from napari_vdsr.errors import Cancelled, FetchError
-from napari_vdsr.models import fetch, fetching, load_model, models
+from napari_vdsr.zoo import fetch, fetching, load_model, models
 
 URL_OF_THE_PAPER = "https://github.com/huangzehao/caffe-vdsr/raw/5a839232d179"
 
@@ -291,7 +291,7 @@ def test_cancelling_stops_the_download_and_leaves_nothing(
 
 SCRIPT = """
 import json, sys
-from napari_vdsr.models import fetch, registry
+from napari_vdsr.zoo import fetch, registry
 registry._entries = lambda: [json.loads(sys.argv[1])]
 print(fetch("small"))
 """

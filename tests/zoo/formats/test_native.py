@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_vdsr.errors import ModelError
-from napari_vdsr.models.formats.layouts import renamed
-from napari_vdsr.models.formats.native import (
+from napari_vdsr.network import VDSR, network_from_state
+from napari_vdsr.zoo.formats.layouts import renamed
+from napari_vdsr.zoo.formats.native import (
     read_metadata,
     read_native,
     write_native,
 )
-from napari_vdsr.network import VDSR, network_from_state
 
 STATE = VDSR(depth=3, features=4).state_dict()
 METADATA = {"title": "A model", "licence": "CC0", "note": "ä"}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from napari_vdsr.errors import FileError, InputError, ModelError
 from napari_vdsr.files.atomic import replacing
-from napari_vdsr.models.card import Card
-from napari_vdsr.models.folders import user_folder
-from napari_vdsr.models.formats.native import read_metadata
-from napari_vdsr.models.registry import registered
+from napari_vdsr.zoo.card import Card
+from napari_vdsr.zoo.folders import user_folder
+from napari_vdsr.zoo.formats.native import read_metadata
+from napari_vdsr.zoo.registry import registered
 
 __all__ = ["free_path", "is_file_like", "remove_model", "rename_model", "user_cards"]
 

@@ -1,7 +1,7 @@
 import pytest
 
 from napari_vdsr.errors import ModelError
-from napari_vdsr.models.formats.layouts import renamed
+from napari_vdsr.zoo.formats.layouts import renamed
 
 LAYOUTS = {
     "ours": ["conv0", "conv1", "conv2", "conv10"],

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import ModelError
-from napari_vdsr.models.formats.numbers import as_weights
+from napari_vdsr.zoo.formats.numbers import as_weights
 
 __all__ = ["is_matlab", "read_matlab"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from napari_vdsr.errors import ModelError
-from napari_vdsr.models.formats.pickles import read_pickle
+from napari_vdsr.zoo.formats.pickles import read_pickle
 
 
 def read(data: bytes) -> Any:

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_vdsr.errors import ModelError
-from napari_vdsr.models.formats.checkpoints import read_checkpoint
-from napari_vdsr.models.formats.layouts import renamed
 from napari_vdsr.network import VDSR, network_from_state
+from napari_vdsr.zoo.formats.checkpoints import read_checkpoint
+from napari_vdsr.zoo.formats.layouts import renamed
 
 
 def saved(content: Any, new: bool = True) -> bytes:

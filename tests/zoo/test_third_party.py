@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from napari_vdsr.evaluation.evaluate import evaluate
-from napari_vdsr.models import Model, load_model
-from napari_vdsr.models.formats.layouts import renamed
-from napari_vdsr.models.registry import registered
 from napari_vdsr.network import SRCNN, VDSR, network_from_state
+from napari_vdsr.zoo import Model, load_model
+from napari_vdsr.zoo.formats.layouts import renamed
+from napari_vdsr.zoo.registry import registered
 
 pytestmark = pytest.mark.needs_shared
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from napari_vdsr.errors import FileError, InputError, ModelError
-from napari_vdsr.models import (
+from napari_vdsr.network import VDSR
+from napari_vdsr.zoo import (
     Model,
     export_model,
     import_model,
@@ -13,7 +14,6 @@ from napari_vdsr.models import (
     remove_model,
     rename_model,
 )
-from napari_vdsr.network import VDSR
 
 
 def names() -> list[str]:

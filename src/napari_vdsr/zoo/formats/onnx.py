@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.files.atomic import replacing
-from napari_vdsr.models.model import Model
 from napari_vdsr.network import VDSR
+from napari_vdsr.zoo.model import Model
 
 if TYPE_CHECKING:
     from torch import nn

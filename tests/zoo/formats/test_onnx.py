@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from napari_vdsr.errors import FileError, InputError
-from napari_vdsr.models import Model, export_model, load_model
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
+from napari_vdsr.zoo import Model, export_model, load_model
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="the extra onnx is not there")
 pytest.importorskip("onnx", reason="the extra onnx is not there")

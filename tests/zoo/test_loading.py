@@ -8,8 +8,8 @@ import torch
 
 import napari_vdsr
 from napari_vdsr.errors import FileError, InputError, ModelError
-from napari_vdsr.models import Model, load_model
 from napari_vdsr.network import VDSR
+from napari_vdsr.zoo import Model, load_model
 
 
 def test_the_default_model_needs_no_network() -> None:
@@ -96,7 +96,7 @@ def test_a_file_far_too_large_is_refused_unread(tmp_path: Path) -> None:
 
 
 def test_the_embedded_file_is_the_released_one() -> None:
-    package = Path(napari_vdsr.__file__).parent / "models" / "embedded"
+    package = Path(napari_vdsr.__file__).parent / "zoo" / "embedded"
     released = Path(__file__).parents[2] / "weights"
     if not released.is_dir():
         pytest.skip("the released weights are in the repository only")
@@ -108,8 +108,8 @@ LISTING = """
 import sys, napari_vdsr
 cards = napari_vdsr.models()
 assert [card.name for card in napari_vdsr.models()][0] == "vdsr20"
-import napari_vdsr.models
-assert napari_vdsr.models.load_model
+import napari_vdsr.zoo
+assert napari_vdsr.zoo.load_model
 print({"torch", "pooch", "requests", "napari"} & sys.modules.keys())
 """
 
@@ -132,7 +132,7 @@ class Absent:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Absent())
-from napari_vdsr.models import load_model
+from napari_vdsr.zoo import load_model
 load_model("vdsr20").save(sys.argv[1])
 assert load_model(sys.argv[1]).network.depth == 20
 assert "torch._dynamo" not in sys.modules  # takes seconds to import

@@ -1,7 +1,7 @@
 """Files of PyTorch's ``torch.save``: the zip format and the older one.
 
 Both are pickles with the numbers beside them. The pickle is read by
-`napari_vdsr.models.formats.pickles`, which runs nothing.
+`napari_vdsr.zoo.formats.pickles`, which runs nothing.
 """
 
 import struct
@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import ModelError
-from napari_vdsr.models.formats.numbers import as_weights
-from napari_vdsr.models.formats.pickles import (
+from napari_vdsr.zoo.formats.numbers import as_weights
+from napari_vdsr.zoo.formats.pickles import (
     Module,
     Storage,
     TensorRef,

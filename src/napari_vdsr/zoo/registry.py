@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import napari_vdsr
-from napari_vdsr.models.card import Card, Score
-from napari_vdsr.models.folders import cache_folder
+from napari_vdsr.zoo.card import Card, Score
+from napari_vdsr.zoo.folders import cache_folder
 
 __all__ = ["registered", "registered_as"]
 

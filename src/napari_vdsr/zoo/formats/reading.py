@@ -48,10 +48,10 @@ def read_weights(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:
 
 
 def _read(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:
-    from napari_vdsr.models.formats.checkpoints import read_checkpoint
-    from napari_vdsr.models.formats.layouts import renamed
-    from napari_vdsr.models.formats.matlab import is_matlab, read_matlab
-    from napari_vdsr.models.formats.native import is_native, read_native
+    from napari_vdsr.zoo.formats.checkpoints import read_checkpoint
+    from napari_vdsr.zoo.formats.layouts import renamed
+    from napari_vdsr.zoo.formats.matlab import is_matlab, read_matlab
+    from napari_vdsr.zoo.formats.native import is_native, read_native
 
     size = path.stat().st_size
     if size > _LARGEST:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.atomic import already_there
-from napari_vdsr.models.card import Card
-from napari_vdsr.models.catalogue import find
-from napari_vdsr.models.formats.native import write_native
-from napari_vdsr.models.loading import load_model
-from napari_vdsr.models.model import Model
-from napari_vdsr.models.user import free_path
+from napari_vdsr.zoo.card import Card
+from napari_vdsr.zoo.catalogue import find
+from napari_vdsr.zoo.formats.native import write_native
+from napari_vdsr.zoo.loading import load_model
+from napari_vdsr.zoo.model import Model
+from napari_vdsr.zoo.user import free_path
 
 if TYPE_CHECKING:
     from napari_vdsr.progress import Progress
@@ -102,7 +102,7 @@ def export_model(
         raise FileError(already_there(path))
     loaded = load_model(model, progress=progress)
     if path.suffix.lower() == ".onnx":
-        from napari_vdsr.models.formats.onnx import write_onnx
+        from napari_vdsr.zoo.formats.onnx import write_onnx
 
         write_onnx(path, loaded, overwrite=overwrite)
     else:

@@ -1,0 +1,29 @@
+"""The model zoo: which models there are, where they are, what is in their files.
+
+Nothing here imports torch before a model is loaded, nothing is fetched before it is
+used, and nothing that is loaded can run code.
+"""
+
+from napari_vdsr.zoo.card import Card, Score
+from napari_vdsr.zoo.catalogue import models
+from napari_vdsr.zoo.fetching import fetch
+from napari_vdsr.zoo.folders import cache_folder, user_folder
+from napari_vdsr.zoo.loading import load_model
+from napari_vdsr.zoo.model import Model
+from napari_vdsr.zoo.porting import export_model, import_model
+from napari_vdsr.zoo.user import remove_model, rename_model
+
+__all__ = [
+    "Card",
+    "Model",
+    "Score",
+    "cache_folder",
+    "export_model",
+    "fetch",
+    "import_model",
+    "load_model",
+    "models",
+    "remove_model",
+    "rename_model",
+    "user_folder",
+]
