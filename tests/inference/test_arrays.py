@@ -87,7 +87,7 @@ def test_a_model_with_biases_sees_its_own_scale(paper_model: Model, tile: int) -
     assert np.abs(scaled / 16 - np.clip(expected, 0, None)).max() <= 0.04
 
 
-@pytest.mark.parametrize("wrong", [(1, 0), (0, 0), (0, np.nan), (-np.inf, 1)])
+@pytest.mark.parametrize("wrong", [(1, 0), (0, 0), (0, np.nan), (-np.inf, 1), 255, (1,)])
 def test_a_wrong_intensity_range_is_refused(paper_model: Model, wrong: Any) -> None:
     with pytest.raises(InputError, match="intensity_range is"):
         upscale_array(picture(4, 4), model=paper_model, intensity_range=wrong, **CPU)
@@ -166,6 +166,12 @@ def test_progress_counts_every_output_pixel(model: Model) -> None:
     upscale_array(picture(2, 20, 20), 2, model=model, tile=16, progress=bar, **CPU)
     assert bar.total == sum(bar.done) == 2 * 40 * 40
     assert len(bar.done) > 4
+
+
+def test_progress_counts_what_is_only_copied(model: Model) -> None:
+    bar = Bar()
+    upscale_array(picture(2, 20, 20), 1, model=model, progress=bar, **CPU)
+    assert bar.total == sum(bar.done) == 2 * 20 * 20
 
 
 def test_cancelling_stops_at_the_next_tile(model: Model) -> None:

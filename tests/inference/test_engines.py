@@ -1,5 +1,7 @@
 """The ways of running a network, and what happens when one fails."""
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -145,6 +147,43 @@ def test_out_of_memory_halves_the_tile_goes_on_and_says_so_once(
     assert len(caught) == 1
     assert upscaler.tile == 62
     np.testing.assert_allclose(result, expected, atol=1e-5)
+
+
+SMALL_MEMORY = """
+import resource, warnings
+from pathlib import Path
+import numpy as np
+import torch
+from napari_vdsr.inference.torch_engine import TorchEngine
+from napari_vdsr.inference.upscaler import Upscaler
+from napari_vdsr.network import VDSR
+from napari_vdsr.zoo import Model
+
+cpu = torch.device("cpu")
+network = VDSR(2).requires_grad_(False)
+model = Model(network, "small")
+engine = TorchEngine(network, cpu, torch.float32)
+image, shape = np.random.default_rng(0).random((700, 700), np.float32), (1400, 1400)
+expected = Upscaler(model, device=cpu, tile=200, engine=engine).region(image, shape)
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000, resource.RLIM_INFINITY))
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    upscaler = Upscaler(model, device=cpu, tile=1400, engine=engine)
+    result = upscaler.region(image, shape)
+assert np.abs(result - expected).max() < 1e-5
+assert upscaler.tile < 1400
+print(*(warning.message for warning in caught), sep="\\n")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+def test_a_memory_that_is_really_full_is_survived() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SMALL_MEMORY], capture_output=True, text=True, check=True
+    )
+    (said,) = done.stdout.splitlines()
+    assert "ran out of memory with tiles of 1400 pixels; went on with" in said
 
 
 def test_too_little_memory_for_the_smallest_tile_is_an_error(model: Model) -> None:

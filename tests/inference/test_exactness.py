@@ -18,6 +18,7 @@ from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.imaging.geometry import enlarged_size
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.inference.arrays import upscale_array
+from napari_vdsr.inference.device import available_devices
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.zoo import Model
 
@@ -83,12 +84,26 @@ def _restored(
     return base + y[0, 0].numpy()
 
 
-@given(sizes, sizes, factors, tiles, st.sampled_from(REAL), st.integers(0, 99))
-def test_any_tile_any_factor_any_dtype_equals_the_reference(
-    model: Model, h: int, w: int, factor: float, tile: int, dtype: str, seed: int
+@given(
+    st.tuples(sizes, sizes),
+    factors,
+    tiles,
+    st.sampled_from(REAL),
+    st.sampled_from(available_devices()),
+    st.integers(0, 99),
+)
+def test_any_tile_factor_dtype_and_device_equals_the_reference(
+    model: Model,
+    shape: tuple[int, int],
+    factor: float,
+    tile: int,
+    dtype: str,
+    device: str,
+    seed: int,
 ) -> None:
-    image = image_of((h, w), dtype, seed)
-    result = quietly(image, factor, model=model, device="cpu", tile=tile)
+    image = image_of(shape, dtype, seed)
+    options: dict[str, Any] = {"device": device, "precision": "float32", "tile": tile}
+    result = quietly(image, factor, model=model, **options)
     expected = reference(image, factor, model)
     assert result.dtype == image.dtype
     assert result.shape == expected.shape

@@ -1,5 +1,7 @@
 """Tiles as numbers, as budgets and by themselves."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -23,7 +25,13 @@ def test_by_itself_a_tile_stays_within_a_gigabyte() -> None:
     assert (tile_edge("auto", 768, 20, CPU) + 40) ** 2 * 768 < 1e9
 
 
-@pytest.mark.parametrize("tile", [0, -3, 1.5, "-3", "5 KB", "", "1 MB"])
-def test_a_wrong_tile_is_named(tile: int | str) -> None:
+@pytest.mark.parametrize("tile", [0, -3, 1.5, float("nan"), float("inf"), None])
+def test_a_wrong_number_is_named(tile: Any) -> None:
+    with pytest.raises(InputError, match="tile is"):
+        tile_edge(tile, 768, 20, CPU)
+
+
+@pytest.mark.parametrize("tile", ["-3", "--3", "5 KB", "", "1 MB"])
+def test_wrong_words_are_named(tile: str) -> None:
     with pytest.raises(InputError, match="tile is"):
         tile_edge(tile, 768, 20, CPU)
