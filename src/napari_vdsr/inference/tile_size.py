@@ -56,17 +56,24 @@ def tile_edge(
             return edge
         fits = _edge_within(free * _SHARE, bytes_per_pixel, halo)
         return max(SMALLEST_TILE, min(edge, fits))
-    if isinstance(tile, str) and not tile.strip().lstrip("-").isdecimal():
+    if isinstance(tile, str) and not tile.strip().isdecimal():
         edge = _edge_within(_budget(tile), bytes_per_pixel, halo)
         if edge < SMALLEST_TILE:
             least = (SMALLEST_TILE + 2 * halo) ** 2 * bytes_per_pixel / 1e6
             msg = f"tile is {tile!r}: this model needs at least {least:.0f} MB"
             raise InputError(msg)
         return edge
-    if int(tile) != float(tile) or int(tile) < 1:
-        msg = f"tile is {tile!r}: give pixels (at least 1), '500 MB' or 'auto'"
-        raise InputError(msg)
-    return int(tile)
+    try:
+        edge = int(tile)
+    except (TypeError, ValueError, OverflowError) as error:  # None, NaN, infinity
+        raise InputError(_wrong(tile)) from error
+    if edge != float(tile) or edge < 1:
+        raise InputError(_wrong(tile))
+    return edge
+
+
+def _wrong(tile: object) -> str:
+    return f"tile is {tile!r}: give pixels (at least 1), '500 MB' or 'auto'"
 
 
 def _edge_within(memory: float, bytes_per_pixel: int, halo: int) -> int:
@@ -78,6 +85,5 @@ def _budget(text: str) -> float:
     """Bytes meant by a text such as "500 MB"."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(MB|GB)\s*", text, re.IGNORECASE)
     if match is None:
-        msg = f"tile is {text!r}: give pixels (at least 1), '500 MB' or 'auto'"
-        raise InputError(msg)
+        raise InputError(_wrong(text))
     return float(match[1]) * {"MB": 1e6, "GB": 1e9}[match[2].upper()]
