@@ -87,7 +87,9 @@ def test_a_model_with_biases_sees_its_own_scale(paper_model: Model, tile: int) -
     assert np.abs(scaled / 16 - np.clip(expected, 0, None)).max() <= 0.04
 
 
-@pytest.mark.parametrize("wrong", [(1, 0), (0, 0), (0, np.nan), (-np.inf, 1), 255, (1,)])
+@pytest.mark.parametrize(
+    "wrong", [(1, 0), (0, 0), (0, np.nan), (-np.inf, 1), 255, (1,)]
+)
 def test_a_wrong_intensity_range_is_refused(paper_model: Model, wrong: Any) -> None:
     with pytest.raises(InputError, match="intensity_range is"):
         upscale_array(picture(4, 4), model=paper_model, intensity_range=wrong, **CPU)

@@ -166,6 +166,8 @@ class Upscaler:
             out = np.empty((*shape, *plane.shape[2:]), dtype)
         if out_shape == plane.shape[:2]:
             out[...] = plane[wanted]
+            if progress is not None:
+                progress.update(out.shape[0] * out.shape[1])
             return out
         plane = self._first_pass(plane, out_shape)
         self._fill(out, plane, out_shape, wanted, self.tile, progress)
@@ -351,7 +353,11 @@ def _checked_range(
             "intensity_range=(black, white), or use a model that follows any scale"
         )
         raise InputError(msg)
-    low, high = (float(value) for value in intensity_range)
+    try:
+        low, high = (float(value) for value in intensity_range)
+    except (TypeError, ValueError) as error:
+        msg = f"intensity_range is {intensity_range!r}: give (black, white)"
+        raise InputError(msg) from error
     if not (isfinite(low) and isfinite(high) and low < high):
         msg = f"intensity_range is ({low:g}, {high:g}): give black, then a larger white"
         raise InputError(msg)

@@ -90,7 +90,9 @@ def compute_plan(
         progress.reset(plan.pixels)
     result = np.empty(plan.shape, plan.dtype)
     for plane, out in planes_of(plan, data, result):
-        _fill(out, plane, plan, upscaler, progress)
+        upscaler.region(
+            plane, plan.plane_shape, plan.plane_region, out=out, progress=progress
+        )
     return result
 
 
@@ -130,24 +132,6 @@ def planes_of(
             LayerPlane(data, source, plan.yx),
             np.swapaxes(out, 0, 1) if swapped else out,
         )
-
-
-def _fill(
-    out: NDArray[Any],
-    plane: LayerPlane,
-    plan: LayerPlan,
-    upscaler: "Upscaler",
-    progress: Progress | None,
-) -> None:
-    """Write one enlarged plane."""
-    if plan.plane_factors == (1.0, 1.0):
-        out[...] = plane[plan.plane_region]
-        if progress is not None:
-            progress.update(out.shape[0] * out.shape[1])
-        return
-    upscaler.region(
-        plane, plan.plane_shape, plan.plane_region, out=out, progress=progress
-    )
 
 
 def intensity_range_of(
