@@ -70,8 +70,10 @@ def synchronise(device: torch.device) -> None:
     device : torch.device
         Any.
     """
-    if device.type != "cpu":
-        getattr(torch, device.type).synchronize()
+    if device.type in ("cuda", "xpu"):
+        getattr(torch, device.type).synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def _timed(call: Callable[[], object], device: torch.device) -> float:

@@ -54,7 +54,8 @@ class Download:
         self._host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
         self._host.copy_(values, non_blocking=True)
         self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        self._event.record()
+        # Of the device that the values are on, which need not be the current one.
+        self._event.record(torch.cuda.current_stream(values.device))
 
     def array(self) -> NDArray[Any]:
         """Wait for the values.
