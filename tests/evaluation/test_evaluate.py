@@ -60,6 +60,13 @@ def test_images_are_cropped_to_multiples_of_the_factor(
     assert [row.psnr for row in odd.rows] == [row.psnr for row in even.rows]
 
 
+def test_a_whole_factor_may_be_a_float(photograph: NDArray[Any], tiny: Model) -> None:
+    whole = evaluate(photograph[:24, :24], model=tiny, factors=2, device="cpu")
+    given: Any = (2.0,)
+    scores = evaluate(photograph[:24, :24], model=tiny, factors=given, device="cpu")
+    assert [row.psnr for row in scores.rows] == [row.psnr for row in whole.rows]
+
+
 def test_counts_of_16_bits_score_as_the_same_image_of_8_bits(
     photograph: NDArray[Any], tiny: Model
 ) -> None:

@@ -139,6 +139,7 @@ def trial_of(source: Source, factor: int, protocol: Protocol) -> Trial:
     if factor not in range(2, 9):
         msg = f"factor is {factor}: evaluation takes whole factors from 2 to 8"
         raise InputError(msg)
+    factor = int(factor)  # 2.0 is as good
     height, width = (size // factor for size in source.shape)
     if min(height, width) < 3:
         msg = (
@@ -149,7 +150,7 @@ def trial_of(source: Source, factor: int, protocol: Protocol) -> Trial:
     _refuse_gaps(source)
     source = source.cropped(height * factor, width * factor)
     if protocol == "A":
-        return _paper(source, (height, width), int(factor))
+        return _paper(source, (height, width), factor)
     reduced = resized(source.array, (height, width), source.rgb)
     return Trial(
         reference=source.array,
@@ -157,7 +158,7 @@ def trial_of(source: Source, factor: int, protocol: Protocol) -> Trial:
         rgb=source.rgb,
         data_range=range_of(source.array),
         limits=limits_of(source.array),
-        border=int(factor),
+        border=factor,
     )
 
 
