@@ -39,6 +39,12 @@ def test_an_imported_model_is_listed_and_loads_by_name(checkpoint: Path) -> None
     assert len(model.metadata["imported_sha256"]) == 64
 
 
+def test_a_link_to_a_missing_file_hides_no_other_model(checkpoint: Path) -> None:
+    card = import_model(checkpoint)
+    card.path.with_name("gone.safetensors").symlink_to(checkpoint.parent / "nothing")
+    assert names() == [card.name]
+
+
 def test_a_trained_model_keeps_what_its_training_says(folders: Path) -> None:
     told = {"training": "200 steps", "factors": "2, 3", "licence": "CC0"}
     trained = Model(VDSR(depth=2, features=4), "mine", metadata=told)

@@ -29,7 +29,12 @@ def user_cards() -> list[Card]:
         paths = sorted(user_folder().glob("*.safetensors"))
     except OSError:
         return []
-    return [_card(path) for path in paths if not path.name.startswith(".")]
+    # A link to a file that is gone is no model, and must not hide the others.
+    return [
+        _card(path)
+        for path in paths
+        if path.is_file() and not path.name.startswith(".")
+    ]
 
 
 def _card(path: Path) -> Card:
