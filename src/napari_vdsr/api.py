@@ -106,7 +106,7 @@ def upscale(
     (12, 16)
     """
     options: dict[str, Any] = {
-        "model": load_model(model, progress=progress),
+        "model": model,
         "device": device,
         "precision": precision,
         "tile": tile,
@@ -124,6 +124,10 @@ def upscale(
 
     if _is_instance(image, "torch", "Tensor"):
         return _upscale_tensor(image, factor, **options)
+    if hasattr(image, "chunks"):
+        kind = type(image).__module__.partition(".")[0]
+        msg = f"{kind} arrays are not enlarged lazily yet: give numpy.asarray(image)"
+        raise InputError(msg)
     return upscale_array(np.asarray(image), factor, **options)
 
 

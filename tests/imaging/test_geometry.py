@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,21 @@ def test_the_outer_edges_stay_where_they_are(size: int, factor: float) -> None:
 
 @pytest.mark.parametrize(
     "factor",
-    [0, -2, 0.99, 8.01, math.nan, math.inf, "2", None, True, (2,), (2, 3, 4), (2, 0)],
+    [
+        0,
+        -2,
+        0.99,
+        8.01,
+        math.nan,
+        math.inf,
+        "2",
+        None,
+        True,
+        np.array(2.0),
+        (2,),
+        (2, 3, 4),
+        (2, 0),
+    ],
 )
 def test_a_wrong_factor_is_named(factor: Any) -> None:
     with pytest.raises(InputError, match="factor is"):

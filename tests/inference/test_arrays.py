@@ -206,6 +206,8 @@ def test_a_tensor_gives_a_tensor_of_its_dtype(model: Model, dtype: torch.dtype) 
         (np.zeros(4), {}, "at least two dimensions"),
         (np.zeros((4, 5, 3)), {}, "rgb=True"),
         (np.zeros((4, 4)), {"factor": 0}, "factor is 0"),
+        (np.zeros((4, 4)), {"factor": np.array([2, 9])}, "factor is 9"),
+        (np.zeros(4), {"model": "unknown"}, "at least two dimensions"),
         (np.zeros((4, 4)), {"factor": 9}, "from 1 to 8"),
         (np.zeros((4, 4)), {"tile": 0}, "tile is 0"),
         (np.zeros((4, 4)), {"tile": "1 MB"}, "needs at least"),
@@ -231,3 +233,9 @@ def test_second_names_of_a_dtype_are_taken_too(model: Model, dtype: Any) -> None
     expected = upscale_array(image.astype(np.float64), 2, model=model, **CPU)
     assert result.dtype == image.dtype
     assert np.abs(result.astype(float) - expected).max() <= 0.5
+
+
+def test_lazy_arrays_are_refused_with_what_to_do() -> None:
+    lazy = pytest.importorskip("dask.array").zeros((8, 8), chunks=4)
+    with pytest.raises(InputError, match=r"numpy\.asarray"):
+        napari_vdsr.upscale(lazy)

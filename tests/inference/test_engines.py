@@ -131,6 +131,7 @@ class SmallMemory:
 FULL = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
     RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to"),
+    MemoryError(),
 ]
 
 

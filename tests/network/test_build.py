@@ -57,6 +57,7 @@ def _changed(**changes: Tensor | None) -> dict[str, Tensor]:
         (_changed(conv1_weight=torch.ones(4, 5, 3, 3)), "takes 5 channels"),
         (_changed(conv1_weight=torch.ones(4, 4, 2, 2)), "odd k"),
         (_changed(conv1_weight=torch.ones(4)), "expected (out, in, k, k)"),
+        (_changed(conv0_weight=torch.ones(0, 1, 3, 3)), "expected (out, in, k, k)"),
         (_changed(conv1_bias=torch.ones(3)), "conv1.bias has shape (3,)"),
         (_changed(conv2_weight=torch.full((1, 4, 3, 3), torch.nan)), "not all finite"),
         (

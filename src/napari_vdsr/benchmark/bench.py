@@ -15,7 +15,11 @@ import torch
 from napari_vdsr.benchmark.measure import copy_rate, cost_of_each, matrix_rate
 from napari_vdsr.benchmark.report import Bench, Row
 from napari_vdsr.benchmark.ways import in_double, sample, usual_way
-from napari_vdsr.inference.device import available_devices, resolve_device
+from napari_vdsr.inference.device import (
+    available_devices,
+    is_out_of_memory,
+    resolve_device,
+)
 from napari_vdsr.inference.machine import processor_name
 from napari_vdsr.inference.openvino_engine import compile_for_openvino
 from napari_vdsr.inference.precision import usable_precisions
@@ -139,7 +143,9 @@ def _fits(call: Callable[[], object]) -> bool:
     """Whether a way gets by with the device's memory."""
     try:
         call()
-    except torch.OutOfMemoryError:
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
         return False
     return True
 

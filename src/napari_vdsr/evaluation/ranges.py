@@ -54,7 +54,7 @@ def range_of(reference: NDArray[Any], given: float | None = None) -> DataRange:
     Raises
     ------
     InputError
-        When the given value is not a positive number.
+        When the given value is not a positive number, or every pixel is NaN.
 
     Examples
     --------
@@ -71,6 +71,9 @@ def range_of(reference: NDArray[Any], given: float | None = None) -> DataRange:
     if reference.dtype == np.uint8:
         return DataRange(255.0, "8-bit image")
     low, high = span_of(reference)
+    if math.isnan(low):
+        msg = "the reference has no valid pixel: every one is NaN"
+        raise InputError(msg)
     if np.issubdtype(reference.dtype, np.floating) and 0 <= low <= high <= 1:
         return DataRange(1.0, "floating point within [0, 1]")
     if low == high:

@@ -98,7 +98,7 @@ def named(images: Any) -> Iterator[tuple[str, Any]]:
         yield from _files(Path(images))
     elif isinstance(images, Mapping):
         yield from images.items()
-    elif isinstance(images, np.ndarray) or _is_layer(images):
+    elif hasattr(images, "dtype") or _is_layer(images):
         yield _name(images, 1), images
     elif isinstance(images, Iterable):
         for number, image in enumerate(images, 1):

@@ -76,13 +76,12 @@ def plan_enlargement(
     (7, 15, 17)
     """
     found = find_axes(shape, axes, rgb)
+    factors = check_factor(factor)
     if pixel_size is not None:
-        if factor != 2:
+        if factors != (2.0, 2.0):
             msg = f"factor {factor} and pixel_size {pixel_size}: give one of the two"
             raise InputError(msg)
         factors = factor_for_pixel_size(pixel_size, source_pixel_size)
-    else:
-        factors = check_factor(factor)
     y = enlarged_size(shape[found.y], factors[0])
     x = enlarged_size(shape[found.x], factors[1])
     sizes = {found.y: y, found.x: x}

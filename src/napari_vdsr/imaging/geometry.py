@@ -5,9 +5,11 @@ A pixel is a square whose centre has integer coordinates; an axis of n pixels co
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from napari_vdsr.errors import InputError
 
@@ -144,7 +146,7 @@ def pixel_centre_shift(factor: float) -> float:
 
 def _as_pair(value: Any, what: str) -> tuple[float, float]:
     values: list[Any] = [value, value] if isinstance(value, Real) else []
-    if isinstance(value, Iterable) and not isinstance(value, str):
+    if isinstance(value, (Sequence, np.ndarray)) and np.ndim(value) == 1:
         values = list(value)
     if len(values) != 2 or not all(map(_is_number, values)):
         msg = f"{what} is {value!r}: give one number, or one for Y and one for X"

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.imaging.intensities import check_dtype, natural_range, within_float64
 from napari_vdsr.inference.upscaler import LARGEST_SINGLE_FACTOR, Upscaler
 from napari_vdsr.progress import Progress
+from napari_vdsr.zoo.loading import load_model
 from napari_vdsr.zoo.model import Model
 
 __all__ = ["refuse_infinities", "upscale_array", "warn_of_two_passes"]
@@ -23,7 +25,7 @@ def upscale_array(
     image: NDArray[Any],
     factor: Factor = 2,
     *,
-    model: Model,
+    model: str | Path | Model,
     device: str = "auto",
     precision: str = "auto",
     tile: int | str = "auto",
@@ -41,8 +43,8 @@ def upscale_array(
         Planes are enlarged one by one.
     factor : float or pair of float
         From 1 to 8.
-    model : Model
-        What to run.
+    model : str, Path or Model
+        What to run; loaded only when everything else is right.
     device, precision, tile
         As for `Upscaler`.
     axes, rgb, pixel_size
@@ -68,6 +70,7 @@ def upscale_array(
         image.shape, factor, axes=axes, rgb=rgb, pixel_size=pixel_size
     )
     refuse_infinities(image)
+    model = load_model(model, progress=progress)
     if not model.equivariant and intensity_range is None:
         intensity_range = natural_range(image)
     upscaler = Upscaler(

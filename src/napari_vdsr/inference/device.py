@@ -4,7 +4,13 @@ import torch
 
 from napari_vdsr.errors import InputError
 
-__all__ = ["available_devices", "free_memory", "release_memory", "resolve_device"]
+__all__ = [
+    "available_devices",
+    "free_memory",
+    "is_out_of_memory",
+    "release_memory",
+    "resolve_device",
+]
 
 
 def available_devices() -> list[str]:
@@ -87,3 +93,22 @@ def release_memory(device: torch.device) -> None:
     """
     if device.type in ("cuda", "mps", "xpu"):
         getattr(torch, device.type).empty_cache()
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a device, or the host, has said that its memory is full.
+
+    Parameters
+    ----------
+    error : Exception
+        As torch or numpy raised it.
+
+    Returns
+    -------
+    bool
+    """
+    text = str(error).lower()
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
+        words in text
+        for words in ("out of memory", "can't allocate memory", "not enough memory")
+    )

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 from math import ceil, isfinite
+from traceback import clear_frames
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,7 +21,11 @@ from napari_vdsr.imaging.intensities import (
     work_dtype,
 )
 from napari_vdsr.imaging.resample import resize_rows
-from napari_vdsr.inference.device import release_memory, resolve_device
+from napari_vdsr.inference.device import (
+    is_out_of_memory,
+    release_memory,
+    resolve_device,
+)
 from napari_vdsr.inference.engine import Engine, bytes_per_pixel, make_engine
 from napari_vdsr.inference.precision import resolve_precision
 from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
@@ -221,9 +226,11 @@ class Upscaler:
             tile = pending.pop()
             try:
                 result = self._restored(plane, out_shape, tile, dtype)
-            except RuntimeError as error:
-                if not _is_out_of_memory(error):
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
                     raise
+                # What the failed tile holds is to be free for the next one.
+                clear_frames(error.__traceback__)
                 edge = self._smaller(edge, error)
                 pending = [
                     part
@@ -242,7 +249,7 @@ class Upscaler:
             self.tile = min(self.tile, edge)
             warnings.warn(msg, VdsrWarning, stacklevel=2)
 
-    def _smaller(self, edge: int, error: RuntimeError) -> int:
+    def _smaller(self, edge: int, error: Exception) -> int:
         """The next smaller tile, with memory freed for it."""
         if edge // 2 < SMALLEST_TILE:
             msg = (
@@ -362,12 +369,3 @@ def _checked_range(
         msg = f"intensity_range is ({low:g}, {high:g}): give black, then a larger white"
         raise InputError(msg)
     return low, high
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device has said that its memory is full."""
-    text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        words in text
-        for words in ("out of memory", "can't allocate memory", "not enough memory")
-    )

@@ -79,7 +79,12 @@ def _check(weights: list[Tensor], biases: list[Tensor]) -> None:
     """Refuse tensors that do not fit together or hold no numbers."""
     for index, weight in enumerate(weights):
         shape = tuple(weight.shape)
-        if len(shape) != 4 or shape[2] != shape[3] or shape[2] % 2 == 0:
+        if (
+            len(shape) != 4
+            or shape[2] != shape[3]
+            or not all(shape)
+            or shape[2] % 2 == 0
+        ):
             msg = (
                 f"conv{index}.weight has shape {shape}: "
                 "expected (out, in, k, k) with odd k"

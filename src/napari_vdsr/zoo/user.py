@@ -134,7 +134,12 @@ def rename_model(name: str, new_name: str) -> Card:
     target = free_path(new_name)
     with replacing(target, overwrite=False) as temporary:
         shutil.copyfile(card.path, temporary)
-    card.path.unlink()
+    try:
+        card.path.unlink()
+    except OSError as error:
+        target.unlink()
+        msg = f"cannot move {card.path}: {error.strerror}"
+        raise FileError(msg) from error
     return _card(target)
 
 
