@@ -12,7 +12,8 @@ from napari.layers import Image
 
 import napari_vdsr
 from napari_vdsr.imaging.axes import Axes
-from napari_vdsr.layers import upscale_layer
+from napari_vdsr.imaging.resample import resize
+from napari_vdsr.layers import plan_layer, upscale_layer
 from napari_vdsr.lazy import blocks, levels_below, pyramid, upscale, upscale_levels
 from napari_vdsr.zoo import Model
 
@@ -164,6 +165,23 @@ def test_coarser_levels_are_means_of_what_they_cover(dtype: str) -> None:
         expected = rows @ cover.T / (65 / 33)
         tolerance = {"f": 1e-3 * image.max()}.get(image.dtype.kind, 0.51)
         assert np.abs(half.compute().astype(float) - expected).max() <= tolerance
+
+
+@pytest.mark.usefixtures("small_screen")
+@pytest.mark.parametrize(
+    ("factor", "sizes"), [(2, []), (3, [45]), (4, [60]), ((1, 8), [120, 60])]
+)
+def test_levels_between_are_interpolated(factor: Any, sizes: list[int]) -> None:
+    """A viewer is not to compute many times the pixels that it shows."""
+    image = np.add.outer(np.arange(20.0), np.arange(30.0))
+    shape = plan_layer(Image(image), factor).shape
+    between = levels_below([da.from_array(image, (7, 11))], Axes(0, 1, None), shape)[
+        :-1
+    ]
+    assert [level.shape[1] for level in between] == sizes
+    for level in between:
+        expected = resize(image, level.shape, "bilinear")
+        np.testing.assert_allclose(level, expected, atol=1e-12)
 
 
 @pytest.mark.usefixtures("small_screen")

@@ -68,7 +68,7 @@ def test_what_is_left_out_is_said(
     said = settle(panel)
     assert said.startswith("2 results · 19 kB")
     assert "1 of them computed as you look" in said
-    assert "Bicubic and consistency are made for parts of it only." in said
+    assert "Layers beside it are for parts only." in said
     run(panel)
     assert viewer.layers["lazy ×2 tiny"].multiscale
     assert "eager ×2 tiny bicubic" in viewer.layers
