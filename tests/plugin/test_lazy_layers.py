@@ -4,9 +4,12 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+import pytest
 from napari.layers import Image
 
 from napari_vdsr.lazy import upscale
+from napari_vdsr.plugin.model.settings import FieldError
+from napari_vdsr.plugin.scoring.snapshots import take_snapshot
 
 
 def add_lazy(viewer: Any, **options: Any) -> Image:
@@ -82,3 +85,9 @@ def test_a_range_is_asked_for_before_run(
     viewer.add_image(image, name="lazy", contrast_limits=(0, 1))
     panel = open_panel(model="biased")
     assert "has to know black and white of 'lazy'" in settle(panel)
+
+
+def test_decibels_of_what_no_memory_holds_are_refused(viewer: Any) -> None:
+    layer = add_lazy(viewer)
+    with pytest.raises(FieldError, match=r"'huge' has 344 GB, .* take a part"):
+        take_snapshot(layer)
