@@ -1,5 +1,6 @@
 """Lazy equals eager, and nothing is read that is not needed."""
 
+from copy import deepcopy
 from itertools import pairwise, product
 from typing import Any
 
@@ -162,6 +163,8 @@ def test_equal_requests_have_equal_names(tiny: Model) -> None:
     name = napari_vdsr.upscale(array, 2, model=tiny, device="cpu").name
     assert napari_vdsr.upscale(array, 2, model=tiny, device="cpu").name == name
     assert napari_vdsr.upscale(array, 3, model=tiny, device="cpu").name != name
+    copy = Model(deepcopy(tiny.network), "tiny")
+    assert napari_vdsr.upscale(array, 2, model=copy, device="cpu").name == name
     other = Model(VDSR(depth=3, features=6), "tiny")
     assert napari_vdsr.upscale(array, 2, model=other, device="cpu").name != name
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask.base import is_dask_collection, tokenize
+from dask.base import tokenize
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
@@ -99,7 +99,7 @@ def reduced_levels(image: Any, axes: Axes) -> list[da.Array]:
     """
     levels: list[da.Array] = []
     # What is no dask array is read where it is reduced: its pixels are not kept.
-    whole = as_dask(image) if is_dask_collection(image) else unread(image)
+    whole = image if isinstance(image, da.Array) else unread(image)
     chunks = as_dask(image).chunks
     while max(whole.shape[axis] for axis in axes[:2]) > _COARSEST:
         halves = _half(whole.shape[axes.y]), _half(whole.shape[axes.x])
