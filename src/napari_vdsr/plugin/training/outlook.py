@@ -14,6 +14,7 @@ __all__ = ["foresee", "memory_needed"]
 _FLOAT = 4  # bytes
 _COPIES = 5  # of the weights: themselves, gradient, two running means, their average
 _BESIDE = 4  # hidden layers' worth of memory that a step needs beside them
+_ITSELF = 100e6  # bytes that torch takes for itself when it begins to train
 _KEPT = 2  # times that the pixels are held: as they were read, and on the device
 
 
@@ -41,9 +42,8 @@ def foresee(
         A warning when the processor is to do what does not fit.
     """
     needed = memory_needed(config, facts, images.nbytes)
-    layers = "SRCNN" if "srcnn" in config.variant else f"{facts.depth} layers"
     text = (
-        f"{layers}, {config.steps} steps on {images.in_words()} · "
+        f"{facts.depth} layers, {config.steps} steps on {images.in_words()} · "
         f"about {format_bytes(needed)} on {device}"
     )
     if device == "cpu" and needed > free:

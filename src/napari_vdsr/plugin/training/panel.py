@@ -320,11 +320,11 @@ class Training(TrainingView):
         self._session = None
         self.lock(False)
         self.controls.show_idle()
-        self._news = news_of(session)
         if session.outcome == "done":
             self.form.name_field.value = ""
             model_list.announce_change()
         self.reset_choices()
+        self._news = news_of(session)
         plan = self._refresh()
         if session.message and session.outcome == "failed":
             self._show(Outlook(session.message, "error", session.field))

@@ -154,7 +154,8 @@ class Session:
             self.history = self._trainer.history
         trainer = self._trainer
         if not (self._wish == "stop" and trainer.history.steps):
-            self._train(trainer)
+            with _a_core_left():
+                self._train(trainer)
         if self._wish == "cancel":
             return "cancelled"
         self._show(trainer, at_once=True)
@@ -296,6 +297,23 @@ class Session:
         device = self._trainer.device
         self._trainer = self._preview = None
         release_memory(device)
+
+
+@contextmanager
+def _a_core_left() -> "Iterator[None]":
+    """Compute with one thread less, so that the viewer need not wait for its turn.
+
+    Threads that share an operation wait for the slowest of them: one that has to
+    give way to the viewer holds up all others.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before - 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
