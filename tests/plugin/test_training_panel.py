@@ -59,9 +59,9 @@ def test_a_layer_becomes_a_model_that_the_other_panels_offer_at_once(
     viewer.add_image(discs(), name="cells")
     first, scores = SuperResolution(viewer), Psnr(viewer)
     panel = open_training(name="mine")
-    assert settle(panel).startswith("2 layers, 6 steps on 'cells' · about ")
+    assert settle(panel).startswith("2 layers, 6 steps on 'cells' · about")
     train(panel, settle, qtbot)
-    assert message(panel).startswith("'mine' is in the list of models: ×2 ")
+    assert message(panel).startswith("'mine' is in the list of models: ×2\u00a0")
     assert "mine" in first.form.model.choices
     assert "mine" in scores.model.model.choices
     model = load_model("mine")

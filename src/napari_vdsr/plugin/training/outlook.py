@@ -42,9 +42,10 @@ def foresee(
         A warning when the processor is to do what does not fit.
     """
     needed = memory_needed(config, facts, images.nbytes)
+    size = format_bytes(needed).replace(" ", "\u00a0")
     text = (
         f"{facts.depth} layers, {config.steps} steps on {images.in_words()} · "
-        f"about {format_bytes(needed)} on {device}"
+        f"about\u00a0{size} on\u00a0{device}"
     )
     if device == "cpu" and needed > free:
         short = f"Only {format_bytes(free)} are free: choose a smaller batch or patch."
@@ -73,4 +74,5 @@ def memory_needed(config: "TrainingConfig", facts: Facts, nbytes: int | None) ->
     hidden = config.batch * config.patch**2 * facts.features * _FLOAT
     weights = facts.depth * (9 * facts.features**2) * _FLOAT
     copies = sum(size**2 for size in config.sizes) * _KEPT
-    return hidden * (facts.depth + _BESIDE) + weights * _COPIES + copies * (nbytes or 0)
+    learning = hidden * (facts.depth + _BESIDE) + weights * _COPIES
+    return _ITSELF + learning + copies * (nbytes or 0)

@@ -232,7 +232,8 @@ class Training(TrainingView):
         self.recolour(self._viewer.theme, self._last)
         if self._session is not None:
             return None
-        settings = self.form.settings
+        # A name is for one model only.
+        settings = self.form.settings.changed({"name": ""})
         if settings != self._saved:
             save_settings(settings, TrainingSettings(), _PANEL)
             self._saved = settings

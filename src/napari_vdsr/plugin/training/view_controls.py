@@ -21,7 +21,6 @@ __all__ = ["BUTTON_HEIGHT", "TrainingControls", "UnfinishedBox", "words_below"]
 BUTTON_HEIGHT = 28  # pixels; otherwise it changes with the state of the button
 
 _STEPS = 1000
-_NARROW = 60  # pixels
 
 
 class TrainingControls(Container[Widget]):
@@ -144,19 +143,18 @@ class UnfinishedBox(Container[Widget]):
 
     def __init__(self) -> None:
         self._title = words_below()
-        self._title.value = "This training was not finished:"
         self.chosen: ComboBox = choice("unfinished", TOOLTIPS["unfinished"])
         self.go_on = PushButton(text="Resume", tooltip=TOOLTIPS["go_on"])
         self.discard = PushButton(text="Discard", tooltip=TOOLTIPS["discard"])
         super().__init__(
             widgets=[
                 self._title,
-                row("", self.chosen, self.go_on, self.discard),
+                self.chosen,
+                row("", self.go_on, self.discard),
             ],
             labels=False,
         )
         self.margins = (0, 0, 0, 0)
-        self.chosen.native.setMinimumWidth(_NARROW)
         for button in (self.go_on, self.discard):
             button.native.setFixedHeight(BUTTON_HEIGHT)
 
@@ -169,8 +167,8 @@ class UnfinishedBox(Container[Widget]):
             Nothing is shown when there are none.
         """
         offer(self.chosen, {f"{t.name} · step {t.step}": t.name for t in trainings})
-        if len(trainings) > 1:
-            self._title.value = "These trainings were not finished:"
+        one = "This training was" if len(trainings) == 1 else "These trainings were"
+        self._title.value = f"{one} not finished:"
         self.visible = bool(trainings)
 
 

@@ -96,7 +96,6 @@ class Curves(QWidget):
             plot.getAxis("left").setWidth(46)
             self._column.addWidget(title)
             self._column.addWidget(plot)
-        self._loss.setLogMode(y=True)
 
     def _draw_losses(self, losses: list[Any], foreground: str) -> None:
         import pyqtgraph
@@ -142,7 +141,9 @@ class Curves(QWidget):
                 name=factor,
             )
             sign = factor.replace("x", "×")
-            words.append(f'<span style="color:{colour}">{sign} {gains[-1]:+.2f}</span>')
+            words.append(
+                f'<span style="color:{colour}">{sign}&nbsp;{gains[-1]:+.2f}</span>'
+            )
         self.gain_title.setText(f"PSNR above {kernel}, in dB: {' · '.join(words)}")
 
 

@@ -110,5 +110,6 @@ def _score_words(score: "Score") -> str:
     figures = []
     for factor, psnr in score.psnr.items():
         gain = psnr - score.enlarged[factor]
-        figures.append(f"{factor.replace('x', '×')} {psnr:.2f} dB ({gain:+.2f})")
+        words = f"{factor.replace('x', '×')} {psnr:.2f} dB ({gain:+.2f})"
+        figures.append(words.replace(" ", "\u00a0"))
     return ", ".join(figures)
