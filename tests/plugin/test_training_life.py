@@ -1,5 +1,6 @@
 """Trainings that are left, taken up again, or meet with trouble."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -31,6 +32,7 @@ from training_helpers import (
 from napari_vdsr.plugin.model.upscalers import device_in_use
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.panel import Training
+from napari_vdsr.plugin.training.session import a_core_left
 from napari_vdsr.zoo import load_model, user_folder
 
 
@@ -159,11 +161,11 @@ def test_a_training_goes_on_only_with_its_images(
     again = open_training()
     settle(again)
     again.take_up()
-    assert "learns from 'cells': open that layer again" in message(again)
+    assert "learns from 'cells': open that layer again" in settle(again)
     viewer.add_image(discs(5), name="cells")
     again.take_up()
     wait_for_end(again, qtbot)
-    assert "belongs to a training with other images" in message(again)
+    assert "belongs to a training with other images" in settle(again)
     assert offers_unfinished(again)
 
     def yes() -> None:
@@ -219,6 +221,15 @@ def test_the_viewer_goes_on_while_it_trains(
     wait_for_end(panel, qtbot)
 
 
+def test_one_core_is_left_to_the_viewer() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    with a_core_left():
+        assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(before)
+
+
 def test_a_loss_that_explodes_is_told_and_gives_the_last_good_weights(
     viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
 ) -> None:
@@ -267,11 +278,14 @@ def test_a_name_that_is_taken_meanwhile_loses_nothing(
     panel = open_training(steps="100000", name="mine")
     begin(panel, settle, qtbot)
     shutil.copy(user_folder() / "tiny.safetensors", user_folder() / "mine.safetensors")
-    panel.stop()
+    panel.controls.stop.native.click()
+    assert not panel.controls.stop.enabled
     wait_for_end(panel, qtbot)
     assert "'mine-1' is in the list of models" in message(panel)
     assert load_model("mine").network.depth == 3
-    assert load_model("mine-1").network.depth == 2
+    model = load_model("mine-1")
+    assert model.network.depth == 2
+    assert 3 <= json.loads(model.metadata["training"])["steps"] < 100000
 
 
 def test_a_fault_of_ours_is_a_notification_and_keeps_the_checkpoint(
@@ -372,7 +386,7 @@ def test_what_only_pixels_tell_is_said_at_once(
         settle(panel)
         panel.controls.start.native.click()
         wait_for_end(panel, qtbot)
-        assert words in message(panel)
+        assert words in settle(panel)  # and stays until something is changed
         assert "border" in panel.form.images.native.styleSheet()
         assert panel.controls.start.enabled
     assert not list((user_folder() / "unfinished").iterdir())

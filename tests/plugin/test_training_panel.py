@@ -104,22 +104,6 @@ def test_a_pause_changes_nothing_in_the_result(
     assert same("straight", "paused")
 
 
-def test_stop_keeps_what_was_learnt(
-    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
-) -> None:
-    viewer.add_image(discs(), name="cells")
-    panel = open_training(steps="100000", name="mine")
-    settle(panel)
-    panel.controls.start.native.click()
-    wait_for_steps(panel, qtbot, 3)
-    panel.controls.stop.native.click()
-    assert not panel.controls.stop.enabled
-    wait_for_end(panel, qtbot)
-    steps = json.loads(load_model("mine").metadata["training"])["steps"]
-    assert 3 <= steps < 100000
-    assert "'mine' is in the list of models" in message(panel)
-
-
 def test_a_paused_training_can_be_stopped_or_cancelled(
     viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
 ) -> None:

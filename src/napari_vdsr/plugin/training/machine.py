@@ -6,6 +6,8 @@ from threading import Thread
 
 from qtpy.QtCore import QObject, QTimer
 
+from napari_vdsr.plugin.model.settings import FieldError
+
 __all__ = ["Machine"]
 
 _EVERY = 50  # milliseconds between two looks at the thread
@@ -48,6 +50,19 @@ class Machine:
     def ready(self) -> bool:
         """Whether all is known."""
         return bool(self.devices or self.problem)
+
+    def check(self) -> None:
+        """Make sure that something can be trained here.
+
+        Raises
+        ------
+        FieldError
+            When that is not known yet, or not the case.
+        """
+        if not self.ready:
+            raise FieldError("", "Getting ready …")
+        if self.problem:
+            raise FieldError("device", self.problem)
 
     def resolved(self, device: str) -> str:
         """The device that a name means.

@@ -62,6 +62,7 @@ class Training(TrainingView):
         self._preview: PreviewLayer | None = None
         self._drawn = 0.0
         self._news = ""
+        self._failure: Outlook | None = None
         self._closed = False
         apply_cache_folder()
         self._saved = load_settings(TrainingSettings(), _PANEL)
@@ -129,13 +130,14 @@ class Training(TrainingView):
         chosen = self._chosen_unfinished()
         if chosen is None or self._session is not None:
             return
-        self.form.settings = chosen.settings
         try:
+            self._machine.check()
             layers = [self._layer_named(name) for name in chosen.layers]
             plan = plan_training(chosen.settings, layers, self._machine, resume=True)
         except FieldError as error:
             self._show(Outlook(str(error), "error", error.field))
             return
+        self.form.settings = chosen.settings
         self._begin(plan)
 
     def discard(self) -> None:
@@ -170,7 +172,7 @@ class Training(TrainingView):
         self.form.changed.connect(self._form_changed)
         self._viewer_watcher = ViewerWatcher(
             self._viewer,
-            on_layers=self.reset_choices,
+            on_layers=self._layers_changed,
             on_change=self._refresh_soon,
             on_view=lambda *_: None,
         )
@@ -203,9 +205,19 @@ class Training(TrainingView):
         if not self._closed:
             self._soon.start()
 
+    def _layers_changed(self, *_: Any) -> None:
+        self._failure = None
+        self.reset_choices()
+
     def _form_changed(self) -> None:
-        self._news = ""
+        if self._unnamed != self._saved:
+            self._news, self._failure = "", None
         self._refresh_soon()
+
+    @property
+    def _unnamed(self) -> TrainingSettings:
+        """What is kept for the next opening; a name is for one model only."""
+        return self.form.settings.changed({"name": ""})
 
     def _probed(self) -> None:
         if self._machine.devices:
@@ -213,10 +225,7 @@ class Training(TrainingView):
         self._refresh()
 
     def _planned(self) -> Plan:
-        if not self._machine.ready:
-            raise FieldError("", "Getting ready …")
-        if self._machine.problem:
-            raise FieldError("device", self._machine.problem)
+        self._machine.check()
         from napari_vdsr.training import recipe
 
         settings = self.form.settings
@@ -232,8 +241,7 @@ class Training(TrainingView):
         self.recolour(self._viewer.theme, self._last)
         if self._session is not None:
             return None
-        # A name is for one model only.
-        settings = self.form.settings.changed({"name": ""})
+        settings = self._unnamed
         if settings != self._saved:
             save_settings(settings, TrainingSettings(), _PANEL)
             self._saved = settings
@@ -244,7 +252,8 @@ class Training(TrainingView):
             level = "waiting" if waiting else "error"
             self._show(Outlook(str(error), level, error.field))
             return None
-        self._show(plan.outlook(self._machine))
+        self._show(self._failure or plan.outlook(self._machine))
+        self.controls.start.enabled = True
         return plan
 
     def _show(self, outlook: Outlook) -> None:
@@ -259,7 +268,7 @@ class Training(TrainingView):
         except FileError as error:
             self._show(Outlook(str(error), "error", "name"))
             return
-        self._news = ""
+        self._news, self._failure = "", None
         self._session = self._last = Session(plan)
         self._preview = PreviewLayer(self._viewer, plan.settings.name)
         self.lock(True)
@@ -321,15 +330,15 @@ class Training(TrainingView):
         self._session = None
         self.lock(False)
         self.controls.show_idle()
-        if session.outcome == "done":
+        if session.outcome == "done" or session.plan.resume:
             self.form.name_field.value = ""
+        if session.outcome == "done":
             model_list.announce_change()
         self.reset_choices()
         self._news = news_of(session)
-        plan = self._refresh()
-        if session.message and session.outcome == "failed":
-            self._show(Outlook(session.message, "error", session.field))
-            self.controls.start.enabled = plan is not None
+        if session.outcome == "failed" and session.message:
+            self._failure = Outlook(session.message, "error", session.field)
+        self._refresh()
 
     def _start_pressed(self) -> None:
         if self.running:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_vdsr.training import History, Report, Trainer
     from napari_vdsr.training.sources import Piece, Source
 
-__all__ = ["Session"]
+__all__ = ["Session", "a_core_left"]
 
 _BREATH = 0.002  # seconds between reports, in which others may take the device
 _PATIENCE = 0.2  # seconds of waiting for the device before looking at the buttons
@@ -154,7 +154,7 @@ class Session:
             self.history = self._trainer.history
         trainer = self._trainer
         if not (self._wish == "stop" and trainer.history.steps):
-            with _a_core_left():
+            with a_core_left():
                 self._train(trainer)
         if self._wish == "cancel":
             return "cancelled"
@@ -300,11 +300,15 @@ class Session:
 
 
 @contextmanager
-def _a_core_left() -> "Iterator[None]":
+def a_core_left() -> "Iterator[None]":
     """Compute with one thread less, so that the viewer need not wait for its turn.
 
     Threads that share an operation wait for the slowest of them: one that has to
     give way to the viewer holds up all others.
+
+    Yields
+    ------
+    None
     """
     import torch
 
