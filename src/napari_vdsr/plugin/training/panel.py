@@ -15,7 +15,7 @@ from napari_vdsr.plugin.model.estimate import Outlook
 from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.model.state import load_settings, save_settings
 from napari_vdsr.plugin.model.ticker import Tick
-from napari_vdsr.plugin.preferences import apply_cache_folder
+from napari_vdsr.plugin.preferences import apply_cache_folder, preferred_settings
 from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.sources import Sources
 from napari_vdsr.plugin.training import unfinished
@@ -65,7 +65,9 @@ class Training(TrainingView):
         self._failure: Outlook | None = None
         self._closed = False
         apply_cache_folder()
-        self._saved = load_settings(TrainingSettings(), _PANEL)
+        device = preferred_settings().device
+        self._defaults = TrainingSettings().changed({"device": device})
+        self._saved = load_settings(self._defaults, _PANEL)
         self.form.offer_models(models())
         self.form.settings = self._saved
         self._soon = QTimer(self)
@@ -243,7 +245,7 @@ class Training(TrainingView):
             return None
         settings = self._unnamed
         if settings != self._saved:
-            save_settings(settings, TrainingSettings(), _PANEL)
+            save_settings(settings, self._defaults, _PANEL)
             self._saved = settings
         try:
             plan = self._planned()
@@ -349,7 +351,7 @@ class Training(TrainingView):
             self.start()
 
     def _reset_pressed(self) -> None:
-        self.form.settings = TrainingSettings()
+        self.form.settings = self._defaults
 
     def _close_down(self) -> None:
         """Leave nothing behind: the panel or the viewer is being closed."""
