@@ -208,6 +208,9 @@ def test_a_script_gets_levels_for_a_viewer(tiny: Model) -> None:
     ]
     assert all(isinstance(level, da.Array) for level in levels)
     assert Image(levels, multiscale=True, rgb=True).rgb
+    narrow = da.from_array(noise(5, 10, 2))  # four columns are no colours either
+    levels = upscale_levels(narrow, 2, model=tiny, device="cpu")
+    assert [level.shape for level in levels] == [(5, 20, 4), (5, 10, 2)]
 
 
 class Counted:

@@ -116,7 +116,7 @@ def upscale_levels(
         When the image or an argument cannot be used.
     """
     enlarged = upscale_lazy(image, factor, axes=axes, rgb=rgb, **options)
-    found = find_axes(enlarged.shape, axes, rgb)
+    found = find_axes(tuple(image.shape), axes, rgb)
     return [enlarged, *levels_below([image], found, enlarged.shape)]
 
 
