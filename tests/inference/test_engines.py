@@ -80,7 +80,7 @@ def test_repeating_gives_the_same_bits(model: Model) -> None:
     np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("broken", ["black", "nan"])
+@pytest.mark.parametrize("broken", ["black", "nan", "refused"])
 def test_a_device_that_fails_in_half_precision_is_found_out(
     broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,14 +90,17 @@ def test_a_device_that_fails_in_half_precision_is_found_out(
             result = super().residual(x)
             if self._precision is torch.float32:
                 return result
+            if broken == "refused":
+                msg = "GET was unable to find an engine to execute this computation"
+                raise RuntimeError(msg)
             return result * (0 if broken == "black" else torch.nan)
 
     monkeypatch.setattr(precision_module, "TorchEngine", Broken)
     precision_module._works.cache_clear()
     monkeypatch.setattr(precision_module, "_on_cpu", lambda wanted: wanted)
-    meta = torch.device("cpu", 0)  # a CPU by another name, to be checked as a GPU is
-    assert not precision_module._works(meta, torch.float16)
-    assert not precision_module._works(meta, torch.bfloat16)
+    other = torch.device("cpu", 0)  # a CPU by another name, to be checked as a GPU is
+    assert not precision_module._works(other, torch.float16)
+    assert not precision_module._works(other, torch.bfloat16)
     precision_module._works.cache_clear()
 
 

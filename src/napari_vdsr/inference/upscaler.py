@@ -30,7 +30,7 @@ from napari_vdsr.inference.engine import Engine, bytes_per_pixel, make_engine
 from napari_vdsr.inference.precision import resolve_precision
 from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
 from napari_vdsr.inference.tiles import Region, Tile, plan_tiles
-from napari_vdsr.inference.transfer import Download
+from napari_vdsr.inference.transfer import Download, uploaded
 from napari_vdsr.inference.window import has_gaps, restore_window, sum_device
 from napari_vdsr.progress import Progress
 from napari_vdsr.zoo.model import Model
@@ -305,8 +305,8 @@ class Upscaler:
     ) -> tuple[slice, Tensor]:
         """Source pixels of part of an axis and their weights, on the device."""
         rows = resize_rows(size, new_size, start, stop)
-        weights = torch.from_numpy(rows.weights).to(work)
-        return rows.source, weights.to(sum_device(self.device, work))
+        where = sum_device(self.device, work)
+        return rows.source, uploaded(rows.weights, where, work)
 
 
 class _Enlarged:
