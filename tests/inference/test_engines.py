@@ -145,7 +145,7 @@ def test_out_of_memory_halves_the_tile_goes_on_and_says_so_once(
     image = np.random.default_rng(2).random((150, 150)).astype("float32")
     expected = Upscaler(model, device="cpu").region(image, (300, 300))
     upscaler = Upscaler(model, device="cpu", tile=250)
-    upscaler._engine = SmallMemory(upscaler._engine, 80 * 80, error)
+    upscaler.engine = SmallMemory(upscaler.engine, 80 * 80, error)
     with pytest.warns(VdsrWarning, match="went on with 62") as caught:
         result = upscaler.region(image, (300, 300))
     assert len(caught) == 1
@@ -192,14 +192,14 @@ def test_a_memory_that_is_really_full_is_survived() -> None:
 
 def test_too_little_memory_for_the_smallest_tile_is_an_error(model: Model) -> None:
     upscaler = Upscaler(model, device="cpu")
-    upscaler._engine = SmallMemory(upscaler._engine, 100, FULL[0])
+    upscaler.engine = SmallMemory(upscaler.engine, 100, FULL[0])
     with pytest.raises(VdsrError, match="too little memory"):
         upscaler.region(np.zeros((50, 50)), (100, 100))
 
 
 def test_other_faults_are_not_taken_for_a_full_memory(model: Model) -> None:
     upscaler = Upscaler(model, device="cpu")
-    upscaler._engine = SmallMemory(upscaler._engine, 100, RuntimeError("bug"))
+    upscaler.engine = SmallMemory(upscaler.engine, 100, RuntimeError("bug"))
     with pytest.raises(RuntimeError, match="bug"):
         upscaler.region(np.zeros((50, 50)), (100, 100))
 

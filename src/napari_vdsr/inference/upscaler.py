@@ -89,6 +89,8 @@ class Upscaler:
         In use for the hidden layers.
     tile : int
         Output pixels per edge of a tile; less after memory ran out.
+    engine : Engine
+        What runs the network.
 
     Raises
     ------
@@ -112,7 +114,7 @@ class Upscaler:
         self._range = _checked_range(model, intensity_range)
         per_pixel = bytes_per_pixel(model.network, self.precision)
         self.tile = tile_edge(tile, per_pixel, self.halo, self.device)
-        self._engine = engine or make_engine(model, self.device, self.precision)
+        self.engine = engine or make_engine(model, self.device, self.precision)
         self._weights = lru_cache(_KEPT_WEIGHTS)(self._weights_of)
 
     @property
@@ -270,7 +272,7 @@ class Upscaler:
         if has_gaps(pixels):
             tile, rings = self._widened(plane, out_shape, tile)
             pixels, weights = self._read(plane, out_shape, tile)
-        values = restore_window(pixels, weights, self._engine, self._range, rings)
+        values = restore_window(pixels, weights, self.engine, self._range, rings)
         return Download(into_dtype(values[(slice(None), *tile.crop)], dtype))
 
     def _widened(
