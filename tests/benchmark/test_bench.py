@@ -22,6 +22,8 @@ def test_one_run_compares_every_engine_with_the_usual_way() -> None:
     assert {row.engine for row in sizes} == {"torch", "openvino"}
     assert all(row.usual_seconds and row.edge == 64 for row in sizes)
     assert {row.depth for row in result.rows if row.study == "depth"} == {5, 10, 15}
+    alone = [row for row in result.rows if row.study == "network"]
+    assert {row.engine for row in alone} == {"torch", "openvino"}
     exact = [error for name, error in result.agreement.items() if "float32" in name]
     assert len(exact) == 2
     assert max(exact) < 1e-5  # half precision, where there is any, is not as near

@@ -1,5 +1,6 @@
 """Arrays of every kind through `upscale_array`."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -204,6 +205,18 @@ def test_cancelling_stops_at_the_next_tile(model: Model) -> None:
     with pytest.raises(Cancelled):
         upscale_array(picture(40, 40), 2, model=model, tile=16, progress=bar, **CPU)
     assert len(bar.done) == 2
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_a_larger_image_takes_no_more_than_its_result(model: Model, dtype: str) -> None:
+    beside = []
+    for edge in (200, 600):
+        image = picture(edge, edge, dtype=dtype)
+        tracemalloc.start()
+        result = upscale_array(image, 2, model=model, tile=128, **CPU)
+        beside.append(tracemalloc.get_traced_memory()[1] - result.nbytes)
+        tracemalloc.stop()
+    assert beside[1] < beside[0] + image.nbytes / 4
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.uint8, torch.bfloat16])

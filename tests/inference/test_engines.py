@@ -80,7 +80,7 @@ def test_repeating_gives_the_same_bits(model: Model) -> None:
     np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("broken", ["black", "nan"])
+@pytest.mark.parametrize("broken", ["black", "nan", "refused"])
 def test_a_device_that_fails_in_half_precision_is_found_out(
     broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,14 +90,17 @@ def test_a_device_that_fails_in_half_precision_is_found_out(
             result = super().residual(x)
             if self._precision is torch.float32:
                 return result
+            if broken == "refused":
+                msg = "GET was unable to find an engine to execute this computation"
+                raise RuntimeError(msg)
             return result * (0 if broken == "black" else torch.nan)
 
     monkeypatch.setattr(precision_module, "TorchEngine", Broken)
     precision_module._works.cache_clear()
     monkeypatch.setattr(precision_module, "_on_cpu", lambda wanted: wanted)
-    meta = torch.device("cpu", 0)  # a CPU by another name, to be checked as a GPU is
-    assert not precision_module._works(meta, torch.float16)
-    assert not precision_module._works(meta, torch.bfloat16)
+    other = torch.device("cpu", 0)  # a CPU by another name, to be checked as a GPU is
+    assert not precision_module._works(other, torch.float16)
+    assert not precision_module._works(other, torch.bfloat16)
     precision_module._works.cache_clear()
 
 
@@ -142,7 +145,7 @@ def test_out_of_memory_halves_the_tile_goes_on_and_says_so_once(
     image = np.random.default_rng(2).random((150, 150)).astype("float32")
     expected = Upscaler(model, device="cpu").region(image, (300, 300))
     upscaler = Upscaler(model, device="cpu", tile=250)
-    upscaler._engine = SmallMemory(upscaler._engine, 80 * 80, error)
+    upscaler.engine = SmallMemory(upscaler.engine, 80 * 80, error)
     with pytest.warns(VdsrWarning, match="went on with 62") as caught:
         result = upscaler.region(image, (300, 300))
     assert len(caught) == 1
@@ -189,14 +192,14 @@ def test_a_memory_that_is_really_full_is_survived() -> None:
 
 def test_too_little_memory_for_the_smallest_tile_is_an_error(model: Model) -> None:
     upscaler = Upscaler(model, device="cpu")
-    upscaler._engine = SmallMemory(upscaler._engine, 100, FULL[0])
+    upscaler.engine = SmallMemory(upscaler.engine, 100, FULL[0])
     with pytest.raises(VdsrError, match="too little memory"):
         upscaler.region(np.zeros((50, 50)), (100, 100))
 
 
 def test_other_faults_are_not_taken_for_a_full_memory(model: Model) -> None:
     upscaler = Upscaler(model, device="cpu")
-    upscaler._engine = SmallMemory(upscaler._engine, 100, RuntimeError("bug"))
+    upscaler.engine = SmallMemory(upscaler.engine, 100, RuntimeError("bug"))
     with pytest.raises(RuntimeError, match="bug"):
         upscaler.region(np.zeros((50, 50)), (100, 100))
 

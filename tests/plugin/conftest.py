@@ -1,5 +1,6 @@
 """A viewer with the panel in it, and a network small enough to press Run often."""
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,22 @@ MANIFEST = Path(napari_vdsr.__file__).parent / "napari.yaml"
 TINY = Settings(model="tiny", device="cpu", tile="128")
 
 
+@pytest.fixture
+def quick_collections() -> Iterator[None]:
+    """Spare the collector all that was there before the test.
+
+    napari's fixture collects garbage in full after each viewer; going through torch,
+    napari and what pytest keeps took most of the time of these tests.
+    """
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_collections: None
+) -> Iterator[None]:
     """Keep the panel's memory and the models of whoever runs the tests out of it."""
     monkeypatch.setenv("NAPARI_VDSR_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NAPARI_VDSR_MODELS", str(tmp_path / "models"))

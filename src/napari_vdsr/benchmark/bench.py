@@ -7,24 +7,26 @@ from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 
 import numpy as np
 import torch
 
-from napari_vdsr.benchmark.measure import copy_rate, cost_of_each, matrix_rate
+from napari_vdsr.benchmark.measure import (
+    Cost,
+    copy_rate,
+    cost_of_each,
+    matrix_rate,
+)
 from napari_vdsr.benchmark.report import Bench, Row
-from napari_vdsr.benchmark.ways import in_double, sample, usual_way
+from napari_vdsr.benchmark.ways import engines_of, in_double, sample, usual_way
 from napari_vdsr.inference.device import (
     available_devices,
     is_out_of_memory,
     resolve_device,
 )
 from napari_vdsr.inference.machine import processor_name
-from napari_vdsr.inference.openvino_engine import compile_for_openvino
 from napari_vdsr.inference.precision import usable_precisions
 from napari_vdsr.inference.threads import usable_threads
-from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import VDSR
 from napari_vdsr.zoo import Model, load_model
@@ -87,6 +89,8 @@ def bench(
                 result.rows.extend(
                     _rows("size", ways, edge, limit, repeats, usual=True)
                 )
+            say(f"{name}: the network alone")
+            result.rows.extend(_alone(ways, top, limit, repeats))
             edge = min(top, _DEPTH_EDGE[device.type == "cpu"])
             for depth in _DEPTHS:
                 say(f"{name}: depth {depth}")
@@ -118,25 +122,56 @@ def _rows(
         if _fits(call):
             calls[_USUAL] = call
     costs = cost_of_each(calls, device, repeats)
-    beside = costs.get(_USUAL)
-    operations = 2 * edge**2 * _products_per_pixel(first.model)
+    usually = costs.pop(_USUAL, None)
     return [
-        Row(
-            study=study,
-            device=str(device),
-            precision=_short(upscaler.precision),
-            engine=label,
-            depth=upscaler.model.network.depth,
-            edge=edge,
-            devices=1,
-            seconds=costs[label].median,
-            usual_seconds=beside.median if beside else None,
-            memory=costs[label].memory,
-            usual_memory=beside.memory if beside else None,
-            limit_share=operations / costs[label].median / limit,
-        )
-        for label, upscaler in ways.items()
+        _row(study, ways[label], label, edge, cost, limit, usually)
+        for label, cost in costs.items()
     ]
+
+
+def _alone(
+    ways: dict[str, Upscaler], largest: int, limit: float, repeats: int
+) -> list[Row]:
+    """Measure the network on one window that is on the device already."""
+    first = next(iter(ways.values()))
+    edge = min(largest, first.tile)
+    window = torch.rand(1, 1, edge, edge, device=first.device) - 0.5
+    calls: dict[str, Callable[[], object]] = {
+        label: partial(upscaler.engine.residual, window)
+        for label, upscaler in ways.items()
+    }
+    costs = cost_of_each(calls, first.device, repeats)
+    return [
+        _row("network", ways[label], label, edge, cost, limit)
+        for label, cost in costs.items()
+    ]
+
+
+def _row(
+    study: str,
+    upscaler: Upscaler,
+    label: str,
+    edge: int,
+    cost: Cost,
+    limit: float,
+    usually: Cost | None = None,
+) -> Row:
+    """What a way of enlarging cost, beside the usual one if it was tried."""
+    operations = 2 * edge**2 * _products_per_pixel(upscaler.model)
+    return Row(
+        study=study,
+        device=str(upscaler.device),
+        precision=_short(upscaler.precision),
+        engine=label,
+        depth=upscaler.model.network.depth,
+        edge=edge,
+        devices=1,
+        seconds=cost.median,
+        usual_seconds=usually.median if usually else None,
+        memory=cost.memory,
+        usual_memory=usually.memory if usually else None,
+        limit_share=operations / cost.median / limit,
+    )
 
 
 def _fits(call: Callable[[], object]) -> bool:
@@ -193,15 +228,11 @@ def _side_by_side(
 def _ways(
     model: Model, device: torch.device, precision: torch.dtype
 ) -> dict[str, Upscaler]:
-    """Every engine there is for a device."""
-    torch_engine = TorchEngine(model.network, device, precision)
-    ways = {"torch": Upscaler(model, device=device, engine=torch_engine)}
-    if device.type == "cpu" and find_spec("openvino") is not None:
-        engine = compile_for_openvino(model.network, precision)()
-        ways["openvino"] = Upscaler(model, device=device, engine=engine)
-    for upscaler in ways.values():
-        upscaler.precision = precision
-    return ways
+    """Every engine, ready to enlarge images."""
+    return {
+        label: Upscaler(model, device=device, precision=precision, engine=engine)
+        for label, engine in engines_of(model, device, precision).items()
+    }
 
 
 def _error(upscaler: Upscaler) -> float:

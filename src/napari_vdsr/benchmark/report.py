@@ -13,7 +13,8 @@ class Row:
     Attributes
     ----------
     study : str
-        "size", "depth" or "devices": what is varied.
+        "size", "depth" or "devices": what is varied; "network": the network alone,
+        on an image that is on the device already.
     device, precision, engine : str
         Where and how.
     depth : int
@@ -23,7 +24,7 @@ class Row:
     devices : int
         Devices that worked side by side.
     seconds : float
-        Median time from host memory to host memory.
+        Median time, from host memory to host memory but for the network alone.
     usual_seconds : float or None
         The same, of the usual way; None where it was not tried.
     memory, usual_memory : int or None
@@ -119,6 +120,7 @@ class Bench:
 
 _TITLES = {
     "size": "Growth with image size (uint16 enlarged twice, host to host):",
+    "network": "The network alone, on one tile:",
     "depth": "Growth with depth:",
     "devices": "Growth with the number of devices:",
 }

@@ -1,5 +1,7 @@
 """The ways of enlarging an image that are compared."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -7,10 +9,13 @@ from torch.nn import functional
 
 from napari_vdsr.imaging.intensities import into_dtype
 from napari_vdsr.imaging.resample import resize
+from napari_vdsr.inference.engine import Engine
+from napari_vdsr.inference.openvino_engine import compile_for_openvino
+from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.network import ConvStack
 from napari_vdsr.zoo import Model
 
-__all__ = ["in_double", "sample", "usual_way"]
+__all__ = ["engines_of", "in_double", "sample", "usual_way"]
 
 
 def sample(edge: int) -> NDArray[np.uint16]:
@@ -36,6 +41,33 @@ def sample(edge: int) -> NDArray[np.uint16]:
         step //= 4
     counts: NDArray[np.uint16] = (image / image.max() * 60000).astype(np.uint16)
     return counts
+
+
+def engines_of(
+    model: Model, device: torch.device, precision: torch.dtype
+) -> dict[str, Engine]:
+    """Give every engine there is for a device.
+
+    Parameters
+    ----------
+    model : Model
+        What they run.
+    device : torch.device
+        Where.
+    precision : torch.dtype
+        That the device is up to.
+
+    Returns
+    -------
+    dict of str to Engine
+        By name: "torch" and, on the CPU where it is installed, "openvino".
+    """
+    engines: dict[str, Engine] = {
+        "torch": TorchEngine(model.network, device, precision)
+    }
+    if device.type == "cpu" and find_spec("openvino") is not None:
+        engines["openvino"] = compile_for_openvino(model.network, precision)()
+    return engines
 
 
 def usual_way(

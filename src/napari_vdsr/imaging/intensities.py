@@ -146,7 +146,8 @@ def into_dtype(values: Tensor, dtype: np.dtype[Any]) -> Tensor:
         Integers rounded to the nearest and clipped to their range, floats clipped
         to the largest finite ones. Floats wider than float64 come as float64.
     """
-    if values.device.type not in ("cpu", "cuda") or dtype.itemsize >= 8:
+    wide = dtype.kind != "f" and dtype.itemsize >= 8
+    if wide or values.device.type not in ("cpu", "cuda"):
         values = values.cpu()  # not every device knows every dtype
     target = _TORCH.get(dtype.newbyteorder("="), torch.float64)
     if dtype.kind == "f":

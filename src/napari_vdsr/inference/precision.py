@@ -7,6 +7,7 @@ from functools import cache
 import torch
 
 from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.inference.device import is_out_of_memory
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
 
@@ -68,7 +69,7 @@ def resolve_precision(
     else:
         precision = torch.float32
     if precision is not wanted:
-        msg = f"{wanted} gives wrong results on {device}: using {precision} instead"
+        msg = f"{wanted} does not work on {device}: using {precision} instead"
         warnings.warn(msg, VdsrWarning, stacklevel=3)
     return precision
 
@@ -124,7 +125,12 @@ def _on_cpu(wanted: torch.dtype) -> torch.dtype:
 @cache
 def _works(device: torch.device, precision: torch.dtype) -> bool:
     """Whether a device computes in a precision as it should; asked once."""
-    return relative_error(device, precision) < _TOLERATED[precision]
+    try:
+        return relative_error(device, precision) < _TOLERATED[precision]
+    except RuntimeError as error:  # some say that they do not know the precision
+        if is_out_of_memory(error):
+            raise
+        return False
 
 
 def relative_error(device: torch.device, precision: torch.dtype) -> float:

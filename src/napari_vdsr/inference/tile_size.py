@@ -16,6 +16,7 @@ SMALLEST_TILE = 32
 _AUTO = {"cpu": 512}
 _AUTO_ELSEWHERE = 1024
 _SHARE = 0.8  # of the free memory
+_AUTO_BUDGET = 800e6  # wide networks get smaller tiles, so that a gigabyte is enough
 
 
 def tile_edge(
@@ -52,9 +53,8 @@ def tile_edge(
     if tile == "auto":
         edge = _AUTO.get(device.type, _AUTO_ELSEWHERE)
         free = free_memory(device)
-        if free is None:
-            return edge
-        fits = _edge_within(free * _SHARE, bytes_per_pixel, halo)
+        memory = _AUTO_BUDGET if free is None else min(_AUTO_BUDGET, free * _SHARE)
+        fits = _edge_within(memory, bytes_per_pixel, halo)
         return max(SMALLEST_TILE, min(edge, fits))
     if isinstance(tile, str) and not tile.strip().isdecimal():
         edge = _edge_within(_budget(tile), bytes_per_pixel, halo)

@@ -40,8 +40,9 @@ class TorchEngine:
         for layer in (*hidden, self._last):
             layer.to(precision)
             layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        make = _fused_on_cuda if device.type == "cuda" else _plain
-        self._hidden = [make(layer) for layer in hidden]
+        # AMD's devices call themselves cuda as well, but have no cuDNN.
+        fused = device.type == "cuda" and torch.version.hip is None
+        self._hidden = [(_fused if fused else _plain)(layer) for layer in hidden]
 
     @torch.inference_mode()
     def residual(self, x: Tensor) -> Tensor:
@@ -63,7 +64,7 @@ def _plain(layer: nn.Conv2d) -> Callable[[Tensor], Tensor]:
     return lambda x: functional.relu_(layer(x))
 
 
-def _fused_on_cuda(layer: nn.Conv2d) -> Callable[[Tensor], Tensor]:
+def _fused(layer: nn.Conv2d) -> Callable[[Tensor], Tensor]:
     """Convolution, bias and ReLU in one kernel of cuDNN."""
     if layer.padding_mode != "zeros":
         return _plain(layer)

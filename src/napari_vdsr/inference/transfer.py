@@ -1,7 +1,9 @@
 """Between the memory of the host and that of a device, without waiting."""
 
-from typing import Any
+from functools import cache
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -14,8 +16,8 @@ def uploaded(array: NDArray[Any], device: torch.device, dtype: torch.dtype) -> T
 
     Parameters
     ----------
-    array : ndarray of a dtype that torch knows, any shape
-        In C order. It may be gone when this returns.
+    array : ndarray of bool or of any real dtype up to 64 bits, any shape
+        In any memory layout and byte order. It may change when this returns.
     device : torch.device
         Where to.
     dtype : torch.dtype
@@ -24,21 +26,28 @@ def uploaded(array: NDArray[Any], device: torch.device, dtype: torch.dtype) -> T
     Returns
     -------
     Tensor
-        On CUDA it arrives in the order of the stream.
+        In C order. On CUDA it arrives while the device computes, and what uses it
+        waits for it there.
     """
-    # numpy has two types of the name uint64, torch knows one
-    tensor = torch.from_numpy(array.view(array.dtype.name))
-    if device.type == "cuda":
-        # Converted there: most images take fewer bytes as they are.
-        return tensor.pin_memory().to(device, non_blocking=True).to(dtype)
-    return tensor.to(dtype).to(device)
+    on_cuda = device.type == "cuda"
+    host = _host_memory(array.shape, array.dtype, pinned=on_cuda)
+    np.copyto(host.numpy(), array)
+    if not on_cuda:
+        return host.to(dtype).to(device)
+    computing, copying = torch.cuda.current_stream(device), _stream(device, "up")
+    with torch.cuda.stream(copying):
+        values = host.to(device, non_blocking=True)
+    computing.wait_stream(copying)
+    values.record_stream(computing)
+    # Converted there: most images take fewer bytes as they are.
+    return values.to(dtype)
 
 
 class Download:
     """Values on their way to the host.
 
-    On CUDA the copy runs behind the computation, so that the host prepares the next
-    tile meanwhile.
+    On CUDA the copy runs beside the computation, so that the device goes on with the
+    next tile meanwhile.
 
     Parameters
     ----------
@@ -47,15 +56,17 @@ class Download:
     """
 
     def __init__(self, values: Tensor) -> None:
-        self._event: torch.cuda.Event | None = None
+        self._done: torch.cuda.Event | None = None
         if values.device.type != "cuda":
             self._host = values.cpu()
             return
+        copying = _stream(values.device, "down")
+        copying.wait_stream(torch.cuda.current_stream(values.device))
         self._host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
-        self._host.copy_(values, non_blocking=True)
-        self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        # Of the device that the values are on, which need not be the current one.
-        self._event.record(torch.cuda.current_stream(values.device))
+        with torch.cuda.stream(copying):
+            self._host.copy_(values, non_blocking=True)
+        values.record_stream(copying)
+        self._done = copying.record_event()
 
     def array(self) -> NDArray[Any]:
         """Wait for the values.
@@ -65,6 +76,24 @@ class Download:
         ndarray
             Of the same shape and dtype.
         """
-        if self._event is not None:
-            self._event.synchronize()
+        if self._done is not None:
+            self._done.synchronize()
         return self._host.numpy()
+
+
+def _host_memory(
+    shape: tuple[int, ...], dtype: np.dtype[Any], *, pinned: bool
+) -> Tensor:
+    """Memory of the host for an array, pinned for copies that nobody waits for.
+
+    torch keeps pinned memory and hands it out again as soon as the copies from it
+    are done, so windows of one size take it from the system only once.
+    """
+    # By name: numpy has two types of the name uint64 and two byte orders, torch one.
+    return torch.empty(shape, dtype=getattr(torch, dtype.name), pin_memory=pinned)
+
+
+@cache
+def _stream(device: torch.device, way: Literal["up", "down"]) -> torch.cuda.Stream:
+    """The stream for copies in one direction: devices copy both ways at once."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

@@ -32,7 +32,7 @@ from napari_vdsr.inference.precision import resolve_precision
 from napari_vdsr.inference.reach import KERNEL_REACH, gap_halo, middle_shape
 from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
 from napari_vdsr.inference.tiles import Region, Tile, plan_tiles
-from napari_vdsr.inference.transfer import Download
+from napari_vdsr.inference.transfer import Download, uploaded
 from napari_vdsr.inference.window import has_gaps, restore_window, sum_device
 from napari_vdsr.progress import Progress
 from napari_vdsr.zoo.model import Model
@@ -89,6 +89,8 @@ class Upscaler:
         In use for the hidden layers.
     tile : int
         Output pixels per edge of a tile; less after memory ran out.
+    engine : Engine
+        What runs the network.
 
     Raises
     ------
@@ -112,7 +114,7 @@ class Upscaler:
         self._range = _checked_range(model, intensity_range)
         per_pixel = bytes_per_pixel(model.network, self.precision)
         self.tile = tile_edge(tile, per_pixel, self.halo, self.device)
-        self._engine = engine or make_engine(model, self.device, self.precision)
+        self.engine = engine or make_engine(model, self.device, self.precision)
         self._weights = lru_cache(_KEPT_WEIGHTS)(self._weights_of)
 
     @property
@@ -266,7 +268,7 @@ class Upscaler:
             pixels, weights = self._read(plane, out_shape, tile)
         # Reading waits for nobody; the pixels may come from other threads' work.
         with device_lock(self.device):
-            values = restore_window(pixels, weights, self._engine, self._range, rings)
+            values = restore_window(pixels, weights, self.engine, self._range, rings)
             return Download(into_dtype(values[(slice(None), *tile.crop)], dtype))
 
     def _widened(
@@ -298,8 +300,8 @@ class Upscaler:
     ) -> tuple[slice, Tensor]:
         """Source pixels of part of an axis and their weights, on the device."""
         rows = resize_rows(size, new_size, start, stop)
-        weights = torch.from_numpy(rows.weights).to(work)
-        return rows.source, weights.to(sum_device(self.device, work))
+        where = sum_device(self.device, work)
+        return rows.source, uploaded(rows.weights, where, work)
 
 
 class _Enlarged:

@@ -75,7 +75,9 @@ def scale_of(pixels: NDArray[Any], work: torch.dtype) -> Scale:
             "replace them by NaN or by a number"
         )
         raise InputError(msg)
-    zero = torch.tensor(low / 2 + high / 2, dtype=work).item()
+    zero = low / 2 + high / 2
+    if work is torch.float32:
+        zero = float(np.float32(zero))
     reach = max(high - zero, zero - low)
     exponent = min(max(math.frexp(reach)[1], _EXPONENTS[0]), _EXPONENTS[1])
     return Scale(zero, 2.0**exponent if reach else 1.0)
@@ -119,11 +121,16 @@ def restore_window(
     scale = scale_of(pixels, down.dtype)
     if intensity_range is not None:
         scale = Scale(intensity_range[0], intensity_range[1] - intensity_range[0])
-    values = scale.scaled(uploaded(_channels(pixels), down.device, down.dtype))
+    channels = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
     touched = None
     if has_gaps(pixels):
-        values, missing = _without_gaps(values, rings)
-        touched = _touched(missing, weights)
+        # On the host: what comes back from a device has to be waited for.
+        values = scale.scaled(uploaded(channels, torch.device("cpu"), down.dtype))
+        filled, missing = _without_gaps(values.numpy(), rings)
+        values = uploaded(filled, down.device, down.dtype)
+        touched = _touched(uploaded(missing, down.device, torch.float32), weights)
+    else:
+        values = scale.scaled(uploaded(channels, down.device, down.dtype))
     base = down @ values @ across.T
     colours = base[:3]
     residual = engine.residual(_network_input(colours, engine))
@@ -152,23 +159,19 @@ def sum_device(device: torch.device, work: torch.dtype) -> torch.device:
     return device
 
 
-def _channels(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Pixels of shape (S, Y, X), in the byte order of this machine."""
-    channels = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
-    return np.array(channels, dtype=pixels.dtype.newbyteorder("="), order="C")
-
-
-def _without_gaps(values: Tensor, rings: int) -> tuple[Tensor, Tensor]:
+def _without_gaps(
+    channels: NDArray[np.floating], rings: int
+) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
     """Channels without NaN, and where it was."""
-    pairs = [fill_gaps(channel.cpu().numpy(), rings) for channel in values]
+    pairs = [fill_gaps(channel, rings) for channel in channels]
     filled, missing = (np.stack(part) for part in zip(*pairs, strict=True))
-    return torch.from_numpy(filled).to(values.device), torch.from_numpy(missing)
+    return filled, missing
 
 
 def _touched(missing: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
-    """Enlarged pixels that any missing pixel has a weight in."""
+    """Enlarged pixels that any missing pixel (1, others 0) has a weight in."""
     down, across = ((axis != 0).float() for axis in weights)
-    touched: Tensor = down @ missing.to(down.device).float() @ across.T > 0
+    touched: Tensor = down @ missing @ across.T > 0
     return touched
 
 
@@ -188,6 +191,7 @@ def _luminance(colours: Tensor) -> Tensor:
     """Full-range luminance of shape (1, Y, X); a grey image is its own."""
     if len(colours) == 1:
         return colours
-    weights = torch.tensor(FULL_RANGE, dtype=colours.dtype, device=colours.device)
-    luminance: Tensor = torch.tensordot(weights, colours, dims=1)
+    # By numbers, not by a tensor of them: that would be one more copy to a device.
+    red, green, blue = FULL_RANGE
+    luminance: Tensor = red * colours[0] + green * colours[1] + blue * colours[2]
     return luminance[None]
