@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_vdsr.files.multiscale import Multiscale
+
 __all__ = ["Metadata", "Picture"]
 
 
@@ -34,6 +36,8 @@ class Metadata:
         Whether the colours are multiplied by alpha already (TIFF).
     compressed : bool
         Whether the pixels were compressed (TIFF).
+    multiscale : Multiscale, optional
+        Axes, places and channels of an OME-Zarr image.
     """
 
     ome: str | None = None
@@ -45,6 +49,7 @@ class Metadata:
     inverted: bool = False
     premultiplied: bool = False
     compressed: bool = False
+    multiscale: Multiscale | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +59,8 @@ class Picture:
     Attributes
     ----------
     array : ndarray
-        Intensities, in the dtype of the file.
+        Intensities, in the dtype of the file. Of a picture that is only planned or
+        not yet read, shape and dtype alone mean something.
     axes : str
         A letter per axis: ``Y`` and ``X``; ``T``, ``C``, ``Z``; ``S`` for the samples
         of a pixel (colours, alpha); ``Q`` and ``I`` for axes without a name.
@@ -107,6 +113,10 @@ class Picture:
             really used on each axis.
         """
         result = replace(self, array=array)
+        if self.metadata.multiscale is not None:
+            places = self.metadata.multiscale.resized(self.array.shape, array.shape)
+            metadata = replace(self.metadata, multiscale=places)
+            result = replace(result, metadata=metadata)
         if self.pixel_size is None:
             return result
         sizes = zip(self.pixel_size, self.plane_shape, result.plane_shape, strict=True)

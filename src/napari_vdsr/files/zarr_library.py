@@ -1,0 +1,56 @@
+"""The library zarr, which is an extra, and folders that are zarrs."""
+
+from pathlib import Path
+from typing import Any
+
+from napari_vdsr.errors import FileError
+
+__all__ = ["ZARR_SUFFIX", "is_zarr", "zarr_library"]
+
+ZARR_SUFFIX = ".zarr"
+_MARKS = ("zarr.json", ".zgroup", ".zarray")
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a zarr group or array.
+
+    Parameters
+    ----------
+    path : Path
+        Anything; its name does not matter.
+
+    Returns
+    -------
+    bool
+    """
+    return any((path / mark).is_file() for mark in _MARKS)
+
+
+def zarr_library() -> Any:
+    """Import zarr, or say how to get it.
+
+    Returns
+    -------
+    module
+        zarr, version 3.
+
+    Raises
+    ------
+    FileError
+        When it is missing or too old.
+    """
+    try:
+        import zarr
+    except ImportError as error:
+        msg = (
+            "reading and writing OME-Zarr needs the package zarr: "
+            'pip install "napari-vdsr[zarr]"'
+        )
+        raise FileError(msg) from error
+    if not hasattr(zarr, "create_array"):
+        msg = (
+            f"zarr {zarr.__version__} is too old, OME-Zarr needs zarr 3: "
+            'pip install --upgrade "napari-vdsr[zarr]"'
+        )
+        raise FileError(msg)
+    return zarr
