@@ -233,9 +233,3 @@ def test_second_names_of_a_dtype_are_taken_too(model: Model, dtype: Any) -> None
     expected = upscale_array(image.astype(np.float64), 2, model=model, **CPU)
     assert result.dtype == image.dtype
     assert np.abs(result.astype(float) - expected).max() <= 0.5
-
-
-def test_lazy_arrays_are_refused_with_what_to_do() -> None:
-    lazy = pytest.importorskip("dask.array").zeros((8, 8), chunks=4)
-    with pytest.raises(InputError, match=r"numpy\.asarray"):
-        napari_vdsr.upscale(lazy)

@@ -15,7 +15,7 @@ from napari_vdsr.imaging.geometry import Factor, enlarged_size
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
-__all__ = ["LayerPlan", "level_data", "plan_layer"]
+__all__ = ["LayerPlan", "is_lazy", "level_data", "plan_layer"]
 
 Region = tuple[slice, ...]
 
@@ -169,6 +169,22 @@ def plan_layer(
         wanted=_enlarged_region(region, sizes, full),
         factors=tuple(new / old for new, old in zip(full, finest, strict=True)),
     )
+
+
+def is_lazy(layer: "Image") -> bool:
+    """Whether a layer is enlarged as it is looked at, and not at once.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Any.
+
+    Returns
+    -------
+    bool
+        True for multiscale layers and for chunked arrays: dask, zarr and their like.
+    """
+    return bool(layer.multiscale) or getattr(layer.data, "chunks", None) is not None
 
 
 def level_data(layer: "Image", level: int = 0) -> Any:

@@ -153,7 +153,13 @@ class Execution:
                     result_name(
                         job.layer.name, job.plan.plane_factors, upscaler.model.name
                     ),
-                    provenance(job.layer, job.plan, upscaler),
+                    provenance(
+                        job.layer,
+                        job.plan,
+                        upscaler.model,
+                        upscaler.device,
+                        upscaler.precision,
+                    ),
                     make_extras(job, data, pixels, self.settings, self.ticker),
                 )
             )
