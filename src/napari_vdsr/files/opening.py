@@ -13,7 +13,18 @@ from napari_vdsr.files.picture import Picture
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["OpenImage", "Pixels", "as_planned", "identity_of"]
+__all__ = ["Blocks", "OpenImage", "Pixels", "as_planned", "identity_of"]
+
+
+class Blocks(Protocol):
+    """Anything that gives the blocks of an array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Pixels of every axis."""
+
+    def __getitem__(self, key: tuple[slice, ...], /) -> Any:
+        """The pixels of one slice for each axis."""
 
 
 class Pixels(Protocol):

@@ -1,6 +1,6 @@
 """An image as a file holds it: numbers, names of the axes, size of a pixel."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -97,6 +97,28 @@ class Picture:
                 letter = next(item for item in free if item not in self.axes)
             letters.append(letter)
         return "".join(letters)
+
+    def reordered(self, order: Sequence[int]) -> "Picture":
+        """Give the same picture with its axes in another order.
+
+        Parameters
+        ----------
+        order : sequence of int
+            Which axis comes first, second and so on.
+
+        Returns
+        -------
+        Picture
+        """
+        metadata = self.metadata
+        if metadata.multiscale is not None:
+            metadata = replace(metadata, multiscale=metadata.multiscale.ordered(order))
+        return replace(
+            self,
+            array=self.array.transpose(order),
+            axes="".join(self.axes[axis] for axis in order),
+            metadata=metadata,
+        )
 
     def enlarged(self, array: NDArray[Any]) -> "Picture":
         """Describe an enlargement of this picture.

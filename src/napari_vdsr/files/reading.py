@@ -7,7 +7,7 @@ from napari_vdsr.files.opening import OpenImage, identity_of
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.raster import read_raster
 from napari_vdsr.files.tiff_reading import open_tiff, read_tiff
-from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr
+from napari_vdsr.files.zarr_library import is_zarr_folder
 from napari_vdsr.files.zarr_reading import open_zarr
 
 __all__ = ["open_image", "read_image"]
@@ -42,7 +42,7 @@ def read_image(path: Path | str) -> Picture:
         When a TIFF file holds several images: the first one is read.
     """
     path = Path(path)
-    if _is_zarr_folder(path):
+    if is_zarr_folder(path):
         return open_zarr(path).read()
     start = _first_bytes(path)
     try:
@@ -79,7 +79,7 @@ def open_image(path: Path | str, *, axes_told: bool = False) -> OpenImage:
         As `read_image`.
     """
     path = Path(path)
-    if _is_zarr_folder(path):
+    if is_zarr_folder(path):
         return open_zarr(path, axes_told=axes_told)
     if not _first_bytes(path).startswith(_TIFF):
         picture = read_image(path)
@@ -90,10 +90,6 @@ def open_image(path: Path | str, *, axes_told: bool = False) -> OpenImage:
         raise
     except Exception as error:
         raise FileError(_damaged(path, error)) from error
-
-
-def _is_zarr_folder(path: Path) -> bool:
-    return path.is_dir() and (path.suffix.lower() == ZARR_SUFFIX or is_zarr(path))
 
 
 def _damaged(path: Path, error: Exception) -> str:

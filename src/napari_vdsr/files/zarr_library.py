@@ -5,7 +5,7 @@ from typing import Any
 
 from napari_vdsr.errors import FileError
 
-__all__ = ["ZARR_SUFFIX", "is_zarr", "zarr_library"]
+__all__ = ["ZARR_SUFFIX", "is_zarr", "is_zarr_folder", "zarr_library"]
 
 ZARR_SUFFIX = ".zarr"
 _MARKS = ("zarr.json", ".zgroup", ".zarray")
@@ -24,6 +24,22 @@ def is_zarr(path: Path) -> bool:
     bool
     """
     return any((path / mark).is_file() for mark in _MARKS)
+
+
+def is_zarr_folder(path: Path) -> bool:
+    """Whether a path is to be taken for a zarr, and not for a folder of images.
+
+    Parameters
+    ----------
+    path : Path
+        Anything.
+
+    Returns
+    -------
+    bool
+        True for folders that are zarrs, or are named as if they were.
+    """
+    return path.is_dir() and (path.suffix.lower() == ZARR_SUFFIX or is_zarr(path))
 
 
 def zarr_library() -> Any:

@@ -30,7 +30,7 @@ from napari_vdsr.files.ngff_writing import (
 )
 from napari_vdsr.files.zarr_library import is_zarr, zarr_library
 
-__all__ = ["PartialZarr", "ZarrPlan", "begin_zarr", "check_zarr_target", "part_of"]
+__all__ = ["PartialZarr", "ZarrPlan", "begin_zarr", "check_existing_zarr", "part_of"]
 
 Chunk = tuple[int, ...]
 State = Literal["missing", "good", "damaged"]
@@ -95,35 +95,28 @@ def part_of(target: Path) -> Path:
     return target.with_name(f"{target.name}.part")
 
 
-def check_zarr_target(target: Path, dtype: "np.dtype[Any]", *, overwrite: bool) -> None:
-    """Find out whether a zarr can be written, writing nothing.
+def check_existing_zarr(target: Path, *, overwrite: bool) -> None:
+    """Refuse to write where something is, unless it is a zarr that may go.
 
     Parameters
     ----------
     target : Path
         The folder to make.
-    dtype : numpy.dtype
-        Of the pixels.
     overwrite : bool
         Whether an existing zarr may be replaced.
 
     Raises
     ------
     FileError
-        When it exists, zarr is not installed or the place cannot be written to.
-    InputError
-        When zarr has no such dtype.
+        When it exists.
     """
-    zarr_library()
-    if dtype.itemsize > 8:
-        msg = f"zarr cannot hold {dtype.name}, as {target} would be: convert it first"
-        raise InputError(msg)
-    if os.path.lexists(target):
-        if not target.is_dir() or not (is_zarr(target) or _is_empty(target)):
-            msg = f"cannot write {target}: it is there already, and it is no zarr"
-            raise FileError(msg)
-        if not overwrite:
-            raise FileError(already_there(target))
+    if not os.path.lexists(target):
+        return
+    if not target.is_dir() or not (is_zarr(target) or _is_empty(target)):
+        msg = f"cannot write {target}: it is there already, and it is no zarr"
+        raise FileError(msg)
+    if not overwrite:
+        raise FileError(already_there(target))
 
 
 def _is_empty(folder: Path) -> bool:
@@ -153,9 +146,17 @@ def begin_zarr(
 
     Raises
     ------
+    InputError
+        When zarr has no such dtype.
     FileError
-        When another job has begun there, or the folder cannot be made.
+        When the target is there already, another job has begun there, or the folder
+        cannot be made.
     """
+    zarr_library()
+    check_existing_zarr(target, overwrite=overwrite)
+    if plan.dtype.itemsize > 8:
+        msg = f"zarr cannot hold {plan.dtype.name}, as {target} would be: convert it"
+        raise InputError(msg)
     part = part_of(target)
     job = json.loads(json.dumps(job))
     with writing_to(target):
@@ -386,7 +387,7 @@ class PartialZarr:
             _sweep(self.folder)
             if hasattr(os, "sync"):  # so that it outlives a power cut
                 os.sync()
-            check_zarr_target(target, np.dtype(np.uint8), overwrite=overwrite)
+            check_existing_zarr(target, overwrite=overwrite)
             old = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old")
             with contextlib.suppress(FileNotFoundError):
                 os.rename(target, old)

@@ -1,4 +1,4 @@
-"""Any block of an enlarged image, computed from a source that is read by parts."""
+"""An enlarged image whose blocks are computed where they are sliced."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.files.opening import Pixels
 from napari_vdsr.inference.upscaler import Upscaler
+from napari_vdsr.progress import Progress
 
 __all__ = ["EnlargedPixels"]
 
@@ -27,6 +28,8 @@ class EnlargedPixels:
         Y and X of the result.
     upscaler : Upscaler
         With which model, where and how.
+    progress : Progress, optional
+        Told of every tile, in output pixels.
 
     Attributes
     ----------
@@ -43,12 +46,14 @@ class EnlargedPixels:
         order: Sequence[int],
         plane_shape: tuple[int, int],
         upscaler: Upscaler,
+        progress: Progress | None = None,
     ) -> None:
         self._pixels = pixels
         self._axes = axes
         self._order = tuple(order)
         self._plane_shape = plane_shape
         self._upscaler = upscaler
+        self._progress = progress
         sizes = dict(zip(axes, pixels.shape, strict=True))
         sizes |= dict(zip("YX", plane_shape, strict=True))
         self._letters = "".join(axes[axis] for axis in order)
@@ -75,6 +80,7 @@ class EnlargedPixels:
                 self._plane_shape,
                 (parts["Y"], parts["X"]),
                 out=moved[index],
+                progress=self._progress,
             )
         if "S" in parts:
             kept = [slice(None)] * len(self._letters)

@@ -1,0 +1,1 @@
+"""Small models and images for tests of what is larger than memory."""
