@@ -134,7 +134,8 @@ def check_name(path: Path, *, overwrite: bool, source: Path | str | None) -> Non
             suffixes
         )
         raise InputError(msg)
-    if source is not None and Path(source).resolve() in path.resolve().parents:
+    within = source is not None and Path(source).resolve() in path.resolve().parents
+    if within and Path(str(source)).is_dir():
         msg = f"{path} lies within the source {source}: choose another place"
         raise InputError(msg)
     folder = path.absolute().parent

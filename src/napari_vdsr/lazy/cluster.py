@@ -111,9 +111,10 @@ class Cluster:
         )
         which = dict(zip((future.key for future in futures), chunks, strict=True))
         try:
-            for future, state in _distributed().as_completed(
-                futures, with_results=True
-            ):
+            done = _distributed().as_completed(
+                futures, loop=self._client.loop, with_results=True
+            )
+            for future, state in done:
                 yield which[future.key], state
         finally:
             self._client.cancel(futures)
@@ -207,7 +208,7 @@ def started(workers: int) -> Iterator[Cluster]:
         n_workers=workers,
         threads_per_worker=max(1, usable_threads() // workers),
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         silence_logs="ERROR",
     )
     with cluster, distributed.Client(cluster, set_as_default=False) as client:

@@ -1,1 +1,0 @@
-"""Small models and images for tests of what is larger than memory."""
