@@ -1,5 +1,6 @@
 """Chunks as tasks of real worker processes on this machine."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -127,6 +128,34 @@ def test_workers_are_asked_before_any_work(cluster: Cluster, model: Model) -> No
         cluster.settled(recipe, Path("/nowhere"))
     with pytest.raises(InputError, match="device is 'cuda:9'"):
         cluster.settled(recipe_of(model, device="cuda:9"))
+
+
+def test_the_command_works_on_a_cluster_by_its_address(
+    cluster: Cluster,
+    source: Path,
+    alone: Path,
+    model: Model,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from napari_vdsr.cli import main
+
+    model.save(tmp_path / "tiny.safetensors")
+    target = tmp_path / "out.zarr"
+    address = cluster._client.scheduler.address
+    command = ["upscale", source, target, "--scheduler", address, "--json"]
+    command += ["--model", tmp_path / "tiny.safetensors", "--device", "cpu"]
+    assert main([str(word) for word in command]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert result["chunks"] == {"found": 0, "remade": 0, "made": 4 * (6 + 2 + 1)}
+    assert result["precision"] == "float32"
+    np.testing.assert_array_equal(
+        zarr.open_array(str(target / "0"), mode="r")[...],
+        zarr.open_array(str(alone / "0"), mode="r")[...],
+    )
+    command[2] = tmp_path / "b.tif"
+    assert main([str(word) for word in command]) == 2
+    assert "workers write OME-Zarr only" in capsys.readouterr().err
 
 
 def test_an_address_without_a_scheduler_is_an_error(

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.files.multiscale import Axis, Multiscale
+from napari_vdsr.files.ome import ome_channels, ome_steps
 from napari_vdsr.files.picture import Picture
 
 __all__ = ["NgffVersion", "described", "level_shapes", "ngff_attributes", "ngff_order"]
@@ -24,6 +25,11 @@ _UNITS = {
     "pm": "picometer",
     "Å": "angstrom",
     "in": "inch",
+    "s": "second",
+    "ms": "millisecond",
+    "µs": "microsecond",
+    "min": "minute",
+    "h": "hour",
 }
 
 
@@ -52,6 +58,7 @@ def described(picture: Picture) -> Multiscale:
         ),
         tuple(steps[axis][0] for axis in picture.axes),
         (0.0,) * len(picture.axes),
+        omero=_known_channels(picture),
     )
 
 
@@ -61,12 +68,24 @@ def _known_steps(picture: Picture) -> dict[str, tuple[float, str | None]]:
     unit = _UNITS.get(picture.unit or "", picture.unit)
     for axis, size in zip("YX", picture.pixel_size or (), strict=False):
         steps[axis] = size, unit
+    if picture.metadata.ome is not None:
+        for axis, (size, told) in ome_steps(picture.metadata.ome).items():
+            steps[axis] = size, _UNITS.get(told, told)
     imagej = picture.metadata.imagej or {}
     if _is_length(imagej.get("spacing")) and picture.unit is not None:
         steps["Z"] = float(imagej["spacing"]), unit
     if _is_length(imagej.get("finterval")):
         steps["T"] = float(imagej["finterval"]), "second"
     return steps
+
+
+def _known_channels(picture: Picture) -> dict[str, Any] | None:
+    """Names and colours of channels as an OME-TIFF tells them."""
+    if picture.metadata.ome is None or "C" not in picture.axes:
+        return None
+    channels = ome_channels(picture.metadata.ome)
+    size = picture.array.shape[picture.axes.index("C")]
+    return {"channels": channels} if len(channels) == size else None
 
 
 def _is_length(value: Any) -> bool:

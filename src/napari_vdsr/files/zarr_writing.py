@@ -250,7 +250,7 @@ class PartialZarr:
         self.folder = folder
         zarr = zarr_library()
         try:
-            group = zarr.open_group(str(folder), mode="r+")
+            self._group = group = zarr.open_group(str(folder), mode="r+")
             numbers = range(len(list(group.array_keys())))
             # Even a chunk of zeros: one that is not there is one that is not done.
             with zarr.config.set({"array.write_empty_chunks": True}):
@@ -366,6 +366,33 @@ class PartialZarr:
         """
         with writing_to(self.folder):
             self._levels[level][self.region(level, chunk)] = pixels
+
+    def set_windows(self, channel_axis: int) -> None:
+        """Complete channels that do not say which intensities to show.
+
+        Parameters
+        ----------
+        channel_axis : int
+            Which axis they lie along. All levels have to be there.
+        """
+        attributes = dict(self._group.attrs)
+        ome = attributes.get("ome", attributes)
+        channels = ome.get("omero", {}).get("channels", [])
+        if all("window" in channel for channel in channels):
+            return
+        top = len(self._levels) - 1
+        ranges: list[list[float]] = [[] for _ in channels]
+        for chunk in self.chunks(top):
+            pixels = self.read(top, self.region(top, chunk))
+            if not np.isnan(pixels).all():
+                number = chunk[channel_axis]
+                ranges[number] += [float(np.nanmin(pixels)), float(np.nanmax(pixels))]
+        for channel, values in zip(channels, ranges, strict=True):
+            low, high = (min(values), max(values)) if values else (0.0, 1.0)
+            limits = {"min": low, "max": high, "start": low, "end": high}
+            channel.setdefault("window", limits)
+        with writing_to(self.folder):
+            self._group.attrs.put(attributes)
 
     def finish(self, target: Path, *, overwrite: bool) -> None:
         """Move the image to its place, complete.

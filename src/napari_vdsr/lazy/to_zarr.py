@@ -111,6 +111,8 @@ def stream_to_zarr(
     part = begin_zarr(target.path, plan, job, overwrite=target.overwrite)
     stream = StreamJob.of(opener, part.folder, axes, order)
     counts = finish_all(stream, recipe, mapper, progress)
+    if "C" in plan.axes:
+        part.set_windows(plan.axes.index("C"))
     part.finish(target.path, overwrite=target.overwrite)
     return counts
 
