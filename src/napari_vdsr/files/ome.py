@@ -58,8 +58,12 @@ def ome_steps(xml: str) -> dict[str, tuple[float, str]]:
     """
     pixels = _find(ElementTree.fromstring(xml), "Pixels")
     steps: dict[str, tuple[float, str]] = {}
-    names = {"Z": ("PhysicalSizeZ", "µm"), "T": ("TimeIncrement", "s")}
-    for axis, (name, usual) in names.items() if pixels is not None else ():
+    if pixels is None:
+        return steps
+    for axis, name, usual in (
+        ("Z", "PhysicalSizeZ", "µm"),
+        ("T", "TimeIncrement", "s"),
+    ):
         try:
             step = float(pixels.get(name, "nan"))
         except ValueError:

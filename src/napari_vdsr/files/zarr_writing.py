@@ -378,7 +378,8 @@ class PartialZarr:
         attributes = dict(self._group.attrs)
         ome = attributes.get("ome", attributes)
         channels = ome.get("omero", {}).get("channels", [])
-        if all("window" in channel for channel in channels):
+        known = all("window" in channel for channel in channels)
+        if known or len(channels) != self.shapes[0][channel_axis]:
             return
         top = len(self._levels) - 1
         ranges: list[list[float]] = [[] for _ in channels]
