@@ -15,7 +15,7 @@ from napari_vdsr.imaging.geometry import Factor, enlarged_size
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
-__all__ = ["LayerPlan", "is_lazy", "level_data", "plan_layer"]
+__all__ = ["LayerPlan", "is_lazy", "level_data", "levels_of", "plan_layer"]
 
 Region = tuple[slice, ...]
 
@@ -207,11 +207,27 @@ def level_data(layer: "Image", level: int = 0) -> Any:
     InputError
         When there is no such level.
     """
-    levels = layer.data if layer.multiscale else [layer.data]
+    levels = levels_of(layer)
     if not 0 <= level < len(levels):
         msg = f"level is {level}: {layer.name!r} has levels 0 to {len(levels) - 1}"
         raise InputError(msg)
     return levels[level]
+
+
+def levels_of(layer: "Image") -> list[Any]:
+    """The arrays of all resolution levels.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Multiscale or not.
+
+    Returns
+    -------
+    list of array-like
+        The finest first; one for a plain layer.
+    """
+    return list(layer.data) if layer.multiscale else [layer.data]
 
 
 def _checked(layer: "Layer") -> "Image":

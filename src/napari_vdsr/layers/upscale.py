@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.layers.compute import compute_plan, intensity_range_of
 from napari_vdsr.layers.levels import enlarged_levels
-from napari_vdsr.layers.plan import is_lazy, level_data, plan_layer
+from napari_vdsr.layers.plan import is_lazy, level_data, levels_of, plan_layer
 from napari_vdsr.layers.result import provenance, result_layer, result_name
 from napari_vdsr.progress import Progress
 from napari_vdsr.zoo import Model, load_model
@@ -91,7 +91,7 @@ def upscale_layer(
     how: dict[str, Any] = {"device": device, "precision": precision, "tile": tile}
     pixels: Any
     if region is None and is_lazy(layer):
-        levels = list(layer.data)[level:] if layer.multiscale else [layer.data]
+        levels = levels_of(layer)[level:]
         pixels = enlarged_levels(
             plan, levels, chosen, **how, intensity_range=intensity_range
         )

@@ -22,6 +22,7 @@ __all__ = [
     "assembled",
     "enlarged_bounds",
     "make_parts",
+    "planes_in_block",
     "stack_bounds",
 ]
 
@@ -161,6 +162,22 @@ def stack_bounds(chunks: Sequence[int], most: int) -> list[int]:
     for start, stop in pairwise([0, *accumulate(chunks)]):
         bounds += _cut(start, stop, ceil((stop - start) / most))
     return bounds
+
+
+def planes_in_block(height: int, width: int) -> int:
+    """How many planes a block may hold where they are small.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the largest block, in pixels.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    return max(1, BLOCK**2 // (height * width))
 
 
 def _cut(start: int, stop: int, count: int) -> list[int]:

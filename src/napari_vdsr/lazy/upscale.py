@@ -14,10 +14,10 @@ from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.imaging.intensities import check_dtype, natural_range
 from napari_vdsr.lazy.blocks import (
-    BLOCK,
     Part,
     enlarged_bounds,
     make_parts,
+    planes_in_block,
     stack_bounds,
 )
 from napari_vdsr.lazy.graph import array_of_blocks, as_dask
@@ -184,11 +184,12 @@ def enlarge_lazily(
 
 def _on_a_cluster() -> bool:
     """Whether dask.distributed will compute, so that this machine does not matter."""
-    distributed = sys.modules.get("distributed")
-    if distributed is None:
+    if "distributed" not in sys.modules:
         return False
+    from distributed import default_client
+
     try:
-        distributed.default_client()
+        default_client()  # type: ignore[no-untyped-call]
     except ValueError:
         return False
     return True
@@ -215,15 +216,15 @@ def _parts(array: da.Array, planes: Planes, halo: int) -> list[tuple[Part, ...]]
             for pair in pairwise(ends)
         ]
     # Of small planes a block holds several, as far as chunks of the source do.
-    most = BLOCK**2 // (_largest(bounds[y]) * _largest(bounds[x]))
+    most = planes_in_block(_largest(bounds[y]), _largest(bounds[x]))
     for axis in reversed(range(array.ndim)):
         if axis in (y, x):
             continue
         if axis == samples:
             bounds[axis] = [0, array.shape[axis]]
         else:
-            bounds[axis] = stack_bounds(array.chunks[axis], max(1, most))
-            most //= _largest(bounds[axis])
+            bounds[axis] = stack_bounds(array.chunks[axis], most)
+            most = max(1, most // _largest(bounds[axis]))
         windows[axis] = [slice(*pair) for pair in pairwise(bounds[axis])]
     return [
         make_parts(bounds[axis], windows[axis], array.chunks[axis])

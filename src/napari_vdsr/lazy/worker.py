@@ -205,11 +205,12 @@ def _made(recipe: Recipe) -> "Upscaler":
 
 def _cluster_worker() -> Any:
     """The worker of dask.distributed that runs this, or None."""
-    distributed = sys.modules.get("distributed")
-    if distributed is None:
+    if "distributed" not in sys.modules:
         return None
+    from distributed import get_worker
+
     try:
-        return distributed.get_worker()
+        return get_worker()
     except ValueError:
         return None
 

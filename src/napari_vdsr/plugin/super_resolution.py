@@ -216,9 +216,11 @@ class SuperResolution(Container[Widget]):
         except FieldError as error:
             self._show(Outlook(str(error), "error", error.field))
             return False
-        pixels = sum(job.plan.pixels for job in jobs)
+        pixels = sum(job.pixels for job in jobs)
         seconds = self._prober.seconds(settings, pixels)
-        self._show(look_ahead(jobs, seconds, psutil.virtual_memory().available))
+        free = psutil.virtual_memory().available
+        extras = settings.bicubic or settings.consistency
+        self._show(look_ahead(jobs, seconds, free, extras))
         return True
 
     def _show(self, outlook: Outlook) -> None:
@@ -268,7 +270,7 @@ class SuperResolution(Container[Widget]):
         self._previewing = preview
         self.controls.compare.value = AFTER
         settings = self.settings
-        pixels = sum(job.plan.pixels for job in jobs)
+        pixels = sum(job.pixels for job in jobs)
         expected = self._prober.seconds(settings, pixels)
         self._run = Run(
             Execution(jobs, settings, expected),
@@ -308,8 +310,10 @@ class SuperResolution(Container[Widget]):
         self._run = None
         execution = run.execution
         if execution.outcome == "done":
-            self._news = f"Done in {format_duration(execution.seconds)}."
-            pixels = sum(job.plan.pixels for job in execution.jobs)
+            pixels = sum(job.pixels for job in execution.jobs)
+            self._news = (
+                f"Done in {format_duration(execution.seconds)}." if pixels else "Added."
+            )
             self._prober.learn(execution.settings, pixels, execution.seconds)
         elif execution.outcome == "cancelled":
             self._news = "Stopped; nothing half-done was added."
