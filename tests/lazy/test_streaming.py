@@ -263,6 +263,18 @@ def test_a_damaged_chunk_is_found_and_made_again(
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_chunks_of_nothing_but_zeros_are_there_as_well(
+    version: str, model: Model, tmp_path: Path
+) -> None:
+    source = plain_zarr(tmp_path / "in.zarr", np.zeros((20, 30), np.uint16))
+    target = tmp_path / "out.zarr"
+    stream(source, target, model, axes="YX", version=version)
+    target.rename(part_of(target))
+    counts = stream(source, target, model, axes="YX", version=version)
+    assert (counts.good, counts.missing) == (1, 0)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_any_flipped_bit_of_a_chunk_is_damage(
     version: str, model: Model, tmp_path: Path
 ) -> None:
