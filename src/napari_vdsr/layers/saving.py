@@ -91,9 +91,10 @@ def save_enlarged(
     if not zarr:
         _save_tiff(path, picture, whole, pixels, upscaler_for(recipe), progress)
         return
-    from napari_vdsr.lazy.to_zarr import ZarrTarget, stream_to_zarr
+    from napari_vdsr.lazy.to_zarr import ZarrTarget, identity_of, stream_to_zarr
 
-    opened = OpenImage(picture, pixels, _identity(layer, data), lambda: picture)
+    identity = identity_of(layer.name, data)
+    opened = OpenImage(picture, pixels, identity, lambda: picture)
     stream_to_zarr(
         lambda: opened,
         opened,
@@ -144,13 +145,6 @@ class _Pixels:
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         return np.asarray(self._data[key]).astype(self.dtype, copy=False)
-
-
-def _identity(layer: "Image", data: Any) -> dict[str, Any]:
-    """What tells whether the pixels are still the ones they were."""
-    from dask.base import tokenize
-
-    return {"layer": layer.name, "pixels": tokenize(data)}
 
 
 def picture_of(layer: "Image", plan: LayerPlan, dtype: Any) -> "Picture":

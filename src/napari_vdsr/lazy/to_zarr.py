@@ -18,7 +18,7 @@ from napari_vdsr.progress import Progress
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["ZarrTarget", "stream_to_zarr"]
+__all__ = ["ZarrTarget", "identity_of", "stream_to_zarr"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,24 @@ class ZarrTarget:
     path: Path
     version: NgffVersion = "0.5"
     overwrite: bool = False
+
+
+def identity_of(name: str, pixels: Any) -> dict[str, Any]:
+    """What tells whether an array is still the one it was.
+
+    Parameters
+    ----------
+    name : str
+        Of the image.
+    pixels : array-like
+        numpy, dask, zarr …
+
+    Returns
+    -------
+    dict
+        For JSON.
+    """
+    return {"name": name, "pixels": tokenize(pixels)}
 
 
 def stream_to_zarr(
