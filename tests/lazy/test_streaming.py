@@ -28,7 +28,8 @@ from streaming_helpers import (
 from napari_vdsr import upscale
 from napari_vdsr.errors import Cancelled, FileError, InputError
 from napari_vdsr.files import open_image
-from napari_vdsr.files.zarr_writing import PartialZarr, part_of
+from napari_vdsr.files.zarr_beginning import part_of
+from napari_vdsr.files.zarr_writing import PartialZarr
 from napari_vdsr.zoo import Model
 
 # Five chunks of level 0 a plane, and pyramid levels of 380 x 550 and 190 x 275.

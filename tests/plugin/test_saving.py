@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
 
 from napari_vdsr.files import open_image, read_image
-from napari_vdsr.files.zarr_writing import part_of
+from napari_vdsr.files.zarr_beginning import part_of
 from napari_vdsr.layers import upscale_layer
 from napari_vdsr.plugin import super_resolution
 

@@ -226,7 +226,7 @@ def into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
         When it cannot be done. What is finished is kept beside the target.
     """
     from napari_vdsr.files.ngff_writing import ngff_order
-    from napari_vdsr.files.zarr_writing import part_of
+    from napari_vdsr.files.zarr_beginning import part_of
     from napari_vdsr.inference.arrays import warn_of_two_passes
     from napari_vdsr.lazy.to_zarr import ZarrTarget, stream_to_zarr
 

@@ -12,8 +12,7 @@ from napari_vdsr.files.opening import Blocks
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.raster import write_raster
 from napari_vdsr.files.tiff_writing import check_tiff, write_tiff
-from napari_vdsr.files.zarr_library import ZARR_SUFFIX
-from napari_vdsr.files.zarr_writing import check_existing_zarr
+from napari_vdsr.files.zarr_library import ZARR_SUFFIX, check_existing_zarr
 
 __all__ = ["check_output", "write_image"]
 

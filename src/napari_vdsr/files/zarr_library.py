@@ -1,11 +1,19 @@
 """The library zarr, which is an extra, and folders that are zarrs."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 from napari_vdsr.errors import FileError
+from napari_vdsr.files.atomic import already_there
 
-__all__ = ["ZARR_SUFFIX", "is_zarr", "is_zarr_folder", "zarr_library"]
+__all__ = [
+    "ZARR_SUFFIX",
+    "check_existing_zarr",
+    "is_zarr",
+    "is_zarr_folder",
+    "zarr_library",
+]
 
 ZARR_SUFFIX = ".zarr"
 _MARKS = ("zarr.json", ".zgroup", ".zarray")
@@ -70,3 +78,31 @@ def zarr_library() -> Any:
         )
         raise FileError(msg)
     return zarr
+
+
+def check_existing_zarr(target: Path, *, overwrite: bool) -> None:
+    """Refuse to write where something is, unless it is a zarr that may go.
+
+    Parameters
+    ----------
+    target : Path
+        The folder to make.
+    overwrite : bool
+        Whether an existing zarr may be replaced.
+
+    Raises
+    ------
+    FileError
+        When it exists.
+    """
+    if not os.path.lexists(target):
+        return
+    if not target.is_dir() or not (is_zarr(target) or _is_empty(target)):
+        msg = f"cannot write {target}: it is there already, and it is no zarr"
+        raise FileError(msg)
+    if not overwrite:
+        raise FileError(already_there(target))
+
+
+def _is_empty(folder: Path) -> bool:
+    return not any(folder.iterdir())

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dask.base import tokenize
+
 import napari_vdsr
 from napari_vdsr.files.ngff_writing import NgffVersion, described, ngff_order
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.files.picture import Picture
-from napari_vdsr.files.zarr_writing import ZarrPlan, begin_zarr
+from napari_vdsr.files.zarr_beginning import ZarrPlan, begin_zarr
 from napari_vdsr.imaging.enlargement import Enlargement
 from napari_vdsr.lazy.streaming import Counts, Mapper, StreamJob, finish_all
 from napari_vdsr.lazy.worker import Recipe
