@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import napari_vdsr
 from napari_vdsr.errors import Cancelled, InputError, VdsrWarning
@@ -36,6 +38,27 @@ def test_named_axes_are_enlarged_where_they_stand(model: Model) -> None:
     assert result.shape == (18, 4, 16)
     plane = upscale_array(stack[:, 1].T, 2, model=model, **CPU)
     np.testing.assert_allclose(result[:, 1].T, plane, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:factor:napari_vdsr.errors.VdsrWarning")
+@given(
+    st.permutations("TCZYXS"),
+    st.lists(st.integers(1, 2), min_size=3, max_size=3),
+    st.sampled_from([3, 4]),
+    st.tuples(st.floats(1, 5), st.floats(1, 5)),
+)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_order_of_axes_gives_the_same_pixels(
+    model: Model, axes: list[str], others: list[int], colours: int, factor: Any
+) -> None:
+    """RGB or channel axis guessed wrong (stardist-napari#7), singleton axes."""
+    image = (255 * picture(*others, 9, 7, colours)).astype(np.uint8)
+    expected = upscale_array(image, factor, model=model, axes="TCZYXS", **CPU)
+    order = ["TCZYXS".index(name) for name in axes]
+    result = upscale_array(
+        image.transpose(order), factor, model=model, axes="".join(axes), **CPU
+    )
+    np.testing.assert_array_equal(result, expected.transpose(order))
 
 
 def test_colours_share_the_residual_of_their_luminance(model: Model) -> None:

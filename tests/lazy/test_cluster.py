@@ -117,7 +117,10 @@ def test_zarr_is_read_by_the_workers_and_written_by_them(
     lazy = napari_vdsr.upscale(source, 2, model=tiny, device="cpu")
     lazy.to_zarr(str(tmp_path / "out.zarr"))
     eager = napari_vdsr.upscale(image, 2, model=tiny, device="cpu")
-    np.testing.assert_array_equal(zarr.open(tmp_path / "out.zarr")[:], eager)
+    written = zarr.open(tmp_path / "out.zarr")[:]
+    difference = np.abs(written.astype(int) - eager.astype(int))
+    assert difference.max() <= 1  # other tiles may round a tie the other way
+    assert difference.mean() < 1e-3
 
 
 def test_errors_of_workers_are_told(client: Any, tiny: Model) -> None:

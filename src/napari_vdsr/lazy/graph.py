@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 from dask._task_spec import DataNode, List, Task, TaskRef
-from dask.base import is_dask_collection, tokenize
+from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 
 from napari_vdsr.errors import InputError
@@ -160,7 +160,7 @@ def as_dask(array: Any) -> da.Array:
 
     Parameters
     ----------
-    array : dask, zarr, xarray, h5py or numpy array
+    array : dask, zarr, h5py or numpy array
         Anything with shape and dtype that can be sliced.
 
     Returns
@@ -173,8 +173,6 @@ def as_dask(array: Any) -> da.Array:
     InputError
         When the sizes of its chunks are not known.
     """
-    if is_dask_collection(array) and not isinstance(array, da.Array):
-        array = array.data  # xarray's, which holds one of dask
     if not isinstance(array, da.Array):
         chunks = getattr(array, "chunks", None) or "auto"
         array = da.from_array(array, chunks, fancy=False)  # type: ignore[no-untyped-call]

@@ -47,7 +47,7 @@ def upscale_lazy(
 
     Parameters
     ----------
-    image : dask, zarr, xarray or h5py array
+    image : dask, zarr or h5py array
         Of any real dtype and number of axes. No pixel of it is read.
     factor, model, device, precision, tile, axes, rgb, pixel_size, intensity_range
         As for `napari_vdsr.upscale`. On a cluster, device and precision are what
@@ -116,7 +116,7 @@ def upscale_levels(
         When the image or an argument cannot be used.
     """
     enlarged = upscale_lazy(image, factor, axes=axes, rgb=rgb, **options)
-    found = find_axes(enlarged.shape, axes, rgb)
+    found = find_axes(tuple(image.shape), axes, rgb)
     return [enlarged, *levels_below([image], found, enlarged.shape)]
 
 
@@ -175,10 +175,9 @@ def enlarge_lazily(
     factors = [new / old for new, old in zip(out_shape, planes.shape, strict=True)]
     warn_of_two_passes((factors[0], factors[1]))
     parts = _parts(array, planes, model.halo)
-    recipe_key = f"vdsr-model-{tokenize(recipe)}"
-    name = f"vdsr-{tokenize(array.name, recipe_key, planes, parts)}"
+    name = f"vdsr-{tokenize(array.name, recipe.key, planes, parts)}"
     return array_of_blocks(
-        name, array, parts, enlarge_block, (planes,), {recipe_key: recipe}
+        name, array, parts, enlarge_block, (planes,), {recipe.key: recipe}
     )
 
 

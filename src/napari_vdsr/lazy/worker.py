@@ -6,7 +6,7 @@ import re
 import sys
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +33,6 @@ class Recipe:
 
     Attributes
     ----------
-    model : bytes
-        Pickled, so that only who uses it has to import what it is made of.
     token : str
         Tells models apart.
     device, precision : str
@@ -43,14 +41,22 @@ class Recipe:
         As for `Upscaler`.
     intensity_range : tuple of float or None
         As for `Upscaler`.
+    model : bytes
+        Pickled, so that only who uses it has to import what it is made of. The token
+        stands for it in comparisons.
     """
 
-    model: bytes
     token: str
     device: str
     precision: str
     tile: int | str
     intensity_range: tuple[float, float] | None
+    model: bytes = field(compare=False, repr=False)
+
+    @property
+    def key(self) -> str:
+        """Equal for equal recipes, in any process."""
+        return f"vdsr-model-{hashlib.sha256(repr(self).encode()).hexdigest()[:32]}"
 
     @classmethod
     def of(
@@ -76,12 +82,12 @@ class Recipe:
         Recipe
         """
         return cls(
-            pickle.dumps(model),
             model.sha256 or _digest(model),
             str(device),
             str(precision),
             tile,
             intensity_range and (intensity_range[0], intensity_range[1]),
+            pickle.dumps(model),
         )
 
 

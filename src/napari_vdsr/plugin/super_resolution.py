@@ -8,11 +8,11 @@ import psutil
 from magicgui.widgets import Container, Widget
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
-from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
+from napari_vdsr.plugin import model_list
 from napari_vdsr.plugin.checks import check_machine
 from napari_vdsr.plugin.comparison import Comparison
 from napari_vdsr.plugin.delivery import StaleSourceError, add_result
@@ -30,6 +30,7 @@ from napari_vdsr.plugin.prober import Prober
 from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.sources import Sources
 from napari_vdsr.plugin.views.closing import ClosingWatcher
+from napari_vdsr.plugin.views.colours import emphasis, message_colour
 from napari_vdsr.plugin.views.controls import AFTER, Controls
 from napari_vdsr.plugin.views.form import SELECTED, Form
 from napari_vdsr.plugin.views.target import ask_for_target
@@ -79,6 +80,7 @@ class SuperResolution(Container[Widget]):
         self.form.show_settings(self._saved)
         self.controls.link.value = self._saved.link_contrast
         self._connect()
+        model_list.follow(self)
         self.reset_choices()
         self._refresh()
 
@@ -247,15 +249,11 @@ class SuperResolution(Container[Widget]):
         return True
 
     def _show(self, outlook: Outlook) -> None:
-        theme = get_theme(self._viewer.theme)
-        # The theme's own red is for surfaces: as text it is hard to read on black.
-        dark = sum(theme.background.as_rgb_tuple()[:3]) < 3 * 128
-        red, yellow = ("#ff7b72", "#e3b617") if dark else ("#b3001b", "#8a6100")
-        colour = {"error": red, "warning": yellow}.get(outlook.level, "")
+        colour = message_colour(outlook.level, self._viewer.theme)
         if outlook.level == "info" and self._news:
             outlook = Outlook(f"{self._news}\n{outlook.text}")
         self.form.mark(outlook.field, colour)
-        self.controls.emphasise_run(theme.current.as_hex())
+        self.controls.emphasise_run(emphasis(self._viewer.theme))
         self.controls.show_outlook(outlook, colour, ready=outlook.level != "error")
         self.controls.compare.enabled = bool(self._comparison.pairs)
 
@@ -358,6 +356,7 @@ class SuperResolution(Container[Widget]):
     def _close_down(self) -> None:
         """Leave nothing behind: the panel or the viewer is being closed."""
         self._closed = True
+        model_list.forget(self)
         self._prober.stop()
         self._viewer_watcher.stop()
         if self._run is not None:

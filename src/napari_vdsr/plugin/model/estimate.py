@@ -120,7 +120,7 @@ def look_ahead(
         parts.append(f"{which}computed as you look, tile by tile")
     text = " · ".join(parts)
     if lazy and extras:
-        text += ". Bicubic and consistency are made for parts of it only."
+        text += ". Layers beside it are for parts only."
     if size > available:
         free = format_bytes(available)
         return Outlook(f"{text}. Only {free} of memory are free.", "warning")
