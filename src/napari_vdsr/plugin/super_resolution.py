@@ -1,5 +1,6 @@
 """The panel "Super-resolution"."""
 
+from pathlib import Path
 from typing import Any
 from weakref import ref
 
@@ -15,9 +16,11 @@ from napari_vdsr.plugin import model_list
 from napari_vdsr.plugin.checks import check_machine
 from napari_vdsr.plugin.comparison import Comparison
 from napari_vdsr.plugin.delivery import StaleSourceError, add_result
-from napari_vdsr.plugin.model.estimate import Outlook, format_duration, look_ahead
+from napari_vdsr.plugin.model.ending import how_it_ended
+from napari_vdsr.plugin.model.estimate import Outlook, look_ahead
 from napari_vdsr.plugin.model.execution import Execution, Result
 from napari_vdsr.plugin.model.jobs import Job
+from napari_vdsr.plugin.model.saving import Saving, targets_of
 from napari_vdsr.plugin.model.script import as_script
 from napari_vdsr.plugin.model.settings import FieldError, Settings
 from napari_vdsr.plugin.model.state import load_settings, save_settings
@@ -30,6 +33,7 @@ from napari_vdsr.plugin.views.closing import ClosingWatcher
 from napari_vdsr.plugin.views.colours import emphasis, message_colour
 from napari_vdsr.plugin.views.controls import AFTER, Controls
 from napari_vdsr.plugin.views.form import SELECTED, Form
+from napari_vdsr.plugin.views.target import ask_for_target
 from napari_vdsr.plugin.watching import ViewerWatcher
 from napari_vdsr.zoo import models
 
@@ -142,6 +146,24 @@ class SuperResolution(Container[Widget]):
             return
         self._start([job], preview=True)
 
+    def save_to(self, chosen: Path) -> None:
+        """Enlarge into files instead of layers.
+
+        Parameters
+        ----------
+        chosen : Path
+            A file for one layer; a folder for several.
+        """
+        if self.running or not self._refresh():
+            return
+        jobs = self._jobs()
+        try:
+            targets = targets_of(jobs, chosen)
+        except FieldError as error:
+            self._show(Outlook(str(error), "error", error.field))
+            return
+        self._begin(Saving(jobs, self.settings, targets))
+
     def cancel(self) -> None:
         """Stop the run after the tile in work."""
         if self._run is not None:
@@ -167,6 +189,7 @@ class SuperResolution(Container[Widget]):
         controls = self.controls
         controls.run.changed.connect(self._run_pressed)
         controls.preview.changed.connect(self.start_preview)
+        controls.save.changed.connect(self._save_pressed)
         controls.script.changed.connect(self.copy_script)
         controls.release.changed.connect(self._release_pressed)
         controls.reset.changed.connect(self._reset_pressed)
@@ -247,6 +270,13 @@ class SuperResolution(Container[Widget]):
         else:
             self.start()
 
+    def _save_pressed(self) -> None:
+        if not self._refresh():
+            return
+        chosen = ask_for_target(self.native, self._jobs())
+        if chosen is not None:
+            self.save_to(chosen)
+
     def _release_pressed(self) -> None:
         release_memory()
         show_info("The model and its device memory have been released.")
@@ -270,8 +300,12 @@ class SuperResolution(Container[Widget]):
         settings = self.settings
         pixels = sum(job.pixels for job in jobs)
         expected = self._prober.seconds(settings, pixels)
+        self._begin(Execution(jobs, settings, expected))
+
+    def _begin(self, execution: Execution) -> None:
+        self._news = ""
         self._run = Run(
-            Execution(jobs, settings, expected),
+            execution,
             self.native,
             on_tick=self.controls.show_tick,
             on_result=self._add,
@@ -307,19 +341,13 @@ class SuperResolution(Container[Widget]):
     def _ended(self, run: Run) -> None:
         self._run = None
         execution = run.execution
-        if execution.outcome == "done":
+        self._news = how_it_ended(execution)
+        if execution.outcome == "done" and not isinstance(execution, Saving):
             pixels = sum(job.pixels for job in execution.jobs)
-            self._news = (
-                f"Done in {format_duration(execution.seconds)}." if pixels else "Added."
-            )
             self._prober.learn(execution.settings, pixels, execution.seconds)
-        elif execution.outcome == "cancelled":
-            self._news = "Stopped; nothing half-done was added."
-        else:
-            self._news = "Failed."
-            if execution.message:
-                text = execution.message
-                show_error(f"{text[:1].upper()}{text[1:]}")
+        if execution.message:
+            text = execution.message
+            show_error(f"{text[:1].upper()}{text[1:]}")
         self.form.enabled = True
         self.controls.show_idle()
         self.reset_choices()

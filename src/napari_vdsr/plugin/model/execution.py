@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_vdsr.errors import Cancelled, VdsrError
+from napari_vdsr.errors import Cancelled, ModelError, VdsrError
 from napari_vdsr.layers.compute import compute_plan, intensity_range_of
 from napari_vdsr.layers.levels import enlarged_levels
 from napari_vdsr.layers.result import provenance, result_name
@@ -78,7 +78,9 @@ class Execution:
     outcome : str
         "" while it runs, then "done", "cancelled" or "failed".
     message : str
-        Why it failed, in words for the user.
+        Why it failed, or what failed of it, in words for the user.
+    failed : int
+        Jobs that could not be done, while others could.
     seconds : float
         Spent on upscaling alone.
     """
@@ -96,6 +98,8 @@ class Execution:
         self.results: deque[Result] = deque()
         self.outcome = ""
         self.message = ""
+        self.failed = 0
+        self._begun = False
         self.seconds = 0.0
 
     def __str__(self) -> str:
@@ -115,13 +119,8 @@ class Execution:
             outcome = "done"
         except Cancelled:
             outcome = "cancelled"
-        except VdsrError as error:
-            self.message = str(error)
-        except MemoryError:
-            self.message = (
-                "the memory of this computer is full: close other programs, or "
-                "enlarge only what is in view"
-            )
+        except (VdsrError, MemoryError) as error:
+            self.message = _in_words(error)
         finally:
             self.outcome = outcome
 
@@ -134,30 +133,45 @@ class Execution:
         card = find_card(self.settings.model)
         fetching = card is not None and not card.here
         self.ticker.begin(f"{'Fetching' if fetching else 'Loading'} the model")
-        eager = [job for job in self.jobs if not job.lazy]
+        messages = []
         for job in self.jobs:
-            if job.lazy:
-                self.results.append(self._lazy_result(job))
-                continue
-            data = _safe_from_changes(job.data)
-            upscaler = kept_upscaler(
-                self.settings, partial(self._range_of, data), self.ticker
+            try:
+                self._do(job)
+            except (Cancelled, ModelError):  # which is not the fault of a layer
+                raise
+            except (VdsrError, MemoryError) as error:
+                if len(self.jobs) == 1:
+                    raise
+                messages.append(f"'{job.layer.name}': {_in_words(error)}")
+        self.failed = len(messages)
+        self.message = "\n".join(messages)
+        if self.failed == len(self.jobs):
+            raise VdsrError(self.message)
+
+    def _do(self, job: Job) -> None:
+        if job.lazy:
+            self.results.append(self._lazy_result(job))
+            return
+        data = _safe_from_changes(job.data)
+        upscaler = kept_upscaler(
+            self.settings, partial(self._range_of, data), self.ticker
+        )
+        if not self._begun:
+            total = sum(each.pixels for each in self.jobs)
+            self.ticker.begin("Upscaling", total, self.expected)
+            self._begun = True
+        start = time.monotonic()
+        pixels = compute_plan(job.plan, data, upscaler, self.ticker)
+        self.seconds += time.monotonic() - start
+        self.results.append(
+            _result(
+                job,
+                pixels,
+                upscaler.model,
+                (upscaler.device, upscaler.precision),
+                make_extras(job, data, pixels, self.settings, self.ticker),
             )
-            if job is eager[0]:
-                total = sum(each.pixels for each in eager)
-                self.ticker.begin("Upscaling", total, self.expected)
-            start = time.monotonic()
-            pixels = compute_plan(job.plan, data, upscaler, self.ticker)
-            self.seconds += time.monotonic() - start
-            self.results.append(
-                _result(
-                    job,
-                    pixels,
-                    upscaler.model,
-                    (upscaler.device, upscaler.precision),
-                    make_extras(job, data, pixels, self.settings, self.ticker),
-                )
-            )
+        )
 
     def _lazy_result(self, job: Job) -> Result:
         """A result of which nothing is computed yet."""
@@ -191,6 +205,15 @@ def _result(
     name = result_name(job.layer.name, job.plan.plane_factors, model.name)
     told = provenance(job.layer, job.plan, model, *where)
     return Result(job, data, name, told, extras)
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return (
+            "the memory of this computer is full: close other programs, or enlarge "
+            "only what is in view"
+        )
+    return str(error)
 
 
 def _safe_from_changes(data: Any) -> Any:

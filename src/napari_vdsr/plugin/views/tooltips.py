@@ -49,6 +49,11 @@ TOOLTIPS = {
     "preview": (
         "Enlarge a small part in the middle of the view, to see what Run will give."
     ),
+    "save": (
+        "Enlarge into a file instead of a layer, part by part, so that the result may "
+        "be larger than memory: OME-Zarr with a pyramid, or OME-TIFF. A stopped "
+        "OME-Zarr is gone on with when it is saved under the same name again."
+    ),
     "compare": "Show the source (before) or the result (after) of the last run.",
     "link": "Changing the contrast of source or result changes both.",
     "script": "Copy Python that does the same as Run to the clipboard.",
