@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--patch", type=int)
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--precision", help="of the hidden layers: bfloat16, ...")
     parser.add_argument("--compiled", action="store_true")
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args()
@@ -80,7 +81,7 @@ def main() -> None:
 
 def changed(config: TrainingConfig, options: argparse.Namespace) -> TrainingConfig:
     """Apply what the command line asks for."""
-    names = ("batch", "patch")
+    names = ("batch", "patch", "precision")
     given = {name: getattr(options, name) for name in names if getattr(options, name)}
     config = replace(config, **given, compiled=options.compiled)
     if options.learning_rate:
