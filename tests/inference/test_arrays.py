@@ -1,5 +1,6 @@
 """Arrays of every kind through `upscale_array`."""
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 import napari_vdsr
 from napari_vdsr.errors import Cancelled, InputError, VdsrWarning
 from napari_vdsr.imaging.luminance import FULL_RANGE
-from napari_vdsr.imaging.resample import resize
+from napari_vdsr.imaging.resample import Kernel, resize
 from napari_vdsr.inference.arrays import upscale_array
 from napari_vdsr.zoo import Model
 
@@ -239,3 +240,16 @@ def test_lazy_arrays_are_refused_with_what_to_do() -> None:
     lazy = pytest.importorskip("dask.array").zeros((8, 8), chunks=4)
     with pytest.raises(InputError, match=r"numpy\.asarray"):
         napari_vdsr.upscale(lazy)
+
+
+@pytest.mark.parametrize("kernel", ["bicubic", "bilinear"])
+def test_images_are_enlarged_as_they_were_for_the_training(
+    model: Model, kernel: Kernel
+) -> None:
+    nothing = deepcopy(model.network)
+    for parameter in nothing.parameters():
+        parameter.zero_()
+    plain = Model(nothing, "plain", sha256=kernel, metadata={"kernel": kernel})
+    image = picture(11, 14, dtype="float32")
+    enlarged = upscale_array(image, 2, model=plain, tile=24, **CPU)
+    np.testing.assert_allclose(enlarged, resize(image, (22, 28), kernel), atol=1e-6)

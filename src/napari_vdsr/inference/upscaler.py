@@ -304,7 +304,7 @@ class Upscaler:
         self, size: int, new_size: int, start: int, stop: int, work: torch.dtype
     ) -> tuple[slice, Tensor]:
         """Source pixels of part of an axis and their weights, on the device."""
-        rows = resize_rows(size, new_size, start, stop)
+        rows = resize_rows(size, new_size, start, stop, self.model.kernel)
         weights = torch.from_numpy(rows.weights).to(work)
         return rows.source, weights.to(sum_device(self.device, work))
 
