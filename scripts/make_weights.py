@@ -4,8 +4,8 @@ r"""Train the weights that this project releases, and score them.
 
 trains on the packs in ../shared/data/packs, holding out three microscopy sources,
 writes the next version of weights/vdsr20-N.safetensors, scores it under protocol A and
-prints the entry for the registry. On a GPU the full schedule takes its minutes; on a processor
-without one, choose a shorter one:
+prints the entry for the registry. On a GPU the full schedule takes its minutes; on a
+processor without one, choose a shorter one:
 
     python scripts/make_weights.py vdsr5 --steps 70000 --batch 16 --patch 32 \
         --learning-rate 2e-3 --threads 1
