@@ -1,6 +1,7 @@
 """Arrays of every kind through `upscale_array`."""
 
 import tracemalloc
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 import napari_vdsr
 from napari_vdsr.errors import Cancelled, InputError, VdsrWarning
 from napari_vdsr.imaging.luminance import FULL_RANGE
-from napari_vdsr.imaging.resample import resize
+from napari_vdsr.imaging.resample import Kernel, resize
 from napari_vdsr.inference.arrays import upscale_array
 from napari_vdsr.zoo import Model
 
@@ -269,3 +270,16 @@ def test_second_names_of_a_dtype_are_taken_too(model: Model, dtype: Any) -> None
     expected = upscale_array(image.astype(np.float64), 2, model=model, **CPU)
     assert result.dtype == image.dtype
     assert np.abs(result.astype(float) - expected).max() <= 0.5
+
+
+@pytest.mark.parametrize("kernel", ["bicubic", "bilinear"])
+def test_images_are_enlarged_as_they_were_for_the_training(
+    model: Model, kernel: Kernel
+) -> None:
+    nothing = deepcopy(model.network)
+    for parameter in nothing.parameters():
+        parameter.zero_()
+    plain = Model(nothing, "plain", sha256=kernel, metadata={"kernel": kernel})
+    image = picture(11, 14, dtype="float32")
+    enlarged = upscale_array(image, 2, model=plain, tile=24, **CPU)
+    np.testing.assert_allclose(enlarged, resize(image, (22, 28), kernel), atol=1e-6)

@@ -299,7 +299,7 @@ class Upscaler:
         self, size: int, new_size: int, start: int, stop: int, work: torch.dtype
     ) -> tuple[slice, Tensor]:
         """Source pixels of part of an axis and their weights, on the device."""
-        rows = resize_rows(size, new_size, start, stop)
+        rows = resize_rows(size, new_size, start, stop, self.model.kernel)
         where = sum_device(self.device, work)
         return rows.source, uploaded(rows.weights, where, work)
 
