@@ -1,6 +1,6 @@
 """Draw what `course_study.py` found: curves against depth, and crops side by side.
 
-    python benchmarks/course_pictures.py course.json /tmp/course --output docs/images
+    python benchmarks/course_pictures.py course.json networks --output docs/images
 
 reads its figures and its networks and writes ``course-depth.svg``, with the gain over
 enlargement and the sharpness of edges for each depth, and ``course-crops.png``: a part
