@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=20)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--patch", type=int, default=48)
+    parser.add_argument("--precision", default="auto", help="of the hidden layers")
     parser.add_argument("--compiled", action="store_true")
     options = parser.parse_args()
     if options.threads:
@@ -53,6 +54,7 @@ def main() -> None:
         "measurement": options.what,
         "machine": machine(options.device),
         "threads": torch.get_num_threads(),
+        "precision": options.precision,
         **measure[options.what](options),
     }
     print(json.dumps(result, indent=2))
@@ -62,7 +64,12 @@ def scratch(options: argparse.Namespace) -> dict[str, Any]:
     """Five layers from nothing: T91 in, Set5 x2 scored."""
     if options.images is None:
         raise SystemExit("scratch needs the folder that holds T91 and Set5")
-    config = recipe("quick", factors=(2.0,), steps=options.steps or 1400)
+    config = recipe(
+        "quick",
+        factors=(2.0,),
+        steps=options.steps or 1400,
+        precision=options.precision,
+    )
     trainer, times = timed(options.images / "T91", config, options)
     scores = napari_vdsr.evaluate(
         options.images / "Set5", model=trainer.model(), factors=2, device=options.device
@@ -78,7 +85,13 @@ def scratch(options: argparse.Namespace) -> dict[str, Any]:
 
 def adapt(options: argparse.Namespace) -> dict[str, Any]:
     """Fine-tune vdsr20 on three quarters of an image, score it on the last one."""
-    config = recipe("adapt", steps=options.steps or 60, batch=4, patch=32)
+    config = recipe(
+        "adapt",
+        steps=options.steps or 60,
+        batch=4,
+        patch=32,
+        precision=options.precision,
+    )
     start = load_model("vdsr20")
     trainer, times = timed(data.page(), config, options, start)
     first, last = trainer.history.scores[0], trainer.history.scores[-1]
@@ -120,6 +133,7 @@ def throughput(options: argparse.Namespace) -> dict[str, Any]:
         patch=options.patch,
         steps=10**6,
         validation_share=0.0,
+        precision=options.precision,
         compiled=options.compiled,
     )
     images = [data.camera(), data.moon(), data.grass()]

@@ -1,13 +1,14 @@
-"""Train the weights that this project releases, and score them.
+r"""Train the weights that this project releases, and score them.
 
     python scripts/make_weights.py vdsr20
 
 trains on the packs in ../shared/data/packs, holding out three microscopy sources,
-writes weights/vdsr20-<version>.safetensors, scores it under protocol A and prints the
-entry for the registry. On a GPU the full schedule takes its minutes; on a processor
-without one, choose a shorter one:
+writes the next version of weights/vdsr20-N.safetensors, scores it under protocol A and
+prints the entry for the registry. On a GPU the full schedule takes its minutes; on a
+processor without one, choose a shorter one:
 
-    python scripts/make_weights.py vdsr5 --steps 3000 --batch 16 --patch 32 --threads 1
+    python scripts/make_weights.py vdsr5 --steps 70000 --batch 16 --patch 32 \
+        --learning-rate 2e-3 --threads 1
 
 A training that was interrupted goes on where it was with --resume.
 """
@@ -17,6 +18,7 @@ import hashlib
 import json
 import warnings
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,14 @@ import torch
 from tqdm import tqdm
 
 import napari_vdsr
-from napari_vdsr.training import TrainedModel, Trainer, TrainingConfig, prepare, recipe
+from napari_vdsr.training import (
+    TrainedModel,
+    Trainer,
+    TrainingConfig,
+    TrainingSet,
+    prepare,
+    recipe,
+)
 from napari_vdsr.training.sources import Source, find_sources
 from napari_vdsr.zoo import Model
 
@@ -57,7 +66,6 @@ def main() -> None:
     parser.add_argument("--packs", type=Path, default=Path("../shared/data/packs"))
     parser.add_argument("--images", type=Path, default=Path("../shared/data/images"))
     parser.add_argument("--output", type=Path, default=Path("weights"))
-    parser.add_argument("--version", type=int, default=1)
     parser.add_argument("--score-on", nargs="*", default=["Set5", "Set14", "B100"])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int)
@@ -65,12 +73,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--patch", type=int)
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--precision", help="of the hidden layers: bfloat16, ...")
     parser.add_argument("--compiled", action="store_true")
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    path = options.output / f"{options.model}-{options.version}.safetensors"
+    path = next_file(options.output, options.model)
     model = trained(changed(known[options.model], options), options, path)
     model = replace(model, name=options.model, title=title_of(model))
     model.save(path)
@@ -78,9 +87,15 @@ def main() -> None:
     print(json.dumps(entry(model, path, options), indent=2, ensure_ascii=False))
 
 
+def next_file(folder: Path, model: str) -> Path:
+    """Name a model's next version: a file that is released is never replaced."""
+    versions = (folder / f"{model}-{number}.safetensors" for number in count(1))
+    return next(path for path in versions if not path.exists())
+
+
 def changed(config: TrainingConfig, options: argparse.Namespace) -> TrainingConfig:
     """Apply what the command line asks for."""
-    names = ("batch", "patch")
+    names = ("batch", "patch", "precision")
     given = {name: getattr(options, name) for name in names if getattr(options, name)}
     config = replace(config, **given, compiled=options.compiled)
     if options.learning_rate:
@@ -93,19 +108,25 @@ def changed(config: TrainingConfig, options: argparse.Namespace) -> TrainingConf
     return config.with_steps(options.steps) if options.steps else config
 
 
-def trained(
-    config: TrainingConfig, options: argparse.Namespace, path: Path
-) -> TrainedModel:
-    """Train, with a bar and checkpoints beside the weight file."""
-    natural = [options.packs / name for name in NATURAL]
-    microscopy = find_sources(options.packs / MICROSCOPY)
-    with warnings.catch_warnings(action="ignore"):  # these packs are known
-        images = prepare(
-            natural,
+def images_for(config: TrainingConfig, options: argparse.Namespace) -> TrainingSet:
+    """Look through the packs; they hold luminance, so colours are learnt from T91."""
+    with warnings.catch_warnings(action="ignore"):  # these images are known
+        if config.channels == 3:
+            return prepare(options.images / "T91", config)
+        microscopy = find_sources(options.packs / MICROSCOPY)
+        return prepare(
+            [options.packs / name for name in NATURAL],
             config,
             domain=[source for source in microscopy if not held_out(source)],
             validation=[source for source in microscopy if held_out(source)],
         )
+
+
+def trained(
+    config: TrainingConfig, options: argparse.Namespace, path: Path
+) -> TrainedModel:
+    """Train, with a bar and checkpoints beside the weight file."""
+    images = images_for(config, options)
     checkpoint = path.with_suffix(".checkpoint")
     trainer = Trainer(
         images,

@@ -17,7 +17,8 @@ def main() -> None:
     run(sys.executable, str(demo), "--output", str(IMAGES / "demo.png"))
     virtual_screen = ["xvfb-run", "-a", "-s", "-screen 0 1920x1200x24"]
     on_screen = virtual_screen if sys.platform == "linux" else []
-    run(*on_screen, sys.executable, str(ROOT / "docs" / "make_screenshots.py"))
+    for script in ("make_screenshots", "psnr_screenshots", "training_screenshots"):
+        run(*on_screen, sys.executable, str(ROOT / "docs" / f"{script}.py"))
 
 
 def run(*command: str) -> None:

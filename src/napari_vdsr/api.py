@@ -44,9 +44,9 @@ def upscale(
 
     Parameters
     ----------
-    image : napari Image layer, numpy.ndarray or torch.Tensor
+    image : napari Image layer, numpy, dask or zarr array, or torch.Tensor
         Any real dtype, at least one pixel. NaN stays where it is; infinities are
-        refused.
+        refused, in lazy data when they are computed.
     factor : float or pair of float
         From 1 to 8, for Y and X. The result has ``floor(n * factor + 0.5)`` pixels.
         Above 4 it is made in two passes.
@@ -73,12 +73,15 @@ def upscale(
         and for floats within [0, 1].
     progress : tqdm-like, optional
         Told of every tile, in output pixels. Raise `Cancelled` from its `update`
-        to stop.
+        to stop. Of lazy data only the model's download is told here; for the rest
+        there are the progress bars of dask.
 
     Returns
     -------
-    napari Image layer, numpy.ndarray or torch.Tensor
+    napari Image layer, numpy.ndarray, dask.array.Array or torch.Tensor
         As the image was, with the same dtype; the image itself is left as it is.
+        dask and zarr arrays give a lazy dask array, lazy and multiscale layers a
+        lazy multiscale layer: nothing is computed before it is asked for.
 
     Raises
     ------
@@ -124,10 +127,10 @@ def upscale(
 
     if _is_instance(image, "torch", "Tensor"):
         return _upscale_tensor(image, factor, **options)
-    if hasattr(image, "chunks"):
-        kind = type(image).__module__.partition(".")[0]
-        msg = f"{kind} arrays are not enlarged lazily yet: give numpy.asarray(image)"
-        raise InputError(msg)
+    if getattr(image, "chunks", None) is not None:
+        from napari_vdsr.lazy import upscale_lazy
+
+        return upscale_lazy(image, factor, **options)
     return upscale_array(np.asarray(image), factor, **options)
 
 

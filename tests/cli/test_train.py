@@ -37,11 +37,13 @@ def test_a_folder_becomes_a_model_with_its_history(
     arguments = ["train", str(folder), "--output", str(output), *SHORT]
     arguments += ["--steps", "6", "--factor", "2", "--factor", "2.5", "--json"]
     arguments += ["--noise", "1", "0", "2", "--log", str(log)]
+    arguments += ["--precision", "float32"]
     assert main(arguments) == 0
     printed = capsys.readouterr()
     result = json.loads(printed.out)
     assert result["config"]["factors"] == [2.0, 2.5]
     assert result["config"]["noise"]["read_noise"] == 2.0
+    assert result["config"]["precision"] == "float32"
     assert result["history"]["steps"] == 6
     assert result["parameters"] == load_model(output).network.parameter_count
     assert set(result["history"]["scores"][-1]["psnr"]) == {"x2", "x2.5"}
@@ -73,6 +75,8 @@ def test_ctrl_c_keeps_what_was_learned_and_resume_goes_on(
     program = [sys.executable, "-c", code]
     arguments = ["train", str(folder), "--output", str(output), *SHORT]
     arguments += ["--steps", "200", "--recipe", "adapt"]
+    log = tmp_path / "mine.csv"
+    arguments += ["--log", str(log)]
     with subprocess.Popen([*program, *arguments], stderr=subprocess.PIPE) as process:
         while not checkpoint.exists():
             assert process.poll() is None
@@ -82,13 +86,15 @@ def test_ctrl_c_keeps_what_was_learned_and_resume_goes_on(
     assert process.returncode == 130
     assert b"the same command with --resume goes on" in messages
     assert not output.exists()
+    assert log.read_text().startswith("step,loss,learning_rate")
 
     whole = tmp_path / "whole.safetensors"
     torch.set_num_threads(1)
     assert main([*arguments, "--resume"]) == 0
     assert not checkpoint.exists()
-    other = [str(whole) if word == str(output) else word for word in arguments]
-    assert main(other) == 0
+    names = {str(output): str(whole), str(log): str(tmp_path / "whole.csv")}
+    assert main([names.get(word, word) for word in arguments]) == 0
+    assert log.read_text() == (tmp_path / "whole.csv").read_text()
     states = [load_model(path).network.state_dict() for path in (output, whole)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
@@ -100,6 +106,7 @@ def test_ctrl_c_keeps_what_was_learned_and_resume_goes_on(
         (["--learning-rate", "0"], 2, "learning rate is 0"),
         (["--factor", "9"], 2, "factor is 9"),
         (["--patch", "500"], 2, "smaller than a patch of 500"),
+        (["--precision", "half"], 2, "precision is 'half'"),
         (["--resume"], 1, "no checkpoint"),
         (["--start-from", "nothing"], 1, "nothing"),
         (["--log", "log.txt"], 2, "does not end in .csv"),

@@ -77,7 +77,7 @@ def test_a_wrong_argument_gives_status_2(
     [
         ("out.gif", "its name must end in .tif"),
         ("out", "its name must end in .tif"),
-        ("out.ome.zarr", "its name must end in .tif"),
+        ("out.zip", "its name must end in .tif"),
         ("a.png", "is the source itself"),
         ("./a.png", "is the source itself"),
     ],

@@ -1,16 +1,19 @@
 """Arrays of every kind through `upscale_array`."""
 
 import tracemalloc
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import napari_vdsr
 from napari_vdsr.errors import Cancelled, InputError, VdsrWarning
 from napari_vdsr.imaging.luminance import FULL_RANGE
-from napari_vdsr.imaging.resample import resize
+from napari_vdsr.imaging.resample import Kernel, resize
 from napari_vdsr.inference.arrays import upscale_array
 from napari_vdsr.zoo import Model
 
@@ -37,6 +40,27 @@ def test_named_axes_are_enlarged_where_they_stand(model: Model) -> None:
     assert result.shape == (18, 4, 16)
     plane = upscale_array(stack[:, 1].T, 2, model=model, **CPU)
     np.testing.assert_allclose(result[:, 1].T, plane, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:factor:napari_vdsr.errors.VdsrWarning")
+@given(
+    st.permutations("TCZYXS"),
+    st.lists(st.integers(1, 2), min_size=3, max_size=3),
+    st.sampled_from([3, 4]),
+    st.tuples(st.floats(1, 5), st.floats(1, 5)),
+)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_order_of_axes_gives_the_same_pixels(
+    model: Model, axes: list[str], others: list[int], colours: int, factor: Any
+) -> None:
+    """RGB or channel axis guessed wrong (stardist-napari#7), singleton axes."""
+    image = (255 * picture(*others, 9, 7, colours)).astype(np.uint8)
+    expected = upscale_array(image, factor, model=model, axes="TCZYXS", **CPU)
+    order = ["TCZYXS".index(name) for name in axes]
+    result = upscale_array(
+        image.transpose(order), factor, model=model, axes="".join(axes), **CPU
+    )
+    np.testing.assert_array_equal(result, expected.transpose(order))
 
 
 def test_colours_share_the_residual_of_their_luminance(model: Model) -> None:
@@ -248,7 +272,14 @@ def test_second_names_of_a_dtype_are_taken_too(model: Model, dtype: Any) -> None
     assert np.abs(result.astype(float) - expected).max() <= 0.5
 
 
-def test_lazy_arrays_are_refused_with_what_to_do() -> None:
-    lazy = pytest.importorskip("dask.array").zeros((8, 8), chunks=4)
-    with pytest.raises(InputError, match=r"numpy\.asarray"):
-        napari_vdsr.upscale(lazy)
+@pytest.mark.parametrize("kernel", ["bicubic", "bilinear"])
+def test_images_are_enlarged_as_they_were_for_the_training(
+    model: Model, kernel: Kernel
+) -> None:
+    nothing = deepcopy(model.network)
+    for parameter in nothing.parameters():
+        parameter.zero_()
+    plain = Model(nothing, "plain", sha256=kernel, metadata={"kernel": kernel})
+    image = picture(11, 14, dtype="float32")
+    enlarged = upscale_array(image, 2, model=plain, tile=24, **CPU)
+    np.testing.assert_allclose(enlarged, resize(image, (22, 28), kernel), atol=1e-6)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from napari_vdsr.inference import threads
 
@@ -28,3 +29,16 @@ def test_the_processors_given_to_the_process_are_counted() -> None:
         assert threads.usable_threads() == 1
     finally:
         os.sched_setaffinity(0, before)
+
+
+def test_workers_beside_one_another_share_the_cores() -> None:
+    cores, before = threads.usable_threads(), torch.get_num_threads()
+    try:
+        threads.limit_threads(1)
+        assert threads.usable_threads() == torch.get_num_threads() == 1
+        threads.limit_threads(10_000)
+        assert threads.usable_threads() == torch.get_num_threads() == cores
+    finally:
+        threads.limit_threads(None)
+        torch.set_num_threads(before)
+    assert threads.usable_threads() == cores

@@ -116,3 +116,26 @@ def test_a_target_pixel_size_counts_in_world_units() -> None:
 def test_an_affine_counts_for_the_pixel_size() -> None:
     layer = Image(np.zeros((20, 20), np.uint8), affine=np.diag([0.4, 0.4, 1]))
     assert enlarged(layer, 2, pixel_size=0.1).data.shape == (80, 80)
+
+
+def test_unequal_pixels_become_equal_whatever_the_order_of_axes() -> None:
+    """Z is left as it is: only Y and X are enlarged."""
+    pixels = np.zeros((30, 4, 20), np.uint8)
+    layer = Image(pixels, scale=(0.3, 2, 0.2), axis_labels=("x", "z", "y"))
+    square = enlarged(layer, 2, pixel_size=0.1)
+    assert square.data.shape == (90, 4, 40)
+    assert square.scale.tolist() == pytest.approx([0.1, 2, 0.1])
+    oblong = enlarged(layer, 2, pixel_size=(0.1, 0.15))  # Y, X
+    assert oblong.data.shape == (60, 4, 40)
+    assert oblong.scale.tolist() == pytest.approx([0.15, 2, 0.1])
+    assert np.abs(corners(oblong) - corners(layer)).max() < 1e-9
+
+
+def test_one_of_two_labels_is_not_enough() -> None:
+    """Axes are told by both Y and X, or they are the last two."""
+    pixels = np.zeros((10, 12, 14), np.uint8)
+    for labels in (("y", "b", "c"), ("y", "y", "x"), ("time", "row", "column")):
+        result = enlarged(Image(pixels, axis_labels=labels), 2)
+        assert result.data.shape == (10, 24, 28)
+    labelled = Image(pixels, axis_labels=("Y", "c", "X"))
+    assert enlarged(labelled, 2).data.shape == (20, 12, 28)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from npe2 import PluginManager, PluginManifest
+from training_helpers import TINY as TINY_TRAINING
 
 import napari_vdsr
 from napari_vdsr.network.vdsr import VDSR
@@ -16,6 +17,8 @@ from napari_vdsr.plugin.model.settings import Settings
 from napari_vdsr.plugin.model.state import save_settings
 from napari_vdsr.plugin.model.upscalers import release_memory
 from napari_vdsr.plugin.super_resolution import SuperResolution
+from napari_vdsr.plugin.training.panel import Training
+from napari_vdsr.plugin.training.settings import TrainingSettings
 from napari_vdsr.zoo import Model
 
 MANIFEST = Path(napari_vdsr.__file__).parent / "napari.yaml"
@@ -80,16 +83,31 @@ def open_panel(viewer: Any, qtbot: Any) -> Callable[..., SuperResolution]:
     return open_it
 
 
+@pytest.fixture
+def open_training(viewer: Any, qtbot: Any) -> Callable[..., Training]:
+    """Open the training panel, set as asked, and wait until it knows the machine."""
+
+    def open_it(**settings: Any) -> Training:
+        wanted = TrainingSettings().changed(TINY_TRAINING | settings)
+        save_settings(wanted, TrainingSettings(), "training")
+        panel = Training(viewer)
+        viewer.window.add_dock_widget(panel, name="VDSR training")
+        qtbot.waitUntil(lambda: panel._machine.ready, timeout=20_000)
+        return panel
+
+    return open_it
+
+
 def wait_for_the_probe(panel: SuperResolution, qtbot: Any) -> None:
     prober = panel._prober
     qtbot.waitUntil(lambda: prober._looked and not prober._busy, timeout=20_000)
 
 
 @pytest.fixture
-def settle(qtbot: Any) -> Callable[[SuperResolution], str]:
-    """Let the panel take note of changes; gives the line above Run."""
+def settle(qtbot: Any) -> Callable[[SuperResolution | Training], str]:
+    """Let the panel take note of changes; gives the line above its buttons."""
 
-    def wait(panel: SuperResolution) -> str:
+    def wait(panel: SuperResolution | Training) -> str:
         qtbot.waitUntil(lambda: not panel._soon.isActive(), timeout=10_000)
         return str(panel.controls.message.value)
 

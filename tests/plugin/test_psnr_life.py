@@ -31,9 +31,9 @@ def test_the_menus_open_it(viewer: Any, plugin: Any) -> None:
     assert measure == ["napari-vdsr.psnr"]
 
 
-def test_it_shows_before_torch_is_imported() -> None:
+def test_it_and_the_training_panel_show_before_torch_is_imported() -> None:
     code = (
-        "import sys, napari_vdsr.plugin.psnr as panel; "
+        "import sys, napari_vdsr.plugin.psnr, napari_vdsr.plugin.training.panel; "
         "print([name for name in ('torch', 'pyqtgraph') "
         "if name in sys.modules])"
     )

@@ -45,6 +45,13 @@ def test_the_paper_divides_its_rate_by_ten_three_times() -> None:
     assert sorted(rates) == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1])
 
 
+@pytest.mark.parametrize(("depth", "rate"), [(20, 9e-4), (15, 7e-4), (5, 7e-4)])
+def test_the_course_has_a_rate_for_each_depth(depth: int, rate: float) -> None:
+    assert recipe("course", depth=depth).stages[0].learning_rate == rate
+    asked = recipe("course", depth=depth, learning_rate=1e-3)
+    assert asked.stages[0].learning_rate == 1e-3
+
+
 def test_the_rate_warms_up_and_falls_in_each_stage() -> None:
     config = recipe("modern")
     first = config.stages[0].steps

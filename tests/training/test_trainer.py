@@ -22,6 +22,7 @@ from napari_vdsr.training import (
     TrainedModel,
     Trainer,
     TrainingConfig,
+    learner,
     prepare,
     train,
 )
@@ -294,10 +295,29 @@ def test_stages_lean_to_the_domain() -> None:
     assert not torch.equal(weights(model), weights(trained(config)))
 
 
-def test_mixed_precision_trains_and_keeps_the_weights_in_float32() -> None:
+def test_mixed_precision_trains_and_keeps_the_weights_in_float32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(learner, "computes_bfloat16", lambda: True)
     model = trained(tiny(precision="bfloat16", steps=3))
     assert {p.dtype for p in model.network.parameters()} == {torch.float32}
     assert model.equivariant
+    exact = trained(tiny(precision="float32", steps=3))
+    assert 0 < (weights(model) - weights(exact)).abs().max() < 0.01
+
+
+def test_the_precision_is_the_fastest_that_serves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cpu = torch.device("cpu")
+    srcnn = tiny(variant="srcnn-915")
+    monkeypatch.setattr(learner, "computes_bfloat16", lambda: True)
+    assert learner.hidden_precision(tiny(), cpu) is torch.bfloat16
+    assert learner.hidden_precision(srcnn, cpu) is torch.float32
+    monkeypatch.setattr(learner, "computes_bfloat16", lambda: False)
+    assert learner.hidden_precision(tiny(), cpu) is torch.float32
+    with pytest.raises(InputError, match="does not compute in bfloat16"):
+        trained(tiny(precision="bfloat16"))
     with pytest.raises(InputError, match="float16 is not for the CPU"):
         trained(tiny(precision="float16"))
 

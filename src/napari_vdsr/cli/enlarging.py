@@ -1,26 +1,28 @@
 """One file enlarged into another, with what the command line asked for."""
 
-import math
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_vdsr import api
 from napari_vdsr.cli.console import progress_bar
 from napari_vdsr.cli.loading import loaded_model
 from napari_vdsr.cli.options import parse_lengths, parse_pair
-from napari_vdsr.errors import InputError, VdsrError
-from napari_vdsr.files import Picture, check_output, read_image, write_image
+from napari_vdsr.cli.ways import Task, by_parts, in_memory, into_zarr, is_large
+from napari_vdsr.errors import InputError
+from napari_vdsr.files import Picture, open_image
+from napari_vdsr.files.ngff_writing import NgffVersion
 from napari_vdsr.files.units import convert_length, normalise_unit
 from napari_vdsr.files.writing import check_name
+from napari_vdsr.files.zarr_library import ZARR_SUFFIX
 from napari_vdsr.imaging.axes import find_axes
 from napari_vdsr.imaging.enlargement import Enlargement, plan_enlargement
 from napari_vdsr.imaging.geometry import Factor, check_factor
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.zoo import Model
+
+if TYPE_CHECKING:
+    from napari_vdsr.lazy.cluster import Cluster
 
 __all__ = ["Settings"]
 
@@ -38,7 +40,7 @@ class Settings:
     model : Model
         What to run.
     device, precision : str
-        In use.
+        In use; on a cluster, as they were asked for.
     tile : str
         As for `napari_vdsr.upscale`.
     axes : str, optional
@@ -49,6 +51,10 @@ class Settings:
         Black and white, for models that need to know.
     overwrite : bool
         Whether files may be replaced.
+    ome_zarr : str
+        Version of OME-Zarr to write.
+    cluster : Cluster, optional
+        Whose workers make OME-Zarrs.
     """
 
     factor: Factor
@@ -61,6 +67,8 @@ class Settings:
     rgb: bool | None
     intensity_range: tuple[float, float] | None
     overwrite: bool
+    ome_zarr: NgffVersion = "0.5"
+    cluster: "Cluster | None" = None
 
     @classmethod
     def checked(
@@ -101,6 +109,8 @@ class Settings:
         check_factor(numbers)
         lengths = None if pixel_size is None else parse_lengths(pixel_size)
         loaded = loaded_model(model)
+        if others.get("cluster") is not None:  # its machines may have other devices
+            return cls(numbers, lengths, loaded, device, precision, tile, **others)
         # Any range will do here: what an image needs is found out with the image.
         ready = Upscaler(
             loaded,
@@ -141,33 +151,28 @@ class Settings:
         """
         started = time.perf_counter()
         check_name(target, overwrite=self.overwrite, source=source)
-        picture, axes = self._named(read_image(source), source)
-        plan = self._plan(picture, axes, source)
-        _check_memory(plan.shape, picture.array.dtype, source)
-        nothing = np.broadcast_to(picture.array.dtype.type(), plan.shape)
-        planned = picture.enlarged(nothing)
-        check_output(target, planned, overwrite=self.overwrite, source=source)
-        with progress_bar(f"{prefix}{source.name}") as bar:
-            result = api.upscale(
-                picture.array,
-                plan.factors,
-                model=self.model,
-                device=self.device,
-                precision=self.precision,
-                tile=self.tile,
-                axes=axes,
-                intensity_range=self.intensity_range,
-                progress=bar,
-            )
-        enlarged = picture.enlarged(result)
-        write_image(target, enlarged, overwrite=self.overwrite, source=source)
+        zarr = target.suffix.lower() == ZARR_SUFFIX
+        if self.cluster is not None and not zarr:
+            msg = f"workers write OME-Zarr only: let the name of {target} end in .zarr"
+            raise InputError(msg)
+        told = self.axes is not None or self.rgb is not None
+        with open_image(source, axes_told=told) as image:
+            picture, axes = self._named(image.picture, source)
+            plan = self._plan(picture, axes, source)
+            task = Task(source, target, image, picture, axes, plan, told)
+            way = into_zarr if zarr else by_parts if is_large(task) else in_memory
+            with progress_bar(f"{prefix}{source.name}") as bar:
+                done = way(task, self, bar)
+        enlarged = done.picture
         return {
             "input": str(source),
             "output": str(target),
-            "axes": picture.axes,
-            "source_shape": list(picture.array.shape),
-            "shape": list(result.shape),
-            "dtype": result.dtype.name,
+            "axes": enlarged.axes,
+            "source_shape": [
+                picture.array.shape[axes.index(axis)] for axis in done.axes
+            ],
+            "shape": list(enlarged.array.shape),
+            "dtype": enlarged.array.dtype.name,
             "factor": list(plan.factors),
             "pixel_size": enlarged.pixel_size and list(enlarged.pixel_size),
             "unit": enlarged.unit,
@@ -175,6 +180,7 @@ class Settings:
             "model": self.model.name,
             "device": self.device,
             "precision": self.precision,
+            **done.details,
         }
 
     def _named(self, picture: Picture, source: Path) -> tuple[Picture, str]:
@@ -185,9 +191,7 @@ class Settings:
             find_axes(shape, axes, self.rgb)
             picture = replace(picture, axes=axes, rgb="S" in axes)
         elif self.rgb and not picture.rgb:
-            find_axes(shape, rgb=True)
-            axes = "Q" * (len(shape) - 3) + "YXS"
-            picture = replace(picture, axes=axes, rgb=True)
+            picture = replace(picture, axes=_with_colours(picture), rgb=True)
         # Channels of their own are still the colours of the file that is written.
         as_channels = self.rgb is False and self.axes is None
         looked_at = replace(picture, rgb=False) if as_channels else picture
@@ -223,15 +227,10 @@ class Settings:
         return height, width
 
 
-def _check_memory(shape: tuple[int, ...], dtype: np.dtype[Any], source: Path) -> None:
-    """Refuse work whose result this machine could not hold, before it is begun."""
-    import psutil
-
-    needed = math.prod(shape) * dtype.itemsize
-    free = psutil.virtual_memory().available + psutil.swap_memory().free
-    if needed > free:
-        msg = (
-            f"enlarging {source} needs {needed / 1e9:.1f} GB of memory, but "
-            f"{free / 1e9:.1f} GB are free: use a smaller factor"
-        )
-        raise VdsrError(msg)
+def _with_colours(picture: Picture) -> str:
+    """The axes of a picture, of which one is said to hold colours."""
+    shape, axes = picture.array.shape, picture.axes
+    if "C" in axes and "S" not in axes and shape[axes.index("C")] in (3, 4):
+        return axes.replace("C", "S")
+    find_axes(shape, rgb=True)
+    return "Q" * (len(shape) - 3) + "YXS"

@@ -153,6 +153,15 @@ def train(
         ),
     ] = None,
     device: Device = "auto",
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of the hidden layers: auto, float32, float16 or bfloat16.  "
+            "[default: auto, the fastest that serves]",
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with a training that was interrupted."),
@@ -204,6 +213,7 @@ def train(
         "blur": blur,
         "noise": noise,
         "seed": seed,
+        "precision": precision,
     }
     name = recipe.value if recipe else "adapt" if start_from else "quick"
     job = Job(

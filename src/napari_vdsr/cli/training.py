@@ -131,7 +131,8 @@ class Job:
             if path.suffix != suffix:
                 msg = f"{path} does not end in {suffix}: only that can be written"
                 raise InputError(msg)
-            if path.exists() and not self.overwrite:
+            goes_on = self.resume and path is self.log  # the table of all steps
+            if path.exists() and not (self.overwrite or goes_on):
                 raise FileError(already_there(path))
             if not path.absolute().parent.is_dir():
                 msg = f"there is no folder {path.parent}: make it first"
@@ -175,6 +176,8 @@ class Job:
                 bar.update(report.step - done)
                 done = report.step
                 _remark(report)
+                if report.score is not None:
+                    self._write_log(trainer)
 
     def _write_log(self, trainer: Trainer) -> None:
         if self.log is not None:

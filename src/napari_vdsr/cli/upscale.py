@@ -1,6 +1,9 @@
 """`napari-vdsr upscale`: files and folders."""
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,19 +16,28 @@ from napari_vdsr.errors import FileError, InputError, VdsrError
 __all__ = ["upscale"]
 
 
+class OmeZarr(StrEnum):
+    """Versions of OME-Zarr that can be written."""
+
+    old = "0.4"
+    new = "0.5"
+
+
 def upscale(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="IN", help="Image file (TIFF, PNG, JPEG, BMP) or folder of images."
+            metavar="IN",
+            help="Image file (TIFF, OME-Zarr, PNG, JPEG, BMP) or folder of images.",
         ),
     ],
     target: Annotated[
         Path,
         typer.Argument(
             metavar="OUT",
-            help="File to write, whose ending decides the format; or folder, made "
-            "when it is missing, which gets a file of the same name for each image.",
+            help="File to write, whose ending decides the format (.tif, .ome.tif, "
+            ".zarr, .png …); or folder, made when it is missing, which gets a file of "
+            "the same name for each image.",
         ),
     ],
     factor: Annotated[
@@ -86,6 +98,29 @@ def upscale(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that exist.")
     ] = False,
+    ome_zarr: Annotated[
+        OmeZarr,
+        typer.Option("--ome-zarr", help="Version of OME-Zarr to write."),
+    ] = OmeZarr.new,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="For OUT.zarr: work in so many processes on this machine, each on a "
+            "GPU of its own where there are several.",
+            show_default=False,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="For OUT.zarr: work on the machines of a dask cluster, such as "
+            "tcp://10.0.0.1:8786. All of them have to see IN and OUT.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Enlarge images with a super-resolution network.
@@ -94,6 +129,10 @@ def upscale(
     and metadata of TIFF, OME-TIFF and ImageJ files are kept, and the pixel size is
     divided by the factor. The source is never changed, and a result is there whole
     or not at all.
+
+    An OME-Zarr is made chunk by chunk, with a pyramid, in memory that does not depend
+    on its size. When that is interrupted, the same command goes on where it ended.
+    Large TIFF files are read and written by parts as well.
 
     With a folder, the images in it and in the folders within are enlarged; one that
     fails is reported at the end and does not stop the others (exit status 1).
@@ -107,34 +146,58 @@ def upscale(
         napari-vdsr upscale stack.tif fine.tif --pixel-size 50nm
 
         napari-vdsr upscale images/ enlarged/ --factor 4 --json
+
+        napari-vdsr upscale slide.zarr slide-x2.zarr --workers 2
     """
     from napari_vdsr.cli.enlarging import Settings
+    from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
 
-    settings = Settings.checked(
-        factor=factor,
-        pixel_size=pixel_size,
-        model=model,
-        device=device,
-        precision=precision,
-        tile=tile,
-        axes=axes,
-        rgb=rgb,
-        intensity_range=intensity_range,
-        overwrite=overwrite,
-    )
-    if source.is_dir():
-        results = _enlarge_folder(source, target, settings)
-    else:
-        target = target / source.name if target.is_dir() else target
-        results = [_described(settings.enlarge(source, target))]
+    many = source.is_dir() and not is_zarr_folder(source)
+    with _cluster(workers, scheduler) as cluster:
+        settings = Settings.checked(
+            factor=factor,
+            pixel_size=pixel_size,
+            model=model,
+            device=device,
+            precision=precision,
+            tile=tile,
+            axes=axes,
+            rgb=rgb,
+            intensity_range=intensity_range,
+            overwrite=overwrite,
+            ome_zarr=ome_zarr.value,
+            cluster=cluster,
+        )
+        if many:
+            results = _enlarge_folder(source, target, settings)
+        else:
+            if target.is_dir() and target.suffix.lower() != ZARR_SUFFIX:
+                target = target / source.name
+            results = [_described(settings.enlarge(source, target))]
     failed = sum("error" in result for result in results)
-    if source.is_dir():
+    if many:
         note(f"{len(results) - failed} of {len(results)} images done, {failed} failed")
     if as_json:
         done = len(results) - failed
         print_json({"results": results, "done": done, "failed": failed})
     if failed:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _cluster(workers: int | None, scheduler: str | None) -> Iterator[Any]:
+    """The cluster that was asked for, or None."""
+    if workers is not None and scheduler is not None:
+        msg = f"--workers {workers} and --scheduler {scheduler}: give one of them"
+        raise InputError(msg)
+    if workers is None and scheduler is None:
+        yield None
+        return
+    from napari_vdsr.lazy.cluster import connected, started
+
+    where = started(workers or 1) if scheduler is None else connected(scheduler)
+    with where as cluster:
+        yield cluster
 
 
 def _described(result: dict[str, Any]) -> dict[str, Any]:

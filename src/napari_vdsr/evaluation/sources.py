@@ -113,8 +113,9 @@ def named(images: Any) -> Iterator[tuple[str, Any]]:
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:
     from napari_vdsr.files import list_images
+    from napari_vdsr.files.zarr_library import is_zarr_folder
 
-    if not path.is_dir():
+    if not path.is_dir() or is_zarr_folder(path):
         yield path.name, path
         return
     for file in list_images(path):

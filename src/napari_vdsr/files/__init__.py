@@ -1,4 +1,4 @@
-"""Image files in and out: TIFF of every kind, PNG, JPEG and BMP.
+"""Image files in and out: TIFF of every kind, OME-Zarr, PNG, JPEG and BMP.
 
 The functions below are loaded when they are first used: writing a file of weights
 needs `napari_vdsr.files.atomic` on machines that have no libraries for images.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_vdsr.files.folders import list_images
     from napari_vdsr.files.picture import Metadata, Picture
-    from napari_vdsr.files.reading import read_image
+    from napari_vdsr.files.reading import open_image, read_image
     from napari_vdsr.files.writing import check_output, write_image
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Picture",
     "check_output",
     "list_images",
+    "open_image",
     "read_image",
     "write_image",
 ]
@@ -27,6 +28,7 @@ _MODULES = {
     "Picture": "picture",
     "check_output": "writing",
     "list_images": "folders",
+    "open_image": "reading",
     "read_image": "reading",
     "write_image": "writing",
 }

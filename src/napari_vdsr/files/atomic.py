@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napari_vdsr.errors import FileError
 
-__all__ = ["check_space", "replacing"]
+__all__ = ["check_space", "is_full", "replacing"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -92,9 +92,24 @@ def already_there(target: Path) -> str:
     return f"{target} exists already: choose another name, or allow --overwrite"
 
 
-def _reason(target: Path, error: OSError) -> str:
+def is_full(error: OSError) -> bool:
+    """Whether an error says that there is no room for more.
+
+    Parameters
+    ----------
+    error : OSError
+        Of writing a file.
+
+    Returns
+    -------
+    bool
+    """
     # numpy reports a short write without an error number: "n requested and m written"
-    if error.errno in _FULL or "requested and" in str(error):
+    return error.errno in _FULL or "requested and" in str(error)
+
+
+def _reason(target: Path, error: OSError) -> str:
+    if is_full(error):
         return (
             f"cannot write {target}: the disk is full or a size limit is reached. "
             "Nothing was written; free some space or choose another disk"

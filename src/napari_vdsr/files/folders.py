@@ -1,8 +1,11 @@
 """Which files of a folder are images that can be read."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from napari_vdsr.errors import FileError
+from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr
 
 __all__ = ["RASTER_SUFFIXES", "TIFF_SUFFIXES", "list_images"]
 
@@ -21,7 +24,8 @@ def list_images(folder: Path | str) -> list[Path]:
     Returns
     -------
     list of Path
-        Files whose name ends like a TIFF, PNG, JPEG or BMP file, in order of name.
+        Files whose name ends like a TIFF, PNG, JPEG or BMP file, and folders whose
+        name ends in ``.zarr``, in order of name.
 
     Raises
     ------
@@ -32,20 +36,35 @@ def list_images(folder: Path | str) -> list[Path]:
     if not folder.is_dir():
         msg = f"{folder} is not a folder"
         raise FileError(msg)
-    suffixes = TIFF_SUFFIXES + RASTER_SUFFIXES
     try:
-        found = [
-            path
-            for path in sorted(folder.rglob("*"))
-            if path.suffix.lower() in suffixes
-            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-            and path.is_file()
-        ]
+        found = sorted(_images_in(folder))
     except OSError as error:
         msg = f"cannot list {folder}: {error.strerror}"
         raise FileError(msg) from error
     if not found:
-        endings = ", ".join(suffixes)
+        endings = ", ".join((*TIFF_SUFFIXES, *RASTER_SUFFIXES, ZARR_SUFFIX))
         msg = f"{folder} holds no image: none of its files ends in {endings}"
         raise FileError(msg)
     return found
+
+
+def _images_in(folder: Path) -> Iterator[Path]:
+    suffixes = TIFF_SUFFIXES + RASTER_SUFFIXES
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for parent, folders, files in os.walk(folder, onerror=refuse):
+        here = Path(parent)
+        inner = [name for name in folders if not name.startswith(".")]
+        zarrs = [name for name in inner if name.lower().endswith(ZARR_SUFFIX)]
+        yield from (here / name for name in zarrs)
+        # What lies within a zarr are its chunks: very many files.
+        folders[:] = [
+            name for name in inner if name not in zarrs and not is_zarr(here / name)
+        ]
+        for name in files:
+            path = here / name
+            if path.suffix.lower() in suffixes and not name.startswith("."):
+                if path.is_file():
+                    yield path

@@ -7,7 +7,7 @@ from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.units import convert_length, normalise_unit
 
-__all__ = ["enlarged_ome", "ome_pixel_size"]
+__all__ = ["enlarged_ome", "ome_channels", "ome_pixel_size", "ome_steps"]
 
 _STORAGE = ("TiffData", "BinData", "MetadataOnly")
 
@@ -41,6 +41,66 @@ def ome_pixel_size(xml: str) -> tuple[tuple[float, float], str] | None:
     if width is None or not all(0 < size < float("inf") for size in sizes):
         return None
     return (sizes[0], width), units[0]
+
+
+def ome_steps(xml: str) -> dict[str, tuple[float, str]]:
+    """Find the distance of planes in Z and of images in time.
+
+    Parameters
+    ----------
+    xml : str
+        An OME-XML document.
+
+    Returns
+    -------
+    dict of str to (float, str)
+        Distance and unit for Z and T, as far as the document tells.
+    """
+    pixels = _find(ElementTree.fromstring(xml), "Pixels")
+    steps: dict[str, tuple[float, str]] = {}
+    if pixels is None:
+        return steps
+    for axis, name, usual in (
+        ("Z", "PhysicalSizeZ", "µm"),
+        ("T", "TimeIncrement", "s"),
+    ):
+        try:
+            step = float(pixels.get(name, "nan"))
+        except ValueError:
+            continue
+        if 0 < step < float("inf"):
+            unit = pixels.get(f"{name}Unit", usual)
+            steps[axis] = step, normalise_unit(unit) or unit
+    return steps
+
+
+def ome_channels(xml: str) -> list[dict[str, str]]:
+    """Find names and colours of the channels of the first image.
+
+    Parameters
+    ----------
+    xml : str
+        An OME-XML document.
+
+    Returns
+    -------
+    list of dict
+        For each channel a "label" and a "color" (RRGGBB, in hexadecimal); empty
+        where no channel has a name.
+    """
+    pixels = _find(ElementTree.fromstring(xml), "Pixels")
+    found = [] if pixels is None else [c for c in pixels if _name(c) == "Channel"]
+    if not any(channel.get("Name") for channel in found):
+        return []
+    channels = []
+    for number, channel in enumerate(found):
+        try:
+            colour = int(channel.get("Color", "-1")) & 0xFFFFFFFF  # RGBA
+        except ValueError:
+            colour = 0xFFFFFFFF
+        label = channel.get("Name") or f"channel {number}"
+        channels.append({"label": label, "color": f"{colour >> 8:06X}"})
+    return channels
 
 
 def enlarged_ome(picture: Picture) -> str | None:

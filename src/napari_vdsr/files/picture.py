@@ -1,11 +1,13 @@
 """An image as a file holds it: numbers, names of the axes, size of a pixel."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_vdsr.files.multiscale import Multiscale
 
 __all__ = ["Metadata", "Picture"]
 
@@ -34,6 +36,8 @@ class Metadata:
         Whether the colours are multiplied by alpha already (TIFF).
     compressed : bool
         Whether the pixels were compressed (TIFF).
+    multiscale : Multiscale, optional
+        Axes, places and channels of an OME-Zarr image.
     """
 
     ome: str | None = None
@@ -45,6 +49,7 @@ class Metadata:
     inverted: bool = False
     premultiplied: bool = False
     compressed: bool = False
+    multiscale: Multiscale | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +59,8 @@ class Picture:
     Attributes
     ----------
     array : ndarray
-        Intensities, in the dtype of the file.
+        Intensities, in the dtype of the file. Of a picture that is only planned or
+        not yet read, shape and dtype alone mean something.
     axes : str
         A letter per axis: ``Y`` and ``X``; ``T``, ``C``, ``Z``; ``S`` for the samples
         of a pixel (colours, alpha); ``Q`` and ``I`` for axes without a name.
@@ -92,6 +98,28 @@ class Picture:
             letters.append(letter)
         return "".join(letters)
 
+    def reordered(self, order: Sequence[int]) -> "Picture":
+        """Give the same picture with its axes in another order.
+
+        Parameters
+        ----------
+        order : sequence of int
+            Which axis comes first, second and so on.
+
+        Returns
+        -------
+        Picture
+        """
+        metadata = self.metadata
+        if metadata.multiscale is not None:
+            metadata = replace(metadata, multiscale=metadata.multiscale.ordered(order))
+        return replace(
+            self,
+            array=self.array.transpose(order),
+            axes="".join(self.axes[axis] for axis in order),
+            metadata=metadata,
+        )
+
     def enlarged(self, array: NDArray[Any]) -> "Picture":
         """Describe an enlargement of this picture.
 
@@ -107,6 +135,10 @@ class Picture:
             really used on each axis.
         """
         result = replace(self, array=array)
+        if self.metadata.multiscale is not None:
+            places = self.metadata.multiscale.resized(self.array.shape, array.shape)
+            metadata = replace(self.metadata, multiscale=places)
+            result = replace(result, metadata=metadata)
         if self.pixel_size is None:
             return result
         sizes = zip(self.pixel_size, self.plane_shape, result.plane_shape, strict=True)

@@ -3,23 +3,27 @@
 from pathlib import Path
 
 from napari_vdsr.errors import FileError, VdsrError
+from napari_vdsr.files.opening import OpenImage, identity_of
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.raster import read_raster
-from napari_vdsr.files.tiff_reading import read_tiff
+from napari_vdsr.files.tiff_reading import open_tiff, read_tiff
+from napari_vdsr.files.zarr_library import is_zarr_folder
+from napari_vdsr.files.zarr_reading import open_zarr
 
-__all__ = ["read_image"]
+__all__ = ["open_image", "read_image"]
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _RASTER = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP"}
 
 
 def read_image(path: Path | str) -> Picture:
-    """Read a TIFF, OME-TIFF, ImageJ TIFF, PNG, JPEG or BMP file.
+    """Read a TIFF, OME-TIFF, ImageJ TIFF, PNG, JPEG or BMP file, or an OME-Zarr.
 
     Parameters
     ----------
     path : path
-        The file. Its first bytes decide how it is read, not its name.
+        The file, or the folder of an OME-Zarr. The first bytes of a file decide how
+        it is read, not its name.
 
     Returns
     -------
@@ -38,6 +42,8 @@ def read_image(path: Path | str) -> Picture:
         When a TIFF file holds several images: the first one is read.
     """
     path = Path(path)
+    if is_zarr_folder(path):
+        return open_zarr(path).read()
     start = _first_bytes(path)
     try:
         if start.startswith(_TIFF):
@@ -47,9 +53,47 @@ def read_image(path: Path | str) -> Picture:
     except (VdsrError, MemoryError):
         raise
     except Exception as error:  # the readers raise whatever a damaged file leads to
-        msg = f"cannot read {path}: damaged or cut short ({error})"
-        raise FileError(msg) from error
+        raise FileError(_damaged(path, error)) from error
     return picture
+
+
+def open_image(path: Path | str, *, axes_told: bool = False) -> OpenImage:
+    """Open an image whose pixels are read part by part.
+
+    Parameters
+    ----------
+    path : path
+        TIFF files and OME-Zarr folders are read by parts; others are small and are
+        read at once.
+    axes_told : bool
+        Whether the user says which axis is which, should the file leave it open.
+
+    Returns
+    -------
+    OpenImage
+        To be closed; reading its pixels raises the errors of `read_image`.
+
+    Raises
+    ------
+    FileError
+        As `read_image`.
+    """
+    path = Path(path)
+    if is_zarr_folder(path):
+        return open_zarr(path, axes_told=axes_told)
+    if not _first_bytes(path).startswith(_TIFF):
+        picture = read_image(path)
+        return OpenImage(picture, picture.array, identity_of(path), lambda: picture)
+    try:
+        return open_tiff(path)
+    except (VdsrError, MemoryError):
+        raise
+    except Exception as error:
+        raise FileError(_damaged(path, error)) from error
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    return f"cannot read {path}: damaged or cut short ({error})"
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -6,6 +6,7 @@ import math
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, VdsrWarning
 from napari_vdsr.files.ome import ome_pixel_size
+from napari_vdsr.files.opening import OpenImage, as_planned, identity_of
 from napari_vdsr.files.picture import Metadata, Picture
+from napari_vdsr.files.tiff_parts import TiffPixels
 from napari_vdsr.files.units import normalise_unit
 
-__all__ = ["read_tiff"]
+__all__ = ["open_tiff", "read_tiff"]
 
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _GREY = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
@@ -52,12 +55,54 @@ def read_tiff(path: Path) -> Picture:
                 "the first one is read, the others are left out"
             )
             warnings.warn(msg, VdsrWarning, stacklevel=3)
-        page = series.keyframe
-        array, axes, rgb = _with_colours_last(path, series, page)
-        size, unit = _pixel_size(tif, page)
-        metadata = _metadata(tif, page)
+        arrangement = _arrangement(path, series)
+        array = arrangement.applied(np.asarray(series.asarray()))
+        size, unit = _pixel_size(tif, series.keyframe)
+        metadata = _metadata(tif, series.keyframe)
         check()
-    return Picture(array, axes, rgb, size, unit, metadata)
+    return Picture(array, arrangement.axes, arrangement.rgb, size, unit, metadata)
+
+
+def open_tiff(path: Path) -> OpenImage:
+    """Open the first image of a TIFF file, to be read part by part.
+
+    Parameters
+    ----------
+    path : Path
+        A TIFF file.
+
+    Returns
+    -------
+    OpenImage
+        The picture is that of `read_tiff`.
+
+    Raises
+    ------
+    FileError
+        As `read_tiff`, as far as it can be known before pixels are read.
+    """
+    tif = tifffile.TiffFile(path)
+    try:
+        with _complaints_of_tifffile(path) as check:
+            series = tif.series[0]
+            check()
+            arrangement = _arrangement(path, series)
+            size, unit = _pixel_size(tif, series.keyframe)
+            metadata = _metadata(tif, series.keyframe)
+            check()
+    except BaseException:
+        tif.close()
+        raise
+    pixels = _Arranged(TiffPixels(path, series), arrangement)
+    nothing: NDArray[Any] = np.empty(0, pixels.dtype)
+    picture = Picture(nothing, arrangement.axes, arrangement.rgb, size, unit, metadata)
+    return OpenImage(
+        as_planned(picture, pixels.shape, pixels.dtype),
+        pixels,
+        identity_of(path),
+        lambda: read_tiff(path),
+        tif.close,
+    )
 
 
 @contextlib.contextmanager
@@ -89,24 +134,24 @@ def _complaints_of_tifffile(path: Path) -> Iterator[Callable[[], None]]:
         logger.removeHandler(collector)
 
 
-def _with_colours_last(
-    path: Path, series: tifffile.TiffPageSeries, page: Any
-) -> tuple[NDArray[Any], str, bool]:
-    """Read the intensities; expand palettes and move colours to the last axis."""
-    array, axes = np.asarray(series.asarray()), series.axes
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    if array.size == 0:
-        msg = f"{path} holds no pixels: its shape is {array.shape}"
+def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> "_Arrangement":
+    """Find out what the axes and colours of an image are to be."""
+    page: Any = series.keyframe
+    axes, shape = series.axes, series.shape
+    if 0 in shape:
+        msg = f"{path} holds no pixels: its shape is {shape}"
         raise FileError(msg)
     if not {"Y", "X"} <= set(axes):
         msg = f"{path} has axes {axes}: there is no image plane (Y, X) in it"
         raise FileError(msg)
+    as_stored = tuple(range(len(axes)))
     photometric = page.photometric
     if photometric == _PHOTOMETRIC.PALETTE:
         # ImageJ's palettes only colour intensities; elsewhere they are the colours.
         if page.parent.is_imagej:
-            return array, axes, False
-        return _expanded(array, page.colormap), axes + "S", True
+            return _Arrangement(axes, as_stored)
+        palette = _palette(page.colormap)
+        return _Arrangement(axes + "S", as_stored, rgb=True, palette=palette)
     is_colour = photometric == _PHOTOMETRIC.RGB or (
         photometric == _PHOTOMETRIC.YCBCR
         and page.compression == tifffile.COMPRESSION.JPEG  # decoded to RGB
@@ -117,21 +162,76 @@ def _with_colours_last(
             "with the program that wrote it"
         )
         raise FileError(msg)
-    rgb = is_colour and "S" in axes and array.shape[axes.index("S")] in (3, 4)
-    if rgb:
-        array = np.moveaxis(array, axes.index("S"), -1)
-        axes = axes.replace("S", "") + "S"
-    return array, axes, rgb
+    if not is_colour or "S" not in axes or shape[axes.index("S")] not in (3, 4):
+        return _Arrangement(axes, as_stored)
+    samples = axes.index("S")
+    order = (*(axis for axis in as_stored if axis != samples), samples)
+    return _Arrangement("".join(axes[axis] for axis in order), order, rgb=True)
 
 
-def _expanded(array: NDArray[Any], colormap: NDArray[np.uint16]) -> NDArray[Any]:
-    """Look colours up in a palette, whose 16 bits often hold 8-bit values."""
+@dataclass(frozen=True, eq=False)
+class _Arrangement:
+    """How the axes of a file become those of a picture.
+
+    Attributes
+    ----------
+    axes : str
+        Of the picture.
+    order : tuple of int
+        Which axis of the file comes first, second and so on.
+    rgb : bool
+        Whether the last axis holds colours.
+    palette : ndarray of shape (colours, 3), optional
+        In which the values of the file are looked up.
+    """
+
+    axes: str
+    order: tuple[int, ...]
+    rgb: bool = False
+    palette: NDArray[Any] | None = None
+
+    def applied(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The pixels of the file as those of the picture, in the machine's order."""
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
+        array = array.transpose(self.order)
+        return array if self.palette is None else self.palette[array]
+
+
+class _Arranged:
+    """The pixels of a file with the axes of a picture."""
+
+    def __init__(self, pixels: TiffPixels, arrangement: _Arrangement) -> None:
+        self._pixels = pixels
+        self._arrangement = arrangement
+        palette, order = arrangement.palette, arrangement.order
+        self.shape = tuple(pixels.shape[axis] for axis in order)
+        self.dtype = pixels.dtype.newbyteorder("=")
+        if palette is not None:
+            self.shape += (palette.shape[1],)
+            self.dtype = palette.dtype
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+        order = self._arrangement.order
+        parts = [
+            item if isinstance(item, slice) else slice(item, item + 1) for item in key
+        ]
+        stored = [slice(0)] * len(order)
+        for axis, part in zip(order, parts[: len(order)], strict=True):
+            stored[axis] = part
+        pixels = self._arrangement.applied(self._pixels[tuple(stored)])
+        if len(parts) > len(order):
+            pixels = pixels[..., parts[-1]]
+        kept = (slice(None) if isinstance(item, slice) else 0 for item in key)
+        return pixels[tuple(kept)]
+
+
+def _palette(colormap: NDArray[np.uint16]) -> NDArray[Any]:
+    """A palette as a table of colours; its 16 bits often hold 8-bit values."""
     colours: NDArray[Any] = colormap
     for step in (257, 256):
         if not (colormap % step).any():
             colours = (colormap // step).astype(np.uint8)
-    expanded: NDArray[Any] = colours.T[array]
-    return expanded
+    return colours.T
 
 
 def _pixel_size(

@@ -9,8 +9,10 @@ import tifffile
 
 from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.files.ome import enlarged_ome
+from napari_vdsr.files.opening import Blocks
 from napari_vdsr.files.picture import Picture
-from napari_vdsr.files.units import convert_length
+from napari_vdsr.files.tiff_tiles import TILE, strips, tiles
+from napari_vdsr.files.units import convert_length, normalise_unit
 
 __all__ = ["check_tiff", "write_tiff"]
 
@@ -51,7 +53,9 @@ def check_tiff(picture: Picture, *, name: str) -> None:
         raise InputError(msg)
 
 
-def write_tiff(path: Path, picture: Picture, *, name: str) -> None:
+def write_tiff(
+    path: Path, picture: Picture, *, name: str, pixels: Blocks | None = None
+) -> None:
     """Write a TIFF file of the kind that the picture came from.
 
     Parameters
@@ -63,12 +67,14 @@ def write_tiff(path: Path, picture: Picture, *, name: str) -> None:
         allow it.
     name : str
         Name that the file will have; ``.ome.tif`` asks for OME-TIFF.
+    pixels : Blocks, optional
+        Gives the pixels tile by tile, as they are written; the array of the picture
+        then tells shape and dtype only.
 
     Notes
     -----
     Files above 4 GB become BigTIFF. What was compressed is compressed without loss.
     """
-    array = picture.array
     options = _layout(picture)
     if name.lower().endswith(".btf"):
         options["bigtiff"] = True
@@ -76,13 +82,28 @@ def write_tiff(path: Path, picture: Picture, *, name: str) -> None:
     if xml is not None:
         options |= {"description": xml.encode(), "metadata": None}
         options |= _resolution(picture)
-    elif _asks_for_ome(name) or _outgrows_imagej(picture):
+    elif _asks_for_ome(name) or _comes_from_zarr(picture) or _outgrows_imagej(picture):
         options |= {"ome": True, "metadata": _new_ome(picture)}
     elif _is_imagej(picture):
         options |= _imagej(picture)
     else:
         options |= _plain(picture)
-    tifffile.imwrite(path, array, byteorder="<", **options)
+    if pixels is None:
+        tifffile.imwrite(path, picture.array, byteorder="<", **options)
+        return
+    parts: Any = tiles(pixels, picture.axes)
+    options["tile"] = (TILE, TILE)
+    if "imagej" in options:  # it reads no tiles
+        parts = strips(pixels, picture.axes)
+        options |= {"tile": None, "rowsperstrip": TILE}
+    tifffile.imwrite(
+        path,
+        parts,
+        shape=picture.array.shape,
+        dtype=picture.array.dtype.newbyteorder("<"),
+        byteorder="<",
+        **options,
+    )
 
 
 def _asks_for_ome(name: str) -> bool:
@@ -94,6 +115,16 @@ def _has_ome_axes(axes: str) -> bool:
         set(axes) <= set("TCZYXS")
         and len(set(axes)) == len(axes)
         and axes.endswith(("YX", "YXS"))
+    )
+
+
+def _comes_from_zarr(picture: Picture) -> bool:
+    """Whether OME-TIFF would keep more of a picture than a plain file."""
+    dtype, said = picture.array.dtype.name, picture.metadata.multiscale
+    return (
+        said is not None
+        and dtype in _OME_DTYPES.split()
+        and _has_ome_axes(picture.axes)
     )
 
 
@@ -143,12 +174,34 @@ def _new_ome(picture: Picture) -> dict[str, Any]:
         for axis, size in zip("YX", picture.pixel_size, strict=True):
             fields[f"PhysicalSize{axis}"] = float(f"{size:.12g}")
             fields[f"PhysicalSize{axis}Unit"] = picture.unit
+    fields |= _told_by_zarr(picture)
     imagej = picture.metadata.imagej or {}
     if "spacing" in imagej and picture.unit is not None:
         fields["PhysicalSizeZ"] = imagej["spacing"]
         fields["PhysicalSizeZUnit"] = picture.unit
     if "finterval" in imagej:
         fields |= {"TimeIncrement": imagej["finterval"], "TimeIncrementUnit": "s"}
+    return fields
+
+
+def _told_by_zarr(picture: Picture) -> dict[str, Any]:
+    """Distances in Z and T, and names of channels, from an OME-Zarr."""
+    said = picture.metadata.multiscale
+    fields: dict[str, Any] = {}
+    if said is None:
+        return fields
+    names = {"Z": "PhysicalSizeZ", "T": "TimeIncrement"}
+    for letter, axis, step in zip(picture.axes, said.axes, said.scale, strict=True):
+        if letter in names and axis.unit and step > 0:
+            unit = normalise_unit(axis.unit)
+            fields[names[letter]] = step
+            fields[f"{names[letter]}Unit"] = "s" if unit == "second" else unit
+    channels = (said.omero or {}).get("channels", [])
+    labels = [channel.get("label") for channel in channels]
+    if "C" in picture.axes and all(labels):
+        size = picture.array.shape[picture.axes.index("C")]
+        if len(labels) == size:
+            fields["Channel"] = {"Name": [str(label) for label in labels]}
     return fields
 
 

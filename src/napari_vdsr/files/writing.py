@@ -8,9 +8,11 @@ import numpy as np
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.atomic import already_there, check_space, replacing
 from napari_vdsr.files.folders import RASTER_SUFFIXES, TIFF_SUFFIXES
+from napari_vdsr.files.opening import Blocks
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.raster import write_raster
 from napari_vdsr.files.tiff_writing import check_tiff, write_tiff
+from napari_vdsr.files.zarr_library import ZARR_SUFFIX, check_existing_zarr
 
 __all__ = ["check_output", "write_image"]
 
@@ -27,6 +29,7 @@ def write_image(
     *,
     overwrite: bool = False,
     source: Path | str | None = None,
+    pixels: Blocks | None = None,
 ) -> None:
     """Write a picture to a file: whole, or not at all.
 
@@ -41,6 +44,9 @@ def write_image(
         Whether an existing file may be replaced.
     source : path, optional
         The file that the picture was made from, which is never written to.
+    pixels : Blocks, optional
+        Gives the pixels part by part, as they are written, to a TIFF file; the array
+        of the picture then tells shape and dtype only.
 
     Raises
     ------
@@ -54,7 +60,7 @@ def write_image(
     with replacing(path, overwrite=overwrite) as temporary:
         kind = _RASTER.get(path.suffix.lower())
         if kind is None:
-            write_tiff(temporary, picture, name=path.name)
+            write_tiff(temporary, picture, name=path.name, pixels=pixels)
         else:
             write_raster(temporary, kind, picture)
 
@@ -90,6 +96,9 @@ def check_output(
     """
     path = Path(path)
     check_name(path, overwrite=overwrite, source=source)
+    if path.suffix.lower() == ZARR_SUFFIX:
+        msg = f"{path}: an OME-Zarr is written by `napari-vdsr upscale` alone"
+        raise InputError(msg)
     if path.suffix.lower() in TIFF_SUFFIXES:
         check_tiff(picture, name=path.name)
     else:
@@ -113,15 +122,20 @@ def check_name(path: Path, *, overwrite: bool, source: Path | str | None) -> Non
     Raises
     ------
     InputError
-        When the end of the name stands for no format, or the file is the source.
+        When the end of the name stands for no format, or the file is the source or
+        lies within it.
     FileError
         When the file exists, or its folder is missing or cannot be written to.
     """
-    suffixes = TIFF_SUFFIXES + RASTER_SUFFIXES
+    suffixes = (*TIFF_SUFFIXES, *RASTER_SUFFIXES, ZARR_SUFFIX)
     if path.suffix.lower() not in suffixes:
         msg = f"cannot tell the format of {path}: its name must end in " + ", ".join(
             suffixes
         )
+        raise InputError(msg)
+    within = source is not None and Path(source).resolve() in path.resolve().parents
+    if within and Path(str(source)).is_dir():
+        msg = f"{path} lies within the source {source}: choose another place"
         raise InputError(msg)
     folder = path.absolute().parent
     if not folder.is_dir():
@@ -132,10 +146,12 @@ def check_name(path: Path, *, overwrite: bool, source: Path | str | None) -> Non
         if source is not None and path.exists() and path.samefile(source):
             msg = f"{path} is the source itself: choose another name for the result"
             raise InputError(msg)
-        if not path.is_file() and path.exists():
+        if path.suffix.lower() == ZARR_SUFFIX:
+            check_existing_zarr(path, overwrite=overwrite)
+        elif not path.is_file() and path.exists():
             msg = f"cannot write {path}: it is no regular file"
             raise FileError(msg)
-        if not overwrite:
+        elif not overwrite:
             raise FileError(already_there(path))
     if not os.access(path.resolve().parent, os.W_OK | os.X_OK):
         msg = f"cannot write {path}: no permission to write in {folder}"

@@ -8,7 +8,14 @@ from torch import Tensor
 
 from napari_vdsr.errors import InputError
 
-__all__ = ["check_dtype", "into_dtype", "natural_range", "within_float64", "work_dtype"]
+__all__ = [
+    "check_dtype",
+    "into_dtype",
+    "natural_range",
+    "refuse_infinities",
+    "within_float64",
+    "work_dtype",
+]
 
 
 def check_dtype(dtype: Any) -> np.dtype[Any]:
@@ -87,6 +94,31 @@ def within_float64(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return image
     with np.errstate(over="ignore"):
         return image.astype(np.float64)
+
+
+def refuse_infinities(image: np.ndarray[Any, Any]) -> None:
+    """Raise an error when there are infinite pixels, and say how many.
+
+    Parameters
+    ----------
+    image : ndarray of any real dtype
+        In any shape.
+
+    Raises
+    ------
+    InputError
+        With their count.
+    """
+    if image.dtype.kind != "f":
+        return
+    # Part by part, so that the masks stay small beside the image.
+    count = sum(int(np.isinf(within_float64(part)).sum()) for part in image)
+    if count:
+        msg = (
+            f"{count} of {image.size} pixels are infinite: "
+            "replace them by NaN or by a number"
+        )
+        raise InputError(msg)
 
 
 _TORCH = {

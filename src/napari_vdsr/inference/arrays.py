@@ -8,17 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.imaging.axes import Axes
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor
-from napari_vdsr.imaging.intensities import check_dtype, natural_range, within_float64
-from napari_vdsr.inference.upscaler import LARGEST_SINGLE_FACTOR, Upscaler
+from napari_vdsr.imaging.intensities import (
+    check_dtype,
+    natural_range,
+    refuse_infinities,
+)
+from napari_vdsr.inference.reach import LARGEST_SINGLE_FACTOR
+from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.progress import Progress
 from napari_vdsr.zoo.loading import load_model
 from napari_vdsr.zoo.model import Model
 
-__all__ = ["refuse_infinities", "upscale_array", "warn_of_two_passes"]
+__all__ = ["upscale_array", "warn_of_two_passes"]
 
 
 def upscale_array(
@@ -97,31 +102,6 @@ def upscale_array(
 def _planes(shape: tuple[int, ...], axes: Axes) -> Iterator[tuple[int, ...]]:
     """Indices of the planes, Y, X and colours being the last axes."""
     return np.ndindex(shape[: -2 if axes.samples is None else -3])
-
-
-def refuse_infinities(image: NDArray[Any]) -> None:
-    """Raise an error when there are infinite pixels, and say how many.
-
-    Parameters
-    ----------
-    image : ndarray of any real dtype
-        In any shape.
-
-    Raises
-    ------
-    InputError
-        With their count.
-    """
-    if image.dtype.kind != "f":
-        return
-    # Part by part, so that the masks stay small beside the image.
-    count = sum(int(np.isinf(within_float64(part)).sum()) for part in image)
-    if count:
-        msg = (
-            f"{count} of {image.size} pixels are infinite: "
-            "replace them by NaN or by a number"
-        )
-        raise InputError(msg)
 
 
 def warn_of_two_passes(factors: tuple[float, float]) -> None:

@@ -1,16 +1,21 @@
 """Which devices there are, and which one a name means."""
 
+from threading import Lock
+
 import torch
 
 from napari_vdsr.errors import InputError
 
 __all__ = [
     "available_devices",
+    "device_lock",
     "free_memory",
     "is_out_of_memory",
     "release_memory",
     "resolve_device",
 ]
+
+_locks: dict[torch.device, Lock] = {}
 
 
 def available_devices() -> list[str]:
@@ -62,6 +67,25 @@ def resolve_device(name: str | torch.device) -> torch.device:
         msg = f"device is {str(name)!r}: this machine has auto, {', '.join(devices)}"
         raise InputError(msg)
     return torch.device(matches[0])
+
+
+def device_lock(device: torch.device) -> Lock:
+    """What a thread has to hold while it computes on a device.
+
+    Two windows at once would share the speed of the device and each take memory;
+    engines and torch's settings are not made for it either.
+
+    Parameters
+    ----------
+    device : torch.device
+        Any.
+
+    Returns
+    -------
+    Lock
+        The same one for the same device.
+    """
+    return _locks.setdefault(device, Lock())
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -11,7 +11,13 @@ from napari_vdsr.inference.device import is_out_of_memory
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
 
-__all__ = ["PRECISIONS", "relative_error", "resolve_precision", "usable_precisions"]
+__all__ = [
+    "PRECISIONS",
+    "computes_bfloat16",
+    "relative_error",
+    "resolve_precision",
+    "usable_precisions",
+]
 
 PRECISIONS = {
     "float32": torch.float32,
@@ -111,11 +117,21 @@ def _parsed(name: str | torch.dtype, device: torch.device) -> torch.dtype:
     return precision
 
 
-def _on_cpu(wanted: torch.dtype) -> torch.dtype:
-    """Half precision only where the processor computes in it."""
+def computes_bfloat16() -> bool:
+    """Whether the processor computes in bfloat16 itself, which is then faster.
+
+    Returns
+    -------
+    bool
+    """
     # Older releases of torch do not tell what a processor can do.
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    if any("bf16" in name and present for name, present in capabilities.items()):
+    return any("bf16" in name and present for name, present in capabilities.items())
+
+
+def _on_cpu(wanted: torch.dtype) -> torch.dtype:
+    """Half precision only where the processor computes in it."""
+    if computes_bfloat16():
         return wanted
     msg = "this processor does not compute in bfloat16: using float32 instead"
     warnings.warn(msg, VdsrWarning, stacklevel=4)

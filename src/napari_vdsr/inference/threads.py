@@ -4,9 +4,11 @@ import math
 import os
 from pathlib import Path
 
-__all__ = ["usable_threads"]
+__all__ = ["limit_threads", "usable_threads"]
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_UNLIMITED = 1 << 30
+_limit = _UNLIMITED
 
 
 def usable_threads() -> int:
@@ -15,13 +17,29 @@ def usable_threads() -> int:
     Returns
     -------
     int
-        At least 1; what the scheduler allows, and no more than a container's quota.
+        At least 1; what the scheduler allows, and no more than a container's quota
+        and what `limit_threads` left.
     """
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    return max(1, min(cores, _quota()))
+    return max(1, min(cores, _quota(), _limit))
+
+
+def limit_threads(count: int | None) -> None:
+    """Leave cores to other processes from now on; before any model is made ready.
+
+    Parameters
+    ----------
+    count : int or None
+        Threads that this process may use at most; None lifts the limit.
+    """
+    import torch
+
+    global _limit
+    _limit = _UNLIMITED if count is None else count
+    torch.set_num_threads(usable_threads())
 
 
 def _quota() -> int:
@@ -30,4 +48,4 @@ def _quota() -> int:
         quota, period = _QUOTA.read_text().split()
         return math.ceil(int(quota) / int(period))
     except (OSError, ValueError):  # no container, or one without a quota ("max")
-        return 1 << 30
+        return _UNLIMITED

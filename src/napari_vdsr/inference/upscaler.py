@@ -13,21 +13,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
-from napari_vdsr.imaging.geometry import enlarged_size
 from napari_vdsr.imaging.intensities import (
     check_dtype,
     into_dtype,
+    refuse_infinities,
     within_float64,
     work_dtype,
 )
 from napari_vdsr.imaging.resample import resize_rows
 from napari_vdsr.inference.device import (
+    device_lock,
     is_out_of_memory,
     release_memory,
     resolve_device,
 )
 from napari_vdsr.inference.engine import Engine, bytes_per_pixel, make_engine
 from napari_vdsr.inference.precision import resolve_precision
+from napari_vdsr.inference.reach import KERNEL_REACH, gap_halo, middle_shape
 from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
 from napari_vdsr.inference.tiles import Region, Tile, plan_tiles
 from napari_vdsr.inference.transfer import Download, uploaded
@@ -35,12 +37,8 @@ from napari_vdsr.inference.window import has_gaps, restore_window, sum_device
 from napari_vdsr.progress import Progress
 from napari_vdsr.zoo.model import Model
 
-__all__ = ["LARGEST_SINGLE_FACTOR", "Plane", "Upscaler"]
+__all__ = ["Plane", "Upscaler"]
 
-LARGEST_SINGLE_FACTOR = 4.0
-"""Above this, an image is enlarged in two equal passes."""
-
-_KERNEL_REACH = 3  # source pixels that bicubic enlargement looks to either side
 _KEPT_WEIGHTS = 48
 
 
@@ -61,6 +59,8 @@ class Plane(Protocol):
 
 class Upscaler:
     """A model on a device, ready to enlarge any region of any image.
+
+    Several threads may use it at once: they read side by side and compute in turn.
 
     Parameters
     ----------
@@ -173,6 +173,7 @@ class Upscaler:
             out = np.empty((*shape, *plane.shape[2:]), dtype)
         if out_shape == plane.shape[:2]:
             out[...] = plane[wanted]
+            refuse_infinities(out)
             if progress is not None:
                 progress.update(out.shape[0] * out.shape[1])
             return out
@@ -203,15 +204,8 @@ class Upscaler:
 
     def _first_pass(self, plane: Plane, out_shape: tuple[int, int]) -> Plane:
         """The plane itself, or for large factors one that is half-way there."""
-        size = plane.shape[0], plane.shape[1]
-        factors = out_shape[0] / size[0], out_shape[1] / size[1]
-        if max(factors) <= LARGEST_SINGLE_FACTOR:
-            return plane
-        middle = (
-            enlarged_size(size[0], factors[0] ** 0.5),
-            enlarged_size(size[1], factors[1] ** 0.5),
-        )
-        return _Enlarged(self, plane, middle)
+        middle = middle_shape((plane.shape[0], plane.shape[1]), out_shape)
+        return plane if middle is None else _Enlarged(self, plane, middle)
 
     def _tiles(
         self,
@@ -272,20 +266,19 @@ class Upscaler:
         if has_gaps(pixels):
             tile, rings = self._widened(plane, out_shape, tile)
             pixels, weights = self._read(plane, out_shape, tile)
-        values = restore_window(pixels, weights, self.engine, self._range, rings)
-        return Download(into_dtype(values[(slice(None), *tile.crop)], dtype))
+        # Reading waits for nobody; the pixels may come from other threads' work.
+        with device_lock(self.device):
+            values = restore_window(pixels, weights, self.engine, self._range, rings)
+            return Download(into_dtype(values[(slice(None), *tile.crop)], dtype))
 
     def _widened(
         self, plane: Plane, out_shape: tuple[int, int], tile: Tile
     ) -> tuple[Tile, int]:
-        """The tile with more than twice its halo, and how deep to fill gaps there.
-
-        A valid pixel feels gaps as far away as the halo, and those are filled from
-        pixels that may lie as far away from them again.
-        """
-        factors = [out_shape[axis] / plane.shape[axis] for axis in (0, 1)]
-        rings = ceil(self.halo / min(factors)) + 2 * _KERNEL_REACH
-        halo = 2 * self.halo + ceil(4 * _KERNEL_REACH * max(factors))
+        """The tile with more than twice its halo, and how deep to fill gaps there."""
+        shape = plane.shape[0], plane.shape[1]
+        factors = [new / old for old, new in zip(shape, out_shape, strict=True)]
+        rings = ceil(self.halo / min(factors)) + 2 * KERNEL_REACH
+        halo = gap_halo(shape, out_shape, self.halo)
         (wide,) = plan_tiles(out_shape, tile.core, max(out_shape), halo)
         return wide, rings
 
@@ -306,7 +299,7 @@ class Upscaler:
         self, size: int, new_size: int, start: int, stop: int, work: torch.dtype
     ) -> tuple[slice, Tensor]:
         """Source pixels of part of an axis and their weights, on the device."""
-        rows = resize_rows(size, new_size, start, stop)
+        rows = resize_rows(size, new_size, start, stop, self.model.kernel)
         where = sum_device(self.device, work)
         return rows.source, uploaded(rows.weights, where, work)
 

@@ -81,7 +81,8 @@ def compute_plan(
     InputError
         When there are infinite pixels.
     """
-    from napari_vdsr.inference.arrays import refuse_infinities, warn_of_two_passes
+    from napari_vdsr.imaging.intensities import refuse_infinities
+    from napari_vdsr.inference.arrays import warn_of_two_passes
 
     if isinstance(data, np.ndarray):
         refuse_infinities(data)

@@ -15,7 +15,7 @@ from napari_vdsr.imaging.geometry import Factor, enlarged_size
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
-__all__ = ["LayerPlan", "level_data", "plan_layer"]
+__all__ = ["LayerPlan", "is_lazy", "level_data", "levels_of", "plan_layer"]
 
 Region = tuple[slice, ...]
 
@@ -171,6 +171,22 @@ def plan_layer(
     )
 
 
+def is_lazy(layer: "Image") -> bool:
+    """Whether a layer is enlarged as it is looked at, and not at once.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Any.
+
+    Returns
+    -------
+    bool
+        True for multiscale layers and for chunked arrays: dask, zarr and their like.
+    """
+    return bool(layer.multiscale) or getattr(layer.data, "chunks", None) is not None
+
+
 def level_data(layer: "Image", level: int = 0) -> Any:
     """The array of one resolution level.
 
@@ -191,11 +207,27 @@ def level_data(layer: "Image", level: int = 0) -> Any:
     InputError
         When there is no such level.
     """
-    levels = layer.data if layer.multiscale else [layer.data]
+    levels = levels_of(layer)
     if not 0 <= level < len(levels):
         msg = f"level is {level}: {layer.name!r} has levels 0 to {len(levels) - 1}"
         raise InputError(msg)
     return levels[level]
+
+
+def levels_of(layer: "Image") -> list[Any]:
+    """The arrays of all resolution levels.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Multiscale or not.
+
+    Returns
+    -------
+    list of array-like
+        The finest first; one for a plain layer.
+    """
+    return list(layer.data) if layer.multiscale else [layer.data]
 
 
 def _checked(layer: "Layer") -> "Image":

@@ -9,9 +9,8 @@ from napari_vdsr.layers.plan import LayerPlan, linear_matrix
 
 if TYPE_CHECKING:
     from napari.layers import Image
-    from numpy.typing import NDArray
 
-    from napari_vdsr.inference.upscaler import Upscaler
+    from napari_vdsr.zoo import Model
 
 __all__ = ["METADATA_KEY", "provenance", "result_layer", "result_name"]
 
@@ -23,7 +22,7 @@ _NOT_OF_ONE_ARRAY = ("multiscale", "locked_data_level", "auto_contrast")
 def result_layer(
     layer: "Image",
     plan: LayerPlan,
-    data: "NDArray[Any]",
+    data: Any,
     *,
     name: str,
     provenance: dict[str, Any],
@@ -37,8 +36,8 @@ def result_layer(
         it. It is left as it is.
     plan : LayerPlan
         How the data lie in the source.
-    data : ndarray, shape `plan.shape`
-        The pixels.
+    data : ndarray or list of array-like, shape `plan.shape`
+        The pixels, or levels of which the first one has that shape.
     name : str
         Of the new layer.
     provenance : dict
@@ -66,10 +65,12 @@ def result_layer(
             for clipping in attributes["experimental_clipping_planes"]
         ],
     }
-    return Image(data, **attributes)
+    return Image(data, multiscale=isinstance(data, list), **attributes)
 
 
-def provenance(layer: "Image", plan: LayerPlan, upscaler: "Upscaler") -> dict[str, Any]:
+def provenance(
+    layer: "Image", plan: LayerPlan, model: "Model", device: object, precision: object
+) -> dict[str, Any]:
     """How a result came about, in values that any file format can hold.
 
     Parameters
@@ -78,8 +79,10 @@ def provenance(layer: "Image", plan: LayerPlan, upscaler: "Upscaler") -> dict[st
         The source.
     plan : LayerPlan
         What was made of it.
-    upscaler : Upscaler
+    model : Model
         With what.
+    device, precision : device and dtype of torch, or str
+        In use, or as asked for where that is decided later.
 
     Returns
     -------
@@ -87,11 +90,11 @@ def provenance(layer: "Image", plan: LayerPlan, upscaler: "Upscaler") -> dict[st
     """
     return {
         "version": napari_vdsr.__version__,
-        "model": upscaler.model.name,
-        "sha256": upscaler.model.sha256,
+        "model": model.name,
+        "sha256": model.sha256,
         "factor": list(plan.plane_factors),
-        "device": str(upscaler.device),
-        "precision": str(upscaler.precision).removeprefix("torch."),
+        "device": str(device),
+        "precision": str(precision).removeprefix("torch."),
         "region": [[part.start, part.stop] for part in plan.wanted],
         "source": {
             "name": layer.name,

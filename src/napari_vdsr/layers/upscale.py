@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.layers.compute import compute_plan, intensity_range_of
-from napari_vdsr.layers.plan import level_data, plan_layer
+from napari_vdsr.layers.levels import enlarged_levels
+from napari_vdsr.layers.plan import is_lazy, level_data, levels_of, plan_layer
 from napari_vdsr.layers.result import provenance, result_layer, result_name
 from napari_vdsr.progress import Progress
 from napari_vdsr.zoo import Model, load_model
@@ -35,7 +36,9 @@ def upscale_layer(
 ) -> "Image":
     """Enlarge a napari layer; the result lies exactly on it.
 
-    Needs neither a viewer nor Qt, and leaves the layer as it is.
+    Needs neither a viewer nor Qt, and leaves the layer as it is. Lazy (dask, zarr) and
+    multiscale layers give lazy multiscale layers at once: what is in view is computed
+    as somebody looks.
 
     Parameters
     ----------
@@ -54,7 +57,7 @@ def upscale_layer(
         Resolution level of a multiscale layer; 0 is the finest.
     region : sequence of slice, optional
         One slice for each axis of the layer, in its pixels: only that part is made,
-        with the same values as it has in the whole.
+        at once, with the same values as it has in the whole.
 
     Returns
     -------
@@ -84,22 +87,27 @@ def upscale_layer(
         level=level,
         region=region,
     )
-    # Imported late: it brings torch, which bad arguments need not wait for.
-    from napari_vdsr.inference.upscaler import Upscaler
-
     chosen = load_model(model, progress=progress)
-    data = level_data(layer, level)
-    upscaler = Upscaler(
-        chosen,
-        device=device,
-        precision=precision,
-        tile=tile,
-        intensity_range=intensity_range_of(data, chosen, intensity_range),
-    )
+    how: dict[str, Any] = {"device": device, "precision": precision, "tile": tile}
+    pixels: Any
+    if region is None and is_lazy(layer):
+        levels = levels_of(layer)[level:]
+        pixels = enlarged_levels(
+            plan, levels, chosen, **how, intensity_range=intensity_range
+        )
+    else:
+        # Imported late: it brings torch, which bad arguments need not wait for.
+        from napari_vdsr.inference.upscaler import Upscaler
+
+        data = level_data(layer, level)
+        known = intensity_range_of(data, chosen, intensity_range)
+        upscaler = Upscaler(chosen, **how, intensity_range=known)
+        pixels = compute_plan(plan, data, upscaler, progress)
+        device, precision = str(upscaler.device), str(upscaler.precision)
     return result_layer(
         layer,
         plan,
-        compute_plan(plan, data, upscaler, progress),
+        pixels,
         name=result_name(layer.name, plan.plane_factors, chosen.name),
-        provenance=provenance(layer, plan, upscaler),
+        provenance=provenance(layer, plan, chosen, device, precision),
     )

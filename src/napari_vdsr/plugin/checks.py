@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.model.jobs import Job
 from napari_vdsr.plugin.model.settings import FieldError, Settings
@@ -38,7 +40,9 @@ def check_machine(jobs: Sequence[Job], settings: Settings, prober: Prober) -> No
     if not prober.needs_range(settings.model) or settings.intensity_range is not None:
         return
     for job in jobs:
-        if job.plan.dtype.kind in "iu" and job.plan.dtype != "uint8":
+        # Floats say it by their values, if these can be looked at.
+        told = job.plan.dtype.kind == "f" and isinstance(job.data, np.ndarray)
+        if not told and job.plan.dtype != "uint8":
             msg = (
                 f"This model has to know black and white of '{job.layer.name}': "
                 "type them, or choose a model that follows any scale."

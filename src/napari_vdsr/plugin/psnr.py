@@ -3,15 +3,16 @@
 from typing import Any
 
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
+from napari_vdsr.plugin import model_list
 from napari_vdsr.plugin.preferences import apply_cache_folder
 from napari_vdsr.plugin.scoring.tab import Tab
 from napari_vdsr.plugin.scoring.tab_check import CheckTab
 from napari_vdsr.plugin.scoring.tab_compare import CompareTab
 from napari_vdsr.plugin.scoring.tab_model import ModelTab
 from napari_vdsr.plugin.views.closing import ClosingWatcher
+from napari_vdsr.plugin.views.scrolling import scrolled
 
 __all__ = ["Psnr"]
 
@@ -46,13 +47,14 @@ class Psnr(QWidget):
         self.book = QTabWidget()
         titles = ("Compare", "Score a model", "No reference?")
         for tab, title in zip(self._tabs, titles, strict=True):
-            self.book.addTab(_scrolled(tab), title)
+            self.book.addTab(scrolled(tab), title)
         self.book.setTabToolTip(1, "Score a model on a layer of yours")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.book)
         self._connect()
         self._watcher = ClosingWatcher(self, self._close_down)
+        model_list.follow(self)
         self.reset_choices()
 
     def reset_choices(self, *_: Any) -> None:
@@ -84,19 +86,10 @@ class Psnr(QWidget):
 
     def _close_down(self) -> None:
         """Leave nothing behind: the panel or the viewer is being closed."""
+        model_list.forget(self)
         for emitter, callback in self._emitters:
             emitter.disconnect(callback)
         for layer in self._viewer.layers:
             layer.events.name.disconnect(self._renew)
         for tab in self._tabs:
             tab.close_down()
-
-
-def _scrolled(tab: QWidget) -> QScrollArea:
-    """A tab that can be higher than the window, but never wider."""
-    area = QScrollArea()
-    area.setWidget(tab)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    return area

@@ -1,5 +1,6 @@
 """The panel "Super-resolution"."""
 
+from pathlib import Path
 from typing import Any
 from weakref import ref
 
@@ -7,17 +8,19 @@ import psutil
 from magicgui.widgets import Container, Widget
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
-from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
+from napari_vdsr.plugin import model_list
 from napari_vdsr.plugin.checks import check_machine
 from napari_vdsr.plugin.comparison import Comparison
 from napari_vdsr.plugin.delivery import StaleSourceError, add_result
-from napari_vdsr.plugin.model.estimate import Outlook, format_duration, look_ahead
+from napari_vdsr.plugin.model.ending import how_it_ended
+from napari_vdsr.plugin.model.estimate import Outlook, look_ahead
 from napari_vdsr.plugin.model.execution import Execution, Result
 from napari_vdsr.plugin.model.jobs import Job
+from napari_vdsr.plugin.model.saving import Saving, targets_of
 from napari_vdsr.plugin.model.script import as_script
 from napari_vdsr.plugin.model.settings import FieldError, Settings
 from napari_vdsr.plugin.model.state import load_settings, save_settings
@@ -27,8 +30,10 @@ from napari_vdsr.plugin.prober import Prober
 from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.sources import Sources
 from napari_vdsr.plugin.views.closing import ClosingWatcher
+from napari_vdsr.plugin.views.colours import emphasis, message_colour
 from napari_vdsr.plugin.views.controls import AFTER, Controls
 from napari_vdsr.plugin.views.form import SELECTED, Form
+from napari_vdsr.plugin.views.target import ask_for_target
 from napari_vdsr.plugin.watching import ViewerWatcher
 from napari_vdsr.zoo import models
 
@@ -75,6 +80,7 @@ class SuperResolution(Container[Widget]):
         self.form.show_settings(self._saved)
         self.controls.link.value = self._saved.link_contrast
         self._connect()
+        model_list.follow(self)
         self.reset_choices()
         self._refresh()
 
@@ -140,6 +146,24 @@ class SuperResolution(Container[Widget]):
             return
         self._start([job], preview=True)
 
+    def save_to(self, chosen: Path) -> None:
+        """Enlarge into files instead of layers.
+
+        Parameters
+        ----------
+        chosen : Path
+            A file for one layer; a folder for several.
+        """
+        if self.running or not self._refresh():
+            return
+        jobs = self._jobs()
+        try:
+            targets = targets_of(jobs, chosen)
+        except FieldError as error:
+            self._show(Outlook(str(error), "error", error.field))
+            return
+        self._begin(Saving(jobs, self.settings, targets))
+
     def cancel(self) -> None:
         """Stop the run after the tile in work."""
         if self._run is not None:
@@ -165,6 +189,7 @@ class SuperResolution(Container[Widget]):
         controls = self.controls
         controls.run.changed.connect(self._run_pressed)
         controls.preview.changed.connect(self.start_preview)
+        controls.save.changed.connect(self._save_pressed)
         controls.script.changed.connect(self.copy_script)
         controls.release.changed.connect(self._release_pressed)
         controls.reset.changed.connect(self._reset_pressed)
@@ -216,21 +241,19 @@ class SuperResolution(Container[Widget]):
         except FieldError as error:
             self._show(Outlook(str(error), "error", error.field))
             return False
-        pixels = sum(job.plan.pixels for job in jobs)
+        pixels = sum(job.pixels for job in jobs)
         seconds = self._prober.seconds(settings, pixels)
-        self._show(look_ahead(jobs, seconds, psutil.virtual_memory().available))
+        free = psutil.virtual_memory().available
+        extras = settings.bicubic or settings.consistency
+        self._show(look_ahead(jobs, seconds, free, extras))
         return True
 
     def _show(self, outlook: Outlook) -> None:
-        theme = get_theme(self._viewer.theme)
-        # The theme's own red is for surfaces: as text it is hard to read on black.
-        dark = sum(theme.background.as_rgb_tuple()[:3]) < 3 * 128
-        red, yellow = ("#ff7b72", "#e3b617") if dark else ("#b3001b", "#8a6100")
-        colour = {"error": red, "warning": yellow}.get(outlook.level, "")
+        colour = message_colour(outlook.level, self._viewer.theme)
         if outlook.level == "info" and self._news:
             outlook = Outlook(f"{self._news}\n{outlook.text}")
         self.form.mark(outlook.field, colour)
-        self.controls.emphasise_run(theme.current.as_hex())
+        self.controls.emphasise_run(emphasis(self._viewer.theme))
         self.controls.show_outlook(outlook, colour, ready=outlook.level != "error")
         self.controls.compare.enabled = bool(self._comparison.pairs)
 
@@ -246,6 +269,13 @@ class SuperResolution(Container[Widget]):
             self.cancel()
         else:
             self.start()
+
+    def _save_pressed(self) -> None:
+        if not self._refresh():
+            return
+        chosen = ask_for_target(self.native, self._jobs())
+        if chosen is not None:
+            self.save_to(chosen)
 
     def _release_pressed(self) -> None:
         release_memory()
@@ -268,10 +298,14 @@ class SuperResolution(Container[Widget]):
         self._previewing = preview
         self.controls.compare.value = AFTER
         settings = self.settings
-        pixels = sum(job.plan.pixels for job in jobs)
+        pixels = sum(job.pixels for job in jobs)
         expected = self._prober.seconds(settings, pixels)
+        self._begin(Execution(jobs, settings, expected))
+
+    def _begin(self, execution: Execution) -> None:
+        self._news = ""
         self._run = Run(
-            Execution(jobs, settings, expected),
+            execution,
             self.native,
             on_tick=self.controls.show_tick,
             on_result=self._add,
@@ -307,17 +341,13 @@ class SuperResolution(Container[Widget]):
     def _ended(self, run: Run) -> None:
         self._run = None
         execution = run.execution
-        if execution.outcome == "done":
-            self._news = f"Done in {format_duration(execution.seconds)}."
-            pixels = sum(job.plan.pixels for job in execution.jobs)
+        self._news = how_it_ended(execution)
+        if execution.outcome == "done" and not isinstance(execution, Saving):
+            pixels = sum(job.pixels for job in execution.jobs)
             self._prober.learn(execution.settings, pixels, execution.seconds)
-        elif execution.outcome == "cancelled":
-            self._news = "Stopped; nothing half-done was added."
-        else:
-            self._news = "Failed."
-            if execution.message:
-                text = execution.message
-                show_error(f"{text[:1].upper()}{text[1:]}")
+        if execution.message:
+            text = execution.message
+            show_error(f"{text[:1].upper()}{text[1:]}")
         self.form.enabled = True
         self.controls.show_idle()
         self.reset_choices()
@@ -326,6 +356,7 @@ class SuperResolution(Container[Widget]):
     def _close_down(self) -> None:
         """Leave nothing behind: the panel or the viewer is being closed."""
         self._closed = True
+        model_list.forget(self)
         self._prober.stop()
         self._viewer_watcher.stop()
         if self._run is not None:

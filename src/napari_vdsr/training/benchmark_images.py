@@ -18,7 +18,7 @@ __all__ = ["benchmark_name", "fingerprint"]
 
 _EDGE = 32
 _KEPT = 8
-_NEAR = 6  # bits of 64 that a resized or recompressed copy may differ in
+_NEAR = 5  # bits of 64 that a resized or recompressed copy may differ in
 
 
 def fingerprint(plane: NDArray[Any]) -> int:

@@ -140,8 +140,9 @@ class TrainingConfig:
     ema : float
         Decay of the running mean of the weights, which becomes the model; 0 for none.
     precision : str
-        Of the hidden layers; "auto" is float16 on CUDA and float32 elsewhere. The
-        weights themselves stay in float32.
+        Of the hidden layers; "auto" is float16 on CUDA, bfloat16 on processors that
+        compute in it (but not for SRCNN), and float32 elsewhere. The weights
+        themselves stay in float32.
     compiled : bool
         Whether to compile the network first; takes a while, pays on a GPU.
     validation_share : float

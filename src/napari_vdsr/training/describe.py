@@ -33,7 +33,8 @@ def describe(
     -------
     dict of str to str
         With ``title``, ``description``, ``factors`` and ``source`` for the model's
-        card, and ``training``: settings, scores and events as JSON.
+        card, ``kernel``, by which images are to be enlarged for it, and
+        ``training``: settings, scores and events as JSON.
     """
     factors = ", ".join(f"{factor:g}" for factor in config.factors)
     srcnn = config.variant.startswith("srcnn")
@@ -75,6 +76,7 @@ def describe(
         "title": title,
         "description": " ".join(parts),
         "factors": factors,
+        "kernel": config.kernel,
         "source": "trained with napari-vdsr",
         "training": json.dumps(training),
     }

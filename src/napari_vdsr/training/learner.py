@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.inference.precision import computes_bfloat16
 from napari_vdsr.network import ConvStack
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.optimise import (
@@ -217,7 +218,22 @@ def hidden_precision(config: TrainingConfig, device: torch.device) -> torch.dtyp
     if config.precision == "float16" and device.type == "cpu":
         msg = "precision float16 is not for the CPU: choose float32 or bfloat16"
         raise InputError(msg)
+    if config.precision == "bfloat16" and device.type == "cpu":
+        if not computes_bfloat16():
+            msg = "this processor does not compute in bfloat16: choose float32 or auto"
+            raise InputError(msg)
+        return torch.bfloat16
     if config.precision == "auto":
-        return torch.float16 if device.type == "cuda" else torch.float32
+        return _fastest(config, device)
     kind: torch.dtype = getattr(torch, config.precision)
     return kind
+
+
+def _fastest(config: TrainingConfig, device: torch.device) -> torch.dtype:
+    if device.type == "cuda":
+        return torch.float16
+    # SRCNN predicts the image itself, of which bfloat16 keeps too few digits.
+    residual = not config.variant.startswith("srcnn")
+    if device.type == "cpu" and residual and computes_bfloat16():
+        return torch.bfloat16
+    return torch.float32

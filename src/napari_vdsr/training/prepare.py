@@ -12,7 +12,7 @@ from napari_vdsr.training.pairs import Pairs, find_pairs
 from napari_vdsr.training.sources import Source, find_sources
 from napari_vdsr.training.split import split
 
-__all__ = ["MEMORY", "TrainingSet", "prepare"]
+__all__ = ["MEMORY", "TrainingSet", "look_through", "prepare"]
 
 MEMORY = 2e9
 """Bytes of pixels held at a time, unless something else is asked for."""
@@ -32,12 +32,15 @@ class TrainingSet:
         Images held out.
     memory : float
         Bytes of pixels to hold at a time.
+    remarks : tuple of str
+        What the user should know about the images.
     """
 
     images: Dataset
     domain: Dataset | None = None
     validation: Dataset | None = None
     memory: float = MEMORY
+    remarks: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -86,6 +89,42 @@ def prepare(
         When images are left out, oversampled or of a benchmark, or when there are
         none to validate on.
     """
+    prepared = look_through(
+        images, config, domain=domain, validation=validation, rgb=rgb, memory=memory
+    )
+    for remark in prepared.remarks:
+        warnings.warn(remark, VdsrWarning, stacklevel=2)
+    return prepared
+
+
+def look_through(
+    images: Any,
+    config: TrainingConfig,
+    *,
+    domain: Any = None,
+    validation: Any = None,
+    rgb: bool | None = None,
+    memory: float = MEMORY,
+) -> TrainingSet:
+    """Do as `prepare`, but keep what it would warn of in ``remarks``.
+
+    That is for threads: warnings belong to a whole program.
+
+    Parameters
+    ----------
+    images, config, domain, validation, rgb, memory
+        As for `prepare`.
+
+    Returns
+    -------
+    TrainingSet
+
+    Raises
+    ------
+    InputError
+        When no image can be used.
+    """
+    remarks: list[str] = []
     paired = isinstance(images, Pairs)
     if paired:
         sources = find_pairs(images, rgb=rgb)
@@ -102,13 +141,12 @@ def prepare(
         held = find(validation, rgb=rgb)
         learned = _examined(sources, config, paired, memory)
     else:
-        learned, held = _held_out(sources, config, paired, memory)
+        learned, held = _held_out(sources, config, paired, memory, remarks)
     leaning = None if more is None else _examined(more, config, False, memory)
     for dataset in (learned, leaning):
-        for remark in [] if dataset is None else dataset.remarks():
-            warnings.warn(remark, VdsrWarning, stacklevel=2)
-    scored = _examined_held(held, config, paired, memory) if held else None
-    return TrainingSet(learned, leaning, scored, memory)
+        remarks += [] if dataset is None else dataset.remarks()
+    scored = _examined_held(held, config, paired, memory, remarks) if held else None
+    return TrainingSet(learned, leaning, scored, memory, tuple(remarks))
 
 
 def _examined(
@@ -118,7 +156,11 @@ def _examined(
 
 
 def _held_out(
-    sources: list[Source], config: TrainingConfig, paired: bool, memory: float
+    sources: list[Source],
+    config: TrainingConfig,
+    paired: bool,
+    memory: float,
+    remarks: list[str],
 ) -> tuple[Dataset, list[Source]]:
     """Divide the images; a single one too small for that is used whole."""
     share = config.validation_share
@@ -132,23 +174,25 @@ def _held_out(
                 raise
     dataset = _examined(sources, config, paired, memory)
     if share:
-        msg = (
+        remarks.append(
             "there is only one image and it is too small or a pair, so nothing is held "
             "out: the training cannot say how well the network does on new images"
         )
-        warnings.warn(msg, VdsrWarning, stacklevel=3)
     return dataset, []
 
 
 def _examined_held(
-    sources: list[Source], config: TrainingConfig, paired: bool, memory: float
+    sources: list[Source],
+    config: TrainingConfig,
+    paired: bool,
+    memory: float,
+    remarks: list[str],
 ) -> Dataset | None:
-    """The held-out images, or None with a warning when none can be scored."""
+    """The held-out images, or None with a remark when none can be scored."""
     smallest = math.ceil(4 * max(config.factors)) + 8
     once = replace(config, sizes=(1.0,))
     try:
         return examine(sources, once, paired=paired, smallest=smallest, memory=memory)
     except InputError as error:
-        msg = f"nothing to validate on: {error}"
-        warnings.warn(msg, VdsrWarning, stacklevel=3)
+        remarks.append(f"nothing to validate on: {error}")
         return None

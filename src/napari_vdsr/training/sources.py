@@ -165,7 +165,9 @@ def _block(array: Any, index: tuple[Any, ...], colours: bool) -> Piece:
 def _from_path(path: Path) -> list[Source]:
     if path.suffix == ".npz":
         return _from_pack(path)
-    if path.is_dir():
+    from napari_vdsr.files.zarr_library import is_zarr_folder
+
+    if path.is_dir() and not is_zarr_folder(path):
         from napari_vdsr.files import list_images
 
         return [

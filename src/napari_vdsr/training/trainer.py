@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from copy import deepcopy
 from pathlib import Path
 
@@ -143,7 +143,7 @@ class Trainer:
             history=history,
         )
 
-    def run(self) -> Iterator[Report]:
+    def run(self) -> Generator[Report, None, None]:
         """Train until the last step, or until `stop` is called.
 
         Yields

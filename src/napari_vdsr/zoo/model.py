@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari_vdsr.imaging.resample import Kernel
     from napari_vdsr.network import ConvStack
 
 __all__ = ["Model"]
@@ -39,6 +40,11 @@ class Model:
     def equivariant(self) -> bool:
         """Whether results follow any affine change of the intensities."""
         return self.network.equivariant
+
+    @property
+    def kernel(self) -> "Kernel":
+        """How images are enlarged before the network sees them, as in its training."""
+        return "bilinear" if self.metadata.get("kernel") == "bilinear" else "bicubic"
 
     @property
     def halo(self) -> int:

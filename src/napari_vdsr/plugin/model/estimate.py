@@ -82,7 +82,12 @@ class Speeds:
         return None if speed is None else pixels / speed
 
 
-def look_ahead(jobs: Sequence[Job], seconds: float | None, available: float) -> Outlook:
+def look_ahead(
+    jobs: Sequence[Job],
+    seconds: float | None,
+    available: float,
+    extras: bool = False,
+) -> Outlook:
     """Say what a run will make.
 
     Parameters
@@ -93,17 +98,29 @@ def look_ahead(jobs: Sequence[Job], seconds: float | None, available: float) -> 
         How long they may take, if that is known.
     available : float
         Free memory in bytes.
+    extras : bool
+        Whether layers beside the result are asked for.
 
     Returns
     -------
     Outlook
         A warning when the results do not fit the memory.
     """
-    size = sum(job.plan.nbytes for job in jobs)
-    time = ""
-    if seconds is not None:
-        time = f" · {'about ' if seconds >= 0.5 else ''}{format_duration(seconds)}"
-    text = f"{describe_jobs(jobs)} · {format_bytes(size)}{time}"
+    eager = [job for job in jobs if not job.lazy]
+    size = sum(job.plan.nbytes for job in eager)
+    parts = [describe_jobs(jobs)]
+    if eager:
+        parts.append(format_bytes(size))
+    if eager and seconds is not None:
+        about = "about " if seconds >= 0.5 else ""
+        parts.append(f"{about}{format_duration(seconds)}")
+    lazy = len(jobs) - len(eager)
+    if lazy:
+        which = f"{lazy} of them " if eager else ""
+        parts.append(f"{which}computed as you look, tile by tile")
+    text = " · ".join(parts)
+    if lazy and extras:
+        text += ". Layers beside it are for parts only."
     if size > available:
         free = format_bytes(available)
         return Outlook(f"{text}. Only {free} of memory are free.", "warning")

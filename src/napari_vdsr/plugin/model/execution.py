@@ -3,14 +3,15 @@
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_vdsr.errors import Cancelled, VdsrError
+from napari_vdsr.errors import Cancelled, ModelError, VdsrError
 from napari_vdsr.layers.compute import compute_plan, intensity_range_of
+from napari_vdsr.layers.levels import enlarged_levels
 from napari_vdsr.layers.result import provenance, result_name
 from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.model.extras import Extra, make_extras
@@ -20,8 +21,6 @@ from napari_vdsr.plugin.model.ticker import Ticker
 from napari_vdsr.plugin.model.upscalers import device_in_use, kept_upscaler
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_vdsr.zoo import Model
 
 __all__ = ["Execution", "Result"]
@@ -38,21 +37,21 @@ class Result:
     ----------
     job : Job
         What was asked for.
-    data : ndarray
-        The enlarged pixels.
+    data : ndarray or list of array-like
+        The enlarged pixels, or levels that are computed as they are looked at.
     name : str
         For the new layer.
     provenance : dict
         For its metadata.
-    extras : list of Extra
+    extras : sequence of Extra
         What was made beside it.
     """
 
     job: Job
-    data: "NDArray[Any]"
+    data: Any
     name: str
     provenance: dict[str, Any]
-    extras: list[Extra] = field(default_factory=list)
+    extras: Sequence[Extra]
 
 
 class Execution:
@@ -79,7 +78,9 @@ class Execution:
     outcome : str
         "" while it runs, then "done", "cancelled" or "failed".
     message : str
-        Why it failed, in words for the user.
+        Why it failed, or what failed of it, in words for the user.
+    failed : int
+        Jobs that could not be done, while others could.
     seconds : float
         Spent on upscaling alone.
     """
@@ -97,6 +98,8 @@ class Execution:
         self.results: deque[Result] = deque()
         self.outcome = ""
         self.message = ""
+        self.failed = 0
+        self._begun = False
         self.seconds = 0.0
 
     def __str__(self) -> str:
@@ -116,13 +119,8 @@ class Execution:
             outcome = "done"
         except Cancelled:
             outcome = "cancelled"
-        except VdsrError as error:
-            self.message = str(error)
-        except MemoryError:
-            self.message = (
-                "the memory of this computer is full: close other programs, or "
-                "enlarge only what is in view"
-            )
+        except (VdsrError, MemoryError) as error:
+            self.message = _in_words(error)
         finally:
             self.outcome = outcome
 
@@ -135,31 +133,87 @@ class Execution:
         card = find_card(self.settings.model)
         fetching = card is not None and not card.here
         self.ticker.begin(f"{'Fetching' if fetching else 'Loading'} the model")
-        for index, job in enumerate(self.jobs):
-            data = _safe_from_changes(job.data)
-            upscaler = kept_upscaler(
-                self.settings, partial(self._range_of, data), self.ticker
+        messages = []
+        for job in self.jobs:
+            try:
+                self._do(job)
+            except (Cancelled, ModelError):  # which is not the fault of a layer
+                raise
+            except (VdsrError, MemoryError) as error:
+                if len(self.jobs) == 1:
+                    raise
+                messages.append(f"'{job.layer.name}': {_in_words(error)}")
+        self.failed = len(messages)
+        self.message = "\n".join(messages)
+        if self.failed == len(self.jobs):
+            raise VdsrError(self.message)
+
+    def _do(self, job: Job) -> None:
+        if job.lazy:
+            self.results.append(self._lazy_result(job))
+            return
+        data = _safe_from_changes(job.data)
+        upscaler = kept_upscaler(
+            self.settings, partial(self._range_of, data), self.ticker
+        )
+        if not self._begun:
+            total = sum(each.pixels for each in self.jobs)
+            self.ticker.begin("Upscaling", total, self.expected)
+            self._begun = True
+        start = time.monotonic()
+        pixels = compute_plan(job.plan, data, upscaler, self.ticker)
+        self.seconds += time.monotonic() - start
+        self.results.append(
+            _result(
+                job,
+                pixels,
+                upscaler.model,
+                (upscaler.device, upscaler.precision),
+                make_extras(job, data, pixels, self.settings, self.ticker),
             )
-            if index == 0:
-                total = sum(job.plan.pixels for job in self.jobs)
-                self.ticker.begin("Upscaling", total, self.expected)
-            start = time.monotonic()
-            pixels = compute_plan(job.plan, data, upscaler, self.ticker)
-            self.seconds += time.monotonic() - start
-            self.results.append(
-                Result(
-                    job,
-                    pixels,
-                    result_name(
-                        job.layer.name, job.plan.plane_factors, upscaler.model.name
-                    ),
-                    provenance(job.layer, job.plan, upscaler),
-                    make_extras(job, data, pixels, self.settings, self.ticker),
-                )
-            )
+        )
+
+    def _lazy_result(self, job: Job) -> Result:
+        """A result of which nothing is computed yet."""
+        from napari_vdsr.zoo import load_model
+
+        settings = self.settings
+        model = load_model(settings.model, progress=self.ticker)
+        levels = enlarged_levels(
+            job.plan,
+            job.levels,
+            model,
+            device=settings.device,
+            precision=settings.precision,
+            tile=settings.tile,
+            intensity_range=settings.intensity_range,
+        )
+        return _result(job, levels, model, (settings.device, settings.precision))
 
     def _range_of(self, data: Any, model: "Model") -> tuple[float, float] | None:
         return intensity_range_of(data, model, self.settings.intensity_range)
+
+
+def _result(
+    job: Job,
+    data: Any,
+    model: "Model",
+    where: tuple[object, object],
+    extras: Sequence[Extra] = (),
+) -> Result:
+    """A result with its name and how it came about."""
+    name = result_name(job.layer.name, job.plan.plane_factors, model.name)
+    told = provenance(job.layer, job.plan, model, *where)
+    return Result(job, data, name, told, extras)
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return (
+            "the memory of this computer is full: close other programs, or enlarge "
+            "only what is in view"
+        )
+    return str(error)
 
 
 def _safe_from_changes(data: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.layers import LayerPlan, plan_layer
-from napari_vdsr.layers.plan import level_data
+from napari_vdsr.layers.plan import is_lazy, levels_of
 from napari_vdsr.plugin.model.settings import FieldError, Settings
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ class Job:
     ----------
     layer : napari.layers.Image
         The source.
-    data : array-like
-        Its pixels when the job was planned.
+    levels : list of array-like
+        Its pixels when the job was planned, the finest first.
     region : tuple of slice or None
         The part of the source, in its pixels; None for all.
     plan : LayerPlan
@@ -34,9 +34,24 @@ class Job:
     """
 
     layer: "Image"
-    data: Any
+    levels: list[Any]
     region: Region | None
     plan: LayerPlan
+
+    @property
+    def data(self) -> Any:
+        """The finest level."""
+        return self.levels[0]
+
+    @property
+    def lazy(self) -> bool:
+        """Whether the result is computed as it is looked at."""
+        return self.region is None and is_lazy(self.layer)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels that Run itself makes, colours counted once."""
+        return 0 if self.lazy else self.plan.pixels
 
 
 def plan_jobs(
@@ -74,7 +89,7 @@ def plan_jobs(
         if plan.plane_factors == (1.0, 1.0):
             msg = f"'{layer.name}' would stay as it is: choose a factor above 1."
             raise FieldError("factor", msg)
-        jobs.append(Job(layer, level_data(layer), region, plan))
+        jobs.append(Job(layer, levels_of(layer), region, plan))
     return jobs
 
 

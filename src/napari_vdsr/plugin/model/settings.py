@@ -1,7 +1,8 @@
 """What the panel is set to."""
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Self
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import Factor
@@ -14,6 +15,7 @@ __all__ = [
     "PRECISIONS",
     "TILES",
     "FieldError",
+    "Remembered",
     "Settings",
 ]
 
@@ -42,7 +44,49 @@ class FieldError(InputError):
 
 
 @dataclass(frozen=True)
-class Settings:
+class Remembered:
+    """Settings that a file keeps between two openings of a panel."""
+
+    def changes_from(self, other: "Remembered") -> dict[str, Any]:
+        """Values in which these settings differ from others.
+
+        Parameters
+        ----------
+        other : Remembered
+            Usually the defaults.
+
+        Returns
+        -------
+        dict
+            By name of the field.
+        """
+        theirs = asdict(other)
+        return {name: v for name, v in asdict(self).items() if v != theirs[name]}
+
+    def changed(self, values: Mapping[str, Any]) -> Self:
+        """These settings with some values replaced.
+
+        Parameters
+        ----------
+        values : mapping
+            By name of the field; unknown names and other types are left out, as
+            they may come from a file that an older or newer version wrote.
+
+        Returns
+        -------
+        Remembered
+            Of the same kind.
+        """
+        mine = asdict(self)
+        for item in fields(self):
+            value = values.get(item.name)
+            if isinstance(value, type(mine[item.name])):
+                mine[item.name] = value
+        return replace(self, **mine)
+
+
+@dataclass(frozen=True)
+class Settings(Remembered):
     """All that Run depends on, apart from the layers.
 
     Attributes
@@ -114,42 +158,6 @@ class Settings:
             "give black, then a larger white."
         )
         raise FieldError("range", msg)
-
-    def changes_from(self, other: "Settings") -> dict[str, Any]:
-        """Values in which these settings differ from others.
-
-        Parameters
-        ----------
-        other : Settings
-            Usually the defaults.
-
-        Returns
-        -------
-        dict
-            By name of the field.
-        """
-        theirs = asdict(other)
-        return {name: v for name, v in asdict(self).items() if v != theirs[name]}
-
-    def changed(self, values: dict[str, Any]) -> "Settings":
-        """These settings with some values replaced.
-
-        Parameters
-        ----------
-        values : dict
-            By name of the field; unknown names and other types are left out, as
-            they may come from a file that an older or newer version wrote.
-
-        Returns
-        -------
-        Settings
-        """
-        mine = asdict(self)
-        for item in fields(self):
-            value = values.get(item.name)
-            if isinstance(value, type(mine[item.name])):
-                mine[item.name] = value
-        return Settings(**mine)
 
 
 def _numbers(text: str, what: str) -> Factor:

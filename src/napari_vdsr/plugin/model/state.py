@@ -1,17 +1,26 @@
-"""What the panel remembers between openings."""
+"""What a panel remembers between openings."""
 
 import contextlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from napari_vdsr.plugin.model.settings import Settings
+from napari_vdsr.plugin.model.settings import Remembered
 
 __all__ = ["load_settings", "save_settings", "state_file"]
 
+Kind = TypeVar("Kind", bound=Remembered)
 
-def state_file() -> Path:
-    """The file in which the panel's settings are kept.
+_FIRST = "super-resolution"
+
+
+def state_file(panel: str = _FIRST) -> Path:
+    """The file in which a panel's settings are kept.
+
+    Parameters
+    ----------
+    panel : str
+        Its name.
 
     Returns
     -------
@@ -20,16 +29,18 @@ def state_file() -> Path:
     """
     from platformdirs import user_config_path
 
-    return user_config_path("napari-vdsr") / "super-resolution.json"
+    return user_config_path("napari-vdsr") / f"{panel}.json"
 
 
-def load_settings(defaults: Settings) -> Settings:
+def load_settings(defaults: Kind, panel: str = _FIRST) -> Kind:
     """The settings of last time.
 
     Parameters
     ----------
     defaults : Settings
         For all that was not changed then.
+    panel : str
+        Whose settings they are.
 
     Returns
     -------
@@ -38,11 +49,11 @@ def load_settings(defaults: Settings) -> Settings:
     """
     values: Any = {}
     with contextlib.suppress(OSError, ValueError):
-        values = json.loads(state_file().read_text(encoding="utf-8"))
+        values = json.loads(state_file(panel).read_text(encoding="utf-8"))
     return defaults.changed(values if isinstance(values, dict) else {})
 
 
-def save_settings(settings: Settings, defaults: Settings) -> None:
+def save_settings(settings: Kind, defaults: Kind, panel: str = _FIRST) -> None:
     """Keep what differs from the defaults, so that new defaults reach the rest.
 
     Parameters
@@ -51,8 +62,10 @@ def save_settings(settings: Settings, defaults: Settings) -> None:
         To be found again at the next opening.
     defaults : Settings
         The preferences of napari.
+    panel : str
+        Whose settings they are.
     """
-    path = state_file()
+    path = state_file(panel)
     # A panel without a memory is better than one that does not work.
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)

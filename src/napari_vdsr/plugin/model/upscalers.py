@@ -65,6 +65,9 @@ def kept_upscaler(
 def release_memory() -> None:
     """Forget the model and give back all device memory that nobody uses."""
     _kept.clear()
+    worker = sys.modules.get("napari_vdsr.lazy.worker")
+    if worker is not None:
+        worker.forget_upscalers()
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is None:  # then nothing was ever taken

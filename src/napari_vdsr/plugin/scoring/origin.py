@@ -88,7 +88,7 @@ def _same(mine: Any, told: Any) -> bool:
 
 
 def is_map(layer: "Image") -> bool:
-    """Whether a layer shows differences, not an image.
+    """Whether a layer shows what was found out, not an image to be compared.
 
     Parameters
     ----------
@@ -100,4 +100,4 @@ def is_map(layer: "Image") -> bool:
     bool
     """
     kind = layer.metadata.get(METADATA_KEY, {}).get("kind")
-    return kind in ("consistency", "error map")
+    return kind in ("consistency", "error map", "training preview")

@@ -3,15 +3,18 @@
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.grids import Overlap, compare_on_grid, overlap_of
 from napari_vdsr.layers import plan_layer
 from napari_vdsr.layers.aligned import to_world
 from napari_vdsr.layers.plan import level_data
+from napari_vdsr.plugin.model.estimate import format_bytes
 from napari_vdsr.plugin.model.settings import FieldError
 
 if TYPE_CHECKING:
@@ -68,7 +71,8 @@ def take_snapshot(layer: "Image") -> Snapshot:
     Raises
     ------
     FieldError
-        When it is no image of numbers with Y and X as the last axes.
+        When it is no image of numbers with Y and X as the last axes, or is lazy and
+        larger than the free memory.
     """
     try:
         plan = plan_layer(layer, 1)
@@ -80,9 +84,11 @@ def take_snapshot(layer: "Image") -> Snapshot:
             "only planes of Y and X are compared."
         )
         raise FieldError("layer", msg)
+    data = level_data(layer)
+    _check_memory(layer.name, data)
     return Snapshot(
         layer.name,
-        level_data(layer),
+        data,
         bool(layer.rgb),
         to_world(layer),
         tuple(str(label) for label in layer.axis_labels),
@@ -176,6 +182,19 @@ def fingerprint(data: Any) -> int | None:
     if type(data) is not np.ndarray or data.nbytes > _LARGEST:
         return None
     return zlib.crc32(np.ascontiguousarray(data).view(np.uint8).reshape(-1).data)
+
+
+def _check_memory(name: str, data: Any) -> None:
+    """Refuse what would have to be computed or read as a whole and does not fit."""
+    free = psutil.virtual_memory().available
+    size = prod(data.shape) * np.dtype(data.dtype).itemsize
+    if isinstance(data, np.ndarray) or size <= free:
+        return
+    msg = (
+        f"'{name}' has {format_bytes(size)}, and {format_bytes(free)} of memory are "
+        "free: take a part of it, such as what is in view, and measure that."
+    )
+    raise FieldError("layer", msg)
 
 
 def _sentence(error: Exception) -> str:

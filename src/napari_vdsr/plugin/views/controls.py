@@ -30,7 +30,7 @@ class Controls(Container[Widget]):
     ----------
     message : Label
         What Run will make, how far it is, or what is wrong.
-    run, preview, compare, link, script, release, reset
+    run, preview, save, compare, link, script, release, reset
         The buttons.
     bar : ProgressBar
         Seen only during a run.
@@ -48,6 +48,7 @@ class Controls(Container[Widget]):
         )
         self.run = PushButton(text="Run", tooltip=TOOLTIPS["run"])
         self.preview = PushButton(text="Preview", tooltip=TOOLTIPS["preview"])
+        self.save = PushButton(text="Save to…", tooltip=TOOLTIPS["save"])
         self.bar = ProgressBar(min=0, max=_STEPS, visible=False)
         self.bar.native.setTextVisible(False)
         self.bar.native.setFixedHeight(8)
@@ -69,7 +70,7 @@ class Controls(Container[Widget]):
         super().__init__(
             widgets=[
                 self.message,
-                _row(self.run, self.preview),
+                _row(self.run, self.preview, self.save),
                 self.bar,
                 _row(self.compare, self.link),
                 _row(self.script, self.release, self.reset),
@@ -77,7 +78,8 @@ class Controls(Container[Widget]):
             labels=False,
         )
         self.margins = (0, 0, 0, 0)
-        for button in (self.run, self.preview, self.script, self.release, self.reset):
+        rows = (self.run, self.preview, self.save), (self.script, self.release)
+        for button in (*rows[0], *rows[1], self.reset):
             button.native.setFixedHeight(_BUTTON_HEIGHT)
         self.show_idle()
 
@@ -108,6 +110,7 @@ class Controls(Container[Widget]):
         self.run.tooltip = TOOLTIPS["cancel"]
         self.run.enabled = True
         self.preview.enabled = False
+        self.save.enabled = False
         self.bar.value = 0
         self.bar.visible = True
 
@@ -137,6 +140,7 @@ class Controls(Container[Widget]):
         self.say(outlook.text, colour)
         self.run.enabled = ready
         self.preview.enabled = ready
+        self.save.enabled = ready
 
     def say(self, text: str, colour: str) -> None:
         """Show a line.

@@ -1,11 +1,8 @@
 """The fields of the panel, from the layer down to the tile."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, LineEdit, Widget
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel
 
 from napari_vdsr.plugin.model.choices import label_of, tooltip_of
 from napari_vdsr.plugin.model.settings import (
@@ -15,14 +12,20 @@ from napari_vdsr.plugin.model.settings import (
     TILES,
     Settings,
 )
+from napari_vdsr.plugin.views.fields import (
+    align_labels,
+    choice,
+    choose,
+    frame,
+    offer,
+    row,
+)
 from napari_vdsr.plugin.views.tooltips import NO_GPU, TOOLTIPS
 from napari_vdsr.zoo import Card
 
 __all__ = ["SELECTED", "Form"]
 
 SELECTED = "selected layers"
-
-_MARGIN = 10  # pixels that the style adds to a label once it is shown
 
 _FACTOR_NAMES = {
     "2": "×2",
@@ -45,6 +48,10 @@ _LABELS = {
     "precision": "Precision",
     "tile": "Tile",
 }
+_MARKABLE = (
+    *("layer", "factor", "value", "area", "model", "device", "black", "white"),
+    *("precision", "tile"),
+)
 _BY_VALUE = ("device", "precision", "tile", "bicubic", "consistency")
 
 
@@ -74,11 +81,11 @@ class Form(Container[Widget]):
         self.value.native.setPlaceholderText("Y, X")
         self.black.native.setPlaceholderText("black")
         self.white.native.setPlaceholderText("white")
-        self.range_row = _row("Range", self.black, self.white)
+        self.range_row = row("Range", self.black, self.white)
         super().__init__(
             widgets=[
                 self.layer,
-                _row("Factor", self.factor, self.value),
+                row("Factor", self.factor, self.value),
                 self.area,
                 self.shapes,
                 self.model,
@@ -86,13 +93,13 @@ class Form(Container[Widget]):
                 self.device,
                 self.precision,
                 self.tile,
-                _row("Also make", self.bicubic, self.consistency),
+                row("Also make", self.bicubic, self.consistency),
             ]
         )
         self.margins = (0, 0, 0, 0)
         for name, label in _LABELS.items():
             getattr(self, name).label = label
-        self._align()
+        align_labels(self)
         for field in (self.factor, self.area, self.model):
             field.changed.connect(self._show_what_matters)
         self.show_range(False)
@@ -127,7 +134,7 @@ class Form(Container[Widget]):
         """
         with self.changed.blocked():
             for name in ("factor", "area", "model", *_BY_VALUE[:3]):
-                _choose(getattr(self, name), getattr(settings, name))
+                choose(getattr(self, name), getattr(settings, name))
             for name in ("value", "black", "white", *_BY_VALUE[3:]):
                 getattr(self, name).value = getattr(settings, name)
         self._show_what_matters()
@@ -143,7 +150,7 @@ class Form(Container[Widget]):
         names : sequence of str
             Of all image layers.
         """
-        _offer(self.layer, {selected: SELECTED, **{name: name for name in names}})
+        offer(self.layer, {selected: SELECTED, **{name: name for name in names}})
 
     def offer_shapes(self, names: Sequence[str]) -> None:
         """Renew the list of Shapes layers.
@@ -153,7 +160,7 @@ class Form(Container[Widget]):
         names : sequence of str
             Of all of them.
         """
-        _offer(self.shapes, {name: name for name in names})
+        offer(self.shapes, {name: name for name in names})
 
     def offer_models(self, cards: Sequence[Card]) -> None:
         """Renew the list of models.
@@ -164,7 +171,7 @@ class Form(Container[Widget]):
             In the order in which they are to be shown.
         """
         names = {label_of(card): card.name for card in cards}
-        _offer(self.model, names, keep=True)
+        offer(self.model, names, keep=True)
         self._cards = {card.name: card for card in cards}
         self._show_what_matters()
 
@@ -179,7 +186,7 @@ class Form(Container[Widget]):
         hint = NO_GPU if list(devices) == ["cpu"] else ""
         self.device.tooltip = TOOLTIPS["device"] + hint
         names = {f"auto ({devices[0]})": "auto"}
-        _offer(self.device, names | {name: name for name in devices}, keep=True)
+        offer(self.device, names | {name: name for name in devices}, keep=True)
 
     def mark(self, field: str, colour: str) -> None:
         """Frame the field that is wrong, and no other.
@@ -192,24 +199,9 @@ class Form(Container[Widget]):
             Of the frame.
         """
         marked = {"range": ("black", "white"), "factor": ("factor", "value")}
-        names = marked.get(field, (field,))
-        for name in (
-            "layer",
-            "factor",
-            "value",
-            "area",
-            "model",
-            "device",
-            "black",
-            "white",
-            "precision",
-            "tile",
-        ):
-            native = getattr(self, name).native
-            kind = type(native).__mro__[0].__name__
-            style = f"{kind} {{ border: 1px solid {colour}; }}" if name in names else ""
-            if native.styleSheet() != style:
-                native.setStyleSheet(style)
+        wrong = marked.get(field, (field,))
+        fields = {name: getattr(self, name) for name in _MARKABLE}
+        frame(list(fields.values()), [fields[n] for n in wrong if n in fields], colour)
 
     def show_range(self, needed: bool) -> None:
         """Show or hide the fields for black and white.
@@ -222,16 +214,6 @@ class Form(Container[Widget]):
         self.needs_range = needed
         self.range_row.visible = needed
 
-    def _align(self) -> None:
-        """Make all labels as wide as the widest one needs, margins included."""
-        direct = Qt.FindChildOption.FindDirectChildrenOnly
-        labels = [
-            row.native.parentWidget().findChild(QLabel, options=direct) for row in self
-        ]
-        width = max(label.sizeHint().width() for label in labels) + _MARGIN
-        for label in labels:
-            label.setMinimumWidth(width)
-
     def _show_what_matters(self) -> None:
         self.value.visible = self.factor.value in (CUSTOM, PIXEL_SIZE)
         self.shapes.visible = self.area.value == "rectangles"
@@ -240,59 +222,8 @@ class Form(Container[Widget]):
 
 
 def _choice(name: str, choices: dict[str, str] | None = None) -> ComboBox:
-    items = list((choices or {}).items())
-    box = ComboBox(name=name, tooltip=TOOLTIPS[name], choices=items)
-    # A long name must not make the whole panel wide.
-    native = box.native
-    native.setMinimumContentsLength(6)
-    native.setSizeAdjustPolicy(
-        native.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-    )
-    return box
-
-
-def _row(label: str, *widgets: Widget) -> Container[Widget]:
-    row: Container[Widget] = Container(
-        widgets=list(widgets), layout="horizontal", labels=False, label=label
-    )
-    row.margins = (0, 0, 0, 0)
-    return row
+    return choice(name, TOOLTIPS[name], choices)
 
 
 def _with_unit(tile: str) -> str:
     return f"{tile} pixels" if tile.isdecimal() else tile
-
-
-def _offer(box: ComboBox, choices: dict[str, str], keep: bool = False) -> None:
-    """Give a box other choices and keep what was chosen, if it is still there.
-
-    With `keep` it stays in any case: it is for the user to choose another.
-    """
-    items = list(choices.items())
-    if keep and box.value is not None and box.value not in choices.values():
-        items.append((str(box.value), str(box.value)))
-    if items == list(zip(_texts(box), box.choices, strict=True)):
-        return
-    before = box.value
-    values = [value for _, value in items]
-    with box.changed.blocked():
-        box.choices = []  # magicgui keeps those that stay where they are
-        box.choices = items
-        # The list may be wider than the box, so that long names can be read there.
-        view = box.native.view()
-        view.setMinimumWidth(view.sizeHintForColumn(0) + 16)
-        if before in values:
-            box.value = before
-    if box.value != before:
-        box.changed.emit(box.value)
-
-
-def _choose(box: ComboBox, value: str) -> None:
-    if value not in box.choices:
-        box.choices = [*zip(_texts(box), box.choices, strict=True), (value, value)]
-    box.value = value
-
-
-def _texts(box: ComboBox) -> list[str]:
-    native: Any = box.native
-    return [native.itemText(index) for index in range(native.count())]

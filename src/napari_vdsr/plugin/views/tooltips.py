@@ -5,7 +5,9 @@ __all__ = ["NO_GPU", "TOOLTIPS"]
 TOOLTIPS = {
     "layer": (
         "The image to enlarge. 'Selected' follows the layer list: select several "
-        "layers there to enlarge all of them with these settings."
+        "layers there to enlarge all of them with these settings. Of stacks, every "
+        "plane is enlarged by itself, in Y and X only. Lazy and multiscale images "
+        "give a lazy result: what is in view is computed as you look."
     ),
     "factor": (
         "How many times more pixels along Y and along X. 'Custom' takes any number "
@@ -46,6 +48,11 @@ TOOLTIPS = {
     "cancel": "Stop after the tile in work; nothing is added.",
     "preview": (
         "Enlarge a small part in the middle of the view, to see what Run will give."
+    ),
+    "save": (
+        "Enlarge into a file instead of a layer, part by part, so that the result may "
+        "be larger than memory: OME-Zarr with a pyramid, or OME-TIFF. A stopped "
+        "OME-Zarr is gone on with when it is saved under the same name again."
     ),
     "compare": "Show the source (before) or the result (after) of the last run.",
     "link": "Changing the contrast of source or result changes both.",

@@ -1,0 +1,300 @@
+"""Three ways from a file to an enlarged one: in memory, by parts, chunk by chunk."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_vdsr import api
+from napari_vdsr.cli.console import note
+from napari_vdsr.errors import VdsrError
+from napari_vdsr.files import Picture, check_output, open_image, write_image
+from napari_vdsr.files.folders import TIFF_SUFFIXES
+from napari_vdsr.files.opening import OpenImage, as_planned
+from napari_vdsr.files.zarr_library import is_zarr_folder
+from napari_vdsr.imaging.enlargement import Enlargement
+from napari_vdsr.progress import Progress
+
+if TYPE_CHECKING:
+    from napari_vdsr.cli.enlarging import Settings
+    from napari_vdsr.lazy.worker import Recipe
+
+__all__ = ["Done", "Task", "by_parts", "in_memory", "into_zarr", "is_large"]
+
+_LARGE = 2**26
+"""Bytes of a result above which a TIFF file is written by parts."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One file that is to be enlarged.
+
+    Attributes
+    ----------
+    source, target : Path
+        The file to read and the file to write.
+    image : OpenImage
+        The source.
+    picture : Picture
+        The source as the user sees it, without its pixels.
+    axes : str
+        A different letter for each of its axes; S for colours enlarged together.
+    plan : Enlargement
+        Shape and factors.
+    axes_told : bool
+        Whether the user said which axis is which.
+    """
+
+    source: Path
+    target: Path
+    image: OpenImage
+    picture: Picture
+    axes: str
+    plan: Enlargement
+    axes_told: bool
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The order of axes that TIFF and others want: those of an image plane last."""
+        as_it_is = tuple(range(len(self.axes)))
+        return (
+            self.plan.axes.moved_last(len(self.axes))
+            if is_zarr_folder(self.source)
+            else as_it_is
+        )
+
+    def planned(self) -> Picture:
+        """The result, without its pixels."""
+        dtype = self.picture.array.dtype
+        nothing = as_planned(self.picture, self.plan.shape, dtype).array
+        return self.picture.enlarged(nothing)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a way has led to.
+
+    Attributes
+    ----------
+    picture : Picture
+        As written; perhaps without its pixels.
+    axes : str
+        The letters of `Task.axes`, in the order of the result.
+    details : dict
+        What else there is to say, in plain values.
+    """
+
+    picture: Picture
+    axes: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def _ordered(axes: str, order: Sequence[int]) -> str:
+    return "".join(axes[axis] for axis in order)
+
+
+def is_large(task: Task) -> bool:
+    """Whether a result is better written by parts than made in memory.
+
+    Parameters
+    ----------
+    task : Task
+        With a TIFF file or another one as its target.
+
+    Returns
+    -------
+    bool
+    """
+    size = math.prod(task.plan.shape) * task.picture.array.dtype.itemsize
+    stored = _ordered(task.picture.axes, task.order)
+    colours_apart = "S" in task.axes and not stored.endswith("S")
+    return (
+        size > _LARGE
+        and task.target.suffix.lower() in TIFF_SUFFIXES
+        and stored.endswith(("YX", "YXS"))
+        and not colours_apart
+    )
+
+
+def in_memory(task: Task, settings: "Settings", bar: Progress) -> Done:
+    """Enlarge a file that fits into memory.
+
+    Parameters
+    ----------
+    task : Task
+        What to do.
+    settings : Settings
+        How.
+    bar : Progress
+        Told of the tiles.
+
+    Returns
+    -------
+    Done
+
+    Raises
+    ------
+    VdsrError
+        When it cannot be done; there is no target then.
+    """
+    _check_memory(task)
+    planned = task.planned().reordered(task.order)
+    options: dict[str, Any] = {
+        "overwrite": settings.overwrite,
+        "source": task.source,
+    }
+    check_output(task.target, planned, **options)
+    axes = _ordered(task.axes, task.order)
+    result = api.upscale(
+        task.image.read().array.transpose(task.order),
+        task.plan.factors,
+        model=settings.model,
+        device=settings.device,
+        precision=settings.precision,
+        tile=settings.tile,
+        axes=axes,
+        intensity_range=settings.intensity_range,
+        progress=bar,
+    )
+    enlarged = task.picture.reordered(task.order).enlarged(result)
+    write_image(task.target, enlarged, **options)
+    return Done(enlarged, axes)
+
+
+def by_parts(task: Task, settings: "Settings", bar: Progress) -> Done:
+    """Enlarge a file into a TIFF file, tile by tile, whatever its size.
+
+    Parameters
+    ----------
+    task, settings, bar
+        As for `in_memory`.
+
+    Returns
+    -------
+    Done
+
+    Raises
+    ------
+    VdsrError
+        When it cannot be done; there is no target then.
+    """
+    from napari_vdsr.inference.arrays import warn_of_two_passes
+    from napari_vdsr.lazy.enlarged import EnlargedPixels
+    from napari_vdsr.lazy.worker import upscaler_for
+
+    planned = task.planned().reordered(task.order)
+    options: dict[str, Any] = {
+        "overwrite": settings.overwrite,
+        "source": task.source,
+    }
+    check_output(task.target, planned, **options)
+    pixels = EnlargedPixels(
+        task.image.pixels,
+        task.axes,
+        task.order,
+        task.plan.plane_shape,
+        upscaler_for(_recipe(task, settings)),
+        bar,
+    )
+    warn_of_two_passes(task.plan.factors)
+    samples = task.plan.axes.samples
+    colours = 1 if samples is None else task.plan.shape[samples]
+    bar.reset(math.prod(task.plan.shape) // colours)
+    write_image(task.target, planned, pixels=pixels, **options)
+    return Done(planned, _ordered(task.axes, task.order))
+
+
+def into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
+    """Enlarge a file into an OME-Zarr, chunk by chunk; go on with one that is begun.
+
+    Parameters
+    ----------
+    task, settings, bar
+        As for `in_memory`.
+
+    Returns
+    -------
+    Done
+
+    Raises
+    ------
+    VdsrError
+        When it cannot be done. What is finished is kept beside the target.
+    """
+    from napari_vdsr.files.ngff_writing import ngff_order
+    from napari_vdsr.files.zarr_beginning import part_of
+    from napari_vdsr.inference.arrays import warn_of_two_passes
+    from napari_vdsr.lazy.to_zarr import ZarrTarget, stream_to_zarr
+
+    recipe = _recipe(task, settings)
+    if settings.cluster is not None:
+        places = task.source.resolve(), task.target.resolve().parent
+        recipe = settings.cluster.settled(recipe, *places)
+    warn_of_two_passes(task.plan.factors)
+    source = task.source.resolve()
+    try:
+        counts = stream_to_zarr(
+            partial(open_image, source, axes_told=task.axes_told),
+            task.image,
+            task.picture,
+            task.axes,
+            task.plan,
+            recipe,
+            ZarrTarget(task.target, settings.ome_zarr, settings.overwrite),
+            model=settings.model.name,
+            mapper=settings.cluster,
+            progress=bar,
+        )
+    except BaseException as error:
+        part = part_of(task.target)
+        if part.is_dir() and not isinstance(error, VdsrError):
+            note(f"finished chunks are kept in {part}: the same command goes on there")
+        raise
+    if counts.good or counts.damaged:
+        note(
+            f"{task.target}: {counts.good} chunks of an earlier run are good, "
+            f"{counts.damaged} are damaged and made again, {counts.missing} are new"
+        )
+    order = ngff_order(task.picture.axes, str(task.target))
+    chunks = {"found": counts.good, "remade": counts.damaged, "made": counts.missing}
+    return Done(
+        task.planned().reordered(order),
+        _ordered(task.axes, order),
+        {"precision": recipe.precision, "chunks": chunks},
+    )
+
+
+def _recipe(task: Task, settings: "Settings") -> "Recipe":
+    from napari_vdsr.imaging.intensities import natural_range
+    from napari_vdsr.lazy.worker import Recipe
+
+    intensity_range = settings.intensity_range
+    if not settings.model.equivariant and intensity_range is None:
+        # Looking at all pixels first would mean reading them twice.
+        intensity_range = natural_range(np.empty(0, task.picture.array.dtype))
+    return Recipe.of(
+        settings.model,
+        device=settings.device,
+        precision=settings.precision,
+        tile=settings.tile,
+        intensity_range=intensity_range,
+    )
+
+
+def _check_memory(task: Task) -> None:
+    """Refuse work whose result this machine could not hold, before it is begun."""
+    import psutil
+
+    needed = math.prod(task.plan.shape) * task.picture.array.dtype.itemsize
+    free = psutil.virtual_memory().available + psutil.swap_memory().free
+    if needed > free:
+        msg = (
+            f"enlarging {task.source} needs {needed / 1e9:.1f} GB of memory, but "
+            f"{free / 1e9:.1f} GB are free: use a smaller factor, or write an OME-Zarr "
+            "(.zarr), which is made chunk by chunk"
+        )
+        raise VdsrError(msg)

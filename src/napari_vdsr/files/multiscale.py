@@ -1,0 +1,97 @@
+"""Where the pixels of an OME-Zarr image lie, and what its channels are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+__all__ = ["Axis", "Multiscale"]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of an image.
+
+    Attributes
+    ----------
+    name : str
+        Such as "z".
+    type : str, optional
+        "time", "channel", "space", or something else or nothing.
+    unit : str, optional
+        As OME-Zarr spells it, such as "micrometer".
+    """
+
+    name: str
+    type: str | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Multiscale:
+    """Axes, places and channels of an image; all sequences follow its axes.
+
+    Attributes
+    ----------
+    axes : tuple of Axis
+        As many as the array has.
+    scale : tuple of float
+        Distance between neighbouring pixel centres, in the unit of the axis.
+    translation : tuple of float
+        Where the centre of the first pixel lies.
+    name : str
+        Of the image.
+    omero : mapping, optional
+        How to show the channels: names, colours, windows of intensity.
+    """
+
+    axes: tuple[Axis, ...]
+    scale: tuple[float, ...]
+    translation: tuple[float, ...]
+    name: str = ""
+    omero: Mapping[str, Any] | None = None
+
+    def resized(self, before: Sequence[int], after: Sequence[int]) -> "Multiscale":
+        """Describe the same image on a finer or coarser grid with the same edges.
+
+        Parameters
+        ----------
+        before, after : sequence of int
+            Pixels of every axis.
+
+        Returns
+        -------
+        Multiscale
+            A pixel is as much smaller as there are more of them, and the centre of
+            the first one lies half a pixel from the edge that stays where it is.
+
+        Examples
+        --------
+        >>> one = Multiscale((Axis("x"),), (0.5,), (10.0,))
+        >>> finer = one.resized([4], [8])
+        >>> finer.scale, finer.translation
+        ((0.25,), (9.875,))
+        """
+        ratios = [old / new for old, new in zip(before, after, strict=True)]
+        scale = [step * ratio for step, ratio in zip(self.scale, ratios, strict=True)]
+        places = zip(self.translation, self.scale, ratios, strict=True)
+        translation = [place + step * (ratio - 1) / 2 for place, step, ratio in places]
+        return replace(self, scale=tuple(scale), translation=tuple(translation))
+
+    def ordered(self, order: Sequence[int]) -> "Multiscale":
+        """Describe the image with its axes in another order.
+
+        Parameters
+        ----------
+        order : sequence of int
+            Which axis comes first, second and so on.
+
+        Returns
+        -------
+        Multiscale
+        """
+        return replace(
+            self,
+            axes=tuple(self.axes[axis] for axis in order),
+            scale=tuple(self.scale[axis] for axis in order),
+            translation=tuple(self.translation[axis] for axis in order),
+        )

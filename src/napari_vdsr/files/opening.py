@@ -1,0 +1,122 @@
+"""Images that are described at once and read part by part."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from napari_vdsr.files.picture import Picture
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Blocks", "OpenImage", "Pixels", "as_planned", "identity_of"]
+
+
+class Blocks(Protocol):
+    """Anything that gives the blocks of an array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Pixels of every axis."""
+
+    def __getitem__(self, key: tuple[slice, ...], /) -> Any:
+        """The pixels of one slice for each axis."""
+
+
+class Pixels(Protocol):
+    """Anything that gives arrays when it is sliced."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Pixels of every axis."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the arrays that it gives."""
+
+    def __getitem__(self, key: tuple[int | slice, ...], /) -> Any:
+        """The pixels of one index or slice for each axis."""
+
+
+@dataclass(frozen=True, eq=False)
+class OpenImage:
+    """An image in a file: what it is, and a way to its pixels.
+
+    Use it in a ``with`` block, or call `close`.
+
+    Attributes
+    ----------
+    picture : Picture
+        Everything but the pixels: of its array, shape and dtype mean something.
+    pixels : Pixels
+        Read from the file where they are sliced; axes as in `picture`.
+    identity : mapping
+        What tells whether the image is still the one it was, for JSON.
+    read : callable
+        Gives the picture with all its pixels in memory.
+    close : callable
+        Closes the file.
+    """
+
+    picture: Picture
+    pixels: Pixels
+    identity: Mapping[str, Any]
+    read: Callable[[], Picture]
+    close: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> "OpenImage":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def as_planned(picture: Picture, shape: tuple[int, ...], dtype: Any) -> Picture:
+    """Describe a picture whose pixels are not there.
+
+    Parameters
+    ----------
+    picture : Picture
+        What is known of it; its own array does not matter.
+    shape : tuple of int
+        Of the pixels.
+    dtype : dtype-like
+        Of the pixels.
+
+    Returns
+    -------
+    Picture
+        Its array takes no memory.
+    """
+    nothing: NDArray[Any] = np.broadcast_to(np.zeros((), dtype), shape)
+    return replace(picture, array=nothing)
+
+
+def identity_of(path: Path) -> dict[str, Any]:
+    """What tells whether a file is still the one it was.
+
+    Parameters
+    ----------
+    path : Path
+        A file.
+
+    Returns
+    -------
+    dict
+        Its name, size and time of its last change, in values that JSON can hold.
+    """
+    status = path.stat()
+    return {
+        "name": path.name,
+        "bytes": status.st_size,
+        "changed_ns": status.st_mtime_ns,
+    }

@@ -1,0 +1,203 @@
+"""Reading parts of a TIFF file: only the rows or tiles that are asked for."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import product
+from math import ceil, prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_vdsr.errors import FileError, VdsrError
+
+__all__ = ["TiffPixels"]
+
+_KEPT = 64_000_000  # bytes of decoded strips and tiles that are kept for the next read
+
+
+class TiffPixels:
+    """The pixels of a TIFF series, read where they are sliced.
+
+    Uncompressed pixels are read row by row, others strip by strip or tile by tile.
+    A page that is one compressed strip can only be read whole.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file, for messages.
+    series : tifffile.TiffPageSeries
+        Of a file that stays open.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        With the axes of the series.
+    dtype : numpy.dtype
+        In the byte order of the file.
+    """
+
+    def __init__(self, path: Path, series: tifffile.TiffPageSeries) -> None:
+        self.shape = tuple(int(size) for size in series.shape)
+        self.dtype: np.dtype[Any] = np.dtype(series.dtype)
+        self._path = path
+        self._series = series
+        self._keyframe: Any = series.keyframe
+        self._file_dtype = self.dtype.newbyteorder(self._keyframe.parent.byteorder)
+        self._offset = series.dataoffset
+        self._segments = _Cache(_KEPT)
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+        """The pixels of one slice or index for each axis, without steps."""
+        parts = tuple(
+            slice(*item.indices(size)[:2])
+            if isinstance(item, slice)
+            else slice(item, item + 1)
+            for item, size in zip(key, self.shape, strict=True)
+        )
+        try:
+            pixels = self._region(parts)
+        except (VdsrError, MemoryError):
+            raise
+        except Exception as error:  # decoders raise whatever damage leads to
+            msg = f"cannot read {self._path}: damaged or cut short ({error})"
+            raise FileError(msg) from error
+        kept = (slice(None) if isinstance(item, slice) else 0 for item in key)
+        return pixels[tuple(kept)].astype(self.dtype.newbyteorder("="), copy=False)
+
+    def _region(self, parts: tuple[slice, ...]) -> NDArray[Any]:
+        if self._offset is not None:
+            return self._rows(self._offset, self.shape, parts)
+        page_ndim = len(self._keyframe.shape)
+        stack, within = parts[:-page_ndim], parts[-page_ndim:]
+        sizes = self.shape[:-page_ndim]
+        if (*sizes, *self._keyframe.shape) != self.shape or prod(sizes) != len(
+            self._series.pages
+        ):
+            msg = "its pages are not the planes of its image"
+            raise ValueError(msg)
+        out = np.empty([part.stop - part.start for part in parts], self._file_dtype)
+        for index in product(*(range(part.start, part.stop) for part in stack)):
+            number = int(np.ravel_multi_index(index, sizes)) if sizes else 0
+            place = tuple(i - part.start for i, part in zip(index, stack, strict=True))
+            out[place] = self._of_page(number, within)
+        return out
+
+    def _rows(
+        self, offset: int, shape: tuple[int, ...], parts: tuple[slice, ...]
+    ) -> NDArray[Any]:
+        """Part of pixels that lie in the file as they do in memory."""
+        # Mapped for the moment only: what stays mapped would count as memory in use.
+        mapped = np.memmap(self._path, self._file_dtype, "r", offset, shape)
+        return np.array(mapped[parts])
+
+    def _of_page(self, number: int, parts: tuple[slice, ...]) -> NDArray[Any]:
+        page: Any = self._series.pages[number]
+        keyframe = self._keyframe
+        if page is None:
+            return np.zeros([part.stop - part.start for part in parts], self.dtype)
+        here = page.parent is keyframe.parent
+        if here and keyframe.is_final:
+            return self._rows(page.dataoffsets[0], keyframe.shape, parts)
+        if here and keyframe.axes in ("YX", "YXS", "SYX") and keyframe.shaped[1] == 1:
+            if keyframe.jpegheader is None:
+                return self._of_segments(number, page, parts)
+        if (whole := self._segments.get((number, -1))) is None:
+            whole = self._segments.put((number, -1), page.asarray())
+        return whole[parts]
+
+    def _of_segments(
+        self, number: int, page: Any, parts: tuple[slice, ...]
+    ) -> NDArray[Any]:
+        """Part of a page from the strips or tiles that it touches."""
+        named = dict(zip(self._keyframe.axes, parts, strict=True))
+        rows, columns = named["Y"], named["X"]
+        samples = named.get("S", slice(0, 1))
+        separate = self._keyframe.axes == "SYX"
+        planes, within = (samples, slice(0, 1)) if separate else (slice(0, 1), samples)
+        size = rows.stop - rows.start, columns.stop - columns.start
+        count = planes.stop - planes.start
+        out = np.empty((count, *size, within.stop - within.start), self.dtype)
+        for segment, (plane, _, top, left, _) in self._decoded(
+            number, page, planes, rows, columns
+        ):
+            (into_y, of_y), (into_x, of_x) = (
+                _overlap(rows, top, segment.shape[1]),
+                _overlap(columns, left, segment.shape[2]),
+            )
+            out[plane - planes.start, into_y, into_x] = segment[0, of_y, of_x, within]
+        if separate:
+            return out[..., 0]
+        return out[0] if "S" in named else out[0, ..., 0]
+
+    def _decoded(
+        self, number: int, page: Any, planes: slice, rows: slice, columns: slice
+    ) -> Iterator[tuple[NDArray[Any], tuple[int, ...]]]:
+        """The strips or tiles that a region touches, and where they lie."""
+        frame = self._keyframe
+        height = frame.tilelength if frame.is_tiled else frame.rowsperstrip
+        width = frame.tilewidth if frame.is_tiled else frame.imagewidth
+        down, across = ceil(frame.imagelength / height), ceil(frame.imagewidth / width)
+        wanted = product(
+            range(planes.start, planes.stop),
+            range(rows.start // height, ceil(rows.stop / height)),
+            range(columns.start // width, ceil(columns.stop / width)),
+        )
+        for plane, y, x in wanted:
+            index = (plane * down + y) * across + x
+            segment = self._segments.get((number, index))
+            if segment is None:
+                segment = self._segments.put((number, index), _decode(page, index))
+            yield segment, (plane, 0, y * height, x * width, 0)
+
+
+def _decode(page: Any, index: int) -> NDArray[Any]:
+    """One strip or tile of a page, shape (1, rows, columns, samples)."""
+    frame, file = page.keyframe, page.parent.filehandle
+    options: dict[str, Any] = {"_fullsize": False}
+    if page.jpegtables is not None:
+        options["jpegtables"] = page.jpegtables
+    where = [page.dataoffsets[index]], [page.databytecounts[index]], [index]
+    ((data, _),) = file.read_segments(*where, lock=file.lock)
+    if data is not None and len(data) < page.databytecounts[index]:
+        msg = f"strip or tile {index} ends too early"
+        raise ValueError(msg)
+    segment, _, shape = frame.decode(data, index, **options)
+    if segment is None:  # left out by the program that wrote the file
+        return np.full(shape, frame.nodata, frame.dtype)
+    rows, columns = shape[1:3]
+    decoded: NDArray[Any] = segment[:1, :rows, :columns]
+    return decoded
+
+
+def _overlap(wanted: slice, first: int, size: int) -> tuple[slice, slice]:
+    """Where a segment and a region meet, seen from the region and the segment."""
+    start, stop = max(wanted.start, first), min(wanted.stop, first + size)
+    return (
+        slice(start - wanted.start, stop - wanted.start),
+        slice(start - first, stop - first),
+    )
+
+
+class _Cache:
+    """Arrays used last, as many as a number of bytes allows, and at least one."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held: OrderedDict[tuple[int, int], NDArray[Any]] = OrderedDict()
+        self._size = 0
+
+    def get(self, key: tuple[int, int]) -> NDArray[Any] | None:
+        if key not in self._held:
+            return None
+        self._held.move_to_end(key)
+        return self._held[key]
+
+    def put(self, key: tuple[int, int], array: NDArray[Any]) -> NDArray[Any]:
+        self._held[key] = array
+        self._size += array.nbytes
+        while self._size > self._limit and len(self._held) > 1:
+            self._size -= self._held.popitem(last=False)[1].nbytes
+        return array

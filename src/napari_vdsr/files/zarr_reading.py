@@ -1,0 +1,198 @@
+"""Reading OME-Zarr images and plain zarr arrays, part by part."""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.errors import FileError, VdsrError, VdsrWarning
+from napari_vdsr.files.multiscale import Multiscale
+from napari_vdsr.files.ngff_reading import axis_letters, parse_image
+from napari_vdsr.files.opening import OpenImage, as_planned
+from napari_vdsr.files.picture import Metadata, Picture
+from napari_vdsr.files.units import convert_length, normalise_unit
+from napari_vdsr.files.zarr_library import is_zarr, zarr_library
+
+__all__ = ["open_zarr"]
+
+
+def open_zarr(path: Path, *, axes_told: bool = False) -> OpenImage:
+    """Open an OME-Zarr image (0.4 or 0.5), or a plain zarr array.
+
+    Parameters
+    ----------
+    path : Path
+        A folder.
+    axes_told : bool
+        Whether the user says which axis is which.
+
+    Returns
+    -------
+    OpenImage
+        The finest level. Axes of a plain array have the letters of its dimension
+        names if it has such; otherwise the last two are Y and X.
+
+    Raises
+    ------
+    FileError
+        When it is no zarr, damaged or holds no image, or zarr is not installed.
+
+    Warns
+    -----
+    VdsrWarning
+        When it is a collection of images: the first one is read.
+    """
+    zarr = zarr_library()
+    if not is_zarr(path):
+        msg = f"{path} is no zarr: there is no zarr.json, .zgroup or .zarray in it"
+        raise FileError(msg)
+    try:
+        node = zarr.open(str(path), mode="r")
+        attributes = dict(node.attrs)
+        if isinstance(node, zarr.Array):
+            letters = _plain_axes(node)
+            if not axes_told:
+                _refuse_doubt(path, letters, node.shape)
+            return _opened(path, node, letters, None, attributes)
+        found = parse_image(str(path), attributes)
+        if found is None:
+            return _first_of(path, node, attributes)
+        array = node[found.path]
+        if not isinstance(array, zarr.Array):
+            msg = f"{path} has no array {found.path}"
+            raise FileError(msg)
+        axes = axis_letters(found.multiscale.axes)
+        if len(axes) != len(array.shape):
+            msg = f"{path} names {len(axes)} axes, but its shape is {array.shape}"
+            raise FileError(msg)
+        return _opened(path, array, axes, found.multiscale, attributes)
+    except (VdsrError, MemoryError):
+        raise
+    except Exception as error:  # whatever damaged metadata leads to
+        msg = f"cannot read {path}: damaged ({type(error).__name__}: {error})"
+        raise FileError(msg) from error
+
+
+def _first_of(path: Path, group: Any, attributes: Mapping[str, Any]) -> OpenImage:
+    """The first image of a collection as bioformats2raw makes it."""
+    ome = attributes.get("ome", attributes)
+    if "plate" in ome or "well" in ome:
+        kind = "plate" if "plate" in ome else "well"
+        msg = f"{path} is a {kind} of images: name one of them, such as {path}/A/1/0"
+        raise FileError(msg)
+    if "bioformats2raw.layout" not in ome or "0" not in group:
+        within = ", ".join(sorted(group.keys())) or "nothing"
+        msg = (
+            f"{path} is a zarr group without OME-Zarr metadata, with {within} in it: "
+            "name an array within it, and its axes"
+        )
+        raise FileError(msg)
+    if "1" in group:
+        msg = (
+            f"{path} holds several images: the first one, {path}/0, is read, the "
+            "others are left out"
+        )
+        warnings.warn(msg, VdsrWarning, stacklevel=4)
+    return open_zarr(path / "0", axes_told=True)
+
+
+def _plain_axes(array: Any) -> str:
+    """Letters of the axes of an array that is no OME-Zarr image."""
+    named = getattr(array.metadata, "dimension_names", None)
+    names = [str(name).upper() for name in named or array.attrs.get(_XARRAY, ())]
+    letters = "".join(names)
+    ndim = len(array.shape)
+    if len(names) == ndim and len(set(letters)) == len(letters) == ndim:
+        if {"Y", "X"} <= set(letters):
+            return letters
+    return "Q" * (ndim - 2) + "YX"[-ndim:]
+
+
+_XARRAY = "_ARRAY_DIMENSIONS"
+
+
+def _refuse_doubt(path: Path, axes: str, shape: tuple[int, ...]) -> None:
+    """Raise an error where the last axis of an array may as well be colours."""
+    if axes.startswith("Q") and shape[-1] in (3, 4):
+        msg = (
+            f"{path} does not name its axes, and the last one of shape {shape} may be "
+            "colours or X: name the axes, such as YXS or ZYX"
+        )
+        raise FileError(msg)
+
+
+def _opened(
+    path: Path,
+    array: Any,
+    axes: str,
+    multiscale: Multiscale | None,
+    attributes: Mapping[str, Any],
+) -> OpenImage:
+    shape = tuple(int(size) for size in array.shape)
+    if 0 in shape or not {"Y", "X"} <= set(axes):
+        what = f"no pixels: its shape is {shape}"
+        if 0 not in shape:
+            what = f"axes {axes} of shape {shape}: there is no image plane (Y, X) in it"
+        msg = f"{path} has {what}"
+        raise FileError(msg)
+    size, unit = (None, None) if multiscale is None else _pixel_size(multiscale, axes)
+    pixels = _ZarrPixels(path, array)
+    metadata = Metadata(multiscale=multiscale)
+    nothing: NDArray[Any] = np.empty(0, pixels.dtype)
+    picture = as_planned(
+        Picture(nothing, axes, pixel_size=size, unit=unit, metadata=metadata),
+        shape,
+        pixels.dtype,
+    )
+    told = json.dumps([attributes, array.metadata.to_dict()], default=str)
+    return OpenImage(
+        picture,
+        pixels,
+        {
+            "name": path.resolve().name,
+            "metadata": hashlib.sha256(told.encode()).hexdigest(),
+        },
+        lambda: replace(picture, array=pixels[(slice(None),) * len(shape)]),
+    )
+
+
+def _pixel_size(
+    multiscale: Multiscale, axes: str
+) -> tuple[tuple[float, float] | None, str | None]:
+    """Size of a pixel in Y and X with its unit, or two Nones."""
+    y, x = axes.index("Y"), axes.index("X")
+    units = [normalise_unit(multiscale.axes[axis].unit) for axis in (y, x)]
+    sizes = [abs(multiscale.scale[axis]) for axis in (y, x)]
+    if units == [None, None]:
+        nothing_said = sizes == [1, 1]
+        return (None, None) if nothing_said else ((sizes[0], sizes[1]), None)
+    width = convert_length(sizes[1], units[1] or "", units[0] or "")
+    if width is None or 0 in sizes:
+        return None, None
+    return (sizes[0], width), units[0]
+
+
+class _ZarrPixels:
+    """The pixels of a zarr array, read where they are sliced."""
+
+    def __init__(self, path: Path, array: Any) -> None:
+        self._path = path
+        self._array = array
+        self.shape = tuple(int(size) for size in array.shape)
+        self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("=")
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+        try:
+            pixels = np.asarray(self._array[key])
+        except MemoryError:
+            raise
+        except Exception as error:  # codecs raise whatever damage leads to
+            msg = f"cannot read {self._path}: damaged ({error})"
+            raise FileError(msg) from error
+        return pixels.astype(self.dtype, copy=False)

@@ -1,0 +1,121 @@
+"""Which source pixels a region of the result depends on."""
+
+from math import ceil
+
+from napari_vdsr.imaging.geometry import enlarged_size
+from napari_vdsr.imaging.resample import resize_rows
+
+__all__ = [
+    "KERNEL_REACH",
+    "LARGEST_SINGLE_FACTOR",
+    "gap_halo",
+    "middle_shape",
+    "source_span",
+]
+
+LARGEST_SINGLE_FACTOR = 4.0
+"""Above this, an image is enlarged in two equal passes."""
+
+KERNEL_REACH = 3
+"""Source pixels that bicubic enlargement looks to either side."""
+
+Shape = tuple[int, int]
+
+
+def middle_shape(shape: Shape, out_shape: Shape) -> Shape | None:
+    """Pixels of a plane between two passes.
+
+    Parameters
+    ----------
+    shape, out_shape : tuple of int
+        Y and X of the whole plane before and after.
+
+    Returns
+    -------
+    tuple of int or None
+        None where one pass is enough.
+
+    Examples
+    --------
+    >>> middle_shape((10, 10), (90, 90))
+    (30, 30)
+    """
+    factors = _factors(shape, out_shape)
+    if max(factors) <= LARGEST_SINGLE_FACTOR:
+        return None
+    y, x = (
+        enlarged_size(size, factor**0.5)
+        for size, factor in zip(shape, factors, strict=True)
+    )
+    return y, x
+
+
+def gap_halo(shape: Shape, out_shape: Shape, halo: int) -> int:
+    """Pixels around a region that its result depends on where there are gaps.
+
+    A valid pixel feels gaps as far away as the halo, and those are filled from
+    pixels that may lie as far away from them again.
+
+    Parameters
+    ----------
+    shape, out_shape : tuple of int
+        Y and X of the whole plane before and after one pass.
+    halo : int
+        That of the network.
+
+    Returns
+    -------
+    int
+        In output pixels.
+    """
+    return 2 * halo + ceil(4 * KERNEL_REACH * max(_factors(shape, out_shape)))
+
+
+def source_span(
+    axis: int, shape: Shape, out_shape: Shape, wanted: slice, halo: int, *, gaps: bool
+) -> slice:
+    """Source pixels along one axis that `Upscaler.region` may read for a region.
+
+    Parameters
+    ----------
+    axis : int
+        0 for Y, 1 for X.
+    shape, out_shape : tuple of int
+        Y and X of the whole plane before and after.
+    wanted : slice
+        Output pixels along that axis.
+    halo : int
+        That of the network.
+    gaps : bool
+        Whether pixels may be NaN.
+
+    Returns
+    -------
+    slice
+        Within the axis.
+
+    Examples
+    --------
+    >>> source_span(0, (50, 50), (100, 100), slice(0, 9), halo=4, gaps=False)
+    slice(0, 8, None)
+    """
+    if shape == out_shape:
+        return wanted
+    middle = middle_shape(shape, out_shape)
+    if middle is not None:
+        wanted = _of_one_pass(axis, middle, out_shape, wanted, halo, gaps)
+        out_shape = middle
+    return _of_one_pass(axis, shape, out_shape, wanted, halo, gaps)
+
+
+def _of_one_pass(
+    axis: int, shape: Shape, out_shape: Shape, wanted: slice, halo: int, gaps: bool
+) -> slice:
+    halo = gap_halo(shape, out_shape, halo) if gaps else halo
+    size, new_size = shape[axis], out_shape[axis]
+    start, stop = max(0, wanted.start - halo), min(new_size, wanted.stop + halo)
+    return resize_rows(size, new_size, start, stop).source
+
+
+def _factors(shape: Shape, out_shape: Shape) -> tuple[float, float]:
+    return out_shape[0] / shape[0], out_shape[1] / shape[1]

@@ -1,0 +1,249 @@
+"""From a layer to an enlarged file, part by part: nothing is held in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.imaging.axes import Axes
+from napari_vdsr.imaging.enlargement import Enlargement
+from napari_vdsr.layers.compute import intensity_range_of
+from napari_vdsr.layers.plan import LayerPlan
+from napari_vdsr.progress import Progress
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_vdsr.files import Picture
+    from napari_vdsr.files.multiscale import Multiscale
+    from napari_vdsr.zoo import Model
+
+__all__ = ["picture_of", "save_enlarged"]
+
+_LABELS = {"T": ("t", "time"), "C": ("c", "ch", "channel"), "Z": ("z",)}
+_TYPES = {"T": "time", "C": "channel", "S": "channel"} | dict.fromkeys("ZYX", "space")
+
+
+def save_enlarged(
+    layer: "Image",
+    plan: LayerPlan,
+    data: Any,
+    path: Path,
+    *,
+    model: "Model",
+    device: str = "auto",
+    precision: str = "auto",
+    tile: int | str = "auto",
+    intensity_range: tuple[float, float] | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Enlarge a layer into an OME-Zarr or a TIFF file.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Tells names, scale, units and contrast; its pixels are those of `data`.
+    plan : LayerPlan
+        Of the whole layer.
+    data : array-like
+        The level that the plan was made for. Only what is needed is read of it.
+    path : Path
+        A name that ends in ``.zarr``, ``.tif`` or ``.tiff``. A zarr that is there is
+        not replaced; a TIFF file is.
+    model : Model
+        What to run.
+    device, precision, tile, intensity_range
+        As for `Upscaler`.
+    progress : Progress, optional
+        Told of the parts, in pixels; may raise `Cancelled`. What is finished of an
+        OME-Zarr is kept beside it then, and gone on with next time.
+
+    Raises
+    ------
+    InputError
+        When the layer cannot be stored in such a file.
+    FileError
+        When the file cannot be written.
+    """
+    from napari_vdsr.files.opening import OpenImage
+    from napari_vdsr.files.writing import check_name
+    from napari_vdsr.lazy.worker import Recipe, upscaler_for
+
+    zarr = path.suffix.lower() == ".zarr"
+    check_name(path, overwrite=not zarr, source=None)
+    recipe = Recipe.of(
+        model,
+        device=device,
+        precision=precision,
+        tile=tile,
+        intensity_range=intensity_range_of(data, model, intensity_range),
+    )
+    used = str(upscaler_for(recipe).precision).removeprefix("torch.")
+    recipe = replace(recipe, precision=used)
+    picture = picture_of(layer, plan, data.dtype)
+    axes = Axes(*plan.yx, len(plan.level_shape) if plan.samples else None)
+    whole = Enlargement(axes, plan.shape, plan.plane_shape, plan.plane_factors)
+    pixels = _Pixels(data)
+    if not zarr:
+        _save_tiff(path, picture, whole, pixels, upscaler_for(recipe), progress)
+        return
+    from napari_vdsr.lazy.to_zarr import ZarrTarget, identity_of, stream_to_zarr
+
+    identity = identity_of(layer.name, data)
+    opened = OpenImage(picture, pixels, identity, lambda: picture)
+    stream_to_zarr(
+        lambda: opened,
+        opened,
+        picture,
+        picture.axes,
+        whole,
+        recipe,
+        # There is no zarr: what may be thrown away is a half-made one of another job.
+        ZarrTarget(path, overwrite=True),
+        model=model.name,
+        progress=progress,
+    )
+
+
+def _save_tiff(
+    path: Path,
+    picture: "Picture",
+    whole: Enlargement,
+    pixels: "_Pixels",
+    upscaler: Any,
+    progress: Progress | None,
+) -> None:
+    from napari_vdsr.files import write_image
+    from napari_vdsr.files.opening import as_planned
+    from napari_vdsr.lazy.enlarged import EnlargedPixels
+
+    order = whole.axes.moved_last(len(picture.axes))
+    planned = picture.enlarged(
+        as_planned(picture, whole.shape, picture.array.dtype).array
+    ).reordered(order)
+    parts = EnlargedPixels(
+        pixels, picture.axes, order, whole.plane_shape, upscaler, progress
+    )
+    if progress is not None:
+        samples = whole.axes.samples
+        colours = 1 if samples is None else whole.shape[samples]
+        progress.reset(planned.array.size // colours)
+    write_image(path, planned, overwrite=True, pixels=parts)
+
+
+class _Pixels:
+    """The array of a layer, as files want it: in memory where it is sliced."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+        self.shape = tuple(int(size) for size in data.shape)
+        self.dtype: np.dtype[Any] = np.dtype(data.dtype).newbyteorder("=")
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+        return np.asarray(self._data[key]).astype(self.dtype, copy=False)
+
+
+def picture_of(layer: "Image", plan: LayerPlan, dtype: Any) -> "Picture":
+    """Describe a layer as a file would be described, without its pixels.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Tells names, scale, units and contrast.
+    plan : LayerPlan
+        Of the layer.
+    dtype : dtype-like
+        Of its pixels.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    InputError
+        When the layer is rotated, sheared or has another affine transform.
+    """
+    from napari_vdsr.files import Metadata, Picture
+    from napari_vdsr.files.opening import as_planned
+    from napari_vdsr.files.units import convert_length, normalise_unit
+
+    _refuse_slant(layer)
+    axes = _letters(layer.axis_labels, plan)
+    places = _places(layer, axes)
+    units = [normalise_unit(places.axes[axis].unit) for axis in plan.yx]
+    size: tuple[float, float] | None = None
+    if units[0] is not None and units[1] is not None:
+        height, width = (abs(places.scale[axis]) for axis in plan.yx)
+        same = convert_length(width, units[1], units[0])
+        size = None if same is None else (height, same)
+    shape = plan.level_shape + ((plan.samples,) if plan.samples else ())
+    picture = Picture(
+        np.empty(0),
+        axes,
+        rgb=bool(plan.samples),
+        pixel_size=size,
+        unit=units[0] if size else None,
+        metadata=Metadata(multiscale=places),
+    )
+    return as_planned(picture, shape, np.dtype(dtype).newbyteorder("="))
+
+
+def _refuse_slant(layer: "Image") -> None:
+    straight = np.allclose(layer.affine.affine_matrix, np.eye(layer.ndim + 1))
+    shear = np.asarray(layer.shear, dtype=float)
+    if straight and np.allclose(layer.rotate, np.eye(layer.ndim)) and not shear.any():
+        return
+    msg = (
+        f"{layer.name!r} is rotated, sheared or moved by an affine transform, which "
+        "these files cannot say: use Run, and save its result with napari"
+    )
+    raise InputError(msg)
+
+
+def _letters(labels: Sequence[str], plan: LayerPlan) -> str:
+    """A letter for each axis: by its label, or else Z and T from the back."""
+    letters = [""] * len(labels)
+    letters[plan.yx[0]], letters[plan.yx[1]] = "Y", "X"
+    for place, label in enumerate(labels):
+        for letter, names in _LABELS.items():
+            if str(label).lower() in names and not letters[place]:
+                letters[place] = "" if letter in letters else letter
+    free = iter([letter for letter in "ZTQPIABDEF" if letter not in letters])
+    for place in range(len(labels) - 1, -1, -1):
+        letters[place] = letters[place] or next(free)
+    return "".join(letters) + ("S" if plan.samples else "")
+
+
+def _places(layer: "Image", axes: str) -> "Multiscale":
+    """Scale, units and contrast of a layer in the words of OME-Zarr."""
+    from napari_vdsr.files.multiscale import Axis, Multiscale
+
+    units = [str(unit) for unit in layer.units]
+    described = [
+        Axis(letter.lower(), _TYPES.get(letter), None if unit == "pixel" else unit)
+        for letter, unit in zip(axes, units, strict=False)
+    ]
+    scale, translate = (
+        [float(value) for value in values] for values in (layer.scale, layer.translate)
+    )
+    if "S" in axes:
+        described.append(Axis("c", "channel"))
+        scale.append(1.0)
+        translate.append(0.0)
+    omero = None
+    if not {"C", "S"} & set(axes):
+        low, high = (float(limit) for limit in layer.contrast_limits)
+        least, most = (float(limit) for limit in layer.contrast_limits_range)
+        window = {"min": least, "max": most, "start": low, "end": high}
+        red, green, blue = (round(255 * c) for c in layer.colormap.colors[-1][:3])
+        colour = f"{red:02X}{green:02X}{blue:02X}"
+        channel = {"label": layer.name, "color": colour, "window": window}
+        omero = {"channels": [channel]}
+    return Multiscale(
+        tuple(described), tuple(scale), tuple(translate), layer.name, omero
+    )

@@ -1,0 +1,215 @@
+"""Chunks of an image as tasks of a dask cluster.
+
+Who does what, what is repeated when a worker dies and what is sent where is all up
+to dask.distributed.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from napari_vdsr.errors import FileError, InputError, VdsrError
+from napari_vdsr.files.zarr_writing import Chunk
+from napari_vdsr.inference.threads import usable_threads
+from napari_vdsr.lazy.streaming import StreamJob, finish_chunk
+from napari_vdsr.lazy.worker import Recipe, upscaler_for
+
+__all__ = ["Cluster", "connected", "started"]
+
+_PATIENCE = 30  # seconds to wait for a scheduler or for the first worker
+
+
+class Cluster:
+    """The workers that a client of dask.distributed reaches.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Connected.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._sent: dict[Recipe, Any] = {}
+
+    def settled(self, recipe: Recipe, *places: Path) -> Recipe:
+        """Find out what the workers will do, before any work is begun.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            As the user wants it; device and precision may be "auto".
+        *places : Path
+            What every worker has to see.
+
+        Returns
+        -------
+        Recipe
+            With the precision that all of them use.
+
+        Raises
+        ------
+        VdsrError
+            When there is no worker, they cannot do it, or they differ.
+        FileError
+            When a worker does not see a place.
+        """
+        client = self._client
+        try:
+            client.wait_for_workers(1, timeout=_PATIENCE)
+        except TimeoutError as error:
+            msg = f"the scheduler {client.scheduler.address} has no workers: start some"
+            raise VdsrError(msg) from error
+        asked = {
+            address: client.submit(
+                _look_around,
+                self._shared(recipe),
+                [str(place) for place in places],
+                workers=[address],
+                pure=False,
+            )
+            for address in client.scheduler_info(n_workers=-1)["workers"]
+        }
+        precisions = {}
+        for address, future in asked.items():
+            try:
+                unseen, precisions[address] = future.result()
+            except VdsrError:
+                raise
+            except Exception as error:
+                msg = (
+                    f"worker {address} cannot do the work ({error}): install the same "
+                    "version of napari-vdsr there"
+                )
+                raise VdsrError(msg) from error
+            if unseen:
+                msg = (
+                    f"worker {address} does not see {unseen[0]}: the source and the "
+                    "folder of the result have to be on a disk that all workers share, "
+                    "under the same path"
+                )
+                raise FileError(msg)
+        if len(set(precisions.values())) > 1:
+            told = ", ".join(f"{who}: {what}" for who, what in precisions.items())
+            msg = f"the workers differ in precision ({told}): say which one to use"
+            raise InputError(msg)
+        return replace(recipe, precision=next(iter(precisions.values())))
+
+    def __call__(
+        self, job: StreamJob, recipe: Recipe, level: int, chunks: Sequence[Chunk]
+    ) -> Iterable[tuple[Chunk, str]]:
+        """Finish all chunks of a level, wherever dask likes."""
+        futures = self._client.map(
+            partial(_finish, job),
+            chunks,
+            recipe=self._shared(recipe),
+            level=level,
+            pure=False,
+        )
+        which = dict(zip((future.key for future in futures), chunks, strict=True))
+        try:
+            done = _distributed().as_completed(
+                futures, loop=self._client.loop, with_results=True
+            )
+            for future, state in done:
+                yield which[future.key], state
+        finally:
+            self._client.cancel(futures)
+
+    def _shared(self, recipe: Recipe) -> Any:
+        """The recipe, weights included, where each worker gets it once.
+
+        A task and not scattered data: dask makes it again when the worker that holds
+        it dies.
+        """
+        if recipe not in self._sent:
+            self._sent[recipe] = self._client.submit(_itself, recipe, pure=False)
+        return self._sent[recipe]
+
+
+def _itself(recipe: Recipe) -> Recipe:
+    return recipe
+
+
+def _look_around(recipe: Recipe, places: Sequence[str]) -> tuple[list[str], str]:
+    """The places that a worker does not see, and its precision."""
+    unseen = [place for place in places if not Path(place).exists()]
+    precision = str(upscaler_for(recipe).precision).removeprefix("torch.")
+    return unseen, precision
+
+
+def _finish(job: StreamJob, chunk: Chunk, *, recipe: Recipe, level: int) -> str:
+    return finish_chunk(job, recipe, level, chunk)
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError as error:
+        msg = (
+            "working on several processes or machines needs the package distributed: "
+            'pip install "napari-vdsr[distributed]"'
+        )
+        raise VdsrError(msg) from error
+    return distributed
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Cluster]:
+    """Use the workers of a scheduler that is running.
+
+    Parameters
+    ----------
+    address : str
+        Such as "tcp://10.0.0.1:8786".
+
+    Yields
+    ------
+    Cluster
+
+    Raises
+    ------
+    VdsrError
+        When no scheduler answers there, or distributed is not installed.
+    """
+    distributed = _distributed()
+    try:
+        client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        msg = f"no scheduler answers at {address}: {error}"
+        raise VdsrError(msg) from error
+    with client:
+        yield Cluster(client)
+
+
+@contextmanager
+def started(workers: int) -> Iterator[Cluster]:
+    """Start worker processes on this machine, for as long as they are needed.
+
+    Parameters
+    ----------
+    workers : int
+        How many, at least 1.
+
+    Yields
+    ------
+    Cluster
+
+    Raises
+    ------
+    VdsrError
+        When distributed is not installed.
+    """
+    distributed = _distributed()
+    cluster = distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=max(1, usable_threads() // workers),
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        silence_logs="ERROR",
+    )
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:
+        yield Cluster(client)

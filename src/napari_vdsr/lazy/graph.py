@@ -1,0 +1,212 @@
+"""Blocks as tasks of dask, which are made when somebody asks for them.
+
+A graph that lists all blocks of a large stack takes gigabytes and minutes, and napari
+looks at a few blocks at a time.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import product
+from math import isnan, prod
+from typing import TYPE_CHECKING, Any
+
+import dask.array as da
+from dask._task_spec import DataNode, List, Task, TaskRef
+from dask.base import tokenize
+from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.lazy.blocks import Part
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Blocks", "array_of_blocks", "as_dask", "unread"]
+
+Key = Any
+Function = Callable[..., "np.ndarray[Any, Any]"]
+
+
+class Blocks(Layer):
+    """The tasks that make the blocks of one array.
+
+    Parameters
+    ----------
+    name : str
+        Of the array.
+    source : str
+        Name of the array that the blocks are made from.
+    axes : sequence of (tuple of Part)
+        How each axis is cut.
+    function : callable
+        Called with `arguments`, the parts of a block and the chunks of the source.
+    arguments : tuple
+        The same for all blocks; may hold a `TaskRef`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        axes: Sequence[tuple[Part, ...]],
+        function: Function,
+        arguments: tuple[Any, ...],
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self._source = source
+        self._axes = axes
+        self._function = function
+        self._arguments = arguments
+
+    def __getitem__(self, key: Key) -> Task:
+        if key not in self:
+            raise KeyError(key)
+        parts = tuple(axis[i] for axis, i in zip(self._axes, key[1:], strict=True))
+        chunks = product(*(part.chunks for part in parts))
+        refs = List(*(TaskRef((self._source, *index)) for index in chunks))
+        return Task(key, self._function, *self._arguments, parts, refs)
+
+    def __contains__(self, key: object) -> bool:
+        return (
+            isinstance(key, tuple)
+            and len(key) == len(self._axes) + 1
+            and key[0] == self.name
+            and all(
+                0 <= index < len(axis)
+                for index, axis in zip(key[1:], self._axes, strict=True)
+            )
+        )
+
+    def __iter__(self) -> Iterator[Key]:
+        return product([self.name], *(range(len(axis)) for axis in self._axes))
+
+    def __len__(self) -> int:
+        return prod(map(len, self._axes))
+
+    @property
+    def has_legacy_tasks(self) -> bool:
+        """No: dask need not look through them for keys."""
+        return False
+
+    def is_materialized(self) -> bool:
+        """No: every task is made when it is asked for."""
+        return False
+
+    def get_output_keys(self) -> set[Key]:
+        """The keys of all blocks."""
+        return set(self)
+
+    def cull(
+        self, keys: set[Key], all_hlg_keys: Collection[Key]
+    ) -> tuple[Layer, Mapping[Key, set[Key]]]:
+        """Make the tasks that are asked for, and say what they need."""
+        tasks = {key: self[key] for key in keys if key in self}
+        needed = {key: set(task.dependencies) for key, task in tasks.items()}
+        return MaterializedLayer(tasks, annotations=self.annotations), needed
+
+
+def array_of_blocks(
+    name: str,
+    source: da.Array,
+    axes: Sequence[tuple[Part, ...]],
+    function: Function,
+    arguments: tuple[Any, ...],
+    shared: Mapping[str, object] | None = None,
+) -> da.Array:
+    """Make a lazy array whose blocks are made from windows of another one.
+
+    Parameters
+    ----------
+    name : str
+        Of the new array; two arrays of one name have to be the same.
+    source : dask.array.Array
+        With as many axes and the same dtype.
+    axes : sequence of (tuple of Part)
+        How each axis is cut.
+    function : callable
+        Called with the shared values, `arguments`, the parts of a block and the
+        chunks of the source that these name.
+    arguments : tuple
+        The same for all blocks.
+    shared : mapping of str to object, optional
+        Large values under names of their own: a cluster sends each of them to a
+        worker only once.
+
+    Returns
+    -------
+    dask.array.Array
+        Nothing is computed.
+    """
+    shared = shared or {}
+    first = tuple(TaskRef(key) for key in shared)
+    blocks = Blocks(name, source.name, axes, function, (*first, *arguments))
+    graph = source.dask
+    nodes = {key: {key: DataNode(key, value)} for key, value in shared.items()}
+    layers = {**graph.layers, **nodes, name: blocks}
+    needs = {
+        **graph.dependencies,
+        **{key: set() for key in nodes},
+        name: {*source.__dask_layers__(), *nodes},
+    }
+    chunks = tuple(
+        tuple(part.out.stop - part.out.start for part in axis) for axis in axes
+    )
+    whole = HighLevelGraph(layers, needs)
+    return _array(whole, name, chunks, source.dtype)
+
+
+def as_dask(array: Any) -> da.Array:
+    """See any chunked array as one of dask, with the same chunks.
+
+    Parameters
+    ----------
+    array : dask, zarr, h5py or numpy array
+        Anything with shape and dtype that can be sliced.
+
+    Returns
+    -------
+    dask.array.Array
+        Nothing is read.
+
+    Raises
+    ------
+    InputError
+        When the sizes of its chunks are not known.
+    """
+    if not isinstance(array, da.Array):
+        chunks = getattr(array, "chunks", None) or "auto"
+        array = da.from_array(array, chunks, fancy=False)  # type: ignore[no-untyped-call]
+    if any(isnan(size) for size in array.shape):
+        msg = (
+            f"the image has shape {array.shape}, which is not known yet: call its "
+            "compute_chunk_sizes() first"
+        )
+        raise InputError(msg)
+    lazy: da.Array = array
+    return lazy
+
+
+def unread(array: Any) -> da.Array:
+    """See an array that can be sliced as one chunk that has not been read.
+
+    Whoever is given that chunk slices it, and so reads no more than it needs.
+
+    Parameters
+    ----------
+    array : zarr, h5py or numpy array
+        Anything with shape and dtype that can be sliced.
+
+    Returns
+    -------
+    dask.array.Array
+        As the source of `array_of_blocks`; of no other use.
+    """
+    name = f"unread-{tokenize(array)}"
+    key = (name, *(0 for _ in array.shape))
+    graph = {key: DataNode(key, array)}
+    chunks = tuple((size,) for size in array.shape)
+    return _array(graph, name, chunks, array.dtype)
+
+
+def _array(graph: Any, name: str, chunks: Any, dtype: Any) -> da.Array:
+    return da.Array(graph, name, chunks, dtype=dtype)  # type: ignore[no-untyped-call]

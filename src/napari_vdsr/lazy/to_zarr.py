@@ -1,0 +1,157 @@
+"""An enlarged OME-Zarr from any image that is read by parts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dask.base import tokenize
+
+import napari_vdsr
+from napari_vdsr.files.ngff_writing import NgffVersion, described, ngff_order
+from napari_vdsr.files.opening import OpenImage
+from napari_vdsr.files.picture import Picture
+from napari_vdsr.files.zarr_beginning import ZarrPlan, begin_zarr
+from napari_vdsr.imaging.enlargement import Enlargement
+from napari_vdsr.lazy.streaming import Counts, Mapper, StreamJob, finish_all
+from napari_vdsr.lazy.worker import Recipe
+from napari_vdsr.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["ZarrTarget", "identity_of", "stream_to_zarr"]
+
+
+@dataclass(frozen=True)
+class ZarrTarget:
+    """Where an OME-Zarr goes.
+
+    Attributes
+    ----------
+    path : Path
+        The folder to make.
+    version : str
+        Of OME-Zarr, "0.4" or "0.5".
+    overwrite : bool
+        Whether a zarr that is there may be replaced.
+    """
+
+    path: Path
+    version: NgffVersion = "0.5"
+    overwrite: bool = False
+
+
+def identity_of(name: str, pixels: Any) -> dict[str, Any]:
+    """What tells whether an array is still the one it was.
+
+    Parameters
+    ----------
+    name : str
+        Of the image.
+    pixels : array-like
+        numpy, dask, zarr …
+
+    Returns
+    -------
+    dict
+        For JSON.
+    """
+    return {"name": name, "pixels": tokenize(pixels)}
+
+
+def stream_to_zarr(
+    opener: Callable[[], OpenImage],
+    source: OpenImage,
+    picture: Picture,
+    axes: str,
+    enlargement: Enlargement,
+    recipe: Recipe,
+    target: ZarrTarget,
+    *,
+    model: str,
+    mapper: Mapper | None = None,
+    progress: Progress | None = None,
+) -> Counts:
+    """Enlarge an image into an OME-Zarr, or go on where an earlier run ended.
+
+    Parameters
+    ----------
+    opener : callable
+        Opens the source; called in every process that works.
+    source : OpenImage
+        What it gives.
+    picture : Picture
+        The source as the user sees it, without its pixels.
+    axes : str
+        A different letter for each of its axes; S for colours enlarged together.
+    enlargement : Enlargement
+        Shape and factors of the result.
+    recipe : Recipe
+        With which model, device and precision.
+    target : ZarrTarget
+        Where to.
+    model : str
+        Name of the model.
+    mapper : callable, optional
+        Finishes the chunks of a level; by default this process, one by one.
+    progress : Progress, optional
+        Told of every chunk, in pixels; may raise `Cancelled`.
+
+    Returns
+    -------
+    Counts
+        Chunks made, found good and made again.
+
+    Raises
+    ------
+    InputError
+        When the image has axes or a dtype that OME-Zarr has not.
+    FileError
+        When the target is there already, was begun otherwise or cannot be written.
+        Finished chunks are kept.
+    """
+    dtype: np.dtype[Any] = picture.array.dtype
+    order = ngff_order(picture.axes, str(target.path))
+    shape = tuple(enlargement.shape[axis] for axis in order)
+    places = described(picture).resized(picture.array.shape, enlargement.shape)
+    plan = ZarrPlan(
+        shape,
+        "".join(axes[axis] for axis in order),
+        dtype,
+        places.ordered(order),
+        target.version,
+    )
+    job = {
+        **_provenance(source.identity, axes, enlargement, recipe, model),
+        "shape": list(shape),
+        "dtype": dtype.name,
+        "OME-Zarr": target.version,
+    }
+    part = begin_zarr(target.path, plan, job, overwrite=target.overwrite)
+    stream = StreamJob.of(opener, part.folder, axes, order)
+    counts = finish_all(stream, recipe, mapper, progress)
+    if "C" in plan.axes:
+        part.set_windows(plan.axes.index("C"))
+    part.finish(target.path, overwrite=target.overwrite)
+    return counts
+
+
+def _provenance(
+    source: Mapping[str, Any],
+    axes: str,
+    enlargement: Enlargement,
+    recipe: Recipe,
+    model: str,
+) -> dict[str, Any]:
+    """All that the pixels of a result depend on."""
+    return {
+        "version": napari_vdsr.__version__,
+        "source": dict(source),
+        "axes": axes,
+        "model": model,
+        "sha256": recipe.token,
+        "factor": list(enlargement.factors),
+        "precision": recipe.precision,
+        "intensity_range": recipe.intensity_range,
+    }

@@ -1,0 +1,235 @@
+"""Lazy arrays in, lazy arrays out: nothing is computed before it is asked for."""
+
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask.base import tokenize
+
+from napari_vdsr.imaging.axes import Axes, find_axes
+from napari_vdsr.imaging.enlargement import plan_enlargement
+from napari_vdsr.imaging.geometry import Factor
+from napari_vdsr.imaging.intensities import check_dtype, natural_range
+from napari_vdsr.lazy.blocks import (
+    Part,
+    enlarged_bounds,
+    make_parts,
+    planes_in_block,
+    stack_bounds,
+)
+from napari_vdsr.lazy.graph import array_of_blocks, as_dask
+from napari_vdsr.lazy.pyramid import levels_below
+from napari_vdsr.lazy.worker import Planes, Recipe, enlarge_block, upscaler_for
+from napari_vdsr.progress import Progress
+from napari_vdsr.zoo import Model, load_model
+
+__all__ = ["enlarge_lazily", "upscale_lazy", "upscale_levels"]
+
+
+def upscale_lazy(
+    image: Any,
+    factor: Factor = 2,
+    *,
+    model: str | Path | Model = "vdsr20",
+    device: str = "auto",
+    precision: str = "auto",
+    tile: int | str = "auto",
+    axes: str | None = None,
+    rgb: bool | None = None,
+    pixel_size: Factor | None = None,
+    intensity_range: tuple[float, float] | None = None,
+    progress: Progress | None = None,
+) -> da.Array:
+    """Enlarge the Y and X axes of a chunked array; see `napari_vdsr.upscale`.
+
+    Parameters
+    ----------
+    image : dask, zarr or h5py array
+        Of any real dtype and number of axes. No pixel of it is read.
+    factor, model, device, precision, tile, axes, rgb, pixel_size, intensity_range
+        As for `napari_vdsr.upscale`. On a cluster, device and precision are what
+        each worker is asked for.
+    progress : Progress, optional
+        Told of the model's download, if it has to be fetched. Progress bars of
+        dask tell of the rest.
+
+    Returns
+    -------
+    dask.array.Array of the same dtype
+        Its chunks begin where those of the image do and are near 512 pixels. Each
+        equals the same region of the whole.
+
+    Raises
+    ------
+    InputError
+        When the image or an argument cannot be used.
+    """
+    array = as_dask(image)
+    check_dtype(array.dtype)
+    plan = plan_enlargement(
+        array.shape, factor, axes=axes, rgb=rgb, pixel_size=pixel_size
+    )
+    return enlarge_lazily(
+        array,
+        plan.axes,
+        plan.plane_shape,
+        load_model(model, progress=progress),
+        device=device,
+        precision=precision,
+        tile=tile,
+        intensity_range=intensity_range,
+    )
+
+
+def upscale_levels(
+    image: Any,
+    factor: Factor = 2,
+    *,
+    axes: str | None = None,
+    rgb: bool | None = None,
+    **options: Any,
+) -> list[Any]:
+    """Enlarge a chunked array for a viewer: the result and coarser levels below it.
+
+    A viewer computes a few blocks of these, where it would compute all of a single
+    lazy array.
+
+    Parameters
+    ----------
+    image, factor, axes, rgb
+        As for `upscale_lazy`.
+    **options
+        The other arguments of `upscale_lazy`.
+
+    Returns
+    -------
+    list of dask.array.Array
+        The enlarged image, the image itself, and that reduced by 2 again and again,
+        for ``viewer.add_image(levels, multiscale=True, contrast_limits=…)``.
+
+    Raises
+    ------
+    InputError
+        When the image or an argument cannot be used.
+    """
+    enlarged = upscale_lazy(image, factor, axes=axes, rgb=rgb, **options)
+    found = find_axes(tuple(image.shape), axes, rgb)
+    return [enlarged, *levels_below([image], found, enlarged.shape)]
+
+
+def enlarge_lazily(
+    array: da.Array,
+    axes: Axes,
+    out_shape: tuple[int, int],
+    model: Model,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    tile: int | str = "auto",
+    intensity_range: tuple[float, float] | None = None,
+) -> da.Array:
+    """Enlarge planes of a lazy array to a given size.
+
+    Parameters
+    ----------
+    array : dask.array.Array
+        Of any real dtype.
+    axes : Axes
+        Which ones are enlarged, and colours.
+    out_shape : tuple of int
+        Y and X of a whole enlarged plane.
+    model : Model
+        What to run.
+    device, precision, tile, intensity_range
+        As for `Upscaler`.
+
+    Returns
+    -------
+    dask.array.Array
+        Nothing is computed.
+
+    Raises
+    ------
+    InputError
+        When an argument cannot be used. What only a worker of a cluster can know
+        is said when the first block is computed there.
+    """
+    from napari_vdsr.inference.arrays import warn_of_two_passes
+
+    if not model.equivariant and intensity_range is None:
+        # Looking at the values would compute them all.
+        intensity_range = natural_range(np.empty(0, array.dtype))
+    recipe = Recipe.of(
+        model,
+        device=device,
+        precision=precision,
+        tile=tile,
+        intensity_range=intensity_range,
+    )
+    if not _on_a_cluster():
+        upscaler_for(recipe)
+    planes = Planes(axes, (array.shape[axes.y], array.shape[axes.x]), out_shape)
+    factors = [new / old for new, old in zip(out_shape, planes.shape, strict=True)]
+    warn_of_two_passes((factors[0], factors[1]))
+    parts = _parts(array, planes, model.halo)
+    name = f"vdsr-{tokenize(array.name, recipe.key, planes, parts)}"
+    return array_of_blocks(
+        name, array, parts, enlarge_block, (planes,), {recipe.key: recipe}
+    )
+
+
+def _on_a_cluster() -> bool:
+    """Whether dask.distributed will compute, so that this machine does not matter."""
+    if "distributed" not in sys.modules:
+        return False
+    from distributed import default_client
+
+    try:
+        default_client()  # type: ignore[no-untyped-call]
+    except ValueError:
+        return False
+    return True
+
+
+def _parts(array: da.Array, planes: Planes, halo: int) -> list[tuple[Part, ...]]:
+    """How each axis of the result is cut, and what the parts are made from."""
+    from napari_vdsr.inference.reach import source_span
+
+    y, x, samples = planes.axes
+    bounds, windows = {}, {}
+    for axis, size in enumerate(planes.out_shape):
+        ends = enlarged_bounds(array.chunks[(y, x)[axis]], size)
+        bounds[(y, x)[axis]] = ends
+        windows[(y, x)[axis]] = [
+            source_span(
+                axis,
+                planes.shape,
+                planes.out_shape,
+                slice(*pair),
+                halo,
+                gaps=array.dtype.kind == "f",  # only reading would tell where
+            )
+            for pair in pairwise(ends)
+        ]
+    # Of small planes a block holds several, as far as chunks of the source do.
+    most = planes_in_block(_largest(bounds[y]), _largest(bounds[x]))
+    for axis in reversed(range(array.ndim)):
+        if axis in (y, x):
+            continue
+        if axis == samples:
+            bounds[axis] = [0, array.shape[axis]]
+        else:
+            bounds[axis] = stack_bounds(array.chunks[axis], most)
+            most = max(1, most // _largest(bounds[axis]))
+        windows[axis] = [slice(*pair) for pair in pairwise(bounds[axis])]
+    return [
+        make_parts(bounds[axis], windows[axis], array.chunks[axis])
+        for axis in range(array.ndim)
+    ]
+
+
+def _largest(bounds: list[int]) -> int:
+    return max(stop - start for start, stop in pairwise(bounds))

@@ -1,0 +1,1 @@
+"""The panel "VDSR training": its settings, its work and its widgets."""

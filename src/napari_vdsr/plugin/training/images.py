@@ -1,0 +1,146 @@
+"""Which images the panel means, and whether they can be learnt from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_vdsr.errors import FileError, InputError
+from napari_vdsr.layers import plan_layer
+from napari_vdsr.plugin.model.settings import FieldError
+from napari_vdsr.plugin.training.settings import (
+    FOLDER,
+    LAYER,
+    TrainingSettings,
+    sentence,
+)
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_vdsr.training import TrainingConfig
+
+__all__ = ["Images", "choose_images"]
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """What a training learns from.
+
+    Attributes
+    ----------
+    layers : tuple of napari.layers.Image
+        Empty when the images are in a folder.
+    folder : Path or None
+        With the images.
+    held : Path or None
+        A folder of images to score on.
+    """
+
+    layers: tuple[Any, ...] = ()
+    folder: Path | None = None
+    held: Path | None = None
+
+    @property
+    def what(self) -> Any:
+        """As `napari_vdsr.train` takes them."""
+        return list(self.layers) if self.folder is None else self.folder
+
+    @property
+    def nbytes(self) -> int | None:
+        """Bytes of the pixels as they are learnt from; None when not known yet."""
+        if self.folder is not None:
+            return None
+        return sum(_nbytes(layer) for layer in self.layers)
+
+    def in_words(self) -> str:
+        """How many there are."""
+        if self.folder is not None:
+            return f"the images in '{self.folder.name}'"
+        if len(self.layers) == 1:
+            return f"'{self.layers[0].name}'"
+        return f"{len(self.layers)} layers"
+
+
+def choose_images(
+    layers: "Sequence[Layer]", settings: TrainingSettings, config: "TrainingConfig"
+) -> Images:
+    """Check what was chosen, as far as that can be done without reading pixels.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        That the panel means; not looked at when it means a folder.
+    settings : TrainingSettings
+        With the folders.
+    config : TrainingConfig
+        Decides what is too small.
+
+    Returns
+    -------
+    Images
+
+    Raises
+    ------
+    FieldError
+        With the name of the field and what to do.
+    """
+    held = None
+    if settings.held == FOLDER:
+        held = _folder("held_folder", settings.held_folder)
+    if settings.images == FOLDER:
+        if settings.begin == LAYER:
+            msg = "A model is adapted to one layer: choose that layer as images."
+            raise FieldError("images", msg)
+        return Images(folder=_folder("folder", settings.folder), held=held)
+    if not layers:
+        msg = "No layer is selected: open images, or choose a folder of them."
+        raise FieldError("images", msg)
+    if settings.begin == LAYER and len(layers) > 1:
+        msg = (
+            f"A model is adapted to one layer, and {len(layers)} are chosen: choose "
+            "one, or fine-tune the model on all of them."
+        )
+        raise FieldError("images", msg)
+    sizes = [_size(layer) for layer in layers]
+    if all(min(size) < config.patch for size in sizes):
+        y, x = max(sizes, key=min)
+        msg = (
+            f"'{layers[0].name}' has {y} × {x} pixels, smaller than a patch of "
+            f"{config.patch}: choose larger images or smaller patches."
+        )
+        raise FieldError("patch", msg)
+    if config.channels == 3 and not any(layer.rgb for layer in layers):
+        msg = "This network takes colours: choose colour layers or another recipe."
+        raise FieldError("images", msg)
+    return Images(tuple(layers), held=held)
+
+
+def _folder(field: str, text: str) -> Path:
+    from napari_vdsr.files import list_images
+
+    if not text.strip():
+        raise FieldError(field, "There is no folder yet: choose one.")
+    folder = Path(text.strip()).expanduser()
+    try:
+        list_images(folder)
+    except FileError as error:
+        raise FieldError(field, sentence(error)) from error
+    return folder
+
+
+def _size(layer: Any) -> tuple[int, int]:
+    """Y and X of a layer that can be learnt from."""
+    try:
+        plan = plan_layer(layer, factor=1)
+    except InputError as error:
+        raise FieldError("images", sentence(error)) from error
+    if plan.yx != (layer.ndim - 2, layer.ndim - 1):
+        msg = f"Y and X of '{layer.name}' are not its last axes: move them there."
+        raise FieldError("images", msg)
+    return plan.plane_shape
+
+
+def _nbytes(layer: Any) -> int:
+    plan = plan_layer(layer, factor=1)
+    return plan.pixels * (1 if plan.dtype == "uint8" else 4)

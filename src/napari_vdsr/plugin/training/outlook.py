@@ -1,0 +1,78 @@
+"""What Start would do and how much memory that takes."""
+
+from typing import TYPE_CHECKING
+
+from napari_vdsr.plugin.model.estimate import Outlook, format_bytes
+from napari_vdsr.plugin.training.facts import Facts
+from napari_vdsr.plugin.training.images import Images
+
+if TYPE_CHECKING:
+    from napari_vdsr.training import TrainingConfig
+
+__all__ = ["foresee", "memory_needed"]
+
+_FLOAT = 4  # bytes
+_COPIES = 5  # of the weights: themselves, gradient, two running means, their average
+_BESIDE = 4  # hidden layers' worth of memory that a step needs beside them
+_ITSELF = 100e6  # bytes that torch takes for itself when it begins to train
+_KEPT = 2  # times that the pixels are held: as they were read, and on the device
+
+
+def foresee(
+    images: Images, config: "TrainingConfig", facts: Facts, device: str, free: float
+) -> Outlook:
+    """Say what a training will be like.
+
+    Parameters
+    ----------
+    images : Images
+        To learn from.
+    config : TrainingConfig
+        The choices made.
+    facts : Facts
+        The network's shape.
+    device : str
+        Where it will run.
+    free : float
+        Bytes of memory that are free in this computer.
+
+    Returns
+    -------
+    Outlook
+        A warning when the processor is to do what does not fit.
+    """
+    needed = memory_needed(config, facts, images.nbytes)
+    size = format_bytes(needed).replace(" ", "\u00a0")
+    text = (
+        f"{facts.depth} layers, {config.steps} steps on {images.in_words()} · "
+        f"about\u00a0{size} on\u00a0{device}"
+    )
+    if device == "cpu" and needed > free:
+        short = f"Only {format_bytes(free)} are free: choose a smaller batch or patch."
+        return Outlook(f"{text}. {short}", "warning")
+    return Outlook(text)
+
+
+def memory_needed(config: "TrainingConfig", facts: Facts, nbytes: int | None) -> float:
+    """Estimate the memory that a training takes.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        The choices made.
+    facts : Facts
+        The network's shape.
+    nbytes : int or None
+        Of the images, if that is known.
+
+    Returns
+    -------
+    float
+        In bytes. What every hidden layer has made is kept until the gradient has
+        come back to it; that is nearly all.
+    """
+    hidden = config.batch * config.patch**2 * facts.features * _FLOAT
+    weights = facts.depth * (9 * facts.features**2) * _FLOAT
+    copies = sum(size**2 for size in config.sizes) * _KEPT
+    learning = hidden * (facts.depth + _BESIDE) + weights * _COPIES
+    return _ITSELF + learning + copies * (nbytes or 0)

@@ -1,0 +1,366 @@
+"""The panel "VDSR training"."""
+
+import time
+from typing import Any
+
+from napari.layers import Image
+from napari.utils.notifications import show_error, show_info, show_warning
+from napari.viewer import Viewer
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+
+from napari_vdsr.errors import FileError
+from napari_vdsr.plugin import model_list
+from napari_vdsr.plugin.model.estimate import Outlook
+from napari_vdsr.plugin.model.settings import FieldError
+from napari_vdsr.plugin.model.state import load_settings, save_settings
+from napari_vdsr.plugin.model.ticker import Tick
+from napari_vdsr.plugin.preferences import apply_cache_folder, preferred_settings
+from napari_vdsr.plugin.run import Run
+from napari_vdsr.plugin.sources import Sources
+from napari_vdsr.plugin.training import unfinished
+from napari_vdsr.plugin.training.machine import Machine
+from napari_vdsr.plugin.training.naming import free_name
+from napari_vdsr.plugin.training.planning import Plan, plan_training
+from napari_vdsr.plugin.training.preview_layer import PreviewLayer, is_preview
+from napari_vdsr.plugin.training.script import as_script
+from napari_vdsr.plugin.training.session import Session
+from napari_vdsr.plugin.training.settings import ALL, SELECTED, TrainingSettings
+from napari_vdsr.plugin.training.view import TrainingView
+from napari_vdsr.plugin.training.words import news_of
+from napari_vdsr.plugin.views.closing import ClosingWatcher
+from napari_vdsr.plugin.watching import ViewerWatcher
+from napari_vdsr.zoo import models
+
+__all__ = ["Training"]
+
+_PANEL = "training"
+_WAIT = 60  # milliseconds in which several changes count as one
+_DRAWN_EVERY = 1.0  # seconds between two drawings of the curves
+_WORTH_ASKING = 30.0  # seconds of training that are not thrown away by one click
+
+
+class Training(TrainingView):
+    """Trains networks on layers of a viewer, or on a folder of images.
+
+    Ties the fields and buttons to the viewer's layers and the training going on.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer that the panel belongs to.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        # napari hands out a proxy; layers taken from it would be proxies, too.
+        self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self._sources = Sources(self._viewer)
+        self._session: Session | None = None
+        self._last: Session | None = None
+        self._run: Run | None = None
+        self._preview: PreviewLayer | None = None
+        self._drawn = 0.0
+        self._news = ""
+        self._failure: Outlook | None = None
+        self._closed = False
+        apply_cache_folder()
+        device = preferred_settings().device
+        self._defaults = TrainingSettings().changed({"device": device})
+        self._saved = load_settings(self._defaults, _PANEL)
+        self.form.offer_models(models())
+        self.form.settings = self._saved
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_WAIT)
+        self._soon.timeout.connect(self._refresh)
+        self._machine = Machine(self, self._probed)
+        self._watcher = ClosingWatcher(self, self._close_down)
+        self._connect()
+        model_list.follow(self)
+        self.reset_choices()
+        self._refresh()
+
+    @property
+    def running(self) -> bool:
+        """Whether steps are being done."""
+        return self._run is not None
+
+    @property
+    def paused(self) -> bool:
+        """Whether a training waits for Resume."""
+        return self._session is not None and self._run is None
+
+    def reset_choices(self, *_: Any) -> None:
+        """Take note of the layers, models and unfinished trainings there are now."""
+        if self._closed:
+            return
+        names = [layer.name for layer in self._images]
+        self.form.offer_images(self._sources.selection_in_words, names)
+        self.form.offer_models(models())
+        self.unfinished.offer(unfinished.find_unfinished())
+        self._refresh_soon()
+
+    # What the buttons do
+
+    def start(self) -> None:
+        """Do what Start does; nothing when a field is wrong."""
+        plan = None if self._session is not None else self._refresh()
+        if plan is not None:
+            self._begin(plan)
+
+    def pause(self) -> None:
+        """Halt after the step in work."""
+        self._ask_for("pause")
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._go_on()
+
+    def stop(self) -> None:
+        """Make a model of what was learnt until now."""
+        self._ask_for("stop")
+
+    def cancel(self) -> None:
+        """Forget what was learnt; asks first if that was much."""
+        history = None if self._session is None else self._session.history
+        if history is None or history.seconds < _WORTH_ASKING or self.is_sure():
+            self._ask_for("cancel")
+
+    def take_up(self) -> None:
+        """Go on with the unfinished training that is chosen."""
+        chosen = self._chosen_unfinished()
+        if chosen is None or self._session is not None:
+            return
+        try:
+            self._machine.check()
+            layers = [self._layer_named(name) for name in chosen.layers]
+            plan = plan_training(chosen.settings, layers, self._machine, resume=True)
+        except FieldError as error:
+            self._show(Outlook(str(error), "error", error.field))
+            return
+        self.form.settings = chosen.settings
+        self._begin(plan)
+
+    def discard(self) -> None:
+        """Forget the unfinished training that is chosen."""
+        chosen = self._chosen_unfinished()
+        if chosen is not None and self.is_sure():
+            unfinished.forget(chosen.name)
+            self.reset_choices()
+
+    def copy_script(self) -> None:
+        """Put Python that does the same as Start on the clipboard."""
+        try:
+            plan = self._session.plan if self._session is not None else self._planned()
+        except FieldError as error:
+            show_warning(str(error))
+            return
+        clipboard = QApplication.clipboard()
+        assert clipboard is not None
+        clipboard.setText(as_script(plan.images, plan.config, plan.settings))
+        show_info("The script is on the clipboard.")
+
+    # Inside
+
+    def _connect(self) -> None:
+        self.controls.start.changed.connect(self._start_pressed)
+        self.controls.stop.changed.connect(self.stop)
+        self.controls.cancel.changed.connect(self.cancel)
+        self.unfinished.go_on.changed.connect(self.take_up)
+        self.unfinished.discard.changed.connect(self.discard)
+        self.script.changed.connect(self.copy_script)
+        self.reset.changed.connect(self._reset_pressed)
+        self.form.changed.connect(self._form_changed)
+        self._viewer_watcher = ViewerWatcher(
+            self._viewer,
+            on_layers=self._layers_changed,
+            on_change=self._refresh_soon,
+            on_view=lambda *_: None,
+        )
+
+    @property
+    def _images(self) -> list[Image]:
+        return [layer for layer in self._sources.images if not is_preview(layer)]
+
+    @property
+    def _layers(self) -> list[Any]:
+        chosen = self.form.images.value
+        if chosen == ALL:
+            return self._images[::-1]
+        layers = self._sources.named(None if chosen == SELECTED else chosen)
+        return [layer for layer in layers if not is_preview(layer)]
+
+    def _layer_named(self, name: str) -> Any:
+        found = self._sources.named(name)
+        if found:
+            return found[0]
+        msg = f"This training learns from '{name}': open that layer again."
+        raise FieldError("images", msg)
+
+    def _chosen_unfinished(self) -> "unfinished.Unfinished | None":
+        name = self.unfinished.chosen.value
+        every = unfinished.find_unfinished()
+        return next((each for each in every if each.name == name), None)
+
+    def _refresh_soon(self, *_: Any) -> None:
+        if not self._closed:
+            self._soon.start()
+
+    def _layers_changed(self, *_: Any) -> None:
+        self._failure = None
+        self.reset_choices()
+
+    def _form_changed(self) -> None:
+        if self._unnamed != self._saved:
+            self._news, self._failure = "", None
+        self._refresh_soon()
+
+    @property
+    def _unnamed(self) -> TrainingSettings:
+        """What is kept for the next opening; a name is for one model only."""
+        return self.form.settings.changed({"name": ""})
+
+    def _probed(self) -> None:
+        if self._machine.devices:
+            self.form.offer_devices(self._machine.devices)
+        self._refresh()
+
+    def _planned(self) -> Plan:
+        self._machine.check()
+        from napari_vdsr.training import recipe
+
+        settings = self.form.settings
+        free = free_name()
+        self.form.show_recipe(recipe(settings.recipe), free)
+        named = settings.changed({"name": settings.name.strip() or free})
+        return plan_training(named, self._layers, self._machine)
+
+    def _refresh(self) -> Plan | None:
+        """Bring the line above Start up to date; gives what Start would do."""
+        if self._closed:
+            return None
+        self.recolour(self._viewer.theme, self._last)
+        if self._session is not None:
+            return None
+        settings = self._unnamed
+        if settings != self._saved:
+            save_settings(settings, self._defaults, _PANEL)
+            self._saved = settings
+        try:
+            plan = self._planned()
+        except FieldError as error:
+            waiting = not self._machine.ready
+            level = "waiting" if waiting else "error"
+            self._show(Outlook(str(error), level, error.field))
+            return None
+        self._show(self._failure or plan.outlook(self._machine))
+        self.controls.start.enabled = True
+        return plan
+
+    def _show(self, outlook: Outlook) -> None:
+        self.show_outlook(outlook, self._news, self._viewer.theme)
+
+    # A training
+
+    def _begin(self, plan: Plan) -> None:
+        names = [layer.name for layer in plan.images.layers]
+        try:
+            unfinished.begin(plan.settings, names)
+        except FileError as error:
+            self._show(Outlook(str(error), "error", "name"))
+            return
+        self._news, self._failure = "", None
+        self._session = self._last = Session(plan)
+        self._preview = PreviewLayer(self._viewer, plan.settings.name)
+        self.lock(True)
+        self.form.mark("", "")
+        self._work()
+
+    def _work(self) -> None:
+        assert self._session is not None
+        self._run = Run(
+            self._session,
+            self,
+            on_tick=self._ticked,
+            on_result=self._show_preview,
+            on_end=self._ended,
+        )
+        self.controls.show_running()
+        self._run.start()
+
+    def _go_on(self, wish: str = "") -> None:
+        if self.paused and self._session is not None:
+            self._session.renew(wish)
+            self._work()
+            if wish:
+                self.controls.show_waiting()
+
+    def _ask_for(self, wish: str) -> None:
+        if self._run is not None and self._session is not None:
+            self._session.ask_for(wish)
+            self.controls.show_waiting()
+        elif wish != "pause":
+            self._go_on(wish)
+
+    def _ticked(self, tick: Tick) -> None:
+        session = self._session
+        assert session is not None
+        if session.report is None:
+            self.show_beginning(tick)
+        elif time.monotonic() - self._drawn >= _DRAWN_EVERY:
+            self._drawn = time.monotonic()
+            self.show_progress(session, self._viewer.theme)
+
+    def _show_preview(self, picture: Any) -> None:
+        assert self._preview is not None
+        self._preview.show(picture)
+
+    def _ended(self, run: Run) -> None:
+        self._run = None
+        session = self._session
+        assert session is not None
+        self.show_progress(session, self._viewer.theme)
+        if session.message and session.outcome != "failed":
+            show_error(session.message)
+        if session.outcome == "paused":
+            report = session.report
+            step = "" if report is None else f" after step {report.step}"
+            self.controls.say(f"Paused{step}.")
+            self.controls.show_paused()
+            return
+        self._session = None
+        self.lock(False)
+        self.controls.show_idle()
+        if session.outcome == "done" or session.plan.resume:
+            self.form.name_field.value = ""
+        if session.outcome == "done":
+            model_list.announce_change()
+        self.reset_choices()
+        self._news = news_of(session)
+        if session.outcome == "failed" and session.message:
+            self._failure = Outlook(session.message, "error", session.field)
+        self._refresh()
+
+    def _start_pressed(self) -> None:
+        if self.running:
+            self.pause()
+        elif self.paused:
+            self.resume()
+        else:
+            self.start()
+
+    def _reset_pressed(self) -> None:
+        self.form.settings = self._defaults
+
+    def _close_down(self) -> None:
+        """Leave nothing behind: the panel or the viewer is being closed."""
+        self._closed = True
+        model_list.forget(self)
+        self._machine.stop()
+        self._viewer_watcher.stop()
+        if self._session is not None:
+            self._session.abandon()
+        if self._run is not None:
+            self._run.abandon()
+            self._run = None

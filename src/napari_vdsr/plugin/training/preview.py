@@ -1,0 +1,93 @@
+"""What the network makes of a part of an image, while it learns."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_vdsr.training.degrade import degrade, whole_axis
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_vdsr.network import ConvStack
+    from napari_vdsr.training import TrainingConfig, TrainingSet
+
+__all__ = ["TILES", "Preview"]
+
+TILES = ("input", "prediction", "truth")
+"""From top to bottom."""
+
+_EDGE = 128  # pixels
+_GAP = 2  # black rows between the tiles
+
+
+class Preview:
+    """Input, prediction and truth of the middle of an image, one below the other.
+
+    The image is held out, if any is; so the preview shows what was learnt, not what
+    was learnt by heart.
+
+    Parameters
+    ----------
+    images : TrainingSet
+        Of the training.
+    config : TrainingConfig
+        Says how images are reduced; the first of its factors is shown.
+    device : torch.device
+        Of the training.
+    """
+
+    def __init__(
+        self, images: "TrainingSet", config: "TrainingConfig", device: torch.device
+    ) -> None:
+        dataset = images.validation or images.images
+        plane = dataset.parts[0].read()[0]
+        middle = _middle(plane.pixels)
+        values = torch.from_numpy(middle.astype(np.float32))[None]
+        if middle.dtype == np.uint8:
+            values /= 255
+        factor = config.factors[0]
+        axes = [
+            whole_axis(size, factor, config.kernel, config.blur)
+            for size in values.shape[2:]
+        ]
+        truth = values[..., : axes[0].size, : axes[1].size]
+        self._start, self._truth = degrade(
+            truth,
+            (axes[0], axes[1]),
+            config,
+            torch.tensor([plane.limits]),
+            torch.Generator().manual_seed(config.seed),
+        )
+        self._device = device
+
+    @torch.no_grad()
+    def picture(self, network: "ConvStack") -> "NDArray[np.float32]":
+        """Draw what a network makes of it.
+
+        Parameters
+        ----------
+        network : ConvStack
+            On the CPU; left as it is.
+
+        Returns
+        -------
+        ndarray, shape (Y, X) or (Y, X, 3)
+            Intensities from 0 to 1.
+        """
+        made = network.to(self._device)(self._start.to(self._device)).cpu()
+        return _stacked([self._start, made, self._truth])
+
+
+def _middle(pixels: "NDArray[Any]") -> "NDArray[Any]":
+    y, x = (max(0, (size - _EDGE) // 2) for size in pixels.shape[1:])
+    return pixels[:, y : y + _EDGE, x : x + _EDGE]
+
+
+def _stacked(tiles: list[Tensor]) -> "NDArray[np.float32]":
+    gap = torch.zeros_like(tiles[0][..., :_GAP, :])
+    rows = torch.cat([tiles[0], gap, tiles[1], gap, tiles[2]], dim=2)[0]
+    picture = rows.clamp(0, 1).nan_to_num().permute(1, 2, 0).numpy()
+    return np.ascontiguousarray(picture if len(rows) == 3 else picture[..., 0])

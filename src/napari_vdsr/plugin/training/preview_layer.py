@@ -1,0 +1,98 @@
+"""The preview in the viewer, beside the images."""
+
+from typing import Any
+from weakref import ref
+
+import numpy as np
+from napari.layers import Image
+
+from napari_vdsr.layers.result import METADATA_KEY
+from napari_vdsr.plugin.scoring.maps import add_quietly
+
+__all__ = ["PreviewLayer", "is_preview"]
+
+_KIND = "training preview"
+_GAP = 0.03  # of the height, between the images and the preview
+
+
+def is_preview(layer: Any) -> bool:
+    """Whether a layer is the preview of a training.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Any.
+
+    Returns
+    -------
+    bool
+    """
+    return bool(layer.metadata.get(METADATA_KEY, {}).get("kind") == _KIND)
+
+
+class PreviewLayer:
+    """A layer that follows one training; if the user removes it, it stays away.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        That shows it.
+    name : str
+        Of the model that is being trained.
+    """
+
+    def __init__(self, viewer: Any, name: str) -> None:
+        self._viewer, self._name = viewer, name
+        self._layer: ref[Image] | None = None
+
+    def show(self, picture: "np.ndarray[Any, Any]") -> None:
+        """Show the newest picture.
+
+        Parameters
+        ----------
+        picture : ndarray, shape (Y, X) or (Y, X, 3)
+            Intensities from 0 to 1.
+        """
+        if self._layer is None:
+            self._add(picture)
+            return
+        layer = self._layer()
+        if layer is not None and layer in self._viewer.layers:
+            # In place: other panels need not look at all layers again.
+            layer.data[...] = picture
+            layer.refresh()
+
+    def _add(self, picture: "np.ndarray[Any, Any]") -> None:
+        for old in [each for each in self._viewer.layers if is_preview(each)]:
+            self._viewer.layers.remove(old)
+        placed = _beside(list(self._viewer.layers), picture.shape[0])
+        layer = Image(
+            picture,
+            rgb=picture.ndim == 3,
+            name=f"preview of {self._name}",
+            contrast_limits=(0, 1),
+            metadata={METADATA_KEY: {"kind": _KIND, "model": self._name}},
+            **placed,
+        )
+        add_quietly(self._viewer, layer)
+        if placed and self._viewer.dims.ndisplay == 2:
+            self._viewer.reset_view()
+        self._layer = ref(layer)
+
+
+def _beside(layers: list[Any], rows: int) -> dict[str, Any]:
+    """Right of everything else, and as high; nothing when there is nothing else."""
+    visible = [layer for layer in layers if layer.visible and layer.ndim >= 2]
+    if not visible:
+        return {}
+    corners = [layer.extent.world[:, -2:] for layer in visible]
+    y0, x0 = np.min([low for low, _ in corners], axis=0)
+    y1, x1 = np.max([high for _, high in corners], axis=0)
+    height = max(float(y1 - y0), float(x1 - x0) / 4) or 1.0
+    scale = height / max(1, rows - 1)
+    placed: dict[str, Any] = {
+        "scale": (scale, scale),
+        "translate": (float(y0), float(x1) + max(2 * scale, _GAP * height)),
+    }
+    units = getattr(visible[-1], "units", None)
+    return placed if units is None else placed | {"units": units[-2:]}

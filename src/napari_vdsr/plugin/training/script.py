@@ -1,0 +1,78 @@
+"""The same training as Python, for the clipboard."""
+
+from typing import TYPE_CHECKING, Any
+
+from napari_vdsr.plugin.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from napari_vdsr.plugin.training.images import Images
+    from napari_vdsr.training import TrainingConfig
+
+__all__ = ["as_script"]
+
+
+def as_script(
+    images: "Images", config: "TrainingConfig", settings: TrainingSettings
+) -> str:
+    """Write the program that does what Start would do.
+
+    Parameters
+    ----------
+    images : Images
+        To learn from.
+    config : TrainingConfig
+        The choices made.
+    settings : TrainingSettings
+        All the rest, with the model's name.
+
+    Returns
+    -------
+    str
+        To be run in napari's console or in a script with a viewer.
+    """
+    lines = ["import napari_vdsr", "from napari_vdsr.training import recipe"]
+    lines += ["from napari_vdsr.zoo import import_model", ""]
+    if images.folder is None:
+        names = [f"viewer.layers[{layer.name!r}]" for layer in images.layers]
+        lines = ["import napari", *lines, "viewer = napari.current_viewer()"]
+        lines += [f"images = {_listed(names)}"]
+    else:
+        lines += [f"images = {str(images.folder)!r}"]
+    words = [f"{name}={value!r}" for name, value in _changes(config, settings).items()]
+    lines += [f"config = {_call('recipe', [repr(settings.recipe), *words])}"]
+    arguments = ["images", "config=config"]
+    if settings.start_from is not None:
+        arguments.append(f"start_from={settings.start_from!r}")
+    if images.held is not None:
+        arguments.append(f"validation={str(images.held)!r}")
+    if settings.device != "auto":
+        arguments.append(f"device={settings.device!r}")
+    lines += [f"model = {_call('napari_vdsr.train', arguments)}"]
+    lines += [f"import_model(model, {settings.name!r})"]
+    return "\n".join(lines) + "\n"
+
+
+def _changes(config: "TrainingConfig", settings: TrainingSettings) -> dict[str, Any]:
+    """Keywords for `recipe` that give this configuration."""
+    from dataclasses import fields
+
+    from napari_vdsr.training import recipe
+
+    made = settings.changes
+    plain = recipe(settings.recipe, **made)
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if value != getattr(plain, item.name):
+            made[item.name] = value
+    return made
+
+
+def _listed(words: list[str]) -> str:
+    return _call("", words, "[]")
+
+
+def _call(name: str, words: list[str], brackets: str = "()") -> str:
+    text = ", ".join(words)
+    if len(text) > 60:
+        text = "\n    " + ",\n    ".join(words) + ",\n"
+    return f"{name}{brackets[0]}{text}{brackets[1]}"

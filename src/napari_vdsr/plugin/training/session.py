@@ -1,0 +1,340 @@
+"""The work of a training, in whatever thread it is called; it may be called again."""
+
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError
+from napari_vdsr.plugin.model.settings import FieldError
+from napari_vdsr.plugin.model.ticker import Ticker
+from napari_vdsr.plugin.model.upscalers import device_in_use
+from napari_vdsr.plugin.training import unfinished
+from napari_vdsr.plugin.training.naming import free_name
+from napari_vdsr.plugin.training.planning import Plan
+from napari_vdsr.plugin.training.settings import sentence
+from napari_vdsr.zoo import import_model, load_model
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_vdsr.plugin.training.preview import Preview
+    from napari_vdsr.training import History, Report, Trainer
+    from napari_vdsr.training.sources import Piece, Source
+
+__all__ = ["Session", "a_core_left"]
+
+_BREATH = 0.002  # seconds between reports, in which others may take the device
+_PATIENCE = 0.2  # seconds of waiting for the device before looking at the buttons
+_PREVIEWS = 0.1  # part of the time that previews may take
+_PREVIEW_EVERY = 1.0  # seconds at least
+
+
+class _LeftEarly(Exception):
+    """The user wants an end while the images are being looked through.
+
+    No `VdsrError`: an image that raises one of those is left out.
+    """
+
+
+class Session:
+    """A training from its images to its model, which can be paused.
+
+    Call it in a worker thread. To go on after a pause, call `renew` and then call it
+    again. The device is given away between two reports, so that images can be
+    enlarged while a network is being trained.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to do.
+
+    Attributes
+    ----------
+    ticker : Ticker
+        For looking at the progress. Cancelling it pauses the training: whoever
+        closes a window loses nothing.
+    results : deque of ndarray
+        The newest preview; whoever shows it takes it out.
+    outcome : str
+        "" while it runs, then "done", "paused", "cancelled" or "failed".
+    message, field : str
+        Why it failed, in words for the user, and which field is to blame.
+    remarks : list of str
+        What the user should know, in the order in which it came up.
+    history : History or None
+        The course of the training so far; None before its first step.
+    report : Report or None
+        The last one.
+    device : str
+        Where it runs; empty before the first step.
+    config : TrainingConfig
+        The choices made.
+    model_name : str
+        Of the finished model.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.config = plan.config
+        self.remarks: list[str] = []
+        self.history: History | None = None
+        self.report: Report | None = None
+        self.device = self.model_name = ""
+        self._trainer: Trainer | None = None
+        self._preview: Preview | None = None
+        self._next_preview = 0.0
+        self._abandoned = False
+        self.renew()
+
+    def __str__(self) -> str:
+        """What napari shows when it is closed during a training."""
+        return f"training of {self.plan.settings.name}"
+
+    def renew(self, wish: str = "") -> None:
+        """Make ready for going on after a pause.
+
+        Parameters
+        ----------
+        wish : str
+            "stop" or "cancel" to do only that.
+        """
+        self.ticker = Ticker()
+        self.results: deque[Any] = deque(maxlen=1)
+        self.outcome = self.message = self.field = ""
+        self._wish = wish
+
+    def ask_for(self, wish: str) -> None:
+        """Ask for an end after the step in work.
+
+        Parameters
+        ----------
+        wish : str
+            "pause" (to go on later), "stop" (make a model of what was learnt) or
+            "cancel" (forget it).
+        """
+        self._wish = wish
+        if self._trainer is None:
+            self.ticker.cancel()
+        else:
+            self._trainer.stop()
+
+    def abandon(self) -> None:
+        """Keep what was learnt in its checkpoint: nobody will go on with it here."""
+        self._abandoned = True
+        self.ticker.cancel()
+        if self.outcome == "paused":
+            unfinished.leave(self.plan.settings.name)
+
+    def __call__(self) -> None:
+        """Do the work, and never raise what a user may cause."""
+        outcome = "failed"
+        try:
+            outcome = self._work()
+        except (Cancelled, _LeftEarly):
+            # Before the first step there is nothing to make a model of.
+            outcome = "cancelled" if self._wish in ("cancel", "stop") else "paused"
+        except VdsrError as error:
+            self.message = sentence(error)
+            self.field = error.field if isinstance(error, FieldError) else ""
+        except (MemoryError, RuntimeError) as error:
+            self.message = _about_memory(error)
+            if not self.message:
+                raise
+        finally:
+            self.outcome = outcome
+            self._leave()
+
+    # Inside
+
+    def _work(self) -> str:
+        if self._trainer is None:
+            self._trainer = self._prepared()
+            self.history = self._trainer.history
+        trainer = self._trainer
+        if not (self._wish == "stop" and trainer.history.steps):
+            with a_core_left():
+                self._train(trainer)
+        if self._wish == "cancel":
+            return "cancelled"
+        self._show(trainer, at_once=True)
+        if trainer.finished or self._wish == "stop":
+            self._finish(trainer)
+            return "done"
+        return "paused"
+
+    def _prepared(self) -> "Trainer":
+        from napari_vdsr.plugin.training.preview import Preview
+        from napari_vdsr.training import Trainer, look_through
+
+        plan, settings, start = self.plan, self.plan.settings, None
+        if settings.start_from is not None:
+            self.ticker.begin("Loading the model")
+            with _blaming("model"):
+                start = load_model(settings.start_from, progress=self.ticker)
+            self.config = settings.config(start.network.channels)
+        with _blaming("images" if plan.images.folder is None else "folder"):
+            prepared = look_through(
+                self._watched(), self.config, validation=plan.images.held
+            )
+        self.remarks += [sentence(remark) for remark in prepared.remarks]
+        self.ticker.begin("Starting")
+        checkpoint = unfinished.checkpoint_of(settings.name)
+        trainer = Trainer(
+            prepared,
+            self.config,
+            start_from=start,
+            device=settings.device,
+            checkpoint=checkpoint,
+            resume=checkpoint if plan.resume else None,
+        )
+        self.device = str(trainer.device)
+        if settings.preview:
+            self._preview = Preview(prepared, self.config, trainer.device)
+        return trainer
+
+    def _watched(self) -> "list[Source]":
+        """The images, counted as they are looked through."""
+        from napari_vdsr.training.sources import Source, find_sources
+
+        sources = find_sources(self.plan.images.what)
+        self.ticker.begin("Looking through the images", len(sources))
+        return [Source(each.name, self._counted(each.pieces)) for each in sources]
+
+    def _counted(self, pieces: "tuple[Piece, ...]") -> "tuple[Piece, ...]":
+        def counted(piece: "Piece") -> "Piece":
+            def read() -> "Iterator[NDArray[Any]]":
+                if self._trainer is None and self.ticker.cancelled:
+                    raise _LeftEarly
+                yield from piece()
+                if self._trainer is None:
+                    with suppress(Cancelled):
+                        self.ticker.update(1 / len(pieces))
+
+            return read
+
+        return tuple(counted(piece) for piece in pieces)
+
+    def _train(self, trainer: "Trainer") -> None:
+        done = trainer.history.steps
+        with suppress(Cancelled):  # one step is done in any case
+            self.ticker.begin("Training", trainer.config.steps)
+            self.ticker.update(done)
+        reports = trainer.run()
+        try:
+            while self._wish != "cancel":
+                if self._wish or self.ticker.cancelled:
+                    trainer.stop()
+                report = self._next(reports)
+                if report is None:
+                    break
+                self._note(report)
+                with suppress(Cancelled):
+                    self.ticker.update(report.step - done)
+                done = report.step
+                self._show(trainer)
+                time.sleep(_BREATH)
+        finally:
+            reports.close()
+
+    def _next(self, reports: "Generator[Report, None, None]") -> "Report | None":
+        """Some steps, while nobody else uses the device."""
+        mine = False
+        while not (mine or self._wish or self.ticker.cancelled):
+            mine = device_in_use.acquire(timeout=_PATIENCE)
+        try:
+            return next(reports, None)
+        except FileError as error:  # the training itself is well
+            self.message = sentence(error)
+            return None
+        finally:
+            if mine:
+                device_in_use.release()
+
+    def _note(self, report: "Report") -> None:
+        self.report = report
+        if report.event is not None:
+            self.remarks.append(f"Step {report.step}: {sentence(report.event)}")
+
+    def _show(self, trainer: "Trainer", at_once: bool = False) -> None:
+        """Make a preview, unless the last one was a moment ago."""
+        began = time.monotonic()
+        if self._preview is None or (began < self._next_preview and not at_once):
+            return
+        self.results.append(self._preview.picture(trainer.model().network))
+        took = time.monotonic() - began
+        self._next_preview = began + max(_PREVIEW_EVERY, took / _PREVIEWS)
+
+    def _finish(self, trainer: "Trainer") -> None:
+        """Add the model to the user's own."""
+        model, name = trainer.model(), self.plan.settings.name
+        try:
+            import_model(model, name, title=f"{name}: {model.title}")
+        except InputError:  # somebody has taken the name meanwhile
+            other = free_name(name)
+            self.remarks.append(
+                f"There is a model '{name}' by now, so this one is '{other}'."
+            )
+            name = other
+            import_model(model, name, title=f"{name}: {model.title}")
+        self.model_name = name
+        self.message = ""
+        unfinished.forget(self.plan.settings.name)
+
+    def _leave(self) -> None:
+        """Give back what is not needed for going on."""
+        name = self.plan.settings.name
+        if self.outcome == "paused" and not self._abandoned:
+            return
+        if self.outcome == "cancelled":
+            unfinished.forget(name)
+        unfinished.leave(name)
+        if self._trainer is None:
+            return
+        from napari_vdsr.inference.device import release_memory
+
+        device = self._trainer.device
+        self._trainer = self._preview = None
+        release_memory(device)
+
+
+@contextmanager
+def a_core_left() -> "Iterator[None]":
+    """Compute with one thread less, so that the viewer need not wait for its turn.
+
+    Threads that share an operation wait for the slowest of them: one that has to
+    give way to the viewer holds up all others.
+
+    Yields
+    ------
+    None
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before - 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _blaming(field: str) -> "Iterator[None]":
+    """Say which field is to blame for what goes wrong within."""
+    try:
+        yield
+    except (Cancelled, FieldError):
+        raise
+    except VdsrError as error:
+        raise FieldError(field, sentence(error)) from error
+
+
+def _about_memory(error: Exception) -> str:
+    """What to do when memory is full; empty when that is not what went wrong."""
+    from napari_vdsr.inference.device import is_out_of_memory
+
+    if not is_out_of_memory(error):
+        return ""
+    return "There is too little memory: choose a smaller batch or smaller patches."

@@ -1,0 +1,233 @@
+"""What the training panel is set to."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from napari_vdsr.errors import InputError
+from napari_vdsr.plugin.model.settings import FieldError, Remembered
+
+if TYPE_CHECKING:
+    from napari_vdsr.training import TrainingConfig
+
+__all__ = [
+    "ALL",
+    "BEGINNINGS",
+    "CUSTOM",
+    "DEPTHS",
+    "FOLDER",
+    "HELD_OUT",
+    "LAYER",
+    "MODEL",
+    "RECIPES",
+    "SCRATCH",
+    "SELECTED",
+    "TrainingSettings",
+    "sentence",
+]
+
+SELECTED = "selected layers"
+ALL = "all image layers"
+FOLDER = "a folder"
+
+SCRATCH, MODEL, LAYER = "scratch", "model", "layer"
+BEGINNINGS = (SCRATCH, MODEL, LAYER)
+RECIPES = ("quick", "adapt", "modern", "paper", "course")
+
+CUSTOM = "custom"
+DEPTHS = ("", "5", "10", "15", "20", CUSTOM)
+HELD_OUT = ("0", "5", "10", "20", "30", FOLDER)
+
+_DEEPEST = 100  # layers; more than anybody has trained
+_LOOKS = 10  # at the held-out images during a training, at least
+
+# The fields of the panel, by the names that `recipe` knows.
+_FIELDS = {
+    "depth": "depth",
+    "factors": "factors",
+    "steps": "steps",
+    "patch": "patch",
+    "batch": "batch",
+    "learning_rate": "rate",
+    "precision": "precision",
+    "validation_share": "held",
+}
+
+
+@dataclass(frozen=True)
+class TrainingSettings(Remembered):
+    """All that Start depends on, apart from the layers.
+
+    What is typed is kept as it is typed; empty stands for what the recipe says.
+
+    Attributes
+    ----------
+    images : str
+        `SELECTED`, `ALL`, `FOLDER` or the name of a layer.
+    folder : str
+        With the images, when they are in a folder.
+    begin : str
+        `SCRATCH`, `MODEL` (fine-tune it) or `LAYER` (adapt it to one layer).
+    model : str
+        To begin with, unless from scratch.
+    recipe : str
+        One of `RECIPES`.
+    depth, layers : str
+        One of `DEPTHS`, and the number for a custom one.
+    factors, steps, patch, batch, rate : str
+        As typed.
+    held, held_folder : str
+        Per cent of the images that are held out, or `FOLDER` and which one.
+    device, precision : str
+        As for `napari_vdsr.train`.
+    name : str
+        Of the finished model; empty for the next free one.
+    preview : bool
+        Whether a layer shows what the network can do.
+    """
+
+    images: str = SELECTED
+    folder: str = ""
+    begin: str = SCRATCH
+    model: str = "vdsr20"
+    recipe: str = "quick"
+    depth: str = ""
+    layers: str = ""
+    factors: str = ""
+    steps: str = ""
+    patch: str = ""
+    batch: str = ""
+    rate: str = ""
+    held: str = "10"
+    held_folder: str = ""
+    device: str = "auto"
+    precision: str = "auto"
+    name: str = ""
+    preview: bool = True
+
+    @property
+    def start_from(self) -> str | None:
+        """The model to begin with, if any."""
+        return None if self.begin == SCRATCH else self.model
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What differs from the recipe, as `napari_vdsr.training.recipe` takes it.
+
+        Raises
+        ------
+        FieldError
+            When what was typed is no number.
+        """
+        made: dict[str, Any] = {}
+        depth = self.layers if self.depth == CUSTOM else self.depth
+        if self.start_from is None and (depth or self.depth == CUSTOM):
+            made["depth"] = _whole("depth", depth, "a number of layers such as 8")
+            if made["depth"] > _DEEPEST:
+                msg = f"{depth} layers are too many: {_DEEPEST} is the most."
+                raise FieldError("depth", msg)
+        if self.factors.strip():
+            made["factors"] = _factors(self.factors)
+        for name, hint in (
+            ("steps", "a whole number such as 1500"),
+            ("patch", "pixels per edge such as 32"),
+            ("batch", "patches per step such as 16"),
+        ):
+            if getattr(self, name).strip():
+                made[name] = _whole(name, getattr(self, name), hint)
+        if self.rate.strip():
+            made["learning_rate"] = _number("rate", self.rate, "such as 0.001")
+        if self.precision != "auto":
+            made["precision"] = self.precision
+        if self.held not in ("10", FOLDER):
+            made["validation_share"] = int(self.held) / 100
+        return made
+
+    def config(self, channels: int = 1) -> "TrainingConfig":
+        """All choices of the training.
+
+        Parameters
+        ----------
+        channels : int
+            That the model to begin with takes.
+
+        Returns
+        -------
+        TrainingConfig
+            Scored and kept ten times at least, so that there are curves to be seen.
+
+        Raises
+        ------
+        FieldError
+            With the name of the field and what to do.
+        """
+        from napari_vdsr.training import recipe
+
+        changes = self.changes
+        for name, value in changes.items():
+            try:
+                recipe(self.recipe, **{name: value})
+            except InputError as error:
+                raise FieldError(_FIELDS[name], sentence(error)) from error
+        config = recipe(self.recipe, **changes)
+        if self.start_from is not None and channels != config.channels:
+            config = replace(
+                config, variant="course" if channels == 3 else "equivariant"
+            )
+        often = max(1, config.steps // _LOOKS)
+        return replace(
+            config,
+            validate_every=min(often, config.validate_every),
+            checkpoint_every=min(often, config.checkpoint_every),
+        )
+
+
+def sentence(text: object) -> str:
+    """A message as a sentence of its own.
+
+    Parameters
+    ----------
+    text : object
+        Such as an error.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> sentence("patch is 0: it must be above")
+    'Patch is 0: it must be above.'
+    """
+    words = str(text)
+    return f"{words[:1].upper()}{words[1:]}".rstrip(".") + "."
+
+
+def _factors(text: str) -> tuple[float, ...]:
+    parts = [part for part in text.replace(";", ",").split(",") if part.strip()]
+    hint = "such as '2, 3, 4'"
+    factors = [_number("factors", part.strip().lstrip("×x"), hint) for part in parts]
+    return tuple(dict.fromkeys(factors))
+
+
+def _whole(field: str, text: str, hint: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise FieldError(field, _said(field, text, hint)) from None
+
+
+def _number(field: str, text: str, hint: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if math.isfinite(value):
+        return value
+    raise FieldError(field, _said(field, text, hint))
+
+
+def _said(field: str, text: str, hint: str) -> str:
+    what = {"rate": "learning rate"}.get(field, field)
+    said = f"The {what} is '{text}'" if text.strip() else f"There is no {what} yet"
+    return f"{said}: type {hint}."

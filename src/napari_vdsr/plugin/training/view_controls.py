@@ -1,0 +1,185 @@
+"""Buttons of the training panel, and what they say."""
+
+from collections.abc import Sequence
+
+from magicgui.widgets import (
+    ComboBox,
+    Container,
+    Label,
+    ProgressBar,
+    PushButton,
+    Widget,
+)
+from qtpy.QtWidgets import QSizePolicy
+
+from napari_vdsr.plugin.training.tooltips import TOOLTIPS
+from napari_vdsr.plugin.training.unfinished import Unfinished
+from napari_vdsr.plugin.views.fields import choice, offer, row
+
+__all__ = ["BUTTON_HEIGHT", "TrainingControls", "UnfinishedBox", "words_below"]
+
+BUTTON_HEIGHT = 28  # pixels; otherwise it changes with the state of the button
+
+_STEPS = 1000
+
+
+class TrainingControls(Container[Widget]):
+    """What is pressed, and how far the training is.
+
+    Attributes
+    ----------
+    message : Label
+        What Start will do, how far it is, or what is wrong.
+    start, stop, cancel : PushButton
+        The first also pauses and resumes.
+    bar : ProgressBar
+        Seen only during a training.
+    """
+
+    def __init__(self) -> None:
+        self.message = words_below()
+        # Room for two lines, so that buttons do not move under the mouse.
+        self.message.native.setMinimumHeight(
+            2 * self.message.native.fontMetrics().lineSpacing() + 6
+        )
+        self.start = PushButton(text="Start", tooltip=TOOLTIPS["start"])
+        self.stop = PushButton(text="Stop", tooltip=TOOLTIPS["stop"])
+        self.cancel = PushButton(text="Cancel", tooltip=TOOLTIPS["cancel"])
+        self.bar = ProgressBar(min=0, max=_STEPS, visible=False)
+        self.bar.native.setTextVisible(False)
+        self.bar.native.setFixedHeight(8)
+        policy = self.bar.native.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # so that nothing below it moves
+        self.bar.native.setSizePolicy(policy)
+        super().__init__(
+            widgets=[
+                self.message,
+                row("", self.start, self.stop, self.cancel),
+                self.bar,
+            ],
+            labels=False,
+        )
+        self.margins = (0, 0, 0, 0)
+        for button in (self.start, self.stop, self.cancel):
+            button.native.setFixedHeight(BUTTON_HEIGHT)
+        self.show_idle()
+
+    def emphasise(self, colour: str) -> None:
+        """Let Start and the progress stand out.
+
+        Parameters
+        ----------
+        colour : str
+            Of the enabled button and of the bar.
+        """
+        style = f"QPushButton:enabled {{ background-color: {colour}; }}"
+        if self.start.native.styleSheet() != style:
+            self.start.native.setStyleSheet(style)
+            self.bar.native.setStyleSheet(
+                f"QProgressBar::chunk {{ background-color: {colour}; }}"
+            )
+
+    def show_idle(self) -> None:
+        """Nothing is being trained."""
+        self._main("Start", "start")
+        self.stop.enabled = self.cancel.enabled = False
+        self.bar.visible = False
+
+    def show_running(self) -> None:
+        """A training goes on."""
+        self._main("Pause", "pause")
+        self.start.enabled = self.stop.enabled = self.cancel.enabled = True
+        self.bar.visible = True
+
+    def show_paused(self) -> None:
+        """A training may be gone on with."""
+        self._main("Resume", "resume")
+        self.start.enabled = self.stop.enabled = self.cancel.enabled = True
+
+    def show_waiting(self) -> None:
+        """A button has been pressed and the step in work is not done yet."""
+        self.start.enabled = self.stop.enabled = self.cancel.enabled = False
+
+    def show_fraction(self, fraction: float) -> None:
+        """How far the training is.
+
+        Parameters
+        ----------
+        fraction : float
+            From 0 to 1.
+        """
+        self.bar.value = round(fraction * _STEPS)
+
+    def say(self, text: str, colour: str = "") -> None:
+        """Show a line.
+
+        Parameters
+        ----------
+        text : str
+            In words.
+        colour : str
+            Of the text; empty for the usual one.
+        """
+        self.message.value = text
+        style = f"color: {colour};" if colour else ""
+        if self.message.native.styleSheet() != style:
+            self.message.native.setStyleSheet(style)
+
+    def _main(self, text: str, tooltip: str) -> None:
+        self.start.text = text
+        self.start.tooltip = TOOLTIPS[tooltip]
+
+
+class UnfinishedBox(Container[Widget]):
+    """Trainings that were begun and left; seen only when there are any.
+
+    Attributes
+    ----------
+    chosen : ComboBox
+        Which one.
+    go_on, discard : PushButton
+        What to do with it.
+    """
+
+    def __init__(self) -> None:
+        self._title = words_below()
+        self.chosen: ComboBox = choice("unfinished", TOOLTIPS["unfinished"])
+        self.go_on = PushButton(text="Resume", tooltip=TOOLTIPS["go_on"])
+        self.discard = PushButton(text="Discard", tooltip=TOOLTIPS["discard"])
+        super().__init__(
+            widgets=[
+                self._title,
+                self.chosen,
+                row("", self.go_on, self.discard),
+            ],
+            labels=False,
+        )
+        self.margins = (0, 0, 0, 0)
+        for button in (self.go_on, self.discard):
+            button.native.setFixedHeight(BUTTON_HEIGHT)
+
+    def offer(self, trainings: Sequence[Unfinished]) -> None:
+        """Renew the list.
+
+        Parameters
+        ----------
+        trainings : sequence of Unfinished
+            Nothing is shown when there are none.
+        """
+        offer(self.chosen, {f"{t.name} · step {t.step}": t.name for t in trainings})
+        one = "This training was" if len(trainings) == 1 else "These trainings were"
+        self._title.value = f"{one} not finished:"
+        self.visible = bool(trainings)
+
+
+def words_below() -> Label:
+    """Make a label that wraps its words and never widens the panel.
+
+    Returns
+    -------
+    magicgui.widgets.Label
+    """
+    label = Label(value="")
+    label.native.setWordWrap(True)
+    label.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label

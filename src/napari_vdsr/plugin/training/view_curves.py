@@ -1,0 +1,163 @@
+"""Loss and PSNR of a training, drawn while it goes on."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_vdsr.plugin.scoring.view_curve import colour_of
+from napari_vdsr.plugin.training.tooltips import TOOLTIPS
+
+if TYPE_CHECKING:
+    from napari_vdsr.training import History
+
+__all__ = ["Curves"]
+
+_HEIGHT = 110  # pixels of each plot
+_POINTS = 60  # of the smooth curve of the loss
+
+
+class Curves(QWidget):
+    """The loss of the steps, and below it the gain on held-out images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(2)
+        self._loss: Any = None
+        self._gain: Any = None
+        self.loss_title, self.gain_title = _title("loss"), _title("gain")
+        self.hide()
+
+    def points(self, plot: str) -> dict[str, "tuple[list[float], list[float]]"]:
+        """What is drawn: steps and values of each curve.
+
+        Parameters
+        ----------
+        plot : str
+            "loss" or "gain".
+
+        Returns
+        -------
+        dict of str to tuple of list
+        """
+        drawn = self._loss if plot == "loss" else self._gain
+        if drawn is None:
+            return {}
+        return {
+            item.name(): (item.xData.tolist(), item.yData.tolist())
+            for item in drawn.listDataItems()
+        }
+
+    def draw(
+        self, history: "History", kernel: str, background: str, foreground: str
+    ) -> None:
+        """Draw the course of a training.
+
+        Parameters
+        ----------
+        history : History
+            May be growing meanwhile.
+        kernel : str
+            How images are enlarged before the network sees them.
+        background, foreground : str
+            Colours of the theme.
+        """
+        losses, scores = list(history.losses), list(history.scores)
+        if not (losses or scores):
+            return
+        self._make_plots()
+        for plot in (self._loss, self._gain):
+            _colour(plot, background, foreground)
+            plot.clear()
+        self._draw_losses(losses, foreground)
+        self._draw_gains(scores, kernel, foreground)
+        self._gain.setVisible(bool(scores))
+        self.gain_title.setVisible(bool(scores))
+        self.show()
+
+    def _make_plots(self) -> None:
+        # Imported when there is a curve: it takes a second.
+        import pyqtgraph
+
+        if self._loss is not None:
+            return
+        self._loss, self._gain = pyqtgraph.PlotWidget(), pyqtgraph.PlotWidget()
+        titles = self.loss_title, self.gain_title
+        for plot, title in zip((self._loss, self._gain), titles, strict=True):
+            plot.setMenuEnabled(False)
+            plot.hideButtons()
+            plot.setMouseEnabled(x=False, y=False)
+            plot.setFixedHeight(_HEIGHT)
+            for side in ("left", "bottom"):
+                plot.getAxis(side).enableAutoSIPrefix(False)
+            plot.getAxis("left").setWidth(46)
+            self._column.addWidget(title)
+            self._column.addWidget(plot)
+
+    def _draw_losses(self, losses: list[Any], foreground: str) -> None:
+        import pyqtgraph
+
+        if not losses:
+            return
+        steps = np.array([loss.step for loss in losses], float)
+        values = np.array([loss.value for loss in losses], float)
+        faint = pyqtgraph.mkColor(foreground)
+        faint.setAlpha(90)
+        self._loss.plot(steps, values, pen=pyqtgraph.mkPen(faint), name="loss")
+        group = -(-len(losses) // _POINTS)
+        starts = np.arange(0, len(losses), group)
+        sizes = np.diff(np.append(starts, len(losses)))
+        self._loss.plot(
+            np.add.reduceat(steps, starts) / sizes,
+            np.add.reduceat(values, starts) / sizes,
+            pen=pyqtgraph.mkPen(colour_of(0), width=2),
+            name="mean loss",
+        )
+        self.loss_title.setText(f"Loss: {values[starts[-1] :].mean():.4g}")
+
+    def _draw_gains(self, scores: list[Any], kernel: str, foreground: str) -> None:
+        import pyqtgraph
+
+        if not scores:
+            return
+        steps = [score.step for score in scores]
+        dashed = pyqtgraph.mkPen(foreground, width=1, style=Qt.PenStyle.DashLine)
+        self._gain.plot(steps, [0.0] * len(steps), pen=dashed, name=kernel)
+        words = []
+        for number, factor in enumerate(scores[-1].psnr):
+            gains = [score.psnr[factor] - score.enlarged[factor] for score in scores]
+            colour = colour_of(number)
+            self._gain.plot(
+                steps,
+                gains,
+                pen=pyqtgraph.mkPen(colour, width=2),
+                symbol="o",
+                symbolSize=4,
+                symbolPen=None,
+                symbolBrush=colour,
+                name=factor,
+            )
+            sign = factor.replace("x", "×")
+            words.append(
+                f'<span style="color:{colour}">{sign}&nbsp;{gains[-1]:+.2f}</span>'
+            )
+        self.gain_title.setText(f"PSNR above {kernel}, in dB: {' · '.join(words)}")
+
+
+def _title(name: str) -> QLabel:
+    label = QLabel()
+    label.setToolTip(TOOLTIPS[name])
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label
+
+
+def _colour(plot: Any, background: str, foreground: str) -> None:
+    plot.setBackground(background)
+    for side in ("left", "bottom"):
+        axis = plot.getAxis(side)
+        axis.setPen(foreground)
+        axis.setTextPen(foreground)

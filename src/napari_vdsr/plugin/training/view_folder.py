@@ -1,0 +1,50 @@
+"""A field for a folder."""
+
+from pathlib import Path
+
+from magicgui.widgets import Container, LineEdit, PushButton, Widget
+from qtpy.QtWidgets import QFileDialog
+
+__all__ = ["FolderField"]
+
+_BUTTON_WIDTH = 34
+
+
+class FolderField(Container[Widget]):
+    """A line to type a folder in, and a button to look for it.
+
+    Parameters
+    ----------
+    name : str
+        Of the field.
+    tooltip : str
+        What the folder is for.
+    """
+
+    def __init__(self, name: str, tooltip: str) -> None:
+        self.line = LineEdit(name="line", tooltip=tooltip)
+        self.button = PushButton(text="…", tooltip="Choose a folder.")
+        self.button.native.setFixedWidth(_BUTTON_WIDTH)
+        super().__init__(
+            widgets=[self.line, self.button],
+            layout="horizontal",
+            labels=False,
+            name=name,
+        )
+        self.margins = (0, 0, 0, 0)
+        self.button.changed.connect(self._choose)
+
+    @property
+    def value(self) -> str:
+        """The folder as it is typed."""
+        return str(self.line.value)
+
+    @value.setter
+    def value(self, folder: str) -> None:
+        self.line.value = folder
+
+    def _choose(self) -> None:
+        start = self.value or str(Path.home())
+        folder = QFileDialog.getExistingDirectory(self.native, "Images", start)
+        if folder:
+            self.value = folder

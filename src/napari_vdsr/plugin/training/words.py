@@ -1,0 +1,115 @@
+"""How far a training is, in words."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import psutil
+
+from napari_vdsr.plugin.model.estimate import format_bytes, format_duration
+
+if TYPE_CHECKING:
+    from napari_vdsr.plugin.training.session import Session
+    from napari_vdsr.training import Report, Score
+
+__all__ = ["memory_in_use", "news_of", "progress_words", "remark_words"]
+
+_SHOWN = 3  # remarks
+
+
+def progress_words(report: "Report", device: str, memory: float) -> str:
+    """Steps, time left, learning rate, and what is in use.
+
+    Parameters
+    ----------
+    report : Report
+        The last one.
+    device : str
+        Where the training runs.
+    memory : float
+        Bytes in use.
+
+    Returns
+    -------
+    str
+        Two lines.
+    """
+    left = format_duration(report.remaining)
+    whose = "of napari" if device == "cpu" else "in use"
+    return (
+        f"Step {report.step} of {report.steps} · {left} left\n"
+        f"rate {report.learning_rate:.2g} · {device}, {format_bytes(memory)} {whose}"
+    )
+
+
+def remark_words(remarks: Sequence[str]) -> str:
+    """The last remarks, and how many came before.
+
+    Parameters
+    ----------
+    remarks : sequence of str
+        In the order in which they came up.
+
+    Returns
+    -------
+    str
+        Empty when there are none.
+    """
+    before = len(remarks) - _SHOWN
+    lines = [f"{before} earlier remarks"] if before > 0 else []
+    return "\n".join([*lines, *remarks[-_SHOWN:]])
+
+
+def memory_in_use(device: str) -> float:
+    """Memory that a training takes: of the card, or of this whole program.
+
+    Parameters
+    ----------
+    device : str
+        Where it runs.
+
+    Returns
+    -------
+    float
+        In bytes.
+    """
+    kind = device.split(":")[0]
+    if kind in ("cuda", "xpu", "mps"):
+        import torch
+
+        library = getattr(torch, kind)
+        if kind == "mps":
+            return float(library.current_allocated_memory())
+        return float(library.memory_reserved(device))
+    return float(psutil.Process().memory_info().rss)
+
+
+def news_of(session: "Session") -> str:
+    """What came of a training.
+
+    Parameters
+    ----------
+    session : Session
+        That has ended.
+
+    Returns
+    -------
+    str
+    """
+    if session.outcome == "cancelled":
+        return "Cancelled; nothing was kept."
+    if session.outcome != "done":
+        return "Failed."
+    history = session.history
+    scores = [] if history is None else history.scores
+    gained = f": {_score_words(scores[-1])}" if scores else ""
+    return f"'{session.model_name}' is in the list of models{gained}."
+
+
+def _score_words(score: "Score") -> str:
+    """PSNR of each factor and what was gained."""
+    figures = []
+    for factor, psnr in score.psnr.items():
+        gain = psnr - score.enlarged[factor]
+        words = f"{factor.replace('x', '×')} {psnr:.2f} dB ({gain:+.2f})"
+        figures.append(words.replace(" ", "\u00a0"))
+    return ", ".join(figures)

@@ -1,0 +1,23 @@
+"""A network small enough for many blocks, and blocks small enough for many."""
+
+import pytest
+import torch
+
+from napari_vdsr.lazy import blocks
+from napari_vdsr.network.vdsr import VDSR
+from napari_vdsr.zoo import Model
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Model:
+    """Give an affine-equivariant model of three layers."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Model(VDSR(depth=3, features=6), "tiny")
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Cut images of a few pixels as large ones are cut."""
+    monkeypatch.setattr(blocks, "BLOCK", 12)
+    return 12

@@ -1,0 +1,96 @@
+"""A model and images that are quick to run, in files."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import zarr
+from numpy.typing import NDArray
+
+from napari_vdsr.files import open_image
+from napari_vdsr.files.opening import OpenImage
+from napari_vdsr.imaging.enlargement import plan_enlargement
+from napari_vdsr.lazy.streaming import Counts
+from napari_vdsr.lazy.to_zarr import ZarrTarget, stream_to_zarr
+from napari_vdsr.lazy.worker import Recipe
+from napari_vdsr.network import VDSR
+from napari_vdsr.zoo import Model
+
+
+def tiny_network(depth: int = 3) -> VDSR:
+    """Give a network with a residual as large as that of a trained one."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(depth)
+        return VDSR(depth, features=4).requires_grad_(False)
+
+
+def tiny_model(*, residual: bool = True) -> Model:
+    """Give a model of three layers; without a residual it is plain bicubic."""
+    network = tiny_network()
+    if not residual:
+        torch.nn.init.zeros_(list(network.layers)[-1].weight)
+    return Model(network, "tiny")
+
+
+def noise(shape: tuple[int, ...], dtype: str = "uint16") -> NDArray[Any]:
+    return (np.random.default_rng(0).random(shape) * 4000).astype(dtype)
+
+
+def plain_zarr(
+    path: Path, array: NDArray[Any], *, names: str | None = None, **options: Any
+) -> Path:
+    """Write a zarr array without anything of OME-Zarr."""
+    options.setdefault("chunks", tuple(min(size, 100) for size in array.shape))
+    zarr.create_array(str(path), data=array, dimension_names=names, **options)
+    return path
+
+
+def recipe_of(model: Model, **options: Any) -> Recipe:
+    settings: dict[str, Any] = {
+        "device": "cpu",
+        "precision": "float32",
+        "tile": "auto",
+        "intensity_range": None,
+    }
+    return Recipe.of(model, **{**settings, **options})
+
+
+def stream(
+    source: Path,
+    target: Path,
+    model: Model,
+    *,
+    axes: str,
+    factor: float | tuple[float, float] = 2,
+    version: Any = "0.5",
+    overwrite: bool = False,
+    opener: Callable[[], OpenImage] | None = None,
+    **options: Any,
+) -> Counts:
+    """Enlarge a file into an OME-Zarr, as the command does."""
+    opener = opener or partial(open_image, source, axes_told=True)
+    with opener() as image:
+        plan = plan_enlargement(image.picture.array.shape, factor, axes=axes)
+        return stream_to_zarr(
+            opener,
+            image,
+            image.picture,
+            axes,
+            plan,
+            recipe_of(model),
+            ZarrTarget(target, version, overwrite),
+            model=model.name,
+            **options,
+        )
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """All files of a zarr with their bytes."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

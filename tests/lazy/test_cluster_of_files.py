@@ -1,0 +1,215 @@
+"""Chunks as tasks of real worker processes on this machine."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from streaming_helpers import (
+    files_of,
+    noise,
+    plain_zarr,
+    recipe_of,
+    stream,
+    tiny_model,
+)
+
+from napari_vdsr.errors import FileError, InputError, VdsrError
+from napari_vdsr.files import open_image
+from napari_vdsr.files.opening import OpenImage
+from napari_vdsr.files.zarr_beginning import part_of
+from napari_vdsr.lazy.cluster import Cluster, connected, started
+from napari_vdsr.lazy.worker import Recipe
+from napari_vdsr.zoo import Model
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    pytest.importorskip("distributed")
+    with started(2) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return tiny_model()
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give four planes of six chunks, as floats so that no bit is rounded away."""
+    folder = tmp_path_factory.mktemp("source")
+    return plain_zarr(folder / "in.zarr", noise((4, 380, 550), "float32"), names="zyx")
+
+
+@pytest.fixture(scope="module")
+def alone(source: Path, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the result of one process."""
+    target = tmp_path_factory.mktemp("alone") / "out.zarr"
+    stream(source, target, model, axes="ZYX")
+    return target
+
+
+def test_two_processes_make_what_one_makes(
+    cluster: Cluster, source: Path, alone: Path, model: Model, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.zarr"
+    counts = stream(source, target, model, axes="ZYX", mapper=cluster)
+    assert counts.missing == 4 * (6 + 2 + 1)
+    assert files_of(target) == files_of(alone)
+    workers = cluster._client.run(lambda: os.getpid())
+    assert len(set(workers.values())) == 2
+
+
+def test_the_weights_reach_each_worker_once(
+    cluster: Cluster, source: Path, model: Model, tmp_path: Path
+) -> None:
+    cluster._client.run(count_arrivals)
+    other = Model(model.network, "other", sha256="1")
+    for number in range(2):
+        target = tmp_path / f"{number}.zarr"
+        stream(source, target, other, axes="ZYX", mapper=cluster)
+    assert sorted(cluster._client.run(arrivals).values()) == [1, 1]
+
+
+def count_arrivals() -> None:
+    from napari_vdsr.lazy import worker
+
+    worker._arrivals = 0  # type: ignore[attr-defined]
+
+    def arrive(self: Recipe, state: dict[str, Any]) -> None:
+        worker._arrivals += 1  # type: ignore[attr-defined]
+        self.__dict__.update(state)
+
+    worker.Recipe.__setstate__ = arrive  # type: ignore[attr-defined]
+
+
+def arrivals() -> int:
+    from napari_vdsr.lazy import worker
+
+    return worker._arrivals  # type: ignore[attr-defined,no-any-return]
+
+
+def test_workers_go_on_where_another_run_ended_and_mend_what_is_damaged(
+    cluster: Cluster, source: Path, alone: Path, model: Model, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.zarr"
+    stream(source, target, model, axes="ZYX")
+    target.rename(part_of(target))
+    chunk = part_of(target) / "0" / "c" / "2" / "1" / "0"
+    chunk.write_bytes(chunk.read_bytes()[:-3])
+    (part_of(target) / "1" / "c" / "0" / "0" / "0").unlink()
+    counts = stream(source, target, model, axes="ZYX", mapper=cluster)
+    assert (counts.missing, counts.damaged) == (1, 1)
+    assert files_of(target) == files_of(alone)
+
+
+def test_an_error_in_a_worker_is_the_users_error(
+    cluster: Cluster, model: Model, tmp_path: Path
+) -> None:
+    image = noise((300, 300), "float32")
+    image[5, 5] = np.inf
+    source = plain_zarr(tmp_path / "in.zarr", image)
+    with pytest.raises(InputError, match="infinite"):
+        stream(source, tmp_path / "out.zarr", model, axes="YX", mapper=cluster)
+    assert not (tmp_path / "out.zarr").exists()
+
+
+def test_workers_are_asked_before_any_work(cluster: Cluster, model: Model) -> None:
+    recipe = cluster.settled(recipe_of(model, precision="auto"), Path(__file__))
+    assert recipe.precision == "float32"
+    with pytest.raises(FileError, match=r"does not see /nowhere.*share"):
+        cluster.settled(recipe, Path("/nowhere"))
+    with pytest.raises(InputError, match="device is 'cuda:9'"):
+        cluster.settled(recipe_of(model, device="cuda:9"))
+
+
+def test_the_command_works_on_a_cluster_by_its_address(
+    cluster: Cluster,
+    source: Path,
+    alone: Path,
+    model: Model,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from napari_vdsr.cli import main
+
+    model.save(tmp_path / "tiny.safetensors")
+    target = tmp_path / "out.zarr"
+    address = cluster._client.scheduler.address
+    command = ["upscale", source, target, "--scheduler", address, "--json"]
+    command += ["--model", tmp_path / "tiny.safetensors", "--device", "cpu"]
+    assert main([str(word) for word in command]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert result["chunks"] == {"found": 0, "remade": 0, "made": 4 * (6 + 2 + 1)}
+    assert result["precision"] == "float32"
+    np.testing.assert_array_equal(
+        zarr.open_array(str(target / "0"), mode="r")[...],
+        zarr.open_array(str(alone / "0"), mode="r")[...],
+    )
+    command[2] = tmp_path / "b.tif"
+    assert main([str(word) for word in command]) == 2
+    assert "workers write OME-Zarr only" in capsys.readouterr().err
+
+
+def test_an_address_without_a_scheduler_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from napari_vdsr.lazy import cluster as module
+
+    monkeypatch.setattr(module, "_PATIENCE", 1)
+    with pytest.raises(
+        VdsrError, match=r"no scheduler answers at tcp://127\.0\.0\.1:9"
+    ):
+        with connected("tcp://127.0.0.1:9"):
+            pass
+    with pytest.raises(VdsrError, match="no scheduler answers at nonsense"):
+        with connected("nonsense://x"):
+            pass
+
+
+def open_and_die_once(source: Path, mark: Path) -> OpenImage:
+    """Open an image which kills the first process that reads its third plane."""
+    image = open_image(source)
+    real = image.pixels
+
+    class Deadly:
+        shape, dtype = real.shape, real.dtype
+
+        def __getitem__(self, key: Any) -> Any:
+            if key[0] == 2 and not mark.exists():
+                mark.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real[key]
+
+    return OpenImage(image.picture, Deadly(), image.identity, image.read, image.close)
+
+
+def test_a_worker_that_dies_half_way_costs_only_its_chunks(
+    cluster: Cluster, source: Path, alone: Path, model: Model, tmp_path: Path
+) -> None:
+    target, mark = tmp_path / "out.zarr", tmp_path / "killed"
+    before = set(cluster._client.run(lambda: os.getpid()).values())
+    counts = stream(
+        source,
+        target,
+        model,
+        axes="ZYX",
+        mapper=cluster,
+        opener=partial(open_and_die_once, source, mark),
+    )
+    assert mark.exists()
+    cluster._client.wait_for_workers(2)
+    after = set(cluster._client.run(lambda: os.getpid()).values())
+    assert len(before - after) == 1, "one of the workers was killed"
+    # Done again is at most what the dead one held and had not told.
+    assert counts.missing + counts.good == 4 * (6 + 2 + 1)
+    assert counts.damaged == 0
+    assert files_of(target) == files_of(alone)
+    assert zarr.open_array(str(target / "0")).shape == (4, 760, 1100)

@@ -1,0 +1,157 @@
+""" "Save to": results that go to files, and batches with something bad in them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
+
+from napari_vdsr.files import open_image, read_image
+from napari_vdsr.files.zarr_beginning import part_of
+from napari_vdsr.layers import upscale_layer
+from napari_vdsr.plugin import super_resolution
+
+Save = Callable[[Any, Path], str]
+
+
+@pytest.fixture
+def save(qtbot: Any, settle: Any) -> Save:
+    """Save as if the dialog had given a name, and wait for the end."""
+
+    def press(panel: Any, chosen: Path) -> str:
+        settle(panel)
+        panel.save_to(chosen)
+        qtbot.waitUntil(lambda: not panel.running, timeout=60_000)
+        return str(panel.controls.message.value)
+
+    return press
+
+
+def type_into_the_dialog(name: Path, tries: int = 200) -> None:
+    """Type a name and press Return, as soon as the dialog is there."""
+    dialog = QApplication.activeModalWidget()
+    if isinstance(dialog, QFileDialog):
+        line = dialog.findChild(QLineEdit)
+        line.setText(str(name))
+        QTest.keyClick(line, Qt.Key.Key_Return)
+    elif tries:
+        QTimer.singleShot(20, lambda: type_into_the_dialog(name, tries - 1))
+
+
+@pytest.fixture
+def errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give the errors that were shown."""
+    shown: list[str] = []
+    monkeypatch.setattr(super_resolution, "show_error", shown.append)
+    return shown
+
+
+def test_a_layer_is_saved_with_its_place_units_and_contrast(
+    viewer: Any,
+    open_panel: Any,
+    save: Save,
+    errors: list[str],
+    cells: np.ndarray[Any, Any],
+    tmp_path: Path,
+) -> None:
+    layer = viewer.add_image(
+        np.stack([cells, cells // 2]),
+        name="cells",
+        scale=(2, 0.5, 0.25),
+        translate=(0, 10, 20),
+        units=("s", "um", "um"),
+        axis_labels=("t", "y", "x"),
+        contrast_limits=(100, 3000),
+        colormap="green",
+    )
+    panel = open_panel()
+    target = tmp_path / "out.zarr"
+    assert save(panel, target).startswith("Saved as out.zarr.")
+    assert len(viewer.layers) == 1
+    expected = upscale_layer(layer, 2, model=tmp_path / "models" / "tiny.safetensors")
+    with open_image(target) as image:
+        picture = image.picture
+    told = picture.metadata.multiscale
+    assert told is not None
+    assert picture.axes == "TYX"
+    np.testing.assert_allclose(told.scale, expected.scale)
+    np.testing.assert_allclose(told.translation, expected.translate)
+    assert [axis.unit for axis in told.axes] == ["second", "micrometer", "micrometer"]
+    assert told.omero is not None
+    (channel,) = told.omero["channels"]
+    assert (channel["label"], channel["color"]) == ("cells", "00FF00")
+    assert (channel["window"]["start"], channel["window"]["end"]) == (100, 3000)
+    result = read_image(target).array
+    assert np.abs(result.astype(int) - expected.data).max() <= 1
+
+    assert save(panel, target).startswith("Failed.")
+    assert "exists already" in errors[0]
+    target.rename(part_of(target))  # as if it had been stopped
+    chunk = Path("0") / "c" / "1" / "0" / "0"
+    before = (part_of(target) / chunk).stat().st_mtime_ns
+    assert save(panel, target).startswith("Saved as")
+    assert (target / chunk).stat().st_mtime_ns == before, "what is finished is kept"
+
+
+def test_colours_go_to_tiff_and_what_files_cannot_say_is_refused(
+    viewer: Any,
+    open_panel: Any,
+    save: Save,
+    settle: Any,
+    qtbot: Any,
+    errors: list[str],
+    tmp_path: Path,
+) -> None:
+    photo = np.random.default_rng(0).integers(0, 255, (30, 40, 3), np.uint8)
+    layer = viewer.add_image(photo, rgb=True, name="photo", scale=(0.5, 0.5))
+    panel = open_panel()
+    settle(panel)
+    QTimer.singleShot(0, lambda: type_into_the_dialog(tmp_path / "a"))
+    panel.controls.save.native.click()
+    qtbot.waitUntil(lambda: not panel.running, timeout=60_000)
+    assert panel.controls.message.value.startswith("Saved as a.zarr.")
+    assert zarr.open_array(str(tmp_path / "a.zarr" / "0")).shape == (3, 60, 80)
+    save(panel, tmp_path / "a.ome.tif")
+    picture = read_image(tmp_path / "a.ome.tif")
+    assert (picture.axes, picture.rgb) == ("YXS", True)
+    assert picture.array.shape == (60, 80, 3)
+
+    layer.rotate = 30
+    assert save(panel, tmp_path / "b.zarr").startswith("Failed.")
+    assert "'photo' is rotated" in errors[0]
+    panel.form.area.value = "view"
+    assert "Whole layers are saved" in save(panel, tmp_path / "b.zarr")
+    assert not list(tmp_path.glob("b*"))
+
+
+def test_a_bad_layer_stops_no_other_when_running_or_saving(
+    viewer: Any,
+    open_panel: Any,
+    save: Save,
+    errors: list[str],
+    run: Any,
+    cells: np.ndarray[Any, Any],
+    tmp_path: Path,
+) -> None:
+    bad = cells.astype(np.float32)
+    bad[3, 3] = np.inf
+    layers = [viewer.add_image(cells, name="a/b"), viewer.add_image(bad, name="bad")]
+    layers.append(viewer.add_image(cells[:20], name="c"))
+    viewer.layers.selection = set(layers)
+    panel = open_panel()
+    (tmp_path / "out").mkdir()
+    said = save(panel, tmp_path / "out")
+    assert said.startswith("Saved 2 files. 1 of 3 failed.")
+    made = sorted(path.name for path in (tmp_path / "out").glob("*.zarr"))
+    assert made == ["a_b.zarr", "c.zarr"]
+    assert errors[-1].startswith("'bad': 1 of")
+
+    run(panel)
+    assert "1 of 3 failed" in panel.controls.message.value
+    assert len(viewer.layers) == 5
+    assert errors[-1].startswith("'bad': 1 of 2000 pixels are infinite")

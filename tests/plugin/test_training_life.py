@@ -1,0 +1,419 @@
+"""Trainings that are left, taken up again, or meet with trouble."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from napari.utils import progress
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QThreadPool, QTimer
+from qtpy.QtWidgets import QApplication
+from training_helpers import (
+    TINY,
+    OpenTraining,
+    Settle,
+    discs,
+    message,
+    names,
+    wait_for_end,
+    wait_for_steps,
+)
+
+from napari_vdsr.plugin.model.upscalers import device_in_use
+from napari_vdsr.plugin.training import unfinished
+from napari_vdsr.plugin.training.panel import Training
+from napari_vdsr.plugin.training.session import a_core_left
+from napari_vdsr.zoo import load_model, user_folder
+
+
+@pytest.fixture
+def notices() -> Iterator[list[str]]:
+    """Collect what napari shows to the user."""
+    shown: list[str] = []
+
+    def note(event: Any) -> None:
+        shown.append(str(event.message))
+
+    notification_manager.notification_ready.connect(note)
+    yield shown
+    notification_manager.notification_ready.disconnect(note)
+
+
+def nothing_is_left_running() -> bool:
+    pool = QThreadPool.globalInstance()
+    assert pool is not None
+    done = pool.waitForDone(20_000) and pool.activeThreadCount() == 0
+    return done and not progress._all_instances
+
+
+def offers_unfinished(panel: Training) -> bool:
+    return bool(panel.unfinished.native.isVisibleTo(panel))
+
+
+def begin(panel: Training, settle: Any, qtbot: Any, steps: int = 3) -> None:
+    settle(panel)
+    panel.controls.start.native.click()
+    assert panel.running, message(panel)
+    wait_for_steps(panel, qtbot, steps)
+
+
+def test_a_training_outlives_its_panel(
+    viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps="200", name="mine")
+    begin(panel, settle, qtbot)
+    viewer.window.remove_dock_widget(panel)
+    assert nothing_is_left_running()
+    assert not (user_folder() / "mine.safetensors").exists()
+    again = open_training()
+    assert offers_unfinished(again)
+    assert again.unfinished.chosen.choices == ("mine",)
+    settle(again)
+    again.form.name_field.value = "mine"
+    assert "not finished: resume or discard it" in settle(again)
+    again.unfinished.go_on.native.click()
+    assert again.running
+    wait_for_end(again, qtbot)
+    assert "'mine' is in the list of models" in message(again)
+    assert not offers_unfinished(again)
+    again.form.name_field.value = "straight"
+    begin(again, settle, qtbot)
+    wait_for_end(again, qtbot)
+    one, other = (load_model(n).network.state_dict() for n in ("mine", "straight"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_closing_the_viewer_stops_within_a_step(
+    make_napari_viewer: Any,
+    viewer: Any,
+    open_training: OpenTraining,
+    settle: Settle,
+    qtbot: Any,
+) -> None:
+    """The fixture itself checks that no viewer is left."""
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps="100000", name="mine")
+    begin(panel, settle, qtbot)
+    viewer.close()
+    assert nothing_is_left_running()
+    (left,) = unfinished.find_unfinished()
+    assert left.name == "mine"
+    assert left.step >= 3
+
+
+def test_a_training_that_was_killed_is_offered(
+    viewer: Any, open_training: OpenTraining, qtbot: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    tifffile.imwrite(folder / "cells.tif", discs())
+    told = TINY | {"images": "a folder", "steps": "400", "name": "mine"}
+    code = f"""
+from pathlib import Path
+from napari_vdsr.plugin.training import unfinished
+from napari_vdsr.plugin.training.facts import Facts
+from napari_vdsr.plugin.training.images import Images
+from napari_vdsr.plugin.training.planning import Plan
+from napari_vdsr.plugin.training.session import Session
+from napari_vdsr.plugin.training.settings import TrainingSettings
+settings = TrainingSettings().changed({told | {"folder": str(folder)}!r})
+unfinished.begin(settings, [])
+images = Images(folder=Path(settings.folder))
+Session(Plan(settings, settings.config(), images, Facts(2)))()
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    end = time.monotonic() + 60
+    while not unfinished.checkpoint_of("mine").exists():
+        assert time.monotonic() < end
+        assert process.poll() is None
+        time.sleep(0.01)
+    assert not unfinished.find_unfinished()  # somebody is working on it
+    process.kill()
+    process.wait()
+    panel = open_training()
+    assert panel.unfinished.chosen.choices == ("mine",)
+    panel.take_up()
+    wait_for_end(panel, qtbot)
+    assert load_model("mine").network.depth == 2
+
+
+def test_a_training_goes_on_only_with_its_images(
+    viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps="100000", name="mine")
+    begin(panel, settle, qtbot)
+    viewer.window.remove_dock_widget(panel)
+    assert nothing_is_left_running()
+    viewer.layers.clear()
+    again = open_training()
+    settle(again)
+    again.take_up()
+    assert "learns from 'cells': open that layer again" in settle(again)
+    viewer.add_image(discs(5), name="cells")
+    again.take_up()
+    wait_for_end(again, qtbot)
+    assert "belongs to a training with other images" in settle(again)
+    assert offers_unfinished(again)
+
+    def yes() -> None:
+        box: Any = QApplication.activeModalWidget()
+        box.button(box.StandardButton.Yes).click()
+
+    QTimer.singleShot(100, yes)
+    again.unfinished.discard.native.click()
+    assert not offers_unfinished(again)
+    assert not list((user_folder() / "unfinished").iterdir())
+
+
+def test_images_can_be_enlarged_while_it_trains(
+    viewer: Any,
+    open_panel: Any,
+    open_training: OpenTraining,
+    settle: Settle,
+    qtbot: Any,
+    run: Any,
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    first = open_panel()
+    panel = open_training(steps="100000")
+    panel.form.preview.value = False
+    begin(panel, settle, qtbot)
+    run(first)
+    assert panel.running
+    assert "cells ×2 tiny" in names(viewer)
+    panel.cancel()
+    wait_for_end(panel, qtbot)
+
+
+def test_the_viewer_goes_on_while_it_trains(
+    viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
+) -> None:
+    """GUI freezes (napari-ndev#114)."""
+    viewer.add_image(discs(shape=(200, 200)), name="cells")
+    panel = open_training(layers="5", steps="100000", patch="32", batch="8")
+    panel.form.images.value = "cells"
+    begin(panel, settle, qtbot)
+    beats: list[int] = []
+    history = panel._session.history  # type: ignore[union-attr]
+    assert history is not None
+    heart = QTimer()
+    heart.timeout.connect(lambda: beats.append(history.steps))
+    heart.start(10)
+    wait_for_steps(panel, qtbot, history.steps + 15)
+    heart.stop()
+    # The event loop went on during single steps, many times over.
+    assert len(beats) > 15
+    assert len(set(beats)) > 5
+    panel.cancel()
+    wait_for_end(panel, qtbot)
+
+
+def test_one_core_is_left_to_the_viewer() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    with a_core_left():
+        assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(before)
+
+
+def test_a_loss_that_explodes_is_told_and_gives_the_last_good_weights(
+    viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(rate="1e6", steps="60", name="mine")
+    begin(panel, settle, qtbot, 1)
+    wait_for_end(panel, qtbot)
+    assert "the loss exploded" in panel.remarks.value.lower()
+    for value in load_model("mine").network.state_dict().values():
+        assert value.isfinite().all()
+
+
+def test_a_disk_that_takes_no_checkpoint_is_told_and_does_not_end_it(
+    viewer: Any,
+    open_training: OpenTraining,
+    settle: Settle,
+    qtbot: Any,
+    notices: list[str],
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps="100000", name="mine")
+    begin(panel, settle, qtbot)
+    # A folder in the place of the file: what is written cannot be moved there.
+    panel.pause()
+    wait_for_end(panel, qtbot)
+    checkpoint = unfinished.checkpoint_of("mine")
+    checkpoint.unlink()
+    checkpoint.mkdir()
+    (checkpoint / "in the way").touch()
+    panel.resume()
+    wait_for_steps(panel, qtbot, panel._session.history.steps + 2)  # type: ignore[union-attr]
+    panel.pause()
+    wait_for_end(panel, qtbot)
+    assert any("mine.checkpoint" in notice for notice in notices)
+    assert panel.paused
+    panel.stop()
+    wait_for_end(panel, qtbot)
+    assert load_model("mine").network.depth == 2
+    shutil.rmtree(checkpoint)
+
+
+def test_a_name_that_is_taken_meanwhile_loses_nothing(
+    viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps="100000", name="mine")
+    begin(panel, settle, qtbot)
+    shutil.copy(user_folder() / "tiny.safetensors", user_folder() / "mine.safetensors")
+    panel.controls.stop.native.click()
+    assert not panel.controls.stop.enabled
+    wait_for_end(panel, qtbot)
+    assert "'mine-1' is in the list of models" in message(panel)
+    assert load_model("mine").network.depth == 3
+    model = load_model("mine-1")
+    assert model.network.depth == 2
+    assert 3 <= json.loads(model.metadata["training"])["steps"] < 100000
+
+
+def test_a_fault_of_ours_is_a_notification_and_keeps_the_checkpoint(
+    viewer: Any,
+    open_training: OpenTraining,
+    settle: Settle,
+    qtbot: Any,
+    notices: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps="100000", name="mine")
+    begin(panel, settle, qtbot)
+    panel.pause()
+    wait_for_end(panel, qtbot)
+
+    def fail(*_: Any) -> None:
+        msg = "CUDA error: unspecified launch failure"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr("napari_vdsr.training.learner.Learner.learn", fail)
+    panel.resume()
+    wait_for_end(panel, qtbot)
+    assert any("unspecified launch failure" in text for text in notices)
+    assert panel.controls.start.text == "Start"
+    assert [each.name for each in unfinished.find_unfinished()] == ["mine"]
+    assert not device_in_use.locked()
+
+
+WRONG: list[tuple[dict[str, str], str, str]] = [
+    ({"steps": "many"}, "steps", "The steps is 'many': type a whole number"),
+    ({"steps": "0"}, "steps", "must be a whole number from 1 upwards"),
+    ({"rate": "0"}, "rate", "nothing is learned unless it is above 0"),
+    ({"rate": "nan"}, "rate", "The learning rate is 'nan'"),
+    ({"factors": "2, 9"}, "factors", "Factor is 9"),
+    ({"factors": "1"}, "factors", "there is nothing to restore"),
+    ({"layers": "1"}, "depth", "whole number from 2 upwards"),
+    ({"layers": "1000"}, "depth", "100 is the most"),
+    ({"layers": ""}, "depth", "There is no depth yet"),
+    ({"patch": "200"}, "patch", "smaller than a patch of 200"),
+    ({"batch": "-1"}, "batch", "from 1 upwards"),
+    ({"device": "cuda:7"}, "device", "no device 'cuda:7'"),
+    ({"precision": "float16"}, "precision", "cannot train in float16"),
+    ({"recipe": "course"}, "images", "This network takes colours"),
+    ({"begin": "model", "model": "lost"}, "model", "no model 'lost' any more"),
+    ({"name": "tiny"}, "name", "there is a model 'tiny' already"),
+    ({"name": "a/b"}, "name", "use 1 to 64 letters"),
+    ({"images": "a folder"}, "folder", "There is no folder yet"),
+    ({"images": "a folder", "folder": "/nowhere"}, "folder", "is not a folder"),
+    ({"held": "a folder"}, "held_folder", "There is no folder yet"),
+]
+
+
+def test_a_wrong_field_is_framed_before_start(
+    viewer: Any, open_training: OpenTraining, settle: Settle
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training()
+    settle(panel)
+    right = panel.form.settings
+    for settings, field, words in WRONG:
+        panel.form.settings = right.changed(settings)
+        assert words.lower() in settle(panel).lower()
+        assert not panel.controls.start.enabled
+        widget = panel.form._field(field)
+        framed = getattr(widget, "line", widget)
+        assert "border" in framed.native.styleSheet()
+    panel.form.settings = right
+    settle(panel)
+    assert panel.controls.start.enabled
+    assert "border" not in framed.native.styleSheet()
+
+
+def test_layers_that_are_no_images_are_refused(
+    viewer: Any, open_training: OpenTraining, settle: Settle, tmp_path: Path
+) -> None:
+    panel = open_training()
+    assert "No layer is selected" in settle(panel)
+    viewer.add_labels(np.zeros((40, 40), int), name="nuclei")
+    assert "'nuclei' is a Labels layer" in settle(panel)
+    viewer.layers.clear()
+    viewer.add_image(discs(), name="cells")
+    assert "2 layers" in settle(panel)
+    panel.form.images.value = "a folder"
+    panel.form.folder.value = str(tmp_path)
+    assert "holds no image" in settle(panel)
+
+
+def test_what_only_pixels_tell_is_said_at_once(
+    viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
+) -> None:
+    limits = {"contrast_limits": (0, 9)}
+    viewer.add_image(np.full((64, 64), 9, np.uint8), name="flat", **limits)
+    viewer.add_image(np.full((64, 64), np.nan, np.float32), name="gaps", **limits)
+    panel = open_training()
+    for name, words in (("flat", "every pixel is 9"), ("gaps", "NaN or infinite")):
+        panel.form.images.value = name
+        settle(panel)
+        panel.controls.start.native.click()
+        wait_for_end(panel, qtbot)
+        assert words in settle(panel)  # and stays until something is changed
+        assert "border" in panel.form.images.native.styleSheet()
+        assert panel.controls.start.enabled
+    assert not list((user_folder() / "unfinished").iterdir())
+
+
+def test_one_small_image_is_learnt_from_whole_and_that_is_told(
+    viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
+) -> None:
+    viewer.add_image(discs(shape=(18, 20)), name="cells")
+    panel = open_training(name="mine")
+    begin(panel, settle, qtbot, 1)
+    wait_for_end(panel, qtbot)
+    assert "nothing is held out" in panel.remarks.value
+    assert panel.curves.points("gain") == {}
+    assert message(panel).startswith("'mine' is in the list of models.")
+
+
+def test_leaving_while_the_images_are_looked_through_keeps_nothing(
+    viewer: Any, open_training: OpenTraining, settle: Settle, tmp_path: Path
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for seed in range(40):
+        tifffile.imwrite(folder / f"{seed:02}.tif", discs(seed, (200, 200)))
+    panel = open_training(images="a folder", folder=str(folder), name="mine")
+    settle(panel)
+    panel.controls.start.native.click()
+    viewer.window.remove_dock_widget(panel)
+    assert nothing_is_left_running()
+    assert not list((user_folder() / "unfinished").iterdir())

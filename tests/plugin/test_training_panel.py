@@ -1,0 +1,327 @@
+"""The training panel in a real viewer, its own buttons pressed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+from training_helpers import (
+    OpenTraining,
+    discs,
+    message,
+    names,
+    wait_for_end,
+    wait_for_steps,
+)
+
+import napari_vdsr
+from napari_vdsr.plugin.psnr import Psnr
+from napari_vdsr.plugin.super_resolution import SuperResolution
+from napari_vdsr.plugin.training import unfinished
+from napari_vdsr.plugin.training.panel import Training
+from napari_vdsr.zoo import load_model, user_folder
+
+
+def train(panel: Training, settle: Any, qtbot: Any) -> None:
+    """Press Start and wait for the end."""
+    settle(panel)
+    panel.controls.start.native.click()
+    assert panel.running, message(panel)
+    wait_for_end(panel, qtbot)
+
+
+def weights(name: str) -> dict[str, torch.Tensor]:
+    return load_model(name).network.state_dict()
+
+
+def same(one: str, other: str) -> bool:
+    mine, theirs = weights(one), weights(other)
+    return all(torch.equal(value, theirs[name]) for name, value in mine.items())
+
+
+def test_the_menu_opens_it(viewer: Any, plugin: Any, qtbot: Any) -> None:
+    _, panel = viewer.window.add_plugin_dock_widget("napari-vdsr", "VDSR training")
+    assert isinstance(panel, Training)
+    items = plugin.get_manifest("napari-vdsr").contributions.menus
+    commands = [item.command for item in items["napari/layers/filter"]]
+    assert "napari-vdsr.training" in commands
+    qtbot.waitUntil(lambda: panel._machine.ready, timeout=20_000)
+
+
+def test_a_layer_becomes_a_model_that_the_other_panels_offer_at_once(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    first, scores = SuperResolution(viewer), Psnr(viewer)
+    panel = open_training(name="mine")
+    assert settle(panel).startswith("2 layers, 6 steps on 'cells' · about")
+    train(panel, settle, qtbot)
+    assert message(panel).startswith("'mine' is in the list of models: ×2\u00a0")
+    assert "mine" in first.form.model.choices
+    assert "mine" in scores.model.model.choices
+    model = load_model("mine")
+    assert model.network.depth == 2
+    assert model.equivariant
+    told = json.loads(model.metadata["training"])
+    assert told["config"]["patch"] == 16
+    assert told["steps"] == 6
+    assert told["scores"]
+    assert model.title.startswith("mine: ")
+    larger = napari_vdsr.upscale(discs(), 2, model="mine", device="cpu")
+    assert larger.shape == (128, 144)
+    assert panel.form.name_field.value == ""  # ready for the next one
+    assert panel.controls.start.enabled
+    assert not unfinished.find_unfinished()
+    first._close_down()
+    scores._close_down()
+
+
+def test_a_pause_changes_nothing_in_the_result(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps="40", name="straight")
+    train(panel, settle, qtbot)
+    panel.form.name_field.value = "paused"
+    settle(panel)
+    panel.controls.start.native.click()
+    wait_for_steps(panel, qtbot)
+    assert panel.controls.start.text == "Pause"
+    panel.controls.start.native.click()
+    wait_for_end(panel, qtbot)
+    assert panel.paused
+    assert message(panel).startswith("Paused after step ")
+    assert not panel.form.enabled
+    assert unfinished.checkpoint_of("paused").exists()
+    panel.controls.start.native.click()
+    assert panel.running
+    wait_for_end(panel, qtbot)
+    assert same("straight", "paused")
+
+
+def test_a_paused_training_can_be_stopped_or_cancelled(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps="100000")
+    for name, button in (("kept", "stop"), ("gone", "cancel")):
+        panel.form.name_field.value = name
+        settle(panel)
+        panel.controls.start.native.click()
+        wait_for_steps(panel, qtbot)
+        panel.controls.start.native.click()
+        wait_for_end(panel, qtbot)
+        getattr(panel.controls, button).native.click()
+        wait_for_end(panel, qtbot)
+        assert not panel.paused
+        assert panel.controls.start.text == "Start"
+    assert (user_folder() / "kept.safetensors").exists()
+    assert not (user_folder() / "gone.safetensors").exists()
+    assert not list((user_folder() / "unfinished").iterdir())
+
+
+def test_cancel_forgets_everything_after_asking(
+    viewer: Any,
+    open_training: OpenTraining,
+    settle: Any,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("napari_vdsr.plugin.training.panel._WORTH_ASKING", 0.0)
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps="100000", name="mine")
+    settle(panel)
+    panel.controls.start.native.click()
+    wait_for_steps(panel, qtbot)
+
+    def answer(button: str) -> None:
+        box = QApplication.activeModalWidget()
+        box.button(getattr(box.StandardButton, button)).click()
+
+    QTimer.singleShot(100, lambda: answer("No"))
+    panel.controls.cancel.native.click()
+    assert panel.running
+    QTimer.singleShot(100, lambda: answer("Yes"))
+    panel.controls.cancel.native.click()
+    wait_for_end(panel, qtbot)
+    assert message(panel).startswith("Cancelled; nothing was kept.")
+    assert "mine" not in panel.form.model.choices
+    assert not list((user_folder() / "unfinished").iterdir())
+
+
+def test_the_preview_follows_and_shows_what_was_learnt(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
+) -> None:
+    viewer.add_image(discs(), name="cells", scale=(0.5, 0.5), units=("um", "um"))
+    panel = open_training(steps="300", rate="0.01", name="mine")
+    settle(panel)
+    panel.controls.start.native.click()
+    qtbot.waitUntil(lambda: "preview of mine" in names(viewer), timeout=30_000)
+    preview = viewer.layers["preview of mine"]
+    at_first = preview.data.copy()
+    assert list(viewer.layers.selection) == [viewer.layers["cells"]]
+    wait_for_end(panel, qtbot)
+    start, made, truth = np.split(
+        preview.data[[*range(64), *range(66, 130), *range(132, 196)]], 3
+    )
+    assert np.array_equal(at_first[:64], start)
+    assert not np.array_equal(at_first[66:130], made)
+    assert np.abs(made - truth).mean() < np.abs(start - truth).mean()
+    # Beside the image, in the same unit.
+    assert preview.extent.world[0, 1] > viewer.layers["cells"].extent.world[1, 1]
+    assert preview.units == viewer.layers["cells"].units
+    assert panel._images == [viewer.layers["cells"]]
+
+
+def test_a_preview_that_is_removed_or_not_wanted_stays_away(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps="100000")
+    settle(panel)
+    panel.controls.start.native.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=30_000)
+    viewer.layers.remove(viewer.layers[1])
+    wait_for_steps(panel, qtbot, 10)
+    panel.controls.stop.native.click()
+    wait_for_end(panel, qtbot)
+    assert names(viewer) == ["cells"]
+    panel.form.preview.value = False
+    panel.form.steps.value = "4"
+    train(panel, settle, qtbot)
+    assert names(viewer) == ["cells"]
+
+
+def test_the_curves_hold_all_losses_and_scores(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
+) -> None:
+    viewer.add_image(discs(shape=(64, 100)), name="cells")
+    panel = open_training(steps="20", factors="2, 3")
+    train(panel, settle, qtbot)
+    assert panel._last is not None
+    history = panel._last.history
+    assert history is not None
+    steps, values = panel.curves.points("loss")["loss"]
+    assert steps == [loss.step for loss in history.losses] == list(range(1, 21))
+    assert values == [loss.value for loss in history.losses]
+    gains = panel.curves.points("gain")
+    assert set(gains) == {"bicubic", "x2", "x3"}
+    assert gains["x2"][0] == list(range(2, 21, 2))
+    assert gains["x2"][1] == [s.psnr["x2"] - s.enlarged["x2"] for s in history.scores]
+    assert "×3" in panel.curves.gain_title.text()
+    viewer.theme = "light"
+    settle(panel)
+    assert panel.curves.points("gain") == gains
+
+
+def test_fine_tuning_and_adapting_begin_with_the_model(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
+) -> None:
+    viewer.add_image(discs(1), name="other")
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(
+        begin="model",
+        model="tiny",
+        recipe="adapt",
+        images="all image layers",
+        name="tuned",
+    )
+    assert settle(panel).startswith("3 layers, 6 steps on 2 layers")
+    train(panel, settle, qtbot)
+    tuned = load_model("tuned")
+    assert tuned.network.depth == 3
+    assert tuned.metadata["description"].startswith(
+        "Fine-tuned from tiny in 6 steps on 1 "
+    )
+    panel.form.begin.value = "layer"
+    panel.form.name_field.value = "adapted"
+    assert "adapted to one layer, and 2 are chosen" in settle(panel)
+    panel.form.images.value = "cells"
+    train(panel, settle, qtbot)
+    assert "start_from" in json.loads(load_model("adapted").metadata["training"])
+
+
+def test_a_model_of_colours_is_fine_tuned_in_colours(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
+) -> None:
+    """Mixed channel counts: what has no colours is named and left out."""
+    colours = np.stack([discs(seed) for seed in range(3)], -1)
+    viewer.add_image(colours, name="stain")
+    viewer.add_image(colours[::-1], name="stain 2")
+    viewer.add_image(discs(), name="grey")
+    panel = open_training(recipe="course", images="all image layers", name="course")
+    train(panel, settle, qtbot)
+    assert load_model("course").network.channels == 3
+    assert "grey: grey, but this network takes colours" in panel.remarks.value
+    assert viewer.layers["preview of course"].rgb
+    panel.form.begin.value = "model"
+    panel.form.model.value = "course"
+    panel.form.name_field.value = "course-2"
+    train(panel, settle, qtbot)
+    assert load_model("course-2").network.channels == 3
+
+
+def test_a_folder_is_learnt_from_and_what_cannot_be_read_is_named(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for seed in range(3):
+        tifffile.imwrite(folder / f"{seed}.tif", discs(seed))
+    (folder / "broken.tif").write_bytes(b"no image")
+    tifffile.imwrite(folder / "flat.tif", np.full((40, 40), 7, np.uint8))
+    panel = open_training(images="a folder", folder=str(folder), held="20", name="mine")
+    train(panel, settle, qtbot)
+    assert "'mine' is in the list" in message(panel)
+    assert "2 of " in panel.remarks.value
+    assert "broken.tif" in panel.remarks.value
+    assert "flat.tif: constant" in panel.remarks.value
+    held = tmp_path / "held"
+    held.mkdir()
+    tifffile.imwrite(held / "9.tif", discs(9))
+    panel.form.held.value = "a folder"
+    panel.form.held_folder.value = str(held)
+    train(panel, settle, qtbot)
+    assert json.loads(load_model("trained-1").metadata["training"])["images"] == 3
+
+
+@pytest.mark.parametrize("begin", ["scratch", "layer"])
+def test_the_script_does_the_same_as_start(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any, begin: str
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(
+        begin=begin, model="tiny", rate="0.003", name="panel", held="20"
+    )
+    settle(panel)
+    panel.script.native.click()
+    clipboard = QApplication.clipboard()
+    assert clipboard is not None
+    script = clipboard.text()
+    train(panel, settle, qtbot)
+    exec(script.replace("'panel'", "'script'"), {})
+    assert same("panel", "script")
+
+
+def test_settings_are_kept_between_openings(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
+) -> None:
+    panel = open_training()
+    panel.form.recipe.value = "paper"
+    panel.form.batch.value = "7"
+    settle(panel)
+    viewer.window.remove_dock_widget(panel)
+    again = Training(viewer)
+    assert again.form.recipe.value == "paper"
+    assert again.form.batch.value == "7"
+    assert again.form.steps.value == "6"
+    again.reset.native.click()
+    assert again.form.recipe.value == "quick"
+    assert again.form.batch.value == ""
+    qtbot.waitUntil(lambda: again._machine.ready, timeout=20_000)
+    again._close_down()
