@@ -111,10 +111,12 @@ def chart(title: str, lines: list[Series], form: str) -> str:
         spots = [place(*point) for point in points.items()]
         path = " ".join(f"{x},{y}" for x, y in spots)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}"/>')
-        for (x, y), value in zip(spots, points.values(), strict=True):
+        for (x, y), (depth, value) in zip(spots, points.items(), strict=True):
+            highest = value == max(each.values[depth] for each in lines)
+            at = y - 8 if highest else y + 18  # so that figures do not collide
             parts.append(
                 f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>'
-                f'<text x="{x}" y="{y - 8}" text-anchor="middle" fill="{colour}">'
+                f'<text x="{x}" y="{at}" text-anchor="middle" fill="{colour}">'
                 f"{value:{form}}</text>"
             )
         x, y = spots[-1]
