@@ -125,7 +125,7 @@ def workers(options: argparse.Namespace) -> dict[str, Any]:
                     n_workers=int(count),
                     threads_per_worker=1,
                     host="127.0.0.1",
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",
                 )
                 with cluster, Client(cluster):
                     lazy = napari_vdsr.upscale(source, 2, model=options.model)

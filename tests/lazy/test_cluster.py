@@ -29,7 +29,7 @@ def client() -> Iterator[Any]:
         n_workers=2,
         threads_per_worker=1,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
     )
     with cluster, distributed.Client(cluster) as client:
         yield client
