@@ -153,7 +153,9 @@ def _scored(
         progress.reset(count)
     rows = []
     for name, trial in trials():
-        part = None if progress is None else _Part(progress, trial, len(methods))
+        # A bar that counted those left out would never be full.
+        serving = sum(method.serves(trial) for method in methods)
+        part = None if progress is None else _Part(progress, trial, serving)
         rows += [_row(name, trial, each) for each in run_trial(trial, methods, part)]
     return tuple(rows)
 
