@@ -57,6 +57,8 @@ def main() -> None:
     """Run the study from the shell."""
     options = arguments()
     torch.set_num_threads(options.threads)
+    if options.models:
+        options.models.mkdir(parents=True, exist_ok=True)
     print(
         f"{options.steps} steps of {PIXELS} pixels, hidden layers of VDSR in "
         f"{options.precision}; enlarged bilinearly; R, G and B, PSNR with MAX = 1 on "
