@@ -9,7 +9,7 @@ and waits until one screenful at full magnification is there. It needs a display
 there is none, put ``xvfb-run -a`` before the line. `workers` enlarges one image on
 clusters of one and of two processes, with one thread each. `stream` enlarges generated
 files of 4,096 x 4,096 and 8,192 x 8,192 pixels into files, OME-Zarr and TIFF, each in a
-process of its own, with a model of five layers and random weights.
+process of its own, with the model of five layers.
 
 Times are of the wall: measure on a machine that does nothing else. Memory is the most
 that the process had, libraries included.
@@ -50,8 +50,9 @@ def main() -> None:
     parser.add_argument("what", choices=[*measure, "generate"])
     parser.add_argument("path", type=Path, nargs="?", help="of an image to generate")
     parser.add_argument("--size", type=int, help="pixels per edge of the source")
-    parser.add_argument("--model", default="vdsr20")
+    parser.add_argument("--model", help="vdsr20, and vdsr5 for stream, if not given")
     options = parser.parse_args()
+    options.model = options.model or ("vdsr5" if options.what == "stream" else "vdsr20")
     if options.what == "generate":
         generate(options.path, options.size)
         return
@@ -186,13 +187,12 @@ def stream(options: argparse.Namespace) -> dict[str, Any]:
     """Enlarge files of two sizes into files, and compare the memory that it takes."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        model = _model_of_five_layers(Path(folder) / "five.safetensors")
         for kind in ("zarr", "tif"):
             for size in _SIZES:
                 source = Path(folder) / f"{size}.{kind}"
                 (_write_zarr if kind == "zarr" else _write_tiff)(source, size)
                 target = Path(folder) / f"{size}-x2.{kind}"
-                command = ["upscale", source, target, "--model", model]
+                command = ["upscale", source, target, "--model", options.model]
                 rows.append({"kind": kind, "size": size, **_run(command)})
                 print(rows[-1], file=sys.stderr, flush=True)
     ratios = {
@@ -201,18 +201,7 @@ def stream(options: argparse.Namespace) -> dict[str, Any]:
             ("zarr", "tif"), rows[::2], rows[1::2], strict=True
         )
     }
-    return {"model": "5 layers", "runs": rows, "memory 8192 : 4096": ratios}
-
-
-def _model_of_five_layers(path: Path) -> Path:
-    """Write a model in a process of its own, so that this one stays small."""
-    code = (
-        "import sys, torch; from napari_vdsr.network import VDSR; "
-        "from napari_vdsr.zoo import Model; torch.manual_seed(0); "
-        "Model(VDSR(5).requires_grad_(False), 'five').save(sys.argv[1])"
-    )
-    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
-    return path
+    return {"runs": rows, "memory 8192 : 4096": ratios}
 
 
 def _tile(y: int, x: int) -> "np.ndarray[Any, np.dtype[np.uint16]]":

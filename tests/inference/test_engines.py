@@ -1,7 +1,9 @@
 """The ways of running a network, and what happens when one fails."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from napari_vdsr.inference.device import available_devices
 from napari_vdsr.inference.engine import Engine
 from napari_vdsr.inference.openvino_engine import compile_for_openvino
 from napari_vdsr.inference.precision import relative_error, resolve_precision
+from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
@@ -49,6 +52,17 @@ def test_all_engines_give_what_the_network_gives(network: ConvStack) -> None:
             actual = engine.residual(x.to(engine.device)).cpu()
             assert actual.dtype is torch.float32
             assert (actual - expected).abs().max() < 2e-5
+
+
+def test_no_thread_keeps_to_one_core() -> None:
+    """The workers of a cluster shared one core while the others were idle."""
+    if not hasattr(os, "sched_getaffinity") or usable_threads() < 2:
+        pytest.skip("needs Linux and two cores")
+    for engine in engines(NETWORKS[0]):
+        engine.residual(torch.rand(1, 1, 64, 64, device=engine.device))
+    allowed = os.sched_getaffinity(0)
+    threads = [int(each.name) for each in Path("/proc/self/task").iterdir()]
+    assert all(os.sched_getaffinity(thread) == allowed for thread in threads)
 
 
 def test_an_engine_leaves_the_network_as_it_is() -> None:
@@ -158,6 +172,7 @@ import resource, warnings
 from pathlib import Path
 import numpy as np
 import torch
+from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import VDSR

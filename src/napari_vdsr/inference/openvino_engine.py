@@ -72,6 +72,8 @@ def compile_for_openvino(
         "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
         "INFERENCE_NUM_THREADS": usable_threads(),
         "PERFORMANCE_HINT": "LATENCY",
+        # Pinned, the threads of two processes would share one core.
+        "ENABLE_CPU_PINNING": False,
     }
     graph = _graph([first, *rest] if whole else rest)
     compiled = openvino.Core().compile_model(graph, "CPU", settings)
