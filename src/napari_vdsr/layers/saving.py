@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.axes import Axes
 from napari_vdsr.imaging.enlargement import Enlargement
 from napari_vdsr.layers.compute import intensity_range_of
 from napari_vdsr.layers.plan import LayerPlan
@@ -65,16 +64,26 @@ def save_enlarged(
     Raises
     ------
     InputError
-        When the layer cannot be stored in such a file.
+        When the layer cannot be stored in such a file, or it is the one that the layer
+        shows.
     FileError
-        When the file cannot be written.
+        When the file cannot be written, or another image was begun there.
     """
     from napari_vdsr.files.opening import OpenImage
     from napari_vdsr.files.writing import check_name
+    from napari_vdsr.lazy.to_zarr import (
+        ZarrTarget,
+        files_of,
+        identity_of,
+        stream_to_zarr,
+    )
     from napari_vdsr.lazy.worker import Recipe, upscaler_for
 
     zarr = path.suffix.lower() == ".zarr"
+    sources = files_of(data) | _file_of(layer)
     check_name(path, overwrite=not zarr, source=None)
+    for source in sources:
+        check_name(path, overwrite=not zarr, source=source)
     recipe = Recipe.of(
         model,
         device=device,
@@ -85,16 +94,18 @@ def save_enlarged(
     used = str(upscaler_for(recipe).precision).removeprefix("torch.")
     recipe = replace(recipe, precision=used)
     picture = picture_of(layer, plan, data.dtype)
-    axes = Axes(*plan.yx, len(plan.level_shape) if plan.samples else None)
-    whole = Enlargement(axes, plan.shape, plan.plane_shape, plan.plane_factors)
+    whole = Enlargement(plan.axes, plan.shape, plan.plane_shape, plan.plane_factors)
     pixels = _Pixels(data)
     if not zarr:
         _save_tiff(path, picture, whole, pixels, upscaler_for(recipe), progress)
         return
-    from napari_vdsr.lazy.to_zarr import ZarrTarget, identity_of, stream_to_zarr
-
-    identity = identity_of(layer.name, data)
-    opened = OpenImage(picture, pixels, identity, lambda: picture)
+    identity = identity_of(layer.name, data, sources)
+    opened = OpenImage(
+        picture,
+        pixels,
+        identity,
+        lambda: replace(picture, array=pixels[(slice(None),) * data.ndim]),
+    )
     stream_to_zarr(
         lambda: opened,
         opened,
@@ -102,11 +113,16 @@ def save_enlarged(
         picture.axes,
         whole,
         recipe,
-        # There is no zarr: what may be thrown away is a half-made one of another job.
-        ZarrTarget(path, overwrite=True),
+        ZarrTarget(path),
         model=model.name,
         progress=progress,
     )
+
+
+def _file_of(layer: "Image") -> set[Path]:
+    """The file that napari opened for a layer, where it is one on this machine."""
+    path = layer.source.path
+    return {Path(path)} if path and Path(path).exists() else set()
 
 
 def _save_tiff(
