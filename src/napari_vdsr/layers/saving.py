@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["picture_of", "save_enlarged"]
 
 _LABELS = {"T": ("t", "time"), "C": ("c", "ch", "channel"), "Z": ("z",)}
-_TYPES = {"T": "time", "C": "channel", "S": "channel"} | dict.fromkeys("ZYX", "space")
 
 
 def save_enlarged(
@@ -223,13 +222,15 @@ def _refuse_slant(layer: "Image") -> None:
 
 def _letters(labels: Sequence[str], plan: LayerPlan) -> str:
     """A letter for each axis: by its label, or else Z and T from the back."""
+    from napari_vdsr.files.multiscale import FREE_LETTERS
+
     letters = [""] * len(labels)
     letters[plan.yx[0]], letters[plan.yx[1]] = "Y", "X"
     for place, label in enumerate(labels):
         for letter, names in _LABELS.items():
             if str(label).lower() in names and not letters[place]:
                 letters[place] = "" if letter in letters else letter
-    free = iter([letter for letter in "ZTQPIABDEF" if letter not in letters])
+    free = (letter for letter in f"ZT{FREE_LETTERS}" if letter not in letters)
     for place in range(len(labels) - 1, -1, -1):
         letters[place] = letters[place] or next(free)
     return "".join(letters) + ("S" if plan.samples else "")
@@ -237,11 +238,11 @@ def _letters(labels: Sequence[str], plan: LayerPlan) -> str:
 
 def _places(layer: "Image", axes: str) -> "Multiscale":
     """Scale, units and contrast of a layer in the words of OME-Zarr."""
-    from napari_vdsr.files.multiscale import Axis, Multiscale
+    from napari_vdsr.files.multiscale import AXIS_TYPES, Axis, Multiscale
 
     units = [str(unit) for unit in layer.units]
     described = [
-        Axis(letter.lower(), _TYPES.get(letter), None if unit == "pixel" else unit)
+        Axis(letter.lower(), AXIS_TYPES.get(letter), None if unit == "pixel" else unit)
         for letter, unit in zip(axes, units, strict=False)
     ]
     scale, translate = (
