@@ -40,6 +40,7 @@ from napari_vdsr.training import (
     trainer as trainer_module,
 )
 from napari_vdsr.training.checkpoint import read_checkpoint, write_checkpoint
+from napari_vdsr.training.validate import Validation
 from napari_vdsr.zoo import Model, import_model, load_model
 
 IMAGES = [picture(seed) for seed in range(5)]
@@ -282,16 +283,21 @@ def test_an_exploding_loss_ends_with_the_last_good_weights() -> None:
     assert json.loads(model.metadata["training"])["gave_up"]
 
 
-def test_a_training_that_gave_up_is_not_gone_on_with(tmp_path: Path) -> None:
+def test_a_training_that_gave_up_is_scored_and_not_gone_on_with(tmp_path: Path) -> None:
     config = tiny(steps=60, learning_rate=1e9, clip_norm=None, optimiser="sgd")
     path = tmp_path / "state.checkpoint"
-    trainer = Trainer(prepare(IMAGES, config), config, device="cpu", checkpoint=path)
+    prepared = prepare(IMAGES, config)
+    trainer = Trainer(prepared, config, device="cpu", checkpoint=path)
     list(trainer.run())
     assert trainer.gave_up and trainer.finished
     assert trainer.history.steps < 60
-    again = Trainer(prepare(IMAGES, config), config, device="cpu", resume=path)
+    again = Trainer(prepared, config, device="cpu", resume=path)
     assert again.gave_up
     assert not list(again.run())
+    assert prepared.validation is not None
+    scored = Validation(prepared.validation, config, torch.device("cpu"))
+    steps = trainer.history.steps
+    assert trainer.score == scored.score(again.model().network, steps)
     assert torch.equal(weights(again.model()), weights(trainer.model()))
 
 

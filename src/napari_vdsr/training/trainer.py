@@ -232,7 +232,7 @@ class Trainer:
             self._return_to_good()
             text = "the loss exploded in the last step; took the last good weights"
             self.history.events.append(Event(step, text))
-        if score_now and not self.gave_up:
+        if score_now or self.gave_up:
             self._score()
         if keep_now and not self.gave_up and self._sound():
             self._keep()
