@@ -1,5 +1,7 @@
 """Buttons, the line above them and the progress bar."""
 
+from html import escape
+
 from magicgui.widgets import (
     CheckBox,
     Container,
@@ -137,12 +139,12 @@ class Controls(Container[Widget]):
         ready : bool
             Whether Run may be pressed.
         """
-        self.say(outlook.text, colour)
+        self.say(outlook.text, colour, outlook.details)
         self.run.enabled = ready
         self.preview.enabled = ready
         self.save.enabled = ready
 
-    def say(self, text: str, colour: str) -> None:
+    def say(self, text: str, colour: str, details: str = "") -> None:
         """Show a line.
 
         Parameters
@@ -151,11 +153,36 @@ class Controls(Container[Widget]):
             In words.
         colour : str
             Of the text; empty for the usual one.
+        details : str
+            Lines for the tooltip.
         """
         self.message.value = text
+        self.message.tooltip = tooltip_of_lines(details)
         style = f"color: {colour};" if colour else ""
         if self.message.native.styleSheet() != style:
             self.message.native.setStyleSheet(style)
+
+
+def tooltip_of_lines(text: str) -> str:
+    """A tooltip that keeps the lines of a text, which napari would run together.
+
+    Parameters
+    ----------
+    text : str
+        May be empty.
+
+    Returns
+    -------
+    str
+        Rich text, which Qt wraps.
+
+    Examples
+    --------
+    >>> tooltip_of_lines("a < b")
+    '<qt>a &lt; b</qt>'
+    """
+    lines = "<br>".join(map(escape, text.splitlines()))
+    return f"<qt>{lines}</qt>" if lines else ""
 
 
 def words_of(tick: Tick) -> str:
