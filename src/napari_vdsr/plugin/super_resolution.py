@@ -30,7 +30,7 @@ from napari_vdsr.plugin.prober import Prober
 from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.sources import Sources
 from napari_vdsr.plugin.views.closing import ClosingWatcher
-from napari_vdsr.plugin.views.colours import emphasis, message_colour
+from napari_vdsr.plugin.views.colours import emphasise, message_colour
 from napari_vdsr.plugin.views.controls import AFTER, Controls
 from napari_vdsr.plugin.views.form import SELECTED, Form
 from napari_vdsr.plugin.views.target import ask_for_target
@@ -252,9 +252,10 @@ class SuperResolution(Container[Widget]):
         if outlook.level != "error":
             outlook = outlook.below(self._news)
         self.form.mark(outlook.field, colour)
-        self.controls.emphasise_run(emphasis(self._viewer.theme))
-        self.controls.show_outlook(outlook, colour, ready=outlook.level != "error")
-        self.controls.compare.enabled = bool(self._comparison.pairs)
+        controls = self.controls
+        emphasise(controls.run.native, controls.bar.native, self._viewer.theme)
+        controls.show_outlook(outlook, colour, ready=outlook.level != "error")
+        controls.compare.enabled = bool(self._comparison.pairs)
 
     def _probed(self) -> None:
         if not self._closed:

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QSizePolicy
 
 from napari_vdsr.plugin.model.estimate import Outlook, format_duration
 from napari_vdsr.plugin.model.ticker import Tick
+from napari_vdsr.plugin.views.fields import row
 from napari_vdsr.plugin.views.tooltips import TOOLTIPS
 
 __all__ = ["AFTER", "BEFORE", "Controls"]
@@ -72,10 +73,10 @@ class Controls(Container[Widget]):
         super().__init__(
             widgets=[
                 self.message,
-                _row(self.run, self.preview, self.save),
+                row("", self.run, self.preview, self.save),
                 self.bar,
-                _row(self.compare, self.link),
-                _row(self.script, self.release, self.reset),
+                row("", self.compare, self.link),
+                row("", self.script, self.release, self.reset),
             ],
             labels=False,
         )
@@ -84,21 +85,6 @@ class Controls(Container[Widget]):
         for button in (*rows[0], *rows[1], self.reset):
             button.native.setFixedHeight(_BUTTON_HEIGHT)
         self.show_idle()
-
-    def emphasise_run(self, colour: str) -> None:
-        """Let Run and its progress stand out.
-
-        Parameters
-        ----------
-        colour : str
-            Of the enabled button and of the bar.
-        """
-        style = f"QPushButton:enabled {{ background-color: {colour}; }}"
-        if self.run.native.styleSheet() != style:
-            self.run.native.setStyleSheet(style)
-            self.bar.native.setStyleSheet(
-                f"QProgressBar::chunk {{ background-color: {colour}; }}"
-            )
 
     def show_idle(self) -> None:
         """No run is going on."""
@@ -206,11 +192,3 @@ def words_of(tick: Tick) -> str:
         return f"{tick.phase} …"
     left = format_duration(tick.remaining)
     return f"{tick.phase} · {tick.fraction:.0%} · {left} left".replace("%", " %")
-
-
-def _row(*widgets: Widget) -> Container[Widget]:
-    row: Container[Widget] = Container(
-        widgets=list(widgets), layout="horizontal", labels=False
-    )
-    row.margins = (0, 0, 0, 0)
-    return row
