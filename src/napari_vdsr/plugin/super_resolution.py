@@ -33,6 +33,7 @@ from napari_vdsr.plugin.views.closing import ClosingWatcher
 from napari_vdsr.plugin.views.colours import emphasise, message_colour
 from napari_vdsr.plugin.views.controls import AFTER, Controls
 from napari_vdsr.plugin.views.form import SELECTED, Form
+from napari_vdsr.plugin.views.scrolling import let_scroll
 from napari_vdsr.plugin.views.target import ask_for_target
 from napari_vdsr.plugin.watching import ViewerWatcher
 from napari_vdsr.zoo import models
@@ -58,6 +59,7 @@ class SuperResolution(Container[Widget]):
         self.form = Form()
         self.controls = Controls()
         super().__init__(widgets=[self.form, self.controls], labels=False)
+        let_scroll(self.native)
         # napari hands out a proxy; layers taken from it would be proxies, too.
         self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._sources = Sources(self._viewer)

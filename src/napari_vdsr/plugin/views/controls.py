@@ -1,5 +1,6 @@
 """Buttons, the line above them and the progress bar."""
 
+import re
 from html import escape
 
 from magicgui.widgets import (
@@ -23,6 +24,7 @@ __all__ = ["AFTER", "BEFORE", "Controls"]
 BEFORE, AFTER = "before", "after"
 
 _STEPS = 1000
+_WORD = 30  # letters that fit a line of the narrowest panel
 _BUTTON_HEIGHT = 28  # pixels; otherwise it changes with the state of the button
 
 
@@ -142,11 +144,27 @@ class Controls(Container[Widget]):
         details : str
             Lines for the tooltip.
         """
-        self.message.value = text
+        self.message.value = breakable(text)
         self.message.tooltip = tooltip_of_lines(details)
         style = f"color: {colour};" if colour else ""
         if self.message.native.styleSheet() != style:
             self.message.native.setStyleSheet(style)
+
+
+def breakable(text: str) -> str:
+    """Let long words, such as names of files, go on in the next line.
+
+    Parameters
+    ----------
+    text : str
+        For a label that wraps.
+
+    Returns
+    -------
+    str
+        With spaces of no width in words that are longer than the panel is wide.
+    """
+    return re.sub(rf"\S{{{_WORD}}}(?=\S)", "\\g<0>\u200b", text)
 
 
 def tooltip_of_lines(text: str) -> str:
