@@ -34,16 +34,17 @@ class Sources:
     @property
     def images(self) -> list[Image]:
         """All image layers, the topmost first, as the layer list shows them."""
-        return [
-            layer for layer in self._viewer.layers[::-1] if isinstance(layer, Image)
-        ]
+        return [layer for layer in self._topmost_first if isinstance(layer, Image)]
 
     @property
     def shapes(self) -> list[Shapes]:
         """All Shapes layers, the topmost first."""
-        return [
-            layer for layer in self._viewer.layers[::-1] if isinstance(layer, Shapes)
-        ]
+        return [layer for layer in self._topmost_first if isinstance(layer, Shapes)]
+
+    @property
+    def _topmost_first(self) -> list[Layer]:
+        # A slice of the layers is a list that listens to them, and slow to make.
+        return list(self._viewer.layers)[::-1]
 
     @property
     def selected(self) -> list[Layer]:
