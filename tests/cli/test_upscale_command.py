@@ -244,7 +244,7 @@ def test_what_cannot_be_meant_is_refused(
     assert outcome.status == 2
     outcome = run("upscale", tmp_path / "nothing", tmp_path / "out")
     assert outcome.status == 1
-    assert "there is no file or folder" in outcome.err
+    assert "it does not exist" in outcome.err
     assert not (tmp_path / "out").exists()
 
 

@@ -89,9 +89,7 @@ def _library() -> Any:
     Analytics, unasked; without the package that does so, it goes without.
     """
     telemetry = "openvino_telemetry"
-    if (
-        telemetry in sys.modules or "openvino" in sys.modules
-    ):  # by somebody else's choice
+    if {telemetry, "openvino"} & set(sys.modules):  # by somebody else's choice
         import openvino
 
         return openvino
