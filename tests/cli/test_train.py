@@ -84,8 +84,9 @@ sys.exit(main())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows sends no SIGINT")
-def test_ctrl_c_keeps_what_was_learned_and_resume_goes_on(
-    folder: Path, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_what_was_learned_and_resume_goes_on(
+    number: signal.Signals, folder: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "mine.safetensors"
     checkpoint = tmp_path / "mine.safetensors.checkpoint"
@@ -98,9 +99,9 @@ def test_ctrl_c_keeps_what_was_learned_and_resume_goes_on(
     with subprocess.Popen(program, **pipes) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"waiting\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, messages = process.communicate(b"go on\n")
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert (
         b"interrupted after step 61 of 200: the same command with --resume goes on"
         in messages

@@ -54,6 +54,19 @@ def test_all_engines_give_what_the_network_gives(network: ConvStack) -> None:
             assert (actual - expected).abs().max() < 2e-5
 
 
+def test_openvino_writes_nothing_into_the_home_of_the_user(tmp_path: Path) -> None:
+    """Its telemetry makes an identifier there when it is imported as it comes."""
+    pytest.importorskip("openvino")
+    code = (
+        "import sys, numpy, napari_vdsr;"
+        "napari_vdsr.upscale(numpy.ones((9, 9), 'float32'), device='cpu');"
+        "assert 'openvino' in sys.modules"
+    )
+    environment = os.environ | {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_no_thread_keeps_to_one_core() -> None:
     """The workers of a cluster shared one core while the others were idle."""
     if not hasattr(os, "sched_getaffinity") or usable_threads() < 2:

@@ -1,7 +1,7 @@
 """An enlarged OME-Zarr from any image that is read by parts."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +151,7 @@ def stream_to_zarr(
     order = ngff_order(picture.axes, str(target.path))
     shape = tuple(enlargement.shape[axis] for axis in order)
     places = described(picture).resized(picture.array.shape, enlargement.shape)
+    places = replace(places, name=places.name or target.path.stem)
     plan = ZarrPlan(
         shape,
         "".join(axes[axis] for axis in order),
