@@ -9,6 +9,8 @@ from skimage import data
 
 from napari_vdsr.evaluation.compare import compare
 from napari_vdsr.plugin.psnr import Psnr
+from napari_vdsr.plugin.scoring.snapshots import take_snapshot
+from napari_vdsr.plugin.scoring.trying import Trying
 
 
 @pytest.fixture
@@ -129,6 +131,25 @@ def test_a_layer_that_is_too_small_or_no_numbers_is_refused_before_score(
     viewer.add_image(np.zeros((4, 40), np.uint8), name="slit")
     assert "too small" in tab.work.message.text()
     assert not tab.work.button.isEnabled()
+
+
+def test_a_model_is_scored_only_at_factors_that_it_is_made_for(
+    viewer: Any, tab: Any, qtbot: Any
+) -> None:
+    viewer.add_image(CAMERA, name="cells")
+    tab.model.value = "srcnn-915-x3"
+    assert "'srcnn-915-x3' is made for ×3 only" in tab.work.message.text()
+    assert "border" in tab.factor.native.styleSheet()
+    assert not tab.work.button.isEnabled()
+    tab.factor.value = 3
+    assert not tab.factor.native.styleSheet()
+    score(tab, qtbot)
+    assert [row[0] for row in texts(tab.results.summary)] == ["bicubic", "srcnn-915-x3"]
+    assert tab.results.notes.text().startswith("srcnn-915-x3 ")
+    work = Trying(take_snapshot(tab.truth.value), 2, "srcnn-915-x3", "cpu")
+    work()
+    assert "not made for ×2" in work.message
+    assert not work.results
 
 
 def test_what_fails_in_the_work_is_said(viewer: Any, tab: Any, qtbot: Any) -> None:

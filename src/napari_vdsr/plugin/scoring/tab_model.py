@@ -22,7 +22,7 @@ from napari_vdsr.plugin.scoring.view_fields import FieldForm, choice, mark, offe
 from napari_vdsr.plugin.scoring.view_results import ResultsView
 from napari_vdsr.plugin.scoring.view_work import WorkView, words_label
 from napari_vdsr.plugin.views.colours import emphasise
-from napari_vdsr.zoo import models
+from napari_vdsr.zoo import Card, models
 
 __all__ = ["ModelTab"]
 
@@ -81,15 +81,17 @@ class ModelTab(Tab):
             return
         card = find_card(self.model.value)
         self.model.tooltip = tooltip_of(card) if card else TOOLTIPS["model"]
-        text, colour = "", ""
+        field, text, colour = "", "", ""
         if self.truth.value is None:
             text = "Open an image to score a model on it."
         else:
             try:
                 self._planned()
             except FieldError as error:
-                text, colour = str(error), self.colour("warning")
-        mark(self.truth, colour)
+                field, text = error.field, str(error)
+                colour = self.colour("warning")
+        for name in ("truth", "factor"):
+            mark(getattr(self, name), colour if name == field else "")
         self.work.say(text, colour)
         self.work.button.setEnabled(not text)
         emphasise(self.work.button, self.work.bar, self._viewer.theme)
@@ -148,6 +150,7 @@ class ModelTab(Tab):
                 f"{factor}."
             )
             raise FieldError("truth", msg)
+        _check_factor(find_card(self.model.value), factor)
         return truth
 
     def _offer_models(self) -> None:
@@ -190,6 +193,19 @@ class ModelTab(Tab):
         self._tiling.take([truth, *made])
         self.tile.enabled = True
         self._tiling.show(self.tile.value)
+
+
+def _check_factor(card: Card | None, factor: int) -> None:
+    """Refuse a factor that a model is not made for: SRCNN knows only some."""
+    if card is None or card.architecture != "srcnn" or not card.factors:
+        return
+    if factor not in card.factors:
+        made_for = " and ".join(f"×{each}" for each in card.factors)
+        msg = (
+            f"'{card.name}' is made for {made_for} only, not for ×{factor}: choose "
+            "another factor, or another model."
+        )
+        raise FieldError("factor", msg)
 
 
 def _free(name: str, taken: list[str]) -> str:

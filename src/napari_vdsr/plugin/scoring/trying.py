@@ -1,7 +1,5 @@
 """Scoring a model on a layer: reduce it, enlarge it again, compare."""
 
-from typing import Any
-
 import numpy as np
 
 from napari_vdsr.errors import InputError
@@ -47,18 +45,18 @@ class Trying(ScoringWork):
             self.ticker.begin("Waiting for another run")
         try:
             self.ticker.begin("Loading the model")
-            model = load_model(self.model, progress=self.ticker)
+            load_model(self.model, progress=self.ticker)  # which may be to be fetched
             self.ticker.begin(f"Reducing and enlarging ×{self.factor}")
-            self.results.append(self._compared(model))
+            self.results.append(self._compared())
         finally:
             device_in_use.release()
 
-    def _compared(self, model: Any) -> Comparison:
+    def _compared(self) -> Comparison:
         try:
-            return compare(
+            comparison = compare(
                 np.asarray(self.truth.data),
                 self.factor,
-                model=model,
+                model=self.model,
                 device=self.device,
                 rgb=self.truth.rgb,
                 progress=self.ticker,
@@ -67,6 +65,10 @@ class Trying(ScoringWork):
             # That is how torch says that a device has no memory left.
             msg = f"the device '{self.device}' failed: {error}"
             raise InputError(msg) from error
+        if comparison.outcomes[-1].method != self.model:
+            msg = f"'{self.model}' is not made for ×{self.factor}: choose another factor"
+            raise InputError(msg)
+        return comparison
 
 
 def scores_of(comparison: Comparison) -> list[Score]:
