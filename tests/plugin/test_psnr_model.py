@@ -110,6 +110,7 @@ def test_scoring_again_keeps_what_was_there(viewer: Any, tab: Any, qtbot: Any) -
     tab.factor.value = 4
     score(tab, qtbot)
     assert len(set(names(viewer))) == 7
+    assert names(viewer)[-1] == "cells reduced ×4 tiny"
     assert viewer.layers["cells reduced ×4 tiny"].data.shape == (36, 48)
 
 

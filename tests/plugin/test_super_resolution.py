@@ -181,6 +181,62 @@ def test_an_additive_source_is_not_seen_through_its_result(
     panel.controls.compare.value = "before"
     assert source.visible
     assert not viewer.layers[1].visible
+    run(panel)
+    assert [layer.visible for layer in viewer.layers] == [False, False, True]
+
+
+def test_the_newest_result_is_on_top_of_what_was_made_of_the_same_source(
+    viewer: Any, open_panel: OpenPanel, run: Any, settle: Any, qtbot: Any, cells: Any
+) -> None:
+    source = viewer.add_image(cells, name="cells")
+    viewer.add_image(cells, name="other channel")
+    viewer.layers.selection = {source}
+    panel = open_panel()
+    run(panel)
+    viewer.layers.selection = {viewer.layers["cells ×2 tiny"]}
+    run(panel)
+    panel.form.factor.value = "3"
+    panel.form.bicubic.value = True
+    viewer.layers.selection = {source}
+    run(panel)
+    assert names(viewer) == [
+        "cells",
+        "cells ×2 tiny",
+        "cells ×2 tiny ×2 tiny",
+        "cells ×3 tiny bicubic",
+        "cells ×3 tiny",
+        "other channel",
+    ]
+    source.name = "renamed"
+    settle(panel)
+    panel.controls.preview.native.click()
+    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    assert names(viewer)[-2:] == ["preview of renamed", "other channel"]
+
+
+def test_before_hides_all_that_was_made_of_the_source_until_after(
+    viewer: Any, open_panel: OpenPanel, run: Any, settle: Any, cells: Any
+) -> None:
+    source = viewer.add_image(cells, name="cells")
+    other = viewer.add_image(cells, name="other")
+    viewer.layers.selection = {source}
+    panel = open_panel(bicubic=True, consistency=True)
+    run(panel)
+    panel.form.factor.value = "3"
+    run(panel)
+    source.visible = viewer.layers["cells ×2 tiny bicubic"].visible = False
+    seen = {layer: layer.visible for layer in viewer.layers}
+    panel.controls.compare.value = "before"
+    assert [layer for layer in viewer.layers if layer.visible] == [source, other]
+    panel.controls.compare.value = "after"
+    assert {layer: layer.visible for layer in viewer.layers} == seen
+    assert viewer.layers["cells ×3 tiny"].visible
+
+    panel.controls.compare.value = "before"
+    viewer.layers.remove("cells ×3 tiny")
+    settle(panel)
+    assert not panel.controls.compare.enabled
+    assert viewer.layers["cells ×2 tiny"].visible
 
 
 def test_preview_shows_a_part_that_run_replaces(

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 from weakref import ref
 
+from napari_vdsr.plugin.lineage import made_of
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
@@ -27,6 +29,7 @@ class Comparison:
     def __init__(self, viewer: "ViewerModel") -> None:
         self._viewer = viewer
         self._pairs: list[tuple[ref[Image], ref[Image], bool]] = []
+        self._seen: list[tuple[ref[Image], bool]] = []
 
     @property
     def pairs(self) -> list[tuple["Image", "Image", bool]]:
@@ -61,20 +64,40 @@ class Comparison:
         if link and source in self._viewer.layers:
             self._viewer.layers.link_layers([source, result], _LINKED)
         self.show(after=True)
+        # A result that lets others shine through would be seen doubly.
+        if whole and (result.blending not in _COVERING or result.opacity < 1):
+            for other in [source, *made_of(source, self._viewer.layers)]:
+                other.visible = other is result
 
     def show(self, after: bool) -> None:
-        """Show the results or the sources.
+        """Show the results, or the sources and nothing that was made of them.
 
         Parameters
         ----------
         after : bool
-            True for the results.
+            True for the results, and everything else as it was before.
         """
-        for source, result, whole in self.pairs:
-            result.visible = after
-            # A result that lets its source shine through would be seen doubly.
-            seen_through = result.blending not in _COVERING or result.opacity < 1
-            source.visible = not (after and whole and seen_through)
+        self._put_back()
+        if not after:
+            self._show_only_sources()
+            return
+        for _, result, _ in self.pairs:
+            result.visible = True
+
+    def _show_only_sources(self) -> None:
+        sources = list(dict.fromkeys(source for source, _, _ in self.pairs))
+        layers = self._viewer.layers
+        made = [layer for source in sources for layer in made_of(source, layers)]
+        for layer in dict.fromkeys([*made, *sources]):
+            self._seen.append((ref(layer), layer.visible))
+            layer.visible = layer in sources
+
+    def _put_back(self) -> None:
+        for known, visible in self._seen:
+            layer = known()
+            if layer is not None:
+                layer.visible = visible
+        self._seen.clear()
 
     def link(self, linked: bool) -> None:
         """Let source and result share contrast limits and gamma, or not.

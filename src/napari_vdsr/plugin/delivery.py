@@ -7,6 +7,7 @@ import numpy as np
 
 from napari_vdsr.layers import plan_layer, result_layer
 from napari_vdsr.layers.plan import level_data
+from napari_vdsr.plugin.lineage import place_above
 from napari_vdsr.plugin.model.execution import Result
 from napari_vdsr.plugin.model.extras import Extra
 
@@ -22,7 +23,7 @@ class StaleSourceError(Exception):
 
 
 def add_result(viewer: "ViewerModel", result: Result) -> "Image":
-    """Add the layers of a result, directly above their source.
+    """Add the layers of a result, above all that was made of their source before.
 
     Parameters
     ----------
@@ -49,11 +50,7 @@ def add_result(viewer: "ViewerModel", result: Result) -> "Image":
             "press Run again for a result that fits."
         )
         raise StaleSourceError(msg)
-    index = (
-        viewer.layers.index(source) + 1
-        if source in viewer.layers
-        else len(viewer.layers)
-    )
+    index = place_above(source, viewer.layers)
     layers = [_extra_layer(result, extra) for extra in result.extras]
     layers.append(
         result_layer(
@@ -79,7 +76,11 @@ def _extra_layer(result: Result, extra: Extra) -> "Image":
         plan,
         extra.data,
         name=f"{result.name} {extra.kind}",
-        provenance={"made beside": result.name, "kind": extra.kind},
+        provenance={
+            "made beside": result.name,
+            "kind": extra.kind,
+            "source": result.provenance["source"],
+        },
     )
     if extra.kind == "consistency":
         _show_as_difference(layer, extra.data)

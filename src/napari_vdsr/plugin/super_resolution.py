@@ -258,6 +258,8 @@ class SuperResolution(Container[Widget]):
         emphasise(controls.run.native, controls.bar.native, self._viewer.theme)
         controls.show_outlook(outlook, colour, ready=outlook.level != "error")
         controls.compare.enabled = bool(self._comparison.pairs)
+        if not controls.compare.enabled:
+            controls.compare.value = AFTER
 
     def _probed(self) -> None:
         if not self._closed:

@@ -5,6 +5,7 @@ from weakref import ref
 
 from napari.layers import Image
 
+from napari_vdsr.plugin.lineage import place_above
 from napari_vdsr.plugin.scoring.comparing import Compared
 from napari_vdsr.plugin.scoring.placing import difference_layer
 
@@ -67,11 +68,11 @@ def add_quietly(viewer: Any, layer: Image, above: Image | None = None) -> None:
     layer : napari.layers.Image
         To be shown.
     above : napari.layers.Image, optional
-        Directly above which; on top by default, or when that one is gone.
+        Above all that was made of which; on top by default, or when that one is gone.
     """
     layers = viewer.layers
     selection, active = set(layers.selection), layers.selection.active
-    place = layers.index(above) + 1 if above in layers else len(layers)
+    place = len(layers) if above is None else place_above(above, layers)
     layers.insert(place, layer)
     layers.selection = selection & set(layers)
     if active in layers:

@@ -186,10 +186,8 @@ class ModelTab(Tab):
                     method=outcome.method,
                 )
             )
-        below = truth
         for layer in made:
-            add_quietly(self._viewer, layer, above=below)
-            below = layer
+            add_quietly(self._viewer, layer, above=truth)
         self._tiling.take([truth, *made])
         self.tile.enabled = True
         self._tiling.show(self.tile.value)

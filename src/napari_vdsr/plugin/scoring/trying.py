@@ -66,7 +66,9 @@ class Trying(ScoringWork):
             msg = f"the device '{self.device}' failed: {error}"
             raise InputError(msg) from error
         if comparison.outcomes[-1].method != self.model:
-            msg = f"'{self.model}' is not made for ×{self.factor}: choose another factor"
+            msg = (
+                f"'{self.model}' is not made for ×{self.factor}: choose another factor"
+            )
             raise InputError(msg)
         return comparison
 

@@ -1,0 +1,82 @@
+"""Which layers were made of which, as their metadata tell."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_vdsr.layers.plan import level_data
+from napari_vdsr.layers.result import METADATA_KEY
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+__all__ = ["made_of", "place_above"]
+
+
+def made_of(source: Image, layers: "Iterable[Layer]") -> list[Image]:
+    """Find the layers that this plugin made of a layer, or of one made of it.
+
+    Parameters
+    ----------
+    source : napari.layers.Image
+        Perhaps enlarged, reduced or compared before.
+    layers : iterable of napari.layers.Layer
+        All of a viewer.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        In their own order.
+    """
+    layers = list(layers)
+    names = {layer.name for layer in layers}
+    images = [layer for layer in layers if isinstance(layer, Image)]
+    family = [source]
+    for parent in family:  # which grows meanwhile
+        family += [
+            image
+            for image in images
+            if image not in family and _is_made_of(image, parent, names)
+        ]
+    return [image for image in images if image in family[1:]]
+
+
+def place_above(source: Image, layers: "Iterable[Layer]") -> int:
+    """Where a new layer goes, so that nothing made of the same source covers it.
+
+    Parameters
+    ----------
+    source : napari.layers.Image
+        Of which the new layer is made.
+    layers : iterable of napari.layers.Layer
+        All of a viewer, the lowest first.
+
+    Returns
+    -------
+    int
+        On top of everything when the source is gone.
+    """
+    layers = list(layers)
+    if source not in layers:
+        return len(layers)
+    family = [source, *made_of(source, layers)]
+    return max(layers.index(layer) for layer in family) + 1
+
+
+def _is_made_of(layer: Image, source: Image, names: set[str]) -> bool:
+    made = layer.metadata.get(METADATA_KEY, {})
+    told = made.get("source") or {"name": made.get("made of")}
+    if told.get("name") in names:
+        return bool(told["name"] == source.name)
+    # It may have been renamed.
+    return level_data(source).shape[: source.ndim] == tuple(
+        told.get("shape", ())
+    ) and all(
+        _same(getattr(source, name), told.get(name)) for name in ("scale", "translate")
+    )
+
+
+def _same(mine: Any, told: Any) -> bool:
+    return np.shape(mine) == np.shape(told) and np.allclose(mine, told)
