@@ -37,7 +37,7 @@ from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.planning import Plan
 from napari_vdsr.plugin.training.session import Session, a_core_left
 from napari_vdsr.plugin.training.settings import TrainingSettings
-from napari_vdsr.training import prepare, store
+from napari_vdsr.training import prepare, recipe, store
 from napari_vdsr.training.trainer import Trainer
 from napari_vdsr.zoo import load_model, user_folder
 
@@ -98,6 +98,34 @@ def test_a_training_outlives_its_panel(
     wait_for_end(again, qtbot)
     one, other = (load_model(n).network.state_dict() for n in ("mine", "straight"))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_what_is_resumed_is_shown_and_waits_until_the_machine_is_known(
+    viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps="100000", recipe="modern", name="mine")
+    begin(panel, settle, qtbot)
+    viewer.window.remove_dock_widget(panel)
+    viewer.add_image(discs(1), name="other")
+    again = Training(viewer)
+    again.form.recipe.value = "quick"
+    resume = again.unfinished.go_on.native
+    assert not resume.isEnabled()
+    qtbot.waitUntil(resume.isEnabled, timeout=20_000)
+    settle(again)
+    rate = again.form.rate.native
+    assert rate.placeholderText() == f"{recipe('quick').stages[0].learning_rate:g}"
+    resume.click()
+    assert again.running
+    settle(again)
+    assert rate.placeholderText() == f"{recipe('modern').stages[0].learning_rate:g}"
+    assert again.form.recipe.value == "modern"
+    assert again.form.images.current_choice == "selected: cells"
+    again.cancel()
+    wait_for_end(again, qtbot)
+    assert again.form.images.current_choice == "selected: other"
+    again._close_down()
 
 
 def test_closing_the_viewer_stops_within_a_step(

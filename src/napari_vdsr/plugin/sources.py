@@ -16,7 +16,7 @@ from napari_vdsr.plugin.model.settings import Settings
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["Sources"]
+__all__ = ["Sources", "selection_in_words"]
 
 
 class Sources:
@@ -63,10 +63,7 @@ class Sources:
     @property
     def selection_in_words(self) -> str:
         """What is selected, for the layer list of the panel."""
-        names = [layer.name for layer in self.selected]
-        if len(names) == 1:
-            return f"selected: {shorten_name(names[0])}"
-        return f"selected: {len(names)} layers" if names else "selected: none"
+        return selection_in_words(self.selected)
 
     def named(self, name: str | None) -> list[Layer]:
         """The layer of that name, or what is selected.
@@ -141,6 +138,23 @@ class Sources:
         dims = self._viewer.dims
         batch = plan_jobs(layers, settings, lambda layer: [preview_region(layer, dims)])
         return Batch(batch.jobs[:1], [])
+
+
+def selection_in_words(layers: Sequence[Layer]) -> str:
+    """How a field names layers that are or were selected.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        May be empty.
+
+    Returns
+    -------
+    str
+    """
+    if len(layers) == 1:
+        return f"selected: {shorten_name(layers[0].name)}"
+    return f"selected: {len(layers)} layers" if layers else "selected: none"
 
 
 def shorten_name(name: str, length: int = 15) -> str:

@@ -1,9 +1,10 @@
 """The panel "VDSR training"."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from napari.layers import Image
+from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info, show_warning
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
@@ -17,7 +18,7 @@ from napari_vdsr.plugin.model.state import load_settings, save_settings
 from napari_vdsr.plugin.model.ticker import Tick
 from napari_vdsr.plugin.preferences import apply_cache_folder, preferred_settings
 from napari_vdsr.plugin.run import Run
-from napari_vdsr.plugin.sources import Sources
+from napari_vdsr.plugin.sources import Sources, selection_in_words
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.machine import Machine
 from napari_vdsr.plugin.training.naming import free_name
@@ -74,6 +75,7 @@ class Training(TrainingView):
         self._soon.setSingleShot(True)
         self._soon.setInterval(_WAIT)
         self._soon.timeout.connect(self._refresh)
+        self.unfinished.go_on.enabled = False  # until the machine is known
         self._machine = Machine(self, self._probed)
         self._watcher = ClosingWatcher(self, self._close_down)
         self._connect()
@@ -95,8 +97,8 @@ class Training(TrainingView):
         """Take note of the layers, models and unfinished trainings there are now."""
         if self._closed:
             return
-        names = [layer.name for layer in self._images]
-        self.form.offer_images(self._sources.selection_in_words, names)
+        if self._session is None:  # otherwise the form shows what is being trained
+            self._offer_images(self._sources.selected)
         self.form.offer_models(models())
         self.unfinished.offer(unfinished.find_unfinished())
         self._refresh_soon()
@@ -139,8 +141,10 @@ class Training(TrainingView):
         except FieldError as error:
             self._show(Outlook(str(error), "error", error.field))
             return
-        self.form.settings = chosen.settings
         self._begin(plan)
+        self._offer_images(layers)
+        self.form.settings = chosen.settings
+        self._show_recipe(chosen.settings.recipe, chosen.name)
 
     def discard(self) -> None:
         """Forget the unfinished training that is chosen."""
@@ -191,6 +195,10 @@ class Training(TrainingView):
         layers = self._sources.named(None if chosen == SELECTED else chosen)
         return [layer for layer in layers if not is_preview(layer)]
 
+    def _offer_images(self, selected: Sequence[Layer]) -> None:
+        names = [layer.name for layer in self._images]
+        self.form.offer_images(selection_in_words(selected), names)
+
     def _layer_named(self, name: str) -> Any:
         found = self._sources.named(name)
         if found:
@@ -224,17 +232,21 @@ class Training(TrainingView):
     def _probed(self) -> None:
         if self._machine.devices:
             self.form.offer_devices(self._machine.devices)
+        self.unfinished.go_on.enabled = True
         self._refresh()
 
     def _planned(self) -> Plan:
         self._machine.check()
-        from napari_vdsr.training import recipe
-
         settings = self.form.settings
         free = free_name()
-        self.form.show_recipe(recipe(settings.recipe), free)
+        self._show_recipe(settings.recipe, free)
         named = settings.changed({"name": settings.name.strip() or free})
         return plan_training(named, self._layers, self._machine)
+
+    def _show_recipe(self, name: str, model: str) -> None:
+        from napari_vdsr.training import recipe
+
+        self.form.show_recipe(recipe(name), model)
 
     def _refresh(self) -> Plan | None:
         """Bring the line above Start up to date; gives what Start would do."""
