@@ -9,7 +9,10 @@ import pytest
 from heart import Heart
 from napari.utils import progress
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QThreadPool
+from qtpy.QtCore import QPoint, Qt, QThreadPool
+from qtpy.QtGui import QContextMenuEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QMenu
 
 from napari_vdsr.plugin.model.ticker import Ticker
 from napari_vdsr.plugin.model.upscalers import device_in_use
@@ -39,6 +42,24 @@ def notices() -> Iterator[list[str]]:
     notification_manager.notification_ready.connect(note)
     yield shown
     notification_manager.notification_ready.disconnect(note)
+
+
+def copied_from(label: Any) -> str:
+    """What is on the clipboard after all was selected, by the keys and by the menu."""
+    clipboard = QApplication.clipboard()
+    assert clipboard is not None
+    label.setSelection(0, len(label.text()))
+    QTest.keyClick(label, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    text = clipboard.text()
+    clipboard.clear()
+    QApplication.sendEvent(
+        label, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, QPoint(2, 2))
+    )
+    (menu,) = label.findChildren(QMenu)
+    menu.actions()[0].trigger()
+    menu.close()
+    assert clipboard.text() == text
+    return str(text)
 
 
 def no_bar_is_left() -> bool:
@@ -211,7 +232,8 @@ def test_an_error_is_a_notification_and_leaves_the_panel_ready(
     (user_folder() / "tiny.safetensors").write_bytes(b"no weights")
     panel.start()
     qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
-    assert any("tiny.safetensors" in notice for notice in notices)
+    (notice,) = [notice for notice in notices if "tiny.safetensors" in notice]
+    assert copied_from(panel.controls.message.native).startswith(f"Failed.\n{notice}\n")
     assert len(viewer.layers) == 1
     assert panel.controls.run.text == "Run"
     assert no_bar_is_left()

@@ -1,9 +1,11 @@
 """Scoring a model on a layer: reduce, enlarge, compare."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 from scoring_helpers import CAMERA, names, stack, texts
 from skimage import data
 
@@ -160,3 +162,22 @@ def test_what_fails_in_the_work_is_said(viewer: Any, tab: Any, qtbot: Any) -> No
     score(tab, qtbot)
     assert "NaN" in tab.work.message.text()
     assert names(viewer) == ["gaps"]
+
+
+def test_a_long_word_of_a_message_goes_on_in_the_next_line(
+    viewer: Any,
+    tab: Any,
+    qtbot: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mirror = tmp_path / "a_mirror_that_is_not_there_and_has_a_long_name"
+    monkeypatch.setenv("NAPARI_VDSR_WEIGHTS_URL", str(mirror))
+    viewer.add_image(CAMERA, name="cells")
+    tab.model.value = "vdsr20-kim2016"
+    score(tab, qtbot)
+    label = tab.work.message
+    assert mirror.name in label.text().replace("\u200b", "")
+    for word in label.text().replace("\u200b", " ").split():
+        assert label.fontMetrics().horizontalAdvance(word) <= 280
+    assert label.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByMouse

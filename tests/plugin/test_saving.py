@@ -43,6 +43,11 @@ def type_into_the_dialog(name: Path, tries: int = 200) -> None:
         QTimer.singleShot(20, lambda: type_into_the_dialog(name, tries - 1))
 
 
+def plain(panel: Any) -> str:
+    """The line of the panel without the places where long words may break."""
+    return str(panel.controls.message.value).replace("\u200b", "")
+
+
 @pytest.fixture
 def errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Give the errors that were shown."""
@@ -91,6 +96,7 @@ def test_a_layer_is_saved_with_its_place_units_and_contrast(
 
     assert save(panel, target).startswith("Failed.")
     assert "exists already" in errors[0]
+    assert errors[0] in plain(panel)
     target.rename(part_of(target))  # as if it had been stopped
     chunk = Path("0") / "c" / "1" / "0" / "0"
     before = (part_of(target) / chunk).stat().st_mtime_ns
@@ -153,6 +159,7 @@ def test_a_bad_layer_stops_no_other_when_running_or_saving(
 
     run(panel)
     assert "1 of 3 failed" in panel.controls.message.value
+    assert errors[-1] in plain(panel).splitlines()
     assert len(viewer.layers) == 5
     assert errors[-1].startswith("'bad': 1 of 2000 pixels are infinite")
 

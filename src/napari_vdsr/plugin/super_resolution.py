@@ -348,8 +348,7 @@ class SuperResolution(Container[Widget]):
             pixels = execution.batch.pixels
             self._prober.learn(execution.settings, pixels, execution.seconds)
         if execution.message:
-            text = execution.message
-            show_error(f"{text[:1].upper()}{text[1:]}")
+            show_error(execution.message)
         self.form.enabled = True
         self.controls.show_idle()
         self.reset_choices()

@@ -2,13 +2,14 @@
 
 from napari_vdsr.plugin.model.estimate import Outlook, format_duration
 from napari_vdsr.plugin.model.execution import Execution
+from napari_vdsr.plugin.model.jobs import in_short
 from napari_vdsr.plugin.model.saving import Saving
 
 __all__ = ["how_it_ended"]
 
 
 def how_it_ended(execution: Execution) -> Outlook:
-    """Sum up a run, and tell what it left out.
+    """Sum up a run, and tell what failed and why, and what it left out.
 
     Parameters
     ----------
@@ -20,8 +21,13 @@ def how_it_ended(execution: Execution) -> Outlook:
     Outlook
     """
     batch = execution.batch
-    lines = [_outcome(execution), *batch.left_out_in_short]
-    return Outlook("\n".join(lines), details="\n".join(batch.left_out))
+    reasons = execution.message.splitlines()
+    lines = [
+        _outcome(execution),
+        *in_short(reasons, "failed"),
+        *batch.left_out_in_short,
+    ]
+    return Outlook("\n".join(lines), details="\n".join([*reasons, *batch.left_out]))
 
 
 def _outcome(execution: Execution) -> str:

@@ -120,7 +120,8 @@ class Execution:
         except Cancelled:
             outcome = "cancelled"
         except (VdsrError, MemoryError) as error:
-            self.message = _in_words(error)
+            text = _in_words(error)
+            self.message = f"{text[:1].upper()}{text[1:]}"
         finally:
             self.outcome = outcome
 

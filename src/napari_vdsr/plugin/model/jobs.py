@@ -12,12 +12,12 @@ from napari_vdsr.plugin.model.settings import FieldError, Settings
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
-__all__ = ["Batch", "Job", "Region", "plan_jobs"]
+__all__ = ["Batch", "Job", "Region", "in_short", "plan_jobs"]
 
 Region = tuple[slice, ...]
 Parts = Sequence[Region | None]
 
-_NAMED = 3  # layers left out that are named in the panel, which has room for no more
+_NAMED = 3  # layers that are named in the panel, which has room for no more
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +81,27 @@ class Batch:
     @property
     def left_out_in_short(self) -> list[str]:
         """What is left out in a few lines, however much it is."""
-        more = len(self.left_out) - _NAMED
-        if more <= 0:
-            return self.left_out
-        rest = f"{more} more left out: hold the mouse here to read which."
-        return [*self.left_out[:_NAMED], rest]
+        return in_short(self.left_out, "left out")
+
+
+def in_short(lines: list[str], what: str) -> list[str]:
+    """The first lines, and how many more there are.
+
+    Parameters
+    ----------
+    lines : list of str
+        About a layer each.
+    what : str
+        In a word, what happened to those layers.
+
+    Returns
+    -------
+    list of str
+    """
+    more = len(lines) - _NAMED
+    if more <= 0:
+        return lines
+    return [*lines[:_NAMED], f"{more} more {what}: hold the mouse here to read which."]
 
 
 def plan_jobs(

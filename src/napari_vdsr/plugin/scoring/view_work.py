@@ -5,7 +5,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -13,6 +12,7 @@ from qtpy.QtWidgets import (
 from napari_vdsr.plugin.model.ticker import Tick
 from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
 from napari_vdsr.plugin.views.controls import words_of
+from napari_vdsr.plugin.views.labels import breakable, let_wrap
 
 __all__ = ["WorkView", "words_label"]
 
@@ -28,8 +28,7 @@ def words_label() -> QLabel:
     QLabel
     """
     label = QLabel()
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    let_wrap(label)
     return label
 
 
@@ -120,7 +119,7 @@ class WorkView(QWidget):
         colour : str
             Of the text; empty for the usual one.
         """
-        self.message.setText(text)
+        self.message.setText(breakable(text))
         self.message.setVisible(bool(text))
         style = f"color: {colour};" if colour else ""
         if self.message.styleSheet() != style:

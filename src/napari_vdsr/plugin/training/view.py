@@ -24,6 +24,7 @@ from napari_vdsr.plugin.training.words import (
 from napari_vdsr.plugin.views.colours import emphasise, message_colour
 from napari_vdsr.plugin.views.controls import words_of
 from napari_vdsr.plugin.views.fields import row
+from napari_vdsr.plugin.views.labels import breakable, tooltip_of_lines
 from napari_vdsr.plugin.views.scrolling import scrolled
 
 __all__ = ["TrainingView"]
@@ -129,8 +130,8 @@ class TrainingView(QWidget):
             memory = memory_in_use(session.device)
             self.controls.say(progress_words(report, session.device, memory))
             self.controls.show_fraction(report.step / report.steps)
-        self.remarks.value = remark_words(session.remarks)
-        self.remarks.tooltip = "\n".join(session.remarks)
+        self.remarks.value = breakable(remark_words(session.remarks))
+        self.remarks.tooltip = tooltip_of_lines("\n".join(session.remarks))
         self.remarks.visible = bool(session.remarks)
         self._draw(session, theme)
 

@@ -10,11 +10,11 @@ from magicgui.widgets import (
     PushButton,
     Widget,
 )
-from qtpy.QtWidgets import QSizePolicy
 
 from napari_vdsr.plugin.training.tooltips import TOOLTIPS
 from napari_vdsr.plugin.training.unfinished import Unfinished
 from napari_vdsr.plugin.views.fields import choice, offer, row
+from napari_vdsr.plugin.views.labels import breakable, let_wrap
 
 __all__ = ["BUTTON_HEIGHT", "TrainingControls", "UnfinishedBox", "words_below"]
 
@@ -105,7 +105,7 @@ class TrainingControls(Container[Widget]):
         colour : str
             Of the text; empty for the usual one.
         """
-        self.message.value = text
+        self.message.value = breakable(text)
         style = f"color: {colour};" if colour else ""
         if self.message.native.styleSheet() != style:
             self.message.native.setStyleSheet(style)
@@ -165,6 +165,5 @@ def words_below() -> Label:
     magicgui.widgets.Label
     """
     label = Label(value="")
-    label.native.setWordWrap(True)
-    label.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    let_wrap(label.native)
     return label

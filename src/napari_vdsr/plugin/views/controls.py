@@ -1,8 +1,5 @@
 """Buttons, the line above them and the progress bar."""
 
-import re
-from html import escape
-
 from magicgui.widgets import (
     CheckBox,
     Container,
@@ -12,11 +9,11 @@ from magicgui.widgets import (
     RadioButtons,
     Widget,
 )
-from qtpy.QtWidgets import QSizePolicy
 
 from napari_vdsr.plugin.model.estimate import Outlook, format_duration
 from napari_vdsr.plugin.model.ticker import Tick
 from napari_vdsr.plugin.views.fields import row
+from napari_vdsr.plugin.views.labels import breakable, let_wrap, tooltip_of_lines
 from napari_vdsr.plugin.views.tooltips import TOOLTIPS
 
 __all__ = ["AFTER", "BEFORE", "Controls"]
@@ -24,7 +21,6 @@ __all__ = ["AFTER", "BEFORE", "Controls"]
 BEFORE, AFTER = "before", "after"
 
 _STEPS = 1000
-_WORD = 30  # letters that fit a line of the narrowest panel
 _BUTTON_HEIGHT = 28  # pixels; otherwise it changes with the state of the button
 
 
@@ -43,10 +39,7 @@ class Controls(Container[Widget]):
 
     def __init__(self) -> None:
         self.message = Label(value="")
-        self.message.native.setWordWrap(True)
-        self.message.native.setSizePolicy(
-            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum
-        )
+        let_wrap(self.message.native)
         # Room for two lines, so that buttons do not move under the mouse.
         self.message.native.setMinimumHeight(
             2 * self.message.native.fontMetrics().lineSpacing() + 16
@@ -149,44 +142,6 @@ class Controls(Container[Widget]):
         style = f"color: {colour};" if colour else ""
         if self.message.native.styleSheet() != style:
             self.message.native.setStyleSheet(style)
-
-
-def breakable(text: str) -> str:
-    """Let long words, such as names of files, go on in the next line.
-
-    Parameters
-    ----------
-    text : str
-        For a label that wraps.
-
-    Returns
-    -------
-    str
-        With spaces of no width in words that are longer than the panel is wide.
-    """
-    return re.sub(rf"\S{{{_WORD}}}(?=\S)", "\\g<0>\u200b", text)
-
-
-def tooltip_of_lines(text: str) -> str:
-    """A tooltip that keeps the lines of a text, which napari would run together.
-
-    Parameters
-    ----------
-    text : str
-        May be empty.
-
-    Returns
-    -------
-    str
-        Rich text, which Qt wraps.
-
-    Examples
-    --------
-    >>> tooltip_of_lines("a < b")
-    '<qt>a &lt; b</qt>'
-    """
-    lines = "<br>".join(map(escape, text.splitlines()))
-    return f"<qt>{lines}</qt>" if lines else ""
 
 
 def words_of(tick: Tick) -> str:

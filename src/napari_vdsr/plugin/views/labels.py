@@ -1,0 +1,112 @@
+"""Labels for words of any length: they wrap, and can be copied."""
+
+import re
+from html import escape
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence
+from qtpy.QtWidgets import QApplication, QLabel, QMenu, QSizePolicy
+
+__all__ = ["breakable", "let_wrap", "tooltip_of_lines"]
+
+_WORD = 30  # letters that fit a line of the narrowest panel
+_BREAK = "\u200b"
+_NEW_LINES = str.maketrans({"\u2028": "\n", "\u2029": "\n", _BREAK: None})
+
+
+def let_wrap(label: QLabel) -> None:
+    """Let a label wrap its words, never widen the panel, and be copied from.
+
+    Parameters
+    ----------
+    label : QLabel
+        For a text of any length.
+    """
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.installEventFilter(_Copier(label))
+
+
+def breakable(text: str) -> str:
+    """Let long words, such as names of files, go on in the next line.
+
+    Parameters
+    ----------
+    text : str
+        For a label that wraps.
+
+    Returns
+    -------
+    str
+        With spaces of no width in words that are longer than the panel is wide.
+    """
+    return re.sub(rf"\S{{{_WORD}}}(?=\S)", rf"\g<0>{_BREAK}", text)
+
+
+def tooltip_of_lines(text: str) -> str:
+    """A tooltip that keeps the lines of a text, which napari would run together.
+
+    Parameters
+    ----------
+    text : str
+        May be empty.
+
+    Returns
+    -------
+    str
+        Rich text, which Qt wraps.
+
+    Examples
+    --------
+    >>> tooltip_of_lines("a < b")
+    '<qt>a &lt; b</qt>'
+    """
+    lines = "<br>".join(map(escape, text.splitlines()))
+    return f"<qt>{lines}</qt>" if lines else ""
+
+
+class _Copier(QObject):
+    """Copies what is selected without the spaces that let long words break.
+
+    With them, the name of a file would look right and be no file.
+
+    Parameters
+    ----------
+    label : QLabel
+        Of which is copied.
+    """
+
+    def __init__(self, label: QLabel) -> None:
+        super().__init__(label)
+        self._label = label
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Answer the keys for copying and the right mouse button."""
+        if isinstance(event, QContextMenuEvent):
+            self._offer_to_copy(event)
+            return True
+        if (
+            isinstance(event, QKeyEvent)
+            and event.matches(QKeySequence.StandardKey.Copy)
+            and self._label.hasSelectedText()
+        ):
+            event.accept()  # or else shortcuts of the window would come first
+            if event.type() == QEvent.Type.KeyPress:
+                self._copy()
+            return True
+        return False
+
+    def _offer_to_copy(self, event: QContextMenuEvent) -> None:
+        menu = QMenu(self._label)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        action = menu.addAction("Copy")
+        assert action is not None
+        action.setEnabled(self._label.hasSelectedText())
+        action.triggered.connect(self._copy)
+        menu.popup(event.globalPos())
+
+    def _copy(self) -> None:
+        clipboard = QApplication.clipboard()
+        assert clipboard is not None
+        clipboard.setText(self._label.selectedText().translate(_NEW_LINES))
