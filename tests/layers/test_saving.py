@@ -94,6 +94,24 @@ def test_what_another_run_has_begun_is_kept(tiny: Model, tmp_path: Path) -> None
     assert read_image(target).array.shape == (90, 120)
 
 
+@pytest.mark.parametrize("name", ["out.zarr", "out.ome.tif"])
+def test_a_file_that_is_there_is_replaced_only_when_that_is_allowed(
+    name: str, tiny: Model, tmp_path: Path
+) -> None:
+    layer, other, target = Image(IMAGE), Image(IMAGE[:20]), tmp_path / name
+    save(layer, target, tiny)
+    with pytest.raises(FileError, match="exists already"):
+        save(other, target, tiny)
+    assert read_image(target).array.shape == (60, 80)
+    if name.endswith("zarr"):
+        with pytest.raises(Full):
+            save(layer, target, tiny, overwrite=True, progress=Stopper())
+        assert read_image(target).array.shape == (60, 80), "until the new one is made"
+    save(other, target, tiny, overwrite=True)
+    assert read_image(target).array.shape == (40, 80)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_only_files_that_are_written_by_parts_are_offered(
     tiny: Model, tmp_path: Path
 ) -> None:

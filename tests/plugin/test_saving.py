@@ -1,5 +1,6 @@
 """ "Save to": results that go to files, and batches with something bad in them."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 import zarr
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
+from qtpy.QtWidgets import QApplication, QComboBox, QFileDialog, QLineEdit, QMessageBox
 
 from napari_vdsr.files import open_image, read_image
 from napari_vdsr.files.zarr_beginning import part_of
@@ -32,15 +33,43 @@ def save(qtbot: Any, settle: Any) -> Save:
     return press
 
 
-def type_into_the_dialog(name: Path, tries: int = 200) -> None:
-    """Type a name and press Return, as soon as the dialog is there."""
-    dialog = QApplication.activeModalWidget()
-    if isinstance(dialog, QFileDialog):
+def meanwhile(*steps: tuple[type, Callable[[Any], object]], tries: int = 200) -> None:
+    """Do each step with a dialog of its kind, as soon as that is there."""
+    if not steps:
+        return
+    (kind, act), *rest = steps
+    dialog: Any = QApplication.activeModalWidget()
+    if isinstance(dialog, kind):
+        QTimer.singleShot(20, lambda: meanwhile(*rest))
+        act(dialog)
+    elif tries:
+        QTimer.singleShot(20, lambda: meanwhile(*steps, tries=tries - 1))
+    elif dialog is not None:
+        dialog.reject()  # so that the test fails instead of waiting for ever
+
+
+def typed(name: Path) -> tuple[type, Callable[[Any], object]]:
+    """Type a name and press Return."""
+
+    def act(dialog: Any) -> None:
         line = dialog.findChild(QLineEdit)
         line.setText(str(name))
         QTest.keyClick(line, Qt.Key.Key_Return)
-    elif tries:
-        QTimer.singleShot(20, lambda: type_into_the_dialog(name, tries - 1))
+
+    return QFileDialog, act
+
+
+def answered(
+    button: str, said: list[str] | None = None
+) -> tuple[type, Callable[[Any], object]]:
+    """Press a button of a question, after a look at its words."""
+
+    def act(box: Any) -> None:
+        if said is not None:
+            said.append(box.text())
+        box.button(getattr(box.StandardButton, button)).click()
+
+    return QMessageBox, act
 
 
 def plain(panel: Any) -> str:
@@ -95,7 +124,7 @@ def test_a_layer_is_saved_with_its_place_units_and_contrast(
     assert np.abs(result.astype(int) - expected.data).max() <= 1
 
     assert save(panel, target).startswith("Failed.")
-    assert "exists already" in errors[0]
+    assert "exists already: choose another name, or replace it" in errors[0]
     assert errors[0] in plain(panel)
     target.rename(part_of(target))  # as if it had been stopped
     chunk = Path("0") / "c" / "1" / "0" / "0"
@@ -117,7 +146,7 @@ def test_colours_go_to_tiff_and_what_files_cannot_say_is_refused(
     layer = viewer.add_image(photo, rgb=True, name="photo", scale=(0.5, 0.5))
     panel = open_panel()
     settle(panel)
-    QTimer.singleShot(0, lambda: type_into_the_dialog(tmp_path / "a"))
+    meanwhile(typed(tmp_path / "a"))
     panel.controls.save.native.click()
     qtbot.waitUntil(lambda: not panel.running, timeout=60_000)
     assert panel.controls.message.value.startswith("Saved as a.zarr.")
@@ -133,6 +162,93 @@ def test_colours_go_to_tiff_and_what_files_cannot_say_is_refused(
     panel.form.area.value = "view"
     assert "Whole layers are saved" in save(panel, tmp_path / "b.zarr")
     assert not list(tmp_path.glob("b*"))
+
+
+def test_a_file_is_replaced_only_after_a_question(
+    viewer: Any,
+    open_panel: Any,
+    settle: Any,
+    qtbot: Any,
+    save: Save,
+    errors: list[str],
+    cells: np.ndarray[Any, Any],
+    tmp_path: Path,
+) -> None:
+    viewer.add_image(cells, name="tissue")
+    panel = open_panel()
+    target, said = tmp_path / "tissue.zarr", list[str]()
+    save(panel, target)
+
+    def press(*steps: Any) -> tuple[int, ...]:
+        settle(panel)
+        meanwhile(*steps)
+        panel.controls.save.native.click()
+        qtbot.waitUntil(lambda: not panel.running, timeout=60_000)
+        return tuple(zarr.open_array(str(target / "0")).shape)
+
+    cancel = (QFileDialog, lambda dialog: dialog.reject())
+    panel.form.factor.value = "3"
+    assert press(typed(target), answered("No", said), cancel) == (80, 100)
+    assert "would be replaced: tissue.zarr" in said[-1]
+    assert press(typed(target), answered("Yes")) == (120, 150)
+    target.rename(part_of(target))  # as if it had been stopped
+    save(panel, target.with_name("other.zarr"))
+    other = target.with_name("other.zarr")
+    other.rename(target)
+    assert press(typed(target), answered("No", said), cancel) == (120, 150)
+    assert "Begun and not finished: tissue.zarr" in said[-1]
+    shutil.rmtree(target)
+    panel.form.factor.value = "2"
+    assert press(typed(tmp_path / "tissue"), answered("Yes", said)) == (80, 100)
+    assert "would be replaced" not in said[-1]
+    assert not part_of(target).exists()
+
+    viewer.add_image(cells, name="other")
+    viewer.layers.select_all()
+    panel.form.factor.value = "3"
+    assert press(typed(tmp_path), answered("No", said)) == (80, 100)
+    assert "would be replaced: tissue.zarr." in said[-1]
+    assert press(typed(tmp_path), answered("Yes")) == (120, 150)
+    panel.form.area.value = "view"
+    settle(panel)
+    panel.controls.save.native.click()
+    assert "Whole layers are saved" in plain(panel), "before any question"
+    assert not errors
+
+
+def test_the_dialog_gives_whole_endings_and_refuses_others(
+    viewer: Any,
+    open_panel: Any,
+    settle: Any,
+    qtbot: Any,
+    cells: np.ndarray[Any, Any],
+    tmp_path: Path,
+) -> None:
+    viewer.add_image(cells, name="tissue 2.5")
+    panel = open_panel()
+    settle(panel)
+    said: list[str] = []
+    lines: list[str] = []
+
+    def change_kind(dialog: Any) -> None:
+        line = dialog.findChild(QLineEdit)
+        lines.append(line.text())
+        for key in (Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Down):
+            QTest.keyClick(dialog.findChild(QComboBox, "fileTypeCombo"), key)
+            lines.append(line.text())
+
+    meanwhile(
+        (QFileDialog, change_kind),
+        typed(tmp_path / "o.png"),
+        answered("Ok", said),
+        typed(tmp_path / "tissue 2.5"),
+    )
+    panel.controls.save.native.click()
+    qtbot.waitUntil(lambda: not panel.running, timeout=60_000)
+    assert "must end in .zarr, .ome.tif, .tif or .tiff" in said[0]
+    zarr_name, tiff_name = "tissue 2.5.zarr", "tissue 2.5.ome.tif"
+    assert lines == [zarr_name, tiff_name, zarr_name, tiff_name]
+    assert [path.name for path in tmp_path.glob("*.*")] == [tiff_name]
 
 
 def test_a_bad_layer_stops_no_other_when_running_or_saving(

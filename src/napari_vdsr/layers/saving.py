@@ -37,6 +37,7 @@ def save_enlarged(
     precision: str = "auto",
     tile: int | str = "auto",
     intensity_range: tuple[float, float] | None = None,
+    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """Enlarge a layer into an OME-Zarr or a TIFF file.
@@ -50,12 +51,14 @@ def save_enlarged(
     data : array-like
         The level that the plan was made for. Only what is needed is read of it.
     path : Path
-        A name that ends in ``.zarr``, ``.tif`` or ``.tiff``. A zarr that is there is
-        not replaced; a TIFF file is.
+        A name that ends in ``.zarr``, ``.tif`` or ``.tiff``.
     model : Model
         What to run.
     device, precision, tile, intensity_range
         As for `Upscaler`.
+    overwrite : bool
+        Whether a file or zarr that is there may be replaced, and what was begun there
+        of another image thrown away.
     progress : Progress, optional
         Told of the parts, in pixels; may raise `Cancelled`. What is finished of an
         OME-Zarr is kept beside it then, and gone on with next time.
@@ -66,7 +69,7 @@ def save_enlarged(
         When the layer cannot be stored in such a file, or it is the one that the layer
         shows.
     FileError
-        When the file cannot be written, or another image was begun there.
+        When the file is there or cannot be written, or another image was begun there.
     """
     from napari_vdsr.files.opening import OpenImage
     from napari_vdsr.files.writing import check_name
@@ -80,9 +83,9 @@ def save_enlarged(
 
     zarr = path.suffix.lower() == ".zarr"
     sources = files_of(data) | _file_of(layer)
-    check_name(path, overwrite=not zarr, source=None)
+    check_name(path, overwrite=overwrite, source=None)
     for source in sources:
-        check_name(path, overwrite=not zarr, source=source)
+        check_name(path, overwrite=overwrite, source=source)
     recipe = Recipe.of(
         model,
         device=device,
@@ -96,7 +99,8 @@ def save_enlarged(
     whole = Enlargement(plan.axes, plan.shape, plan.plane_shape, plan.plane_factors)
     pixels = _Pixels(data)
     if not zarr:
-        _save_tiff(path, picture, whole, pixels, upscaler_for(recipe), progress)
+        upscaler = upscaler_for(recipe)
+        _save_tiff(path, picture, whole, pixels, upscaler, overwrite, progress)
         return
     identity = identity_of(layer.name, data, sources)
     opened = OpenImage(
@@ -112,7 +116,7 @@ def save_enlarged(
         picture.axes,
         whole,
         recipe,
-        ZarrTarget(path),
+        ZarrTarget(path, overwrite=overwrite),
         model=model.name,
         progress=progress,
     )
@@ -130,6 +134,7 @@ def _save_tiff(
     whole: Enlargement,
     pixels: "_Pixels",
     upscaler: Any,
+    overwrite: bool,
     progress: Progress | None,
 ) -> None:
     from napari_vdsr.files import write_image
@@ -147,7 +152,7 @@ def _save_tiff(
         samples = whole.axes.samples
         colours = 1 if samples is None else whole.shape[samples]
         progress.reset(planned.array.size // colours)
-    write_image(path, planned, overwrite=True, pixels=parts)
+    write_image(path, planned, overwrite=overwrite, pixels=parts)
 
 
 class _Pixels:

@@ -148,13 +148,15 @@ class SuperResolution(Container[Widget]):
             return
         self._start(batch, preview=True)
 
-    def save_to(self, chosen: Path) -> None:
+    def save_to(self, chosen: Path, *, overwrite: bool = False) -> None:
         """Enlarge into files instead of layers.
 
         Parameters
         ----------
         chosen : Path
             A file for one result; a folder for several.
+        overwrite : bool
+            Whether what is there may be replaced.
         """
         if self.running or not self._refresh():
             return
@@ -164,7 +166,7 @@ class SuperResolution(Container[Widget]):
         except FieldError as error:
             self._show(Outlook(str(error), "error", error.field))
             return
-        self._begin(Saving(batch, self.settings, targets))
+        self._begin(Saving(batch, self.settings, targets, overwrite))
 
     def cancel(self) -> None:
         """Stop the run after the tile in work."""
@@ -277,9 +279,14 @@ class SuperResolution(Container[Widget]):
     def _save_pressed(self) -> None:
         if not self._refresh():
             return
-        chosen = ask_for_target(self.native, self._batch().jobs)
-        if chosen is not None:
-            self.save_to(chosen)
+        try:
+            target = ask_for_target(self.native, self._batch().jobs)
+        except FieldError as error:
+            self._show(Outlook(str(error), "error", error.field))
+            return
+        if target is not None:
+            chosen, overwrite = target
+            self.save_to(chosen, overwrite=overwrite)
 
     def _release_pressed(self) -> None:
         release_memory()

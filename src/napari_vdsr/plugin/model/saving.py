@@ -1,17 +1,22 @@
 """The work of "Save to": results that go to files instead of the viewer."""
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_vdsr.errors import FileError
 from napari_vdsr.layers.saving import save_enlarged
 from napari_vdsr.plugin.model.execution import Execution
 from napari_vdsr.plugin.model.jobs import Batch, Job
 from napari_vdsr.plugin.model.settings import FieldError, Settings
 
-__all__ = ["ENDINGS", "Saving", "targets_of"]
+__all__ = ["Saving", "check_whole", "file_name", "in_the_way", "targets_of"]
 
-ENDINGS = (".zarr", ".ome.tif", ".tif", ".tiff")
+_ENDINGS = (".zarr", ".ome.tif", ".tif", ".tiff")
+_OTHER_ENDING = re.compile(r"\.[a-z]\w{1,3}", re.IGNORECASE)  # of a file of any kind
+_NAMED = 5  # files in a question
 
 
 class Saving(Execution):
@@ -25,12 +30,19 @@ class Saving(Execution):
         How they are done.
     targets : sequence of Path
         A file for each job.
+    overwrite : bool
+        Whether what is there may be replaced.
     """
 
     def __init__(
-        self, batch: Batch, settings: Settings, targets: Sequence[Path]
+        self,
+        batch: Batch,
+        settings: Settings,
+        targets: Sequence[Path],
+        overwrite: bool = False,
     ) -> None:
         super().__init__(batch, settings)
+        self._overwrite = overwrite
         pairs = zip(batch.jobs, targets, strict=True)
         self.targets: Mapping[Job, Path] = dict(pairs)
 
@@ -41,9 +53,12 @@ class Saving(Execution):
     def _do(self, job: Job) -> None:
         from napari_vdsr.zoo import load_model
 
-        settings = self.settings
+        settings, target = self.settings, self.targets[job]
+        if os.path.lexists(target) and not self._overwrite:
+            msg = f"{target} exists already: choose another name, or replace it"
+            raise FileError(msg)
         model = load_model(settings.model, progress=self.ticker)
-        self.ticker.begin(f"Saving {self.targets[job].name}")
+        self.ticker.begin(f"Saving {target.name}")
         options: dict[str, Any] = {
             "device": settings.device,
             "precision": settings.precision,
@@ -54,28 +69,21 @@ class Saving(Execution):
             job.layer,
             job.plan,
             job.data,
-            self.targets[job],
+            target,
             model=model,
+            overwrite=self._overwrite,
             progress=self.ticker,
             **options,
         )
 
 
-def targets_of(jobs: Sequence[Job], chosen: Path) -> list[Path]:
-    """The files that jobs go to.
+def check_whole(jobs: Sequence[Job]) -> None:
+    """Make sure that jobs can be saved.
 
     Parameters
     ----------
     jobs : sequence of Job
-        One or more.
-    chosen : Path
-        A file for a single job, a folder for several.
-
-    Returns
-    -------
-    list of Path
-        Without an ending that is known, files become OME-Zarrs. Several of one name
-        are numbered.
+        What Run would make.
 
     Raises
     ------
@@ -85,15 +93,100 @@ def targets_of(jobs: Sequence[Job], chosen: Path) -> list[Path]:
     if any(job.region is not None for job in jobs):
         msg = "Whole layers are saved: set the area to 'whole'."
         raise FieldError("area", msg)
+
+
+def file_name(job: Job) -> str:
+    """The name of a layer as a file can have it.
+
+    Parameters
+    ----------
+    job : Job
+        With the layer.
+
+    Returns
+    -------
+    str
+        Without an ending.
+    """
+    return "".join("_" if c in '/\\:*?"<>|' else c for c in job.layer.name)
+
+
+def targets_of(jobs: Sequence[Job], chosen: Path, ending: str = ".zarr") -> list[Path]:
+    """The files that jobs go to.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        One or more.
+    chosen : Path
+        A file for a single job, a folder for several.
+    ending : str
+        Of a single file whose name has none.
+
+    Returns
+    -------
+    list of Path
+        Several go to OME-Zarrs, and those of one name are numbered.
+
+    Raises
+    ------
+    FieldError
+        When a job is not a whole layer, or the file is to be of another kind.
+    """
+    check_whole(jobs)
     if len(jobs) == 1:
-        known = chosen.name.lower().endswith(ENDINGS)
-        return [chosen if known else chosen.with_name(f"{chosen.name}.zarr")]
+        return [_with_ending(chosen, ending)]
     paths: list[Path] = []
     for job in jobs:
-        name = "".join("_" if c in '/\\:*?"<>|' else c for c in job.layer.name)
+        name = file_name(job)
         path, number = chosen / f"{name}.zarr", 1
         while path in paths:
             number += 1
             path = chosen / f"{name} {number}.zarr"
         paths.append(path)
     return paths
+
+
+def in_the_way(targets: Sequence[Path]) -> str:
+    """Ask whether what is there may be replaced.
+
+    Parameters
+    ----------
+    targets : sequence of Path
+        The files to make.
+
+    Returns
+    -------
+    str
+        A question; empty when nothing is there.
+    """
+    from napari_vdsr.files.zarr_beginning import part_of
+
+    there = [path.name for path in targets if os.path.lexists(path)]
+    begun = [path.name for path in targets if os.path.lexists(part_of(path))]
+    parts = []
+    if there:
+        parts.append(f"Exists already, and would be replaced: {_listed(there)}.")
+    if begun:
+        parts.append(
+            f"Begun and not finished: {_listed(begun)}. It is gone on with; what was "
+            "begun of another image or with other settings would be thrown away."
+        )
+    return "\n\n".join([*parts, "Go on?"]) if parts else ""
+
+
+def _with_ending(path: Path, ending: str) -> Path:
+    if path.name.lower().endswith(_ENDINGS):
+        return path
+    if _OTHER_ENDING.fullmatch(path.suffix):
+        msg = (
+            f"'{path.name}' cannot be saved: its name must end in "
+            f"{', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}."
+        )
+        raise FieldError("", msg)
+    return path.with_name(f"{path.name}{ending}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join([*names[:_NAMED], *([f"{more} more"] if more > 0 else [])])

@@ -1,17 +1,29 @@
 """Asking where to save."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QMessageBox, QWidget
 
 from napari_vdsr.plugin.model.jobs import Job
+from napari_vdsr.plugin.model.saving import (
+    check_whole,
+    file_name,
+    in_the_way,
+    targets_of,
+)
+from napari_vdsr.plugin.model.settings import FieldError
 
 __all__ = ["ask_for_target"]
 
+_TITLE = "Save the enlarged layer"
+_KINDS = {"OME-Zarr (*.zarr)": ".zarr", "OME-TIFF (*.ome.tif)": ".ome.tif"}
 
-def ask_for_target(parent: Any, jobs: Sequence[Job]) -> Path | None:
+Target = tuple[Path, bool]
+
+
+def ask_for_target(parent: QWidget, jobs: Sequence[Job]) -> Target | None:
     """Let the user choose a file for one result, or a folder for several.
 
     Parameters
@@ -23,21 +35,85 @@ def ask_for_target(parent: Any, jobs: Sequence[Job]) -> Path | None:
 
     Returns
     -------
-    Path or None
-        None when the user thought better of it.
+    (Path, bool) or None
+        And whether what is there may be replaced. None when the user thought better
+        of it.
+
+    Raises
+    ------
+    FieldError
+        When a job is not a whole layer.
     """
-    if len(jobs) > 1:
-        title = f"Folder for {len(jobs)} enlarged layers (OME-Zarr)"
-        chosen = QFileDialog.getExistingDirectory(parent, title)
-        return Path(chosen) if chosen else None
-    chosen, kind = QFileDialog.getSaveFileName(
-        parent,
-        "Save the enlarged layer",
-        f"{jobs[0].layer.name}.zarr",
-        "OME-Zarr (*.zarr);;OME-TIFF (*.ome.tif)",
-    )
+    check_whole(jobs)
+    if len(jobs) == 1:
+        dialog = _SaveDialog(parent, jobs)
+        dialog.exec()
+        dialog.deleteLater()
+        return dialog.target
+    title = f"Folder for {len(jobs)} enlarged layers (OME-Zarr)"
+    chosen = QFileDialog.getExistingDirectory(parent, title)
     if not chosen:
         return None
-    ending = ".ome.tif" if "tif" in kind else ".zarr"
-    named = Path(chosen)
-    return named if named.suffix else named.with_name(f"{named.name}{ending}")
+    return _allowed(parent, Path(chosen), targets_of(jobs, Path(chosen)))
+
+
+class _SaveDialog(QFileDialog):
+    """Asks for a file; images that are folders can be chosen, too.
+
+    Qt's own dialogs, and those of the system, would enter such a folder.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Over which it opens.
+    jobs : sequence of Job
+        One.
+
+    Attributes
+    ----------
+    target : (Path, bool) or None
+        What was chosen in the end.
+    """
+
+    def __init__(self, parent: QWidget, jobs: Sequence[Job]) -> None:
+        super().__init__(parent, _TITLE)
+        self._jobs = jobs
+        self.target: Target | None = None
+        self.setOption(QFileDialog.Option.DontUseNativeDialog)
+        self.setOption(QFileDialog.Option.DontConfirmOverwrite)
+        self.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        self.setNameFilters(list(_KINDS))
+        self.selectFile(f"{file_name(jobs[0])}.zarr")
+        self.filterSelected.connect(self._change_ending)
+
+    def accept(self) -> None:
+        """Take the name that was typed, or say what is wrong with it."""
+        path = Path(self.selectedFiles()[0])
+        if path.is_dir() and path.suffix.lower() != ".zarr":
+            super().accept()  # which enters it
+            return
+        try:
+            targets = targets_of(self._jobs, path, _KINDS[self.selectedNameFilter()])
+        except FieldError as error:
+            QMessageBox.warning(self, _TITLE, str(error))
+            return
+        self.target = _allowed(self, targets[0], targets)
+        if self.target is not None:
+            self.done(QFileDialog.DialogCode.Accepted)
+
+    def _change_ending(self, kind: str) -> None:
+        # Qt puts in only what stands behind the last point of a kind's ending.
+        line = self.findChild(QLineEdit)
+        assert line is not None
+        stem = re.sub(r"(\.ome)?\.(zarr|tiff?)$", "", line.text(), flags=re.IGNORECASE)
+        line.setText(f"{stem}{_KINDS[kind]}")
+
+
+def _allowed(parent: QWidget, chosen: Path, targets: Sequence[Path]) -> Target | None:
+    """What was chosen, unless something is there that is to stay."""
+    question = in_the_way(targets)
+    if not question:
+        return chosen, False
+    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+    answer = QMessageBox.question(parent, _TITLE, question, yes | no, no)
+    return (chosen, True) if answer == yes else None
