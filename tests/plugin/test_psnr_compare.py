@@ -95,6 +95,22 @@ def test_bicubic_stands_beside_a_result_whose_source_is_known(
     assert [subject.origin for subject in tab._planned()[1]] == [None]
 
 
+def test_results_are_compared_with_what_was_given(viewer: Any) -> None:
+    source = viewer.add_image(CAMERA[::2, ::2], name="cells")
+    result = viewer.add_layer(upscale_layer(source, 2, model="tiny", device="cpu"))
+    panel = Psnr(viewer)
+    assert panel.compare.reference.value is source
+    assert panel.compare.layers.chosen == [result]
+    assert panel.model.truth.value is source
+    panel._close_down()
+    truth = viewer.add_image(CAMERA, name="truth", scale=(0.5, 0.5))
+    viewer.layers.move(2, 0)
+    panel = Psnr(viewer)
+    assert panel.compare.reference.value is truth
+    assert panel.compare.layers.chosen == [result]
+    panel._close_down()
+
+
 def test_identical_layers_are_said_to_be_infinite(viewer: Any, compare: Any) -> None:
     reference = viewer.add_image(stack(), name="truth")
     tab = compare(reference, viewer.add_image(stack(), name="copy"))

@@ -1,6 +1,6 @@
 """Which layers were made of which, as their metadata tell."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,41 @@ from napari_vdsr.layers.result import METADATA_KEY
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-__all__ = ["made_of", "place_above"]
+__all__ = ["is_made", "likely_truth", "made_of", "place_above"]
+
+
+def is_made(layer: "Layer") -> bool:
+    """Whether this plugin made a layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Any.
+
+    Returns
+    -------
+    bool
+    """
+    return METADATA_KEY in layer.metadata
+
+
+def likely_truth(images: Sequence[Image]) -> Image | None:
+    """The image that others are probably to be compared with.
+
+    Parameters
+    ----------
+    images : sequence of napari.layers.Image
+        To choose from, the most likely first where nothing else is known.
+
+    Returns
+    -------
+    napari.layers.Image or None
+        One that this plugin neither made nor enlarged, or else one that it did not
+        make. None when there is no image.
+    """
+    given = [image for image in images if not is_made(image)]
+    untouched = [image for image in given if not made_of(image, images)]
+    return next(iter([*untouched, *given, *images]), None)
 
 
 def made_of(source: Image, layers: "Iterable[Layer]") -> list[Image]:

@@ -7,6 +7,7 @@ from magicgui.widgets import CheckBox, LineEdit, SpinBox
 from napari.layers import Image
 from qtpy.QtWidgets import QGridLayout
 
+from napari_vdsr.plugin.lineage import is_made, likely_truth
 from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.scoring.comparing import Compared, Comparing, Subject
 from napari_vdsr.plugin.scoring.following import Follower
@@ -99,11 +100,15 @@ class CompareTab(Tab):
 
     def reset_choices(self) -> None:
         """Take note of the layers that there are now."""
-        before = self._wanted()
-        images = self.images
-        offer(self.reference, [(layer.name, layer) for layer in images])
+        before, images = self._wanted(), self.images
+        choices = [(layer.name, layer) for layer in images]
+        offer(self.reference, choices, likely_truth(images))
         truth = self.reference.value
-        self.layers.offer([layer for layer in images if layer is not truth])
+        others = [layer for layer in images if layer is not truth]
+        self.layers.offer(others)
+        results = [layer for layer in others if is_made(layer)]
+        if results and not before:
+            self.layers.tick(results[0])
         if self._wanted() != before:
             self._layers_changed()
         self.refresh()

@@ -8,6 +8,7 @@ from napari.layers import Image
 
 from napari_vdsr.evaluation.compare import Comparison
 from napari_vdsr.evaluation.trials import PROTOCOLS
+from napari_vdsr.plugin.lineage import likely_truth
 from napari_vdsr.plugin.model.choices import find_card, label_of, tooltip_of
 from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.preferences import preferred_settings
@@ -70,7 +71,9 @@ class ModelTab(Tab):
 
     def reset_choices(self) -> None:
         """Take note of the layers and models that there are now."""
-        offer(self.truth, [(layer.name, layer) for layer in self.images])
+        images = self.images
+        choices = [(layer.name, layer) for layer in images]
+        offer(self.truth, choices, likely_truth(images))
         self._offer_models()
         self.tile.enabled = self._tiling.ready
         self.refresh()

@@ -44,7 +44,9 @@ def choice(name: str, choices: Sequence[tuple[str, Any]] = ()) -> ComboBox:
     return box
 
 
-def offer(box: ComboBox, choices: Sequence[tuple[str, Any]]) -> None:
+def offer(
+    box: ComboBox, choices: Sequence[tuple[str, Any]], usual: Any = None
+) -> None:
     """Give a field other choices and keep what was chosen, even if renamed.
 
     Parameters
@@ -53,12 +55,16 @@ def offer(box: ComboBox, choices: Sequence[tuple[str, Any]]) -> None:
         The field.
     choices : sequence of (str, object)
         Texts and what they stand for.
+    usual : object, optional
+        Chosen where there is nothing to keep; by default the first one.
     """
     before = box.value
     with box.changed.blocked():
         box.choices = list(choices)
         if any(value is before for _, value in choices):
             box.value = before
+        elif usual is not None:
+            box.value = usual
     if box.value is not before:
         box.changed.emit(box.value)
 
