@@ -12,6 +12,7 @@ from scoring_helpers import CAMERA, names, stack, texts
 import napari_vdsr
 from napari_vdsr.layers import upscale_layer
 from napari_vdsr.plugin.psnr import Psnr
+from napari_vdsr.plugin.scoring.origin import origin_of
 
 
 @pytest.fixture
@@ -103,6 +104,11 @@ def test_results_are_compared_with_what_was_given(viewer: Any) -> None:
     assert panel.compare.layers.chosen == [result]
     assert panel.model.truth.value is source
     panel._close_down()
+    channel = viewer.add_image(CAMERA[::2, ::2], name="another channel")
+    origin = origin_of(result, [channel, source])
+    assert origin is not None
+    assert origin.source is source
+    viewer.layers.remove(channel)
     truth = viewer.add_image(CAMERA, name="truth", scale=(0.5, 0.5))
     viewer.layers.move(2, 0)
     panel = Psnr(viewer)

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication
 
 import napari_vdsr
 from napari_vdsr.inference import engine
+from napari_vdsr.plugin import super_resolution
 from napari_vdsr.plugin.model import upscalers
 from napari_vdsr.plugin.super_resolution import SuperResolution
 from napari_vdsr.zoo import load_model
@@ -258,8 +259,13 @@ def test_preview_shows_a_part_that_run_replaces(
     assert np.allclose(viewer.layers[1].data[y, x], preview.data, atol=1e-6)
 
 
-def test_the_script_does_the_same_as_run(
-    viewer: Any, open_panel: OpenPanel, run: Any, settle: Any, cells: Any
+def test_the_script_makes_the_same_result_as_run(
+    viewer: Any,
+    open_panel: OpenPanel,
+    run: Any,
+    settle: Any,
+    cells: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     viewer.add_image(cells, name="cells", scale=(0.5, 0.5))
     panel = open_panel(factor="custom", value="1.5")
@@ -275,6 +281,12 @@ def test_the_script_does_the_same_as_run(
     assert by_script is not by_panel
     assert np.array_equal(by_script.data, by_panel.data)
     assert by_script.scale.tolist() == by_panel.scale.tolist()
+    said: list[str] = []
+    monkeypatch.setattr(super_resolution, "show_info", said.append)
+    panel.form.bicubic.value = True
+    panel.controls.script.native.click()
+    assert "without the layers beside the result" in said[0]
+    assert clipboard.text().count("add_layer") == 1
 
 
 def test_settings_are_kept_between_openings(

@@ -284,6 +284,8 @@ def test_a_loss_that_explodes_is_told_and_gives_the_last_good_weights(
     begin(panel, settle, qtbot, 1)
     wait_for_end(panel, qtbot)
     assert "the loss exploded" in panel.remarks.value.lower()
+    # Rich text, as napari runs the lines of any other together.
+    assert "<br>Step " in panel.remarks.tooltip
     assert message(panel).startswith("Stopped early: the loss exploded.")
     assert "'mine' is in the list of models" in message(panel)
     assert "Stopped early" in load_model("mine").metadata["description"]

@@ -308,6 +308,27 @@ def test_the_script_does_the_same_as_start(
     assert same("panel", "script")
 
 
+def test_what_is_held_out_of_a_single_image_is_said(
+    viewer: Any, open_training: OpenTraining, settle: Any
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    viewer.add_image(discs(1), name="other")
+    viewer.layers.select_all()
+    panel = open_training(held="20")
+    settle(panel)
+    held = panel.form.held
+    assert held.current_choice == "20 % of the images"
+    panel.form.images.value = "cells"
+    settle(panel)
+    assert held.current_choice == "a quarter of the image"
+    assert len(held.choices) == 3
+    held.value = "0"
+    panel.form.images.value = "all image layers"
+    settle(panel)
+    assert held.current_choice == "nothing"
+    assert held.native.itemText(2) == "10 % of the images"
+
+
 def test_settings_are_kept_between_openings(
     viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
 ) -> None:

@@ -176,16 +176,19 @@ class SuperResolution(Container[Widget]):
             self.controls.run.text = "Stopping …"
 
     def copy_script(self) -> None:
-        """Put Python that does the same as Run on the clipboard."""
+        """Put Python that makes the same results as Run on the clipboard."""
+        settings = self.settings
         try:
-            text = as_script(self._batch().jobs, self.settings)
+            text = as_script(self._batch().jobs, settings)
         except FieldError as error:
             show_warning(str(error))
             return
         clipboard = QApplication.clipboard()
         assert clipboard is not None
         clipboard.setText(text)
-        show_info("The script is on the clipboard.")
+        alone = settings.bicubic or settings.consistency
+        without = ", without the layers beside the result" if alone else ""
+        show_info(f"The script is on the clipboard{without}.")
 
     # Inside
 

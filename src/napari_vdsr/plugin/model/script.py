@@ -12,7 +12,7 @@ _DEFAULT = Settings()
 
 
 def as_script(jobs: Sequence[Job], settings: Settings) -> str:
-    """Write the program that does what Run would do.
+    """Write the program that makes the results that Run would make.
 
     Parameters
     ----------

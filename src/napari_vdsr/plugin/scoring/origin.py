@@ -70,21 +70,22 @@ def origin_of(layer: "Image", layers: "Iterable[Image]") -> Origin | None:
 
 
 def _likely(layers: "Iterable[Image]", told: dict[str, Any]) -> "list[Image]":
-    """Layers of the shape that was noted; those of that name or place only."""
+    """Layers of the shape that was noted; those of that name, then of that place."""
     shape = tuple(told.get("shape", ()))
-    return [
+    layers = [
         layer
         for layer in layers
         if tuple(level_data(layer).shape[: layer.ndim]) == shape
-        and (
-            layer.name == told.get("name")
-            # It may have been renamed.
-            or (
-                _same(layer.scale, told.get("scale"))
-                and _same(layer.translate, told.get("translate"))
-            )
-        )
     ]
+    named = [layer for layer in layers if layer.name == told.get("name")]
+    # It may have been renamed.
+    placed = [
+        layer
+        for layer in layers
+        if _same(layer.scale, told.get("scale"))
+        and _same(layer.translate, told.get("translate"))
+    ]
+    return [*named, *placed]
 
 
 def _same(mine: Any, told: Any) -> bool:

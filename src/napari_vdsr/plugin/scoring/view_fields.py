@@ -44,9 +44,7 @@ def choice(name: str, choices: Sequence[tuple[str, Any]] = ()) -> ComboBox:
     return box
 
 
-def offer(
-    box: ComboBox, choices: Sequence[tuple[str, Any]], usual: Any = None
-) -> None:
+def offer(box: ComboBox, choices: Sequence[tuple[str, Any]], usual: Any = None) -> None:
     """Give a field other choices and keep what was chosen, even if renamed.
 
     Parameters

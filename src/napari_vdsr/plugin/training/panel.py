@@ -26,7 +26,12 @@ from napari_vdsr.plugin.training.planning import Plan, plan_training
 from napari_vdsr.plugin.training.preview_layer import PreviewLayer, is_preview
 from napari_vdsr.plugin.training.script import as_script
 from napari_vdsr.plugin.training.session import Session
-from napari_vdsr.plugin.training.settings import ALL, SELECTED, TrainingSettings
+from napari_vdsr.plugin.training.settings import (
+    ALL,
+    FOLDER,
+    SELECTED,
+    TrainingSettings,
+)
 from napari_vdsr.plugin.training.view import TrainingView
 from napari_vdsr.plugin.training.words import news_of
 from napari_vdsr.plugin.views.closing import ClosingWatcher
@@ -144,7 +149,7 @@ class Training(TrainingView):
         self._begin(plan)
         self._offer_images(layers)
         self.form.settings = chosen.settings
-        self._show_recipe(chosen.settings.recipe, chosen.name)
+        self._show_what_is_meant(chosen.settings, layers, chosen.name)
 
     def discard(self) -> None:
         """Forget the unfinished training that is chosen."""
@@ -237,16 +242,19 @@ class Training(TrainingView):
 
     def _planned(self) -> Plan:
         self._machine.check()
-        settings = self.form.settings
+        settings, layers = self.form.settings, self._layers
         free = free_name()
-        self._show_recipe(settings.recipe, free)
+        self._show_what_is_meant(settings, layers, free)
         named = settings.changed({"name": settings.name.strip() or free})
-        return plan_training(named, self._layers, self._machine)
+        return plan_training(named, layers, self._machine)
 
-    def _show_recipe(self, name: str, model: str) -> None:
+    def _show_what_is_meant(
+        self, settings: TrainingSettings, layers: Sequence[Layer], name: str
+    ) -> None:
         from napari_vdsr.training import recipe
 
-        self.form.show_recipe(recipe(name), model)
+        self.form.show_recipe(recipe(settings.recipe), name)
+        self.form.show_held(single=settings.images != FOLDER and len(layers) == 1)
 
     def _refresh(self) -> Plan | None:
         """Bring the line above Start up to date; gives what Start would do."""

@@ -192,6 +192,25 @@ class TrainingForm(Container[Widget]):
             self._field(field).native.setPlaceholderText(text)
         self.depth.native.setItemText(0, _layers("", config.depth))
 
+    def show_held(self, single: bool) -> None:
+        """Show what will be held out.
+
+        Parameters
+        ----------
+        single : bool
+            Whether there is but one image, of which a quarter is taken whatever the
+            share.
+        """
+        choices = {_share(share): share for share in HELD_OUT}
+        if single:
+            share = self.held.value
+            choices = {
+                _share("0"): "0",
+                "a quarter of the image": "10" if share in ("0", FOLDER) else share,
+                _share(FOLDER): FOLDER,
+            }
+        offer(self.held, choices)
+
     def mark(self, field: str, colour: str) -> None:
         """Frame the field that is wrong, and no other.
 

@@ -57,7 +57,10 @@ TOOLTIPS = {
     ),
     "compare": "Show the source (before) or the result (after) of the last run.",
     "link": "Changing the contrast of source or result changes both.",
-    "script": "Copy Python that does the same as Run to the clipboard.",
+    "script": (
+        "Copy Python that makes the same result as Run to the clipboard, without the "
+        "layers beside it."
+    ),
     "release": "Forget the loaded model and give its memory back to the graphics card.",
     "reset": "Set everything back to the defaults of napari's preferences.",
 }
