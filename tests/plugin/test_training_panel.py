@@ -320,7 +320,7 @@ def test_what_is_held_out_of_a_single_image_is_said(
     assert held.current_choice == "20 % of the images"
     panel.form.images.value = "cells"
     settle(panel)
-    assert held.current_choice == "a quarter of the image"
+    assert held.current_choice == "a quarter of it"
     assert len(held.choices) == 3
     held.value = "0"
     panel.form.images.value = "all image layers"

@@ -206,7 +206,7 @@ class TrainingForm(Container[Widget]):
             share = self.held.value
             choices = {
                 _share("0"): "0",
-                "a quarter of the image": "10" if share in ("0", FOLDER) else share,
+                "a quarter of it": "10" if share in ("0", FOLDER) else share,
                 _share(FOLDER): FOLDER,
             }
         offer(self.held, choices)
