@@ -28,13 +28,15 @@ _GREY = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
 _TAG_UNITS = {tifffile.RESUNIT.INCH: "in", tifffile.RESUNIT.CENTIMETER: "cm"}
 
 
-def read_tiff(path: Path) -> Picture:
+def read_tiff(path: Path, *, warn: bool = True) -> Picture:
     """Read the first image of a TIFF file, all its planes and levels of detail one.
 
     Parameters
     ----------
     path : Path
         A TIFF file.
+    warn : bool
+        Whether to say that there are other images.
 
     Returns
     -------
@@ -49,12 +51,8 @@ def read_tiff(path: Path) -> Picture:
     with _complaints_of_tifffile(path) as check, tifffile.TiffFile(path) as tif:
         series = tif.series[0]
         check()  # a damaged header can ask for very many pixels
-        if len(tif.series) > 1:
-            msg = (
-                f"{path} holds {len(tif.series)} images of different shape or kind: "
-                "the first one is read, the others are left out"
-            )
-            warnings.warn(msg, VdsrWarning, stacklevel=3)
+        if warn:
+            _warn_of_others(path, tif)
         arrangement = _arrangement(path, series)
         array = arrangement.applied(np.asarray(series.asarray()))
         size, unit = _pixel_size(tif, series.keyframe)
@@ -86,6 +84,7 @@ def open_tiff(path: Path) -> OpenImage:
         with _complaints_of_tifffile(path) as check:
             series = tif.series[0]
             check()
+            _warn_of_others(path, tif)
             arrangement = _arrangement(path, series)
             size, unit = _pixel_size(tif, series.keyframe)
             metadata = _metadata(tif, series.keyframe)
@@ -100,9 +99,18 @@ def open_tiff(path: Path) -> OpenImage:
         as_planned(picture, pixels.shape, pixels.dtype),
         pixels,
         identity_of(path),
-        lambda: read_tiff(path),
+        lambda: read_tiff(path, warn=False),
         tif.close,
     )
+
+
+def _warn_of_others(path: Path, tif: tifffile.TiffFile) -> None:
+    if len(tif.series) > 1:
+        msg = (
+            f"{path} holds {len(tif.series)} images of different shape or kind: "
+            "the first one is read, the others are left out"
+        )
+        warnings.warn(msg, VdsrWarning, stacklevel=4)
 
 
 @contextlib.contextmanager

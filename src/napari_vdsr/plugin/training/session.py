@@ -166,7 +166,7 @@ class Session:
 
     def _prepared(self) -> "Trainer":
         from napari_vdsr.plugin.training.preview import Preview
-        from napari_vdsr.training import Trainer, look_through
+        from napari_vdsr.training import Trainer, prepare
 
         plan, settings, start = self.plan, self.plan.settings, None
         if settings.start_from is not None:
@@ -175,8 +175,11 @@ class Session:
                 start = load_model(settings.start_from, progress=self.ticker)
             self.config = settings.config(start.network.channels)
         with _blaming("images" if plan.images.folder is None else "folder"):
-            prepared = look_through(
-                self._watched(), self.config, validation=plan.images.held
+            prepared = prepare(
+                self._watched(),
+                self.config,
+                validation=plan.images.held,
+                warn=False,
             )
         self.remarks += [sentence(remark) for remark in prepared.remarks]
         self.ticker.begin("Starting")
