@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.imaging.axes import find_axes
-from napari_vdsr.imaging.intensities import check_dtype
+from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.luminance import FULL_RANGE
 
 __all__ = ["Piece", "Source", "find_sources"]
