@@ -132,38 +132,23 @@ def compare_on_grid(
         )
         raise InputError(msg)
     found = overlap_of(reference.shape[:axes], image.shape[:axes], matrix)
-    common = _Cut(reference, found.region)
+    common = reference.cut(found.region)
     if not found.coincides:
-        return Stack(common, rgb), Stack(_Interpolated(image, common, found), rgb)
+        return common, Stack(_Interpolated(image, common, found), rgb)
     parts = zip(np.rint(found.shift).astype(int), found.region[-2:], strict=True)
     yx = [slice(first, first + part.stop - part.start) for first, part in parts]
-    return Stack(common, rgb), Stack(_Cut(image, (*found.planes, *yx)), rgb)
-
-
-class _Cut:
-    """The planes of a part of an image."""
-
-    def __init__(self, image: Stack, region: tuple[slice, ...]) -> None:
-        self._image, self._region = image, region
-        sizes = (int(part.stop - part.start) for part in region)
-        self.shape = (*sizes, *image.shape[len(region) :])
-        self.dtype = image.dtype
-
-    def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
-        *planes, rows, columns = self._region
-        shifted = (at + part.start for at, part in zip(index, planes, strict=True))
-        return self._image[tuple(shifted)][rows, columns]
+    return common, image.cut((*found.planes, *yx))
 
 
 class _Interpolated:
     """The planes of an image at the pixels of the reference, NaN where it is not."""
 
-    def __init__(self, image: Stack, common: _Cut, found: Overlap) -> None:
+    def __init__(self, image: Stack, common: Stack, found: Overlap) -> None:
         self._image, self._found = image, found
         self.shape = common.shape
         self.dtype = np.dtype(np.float64)
         linear, shift = found.linear, found.shift
-        self._yx = self.shape[len(found.planes) :][:2]
+        self._yx = common.plane_shape
         y, x = np.indices(self._yx)
         at = np.stack([y, x], axis=-1) @ linear.T + shift
         edge = np.array(image.plane_shape) - 0.5 + _WHOLE

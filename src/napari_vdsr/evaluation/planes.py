@@ -67,7 +67,8 @@ class Planes:
         rows, columns = (
             slice(self.border, size - self.border) for size in plane.shape[:2]
         )
-        values = np.asarray(plane[rows, columns], dtype=np.float64)
+        # Sums depend on the order in memory in their last digit: let it be one.
+        values = np.ascontiguousarray(plane[rows, columns], dtype=np.float64)
         if not self.reference.rgb:
             return values
         if self.luminance:

@@ -104,7 +104,8 @@ def contradiction(reference: NDArray[Any] | Stack, given: float) -> str | None:
     choose is never contradicted.
     """
     usual = range_of(reference)
-    low, high, _ = survey(reference)
+    found = survey(reference)
+    low, high = found.low, found.high
     if usual.value in (given, 0):
         return None
     change = 20 * math.log10(given / usual.value)
@@ -151,5 +152,6 @@ def _values_of(
     known = black_and_white(image.dtype, math.nan, math.nan)
     if known is not None:  # by the dtype alone: no need to look
         return *known, known
-    low, high, _ = survey(image)
-    return low, high, black_and_white(image.dtype, low, high)
+    found = survey(image)
+    known = black_and_white(image.dtype, found.low, found.high)
+    return found.low, found.high, known

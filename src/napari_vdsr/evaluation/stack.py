@@ -47,13 +47,14 @@ class Survey(NamedTuple):
     ----------
     low, high : float
         Smallest and largest value, NaN passed over; NaN when there is no other.
-    infinite : int
-        Number of infinite values.
+    infinite, gaps : int
+        Number of infinite values, and of those that are NaN.
     """
 
     low: float
     high: float
     infinite: int
+    gaps: int
 
 
 class Stack:
@@ -130,6 +131,21 @@ class Stack:
         """Read all planes, for numpy."""
         return np.array(self.whole(), dtype=dtype, copy=copy)
 
+    def cut(self, region: tuple[slice, ...]) -> "Stack":
+        """Take a part of the image.
+
+        Parameters
+        ----------
+        region : tuple of slice
+            One for each axis without colours, with start and stop.
+
+        Returns
+        -------
+        Stack
+            That reads the planes of this one.
+        """
+        return Stack(_Cut(self, region), self.rgb)
+
     def whole(self) -> NDArray[Any]:
         """Read all planes.
 
@@ -144,6 +160,21 @@ class Stack:
         for index in np.ndindex(self.stack):
             array[index] = self[index]
         return array
+
+
+class _Cut:
+    """The planes of a part of an image."""
+
+    def __init__(self, image: Stack, region: tuple[slice, ...]) -> None:
+        self._image, self._region = image, region
+        sizes = (int(part.stop - part.start) for part in region)
+        self.shape = (*sizes, *image.shape[len(region) :])
+        self.dtype = image.dtype
+
+    def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
+        *planes, rows, columns = self._region
+        shifted = (at + part.start for at, part in zip(index, planes, strict=True))
+        return self._image[tuple(shifted)][rows, columns]
 
 
 def stack_of(
@@ -286,14 +317,16 @@ def survey(image: NDArray[Any] | Stack) -> Survey:
 
 
 def _survey(parts: "Stack | list[NDArray[Any]]") -> Survey:
-    lows, highs, infinite = [], [], 0
+    lows, highs, infinite, gaps = [], [], 0, 0
     for part in parts:
         if part.dtype.kind == "f":
             infinite += int(np.isinf(part).sum())
-            if np.isnan(part).all():
+            missing = int(np.isnan(part).sum())
+            gaps += missing
+            if missing == part.size:
                 continue
         lows.append(float(np.nanmin(part)))
         highs.append(float(np.nanmax(part)))
-    if not lows:
-        return Survey(math.nan, math.nan, infinite)
-    return Survey(min(lows), max(highs), infinite)
+    return Survey(
+        min(lows, default=math.nan), max(highs, default=math.nan), infinite, gaps
+    )
