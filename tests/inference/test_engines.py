@@ -219,6 +219,21 @@ def test_other_faults_are_not_taken_for_a_full_memory(model: Model) -> None:
         upscaler.region(np.zeros((50, 50)), (100, 100))
 
 
+def test_a_model_changed_in_memory_is_made_ready_anew() -> None:
+    known = load_model("srcnn-915-x3")
+    image = np.random.default_rng(0).random((20, 20), np.float32)
+    before = Upscaler(known, device="cpu", intensity_range=(0, 1)).region(
+        image, (40, 40)
+    )
+    with torch.no_grad():
+        for parameter in known.network.parameters():
+            parameter.mul_(0.5)
+    after = Upscaler(known, device="cpu", intensity_range=(0, 1)).region(
+        image, (40, 40)
+    )
+    assert np.abs(after - before).max() > 0.1
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_cuda_gives_what_the_cpu_gives(precision: str) -> None:

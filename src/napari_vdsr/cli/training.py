@@ -24,7 +24,10 @@ from napari_vdsr.training import (
     prepare,
     recipe,
 )
+from napari_vdsr.training.checkpoint import check_there
 from napari_vdsr.zoo import import_model
+from napari_vdsr.zoo.porting import default_name
+from napari_vdsr.zoo.user import free_path
 
 __all__ = ["Job", "configured"]
 
@@ -118,10 +121,17 @@ class Job:
         model = trainer.model()
         model.save(self.output)
         self.checkpoint.unlink(missing_ok=True)
-        if self.add:
+        if self.add and not trainer.gave_up:
             card = import_model(self.output)
             note(f"{card.name} is among your models now")
         self._tell(model)
+        if trainer.gave_up:
+            note(
+                f"error: stopped early, after step {trainer.history.steps} of "
+                f"{self.config.steps}, because the loss exploded: {self.output} has "
+                "the last good weights; choose a lower learning rate"
+            )
+            raise typer.Exit(1)
 
     def _check(self) -> None:
         """Find out before the training whether its result can be written."""
@@ -137,7 +147,11 @@ class Job:
             if not path.absolute().parent.is_dir():
                 msg = f"there is no folder {path.parent}: make it first"
                 raise FileError(msg)
-        if self.checkpoint.exists() and not (self.resume or self.overwrite):
+        if self.add:
+            free_path(default_name(self.output.stem))
+        if self.resume:
+            check_there(self.checkpoint)
+        elif self.checkpoint.exists() and not self.overwrite:
             msg = (
                 f"{self.checkpoint} holds a training that was interrupted: --resume "
                 "goes on with it, --overwrite begins anew"

@@ -6,7 +6,7 @@ import math
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,13 @@ _GREY = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
 _TAG_UNITS = {tifffile.RESUNIT.INCH: "in", tifffile.RESUNIT.CENTIMETER: "cm"}
 
 
-def read_tiff(path: Path, *, warn: bool = True) -> Picture:
+def read_tiff(path: Path) -> Picture:
     """Read the first image of a TIFF file, all its planes and levels of detail one.
 
     Parameters
     ----------
     path : Path
         A TIFF file.
-    warn : bool
-        Whether to say that there are other images.
 
     Returns
     -------
@@ -48,17 +46,8 @@ def read_tiff(path: Path, *, warn: bool = True) -> Picture:
     FileError
         When parts are missing or the colours are of a kind not known here.
     """
-    with _complaints_of_tifffile(path) as check, tifffile.TiffFile(path) as tif:
-        series = tif.series[0]
-        check()  # a damaged header can ask for very many pixels
-        if warn:
-            _warn_of_others(path, tif)
-        arrangement = _arrangement(path, series)
-        array = arrangement.applied(np.asarray(series.asarray()))
-        size, unit = _pixel_size(tif, series.keyframe)
-        metadata = _metadata(tif, series.keyframe)
-        check()
-    return Picture(array, arrangement.axes, arrangement.rgb, size, unit, metadata)
+    with open_tiff(path) as image:
+        return image.read()
 
 
 def open_tiff(path: Path) -> OpenImage:
@@ -78,13 +67,23 @@ def open_tiff(path: Path) -> OpenImage:
     ------
     FileError
         As `read_tiff`, as far as it can be known before pixels are read.
+
+    Warns
+    -----
+    VdsrWarning
+        When there are more images in the file.
     """
     tif = tifffile.TiffFile(path)
     try:
         with _complaints_of_tifffile(path) as check:
             series = tif.series[0]
-            check()
-            _warn_of_others(path, tif)
+            check()  # a damaged header can ask for very many pixels
+            if len(tif.series) > 1:
+                msg = (
+                    f"{path} holds {len(tif.series)} images of different shape or "
+                    "kind: the first one is read, the others are left out"
+                )
+                warnings.warn(msg, VdsrWarning, stacklevel=3)
             arrangement = _arrangement(path, series)
             size, unit = _pixel_size(tif, series.keyframe)
             metadata = _metadata(tif, series.keyframe)
@@ -95,22 +94,20 @@ def open_tiff(path: Path) -> OpenImage:
     pixels = _Arranged(TiffPixels(path, series), arrangement)
     nothing: NDArray[Any] = np.empty(0, pixels.dtype)
     picture = Picture(nothing, arrangement.axes, arrangement.rgb, size, unit, metadata)
+
+    def read() -> Picture:
+        with _complaints_of_tifffile(path) as check:
+            array = arrangement.applied(np.asarray(series.asarray()))
+            check()
+        return replace(picture, array=array)
+
     return OpenImage(
         as_planned(picture, pixels.shape, pixels.dtype),
         pixels,
         identity_of(path),
-        lambda: read_tiff(path, warn=False),
+        read,
         tif.close,
     )
-
-
-def _warn_of_others(path: Path, tif: tifffile.TiffFile) -> None:
-    if len(tif.series) > 1:
-        msg = (
-            f"{path} holds {len(tif.series)} images of different shape or kind: "
-            "the first one is read, the others are left out"
-        )
-        warnings.warn(msg, VdsrWarning, stacklevel=4)
 
 
 @contextlib.contextmanager

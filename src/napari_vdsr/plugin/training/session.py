@@ -167,6 +167,7 @@ class Session:
     def _prepared(self) -> "Trainer":
         from napari_vdsr.plugin.training.preview import Preview
         from napari_vdsr.training import Trainer, prepare
+        from napari_vdsr.training.sources import find_sources
 
         plan, settings, start = self.plan, self.plan.settings, None
         if settings.start_from is not None:
@@ -174,12 +175,12 @@ class Session:
             with _blaming("model"):
                 start = load_model(settings.start_from, progress=self.ticker)
             self.config = settings.config(start.network.channels)
+        with _blaming("held_folder"):
+            folder = plan.images.held
+            held = None if folder is None else find_sources(folder)
         with _blaming("images" if plan.images.folder is None else "folder"):
             prepared = prepare(
-                self._watched(),
-                self.config,
-                validation=plan.images.held,
-                warn=False,
+                self._watched(), self.config, validation=held, warn=False
             )
         self.remarks += [sentence(remark) for remark in prepared.remarks]
         self.ticker.begin("Starting")
@@ -248,7 +249,7 @@ class Session:
             mine = device_in_use.acquire(timeout=_PATIENCE)
         try:
             return next(reports, None)
-        except FileError as error:  # the training itself is well
+        except FileError as error:  # of its checkpoint: the training itself is well
             self.message = sentence(error)
             return None
         finally:
