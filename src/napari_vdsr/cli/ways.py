@@ -269,7 +269,7 @@ def into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
 
 
 def _recipe(task: Task, settings: "Settings") -> "Recipe":
-    from napari_vdsr.imaging.intensities import natural_range
+    from napari_vdsr.imaging.dtypes import natural_range
     from napari_vdsr.lazy.worker import Recipe
 
     intensity_range = settings.intensity_range

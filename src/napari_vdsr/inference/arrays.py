@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.imaging.axes import Axes
+from napari_vdsr.imaging.dtypes import check_dtype, natural_range
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.imaging.intensities import (
-    check_dtype,
-    natural_range,
     refuse_infinities,
 )
 from napari_vdsr.inference.reach import LARGEST_SINGLE_FACTOR

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
+from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.intensities import (
-    check_dtype,
     into_dtype,
     refuse_infinities,
     within_float64,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_vdsr.imaging.dtypes import natural_range
 from napari_vdsr.layers.plan import LayerPlan
 from napari_vdsr.progress import Progress
 
@@ -158,8 +159,6 @@ def intensity_range_of(
     InputError
         When the range is needed and neither given nor clear from the dtype.
     """
-    from napari_vdsr.imaging.intensities import natural_range
-
     if model.equivariant or given is not None:
         return given
     # Looking at all values of a lazy array would compute it all.

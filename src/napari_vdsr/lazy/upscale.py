@@ -10,9 +10,9 @@ import numpy as np
 from dask.base import tokenize
 
 from napari_vdsr.imaging.axes import Axes, find_axes
+from napari_vdsr.imaging.dtypes import check_dtype, natural_range
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor
-from napari_vdsr.imaging.intensities import check_dtype, natural_range
 from napari_vdsr.lazy.blocks import (
     Part,
     enlarged_bounds,

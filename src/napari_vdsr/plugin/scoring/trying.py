@@ -6,6 +6,7 @@ import numpy as np
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.compare import Comparison, compare
+from napari_vdsr.evaluation.stack import stack_of
 from napari_vdsr.plugin.model.upscalers import device_in_use
 from napari_vdsr.plugin.scoring.scores import Score
 from napari_vdsr.plugin.scoring.snapshots import Snapshot
@@ -54,9 +55,12 @@ class Trying(ScoringWork):
             device_in_use.release()
 
     def _compared(self, model: Any) -> Comparison:
+        truth = stack_of(
+            self.truth.data, self.truth.name, self.truth.rgb, self.ticker.check
+        )
         try:
             return compare(
-                np.asarray(self.truth.data),
+                truth.whole(),
                 self.factor,
                 model=model,
                 device=self.device,
