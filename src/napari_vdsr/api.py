@@ -95,8 +95,8 @@ def upscale(
     Warns
     -----
     VdsrWarning
-        For factors above 4, and when a device's memory ran out and smaller tiles
-        were used.
+        For factors above 4 and those that the model is not made for, and when a
+        device's memory ran out and smaller tiles were used.
 
     References
     ----------

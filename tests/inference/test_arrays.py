@@ -305,3 +305,11 @@ def test_a_group_of_zarr_arrays_is_no_image(tmp_path: Path) -> None:
     group = zarr.create_group(str(tmp_path / "a.zarr"))
     with pytest.raises(InputError, match=r"such as group\['0'\]"):
         napari_vdsr.upscale(group, 2, **CPU)
+
+
+def test_a_model_of_one_factor_says_so_at_another() -> None:
+    image = picture(8, 9, dtype="float32")
+    with pytest.warns(VdsrWarning, match="is made for factor 3, and not for 2"):
+        napari_vdsr.upscale(image, 2, model="srcnn-915-x3", **CPU)
+    napari_vdsr.upscale(image, 3, model="srcnn-915-x3", **CPU)
+    napari_vdsr.upscale(image, 1, model="srcnn-915-x3", **CPU)

@@ -182,7 +182,7 @@ def by_parts(task: Task, settings: "Settings", bar: Progress) -> Done:
     VdsrError
         When it cannot be done; there is no target then.
     """
-    from napari_vdsr.inference.arrays import warn_of_two_passes
+    from napari_vdsr.inference.arrays import warn_of_factors
     from napari_vdsr.lazy.enlarged import EnlargedPixels
     from napari_vdsr.lazy.worker import upscaler_for
 
@@ -200,7 +200,7 @@ def by_parts(task: Task, settings: "Settings", bar: Progress) -> Done:
         upscaler_for(_recipe(task, settings)),
         bar,
     )
-    warn_of_two_passes(task.plan.factors)
+    warn_of_factors(task.plan.factors, settings.model)
     samples = task.plan.axes.samples
     colours = 1 if samples is None else task.plan.shape[samples]
     bar.reset(math.prod(task.plan.shape) // colours)
@@ -227,14 +227,14 @@ def into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
     """
     from napari_vdsr.files.ngff_writing import ngff_order
     from napari_vdsr.files.zarr_beginning import part_of
-    from napari_vdsr.inference.arrays import warn_of_two_passes
+    from napari_vdsr.inference.arrays import warn_of_factors
     from napari_vdsr.lazy.to_zarr import ZarrTarget, stream_to_zarr
 
     recipe = _recipe(task, settings)
     if settings.cluster is not None:
         places = task.source.resolve(), task.target.resolve().parent
         recipe = settings.cluster.settled(recipe, *places)
-    warn_of_two_passes(task.plan.factors)
+    warn_of_factors(task.plan.factors, settings.model)
     source = task.source.resolve()
     try:
         counts = stream_to_zarr(

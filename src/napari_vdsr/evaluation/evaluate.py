@@ -1,11 +1,12 @@
 """Scoring models on images of which the truth is known."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import fsum, prod
 from typing import Any, NamedTuple
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.evaluation.compare import Outcome, run_trial
 from napari_vdsr.evaluation.methods import Method, Models, methods_for
 from napari_vdsr.evaluation.report import Evaluation, Row
@@ -64,6 +65,11 @@ def evaluate(
         When an image or argument cannot be used.
     FileError
         When a file cannot be read.
+
+    Warns
+    -----
+    VdsrWarning
+        When a model is not made for one of the factors, and left out there.
     """
     asked = list(factors) if isinstance(factors, Iterable) else [factors]
     methods = methods_for(model, device=device, precision=precision, tile=tile)
@@ -164,9 +170,15 @@ def _scored(
     if progress is not None:
         progress.reset(count)
     rows = []
+    left_out: set[tuple[str, float]] = set()
     for image in trials():
         found: dict[str, list[Row]] = {}
         for trial in image.planes:
+            left_out |= {
+                (method.name, max(trial.factors))
+                for method in methods
+                if method.asked_for and not method.serves(trial)
+            }
             # A bar that counted those left out would never be full.
             serving = sum(method.serves(trial) for method in methods) * image.of
             part = None if progress is None else Part(progress, trial.pixels * serving)
@@ -174,6 +186,9 @@ def _scored(
                 row = _row(image.name, trial, outcome)
                 found.setdefault(row.method, []).append(row)
         rows += [_mean_of(planes) for planes in found.values()]
+    for name, factor in sorted(left_out):
+        msg = f"{name} is left out at factor {factor:g}, for which it is not made"
+        warnings.warn(msg, VdsrWarning, stacklevel=3)
     return tuple(rows)
 
 

@@ -22,7 +22,7 @@ from napari_vdsr.progress import Progress
 from napari_vdsr.zoo.loading import load_model
 from napari_vdsr.zoo.model import Model
 
-__all__ = ["upscale_array", "warn_of_two_passes"]
+__all__ = ["upscale_array", "warn_of_factors"]
 
 
 def upscale_array(
@@ -84,7 +84,7 @@ def upscale_array(
         tile=tile,
         intensity_range=intensity_range,
     )
-    warn_of_two_passes(plan.factors)
+    warn_of_factors(plan.factors, model)
     order = plan.axes.moved_last(image.ndim)
     result = np.empty(plan.shape, image.dtype)
     source, target = image.transpose(order), result.transpose(order)
@@ -103,14 +103,23 @@ def _planes(shape: tuple[int, ...], axes: Axes) -> Iterator[tuple[int, ...]]:
     return np.ndindex(shape[: -2 if axes.samples is None else -3])
 
 
-def warn_of_two_passes(factors: tuple[float, float]) -> None:
-    """Say what a factor above 4 means.
+def warn_of_factors(factors: tuple[float, float], model: Model) -> None:
+    """Say what a factor above 4 means, and for which others a model is made.
 
     Parameters
     ----------
     factors : tuple of float
         Of Y and X.
+    model : Model
+        To be run.
     """
+    if max(factors) > 1 and not model.serves(factors):
+        made = " and ".join(map(str, model.only_factors))
+        msg = (
+            f"{model.name} is made for factor {made}, and not for {max(factors):g}: "
+            "bicubic interpolation may be better"
+        )
+        warnings.warn(msg, VdsrWarning, stacklevel=3)
     if max(factors) > LARGEST_SINGLE_FACTOR:
         msg = (
             f"factor {max(factors):g} is made in two passes of "

@@ -83,11 +83,11 @@ def compute_plan(
         When there are infinite pixels.
     """
     from napari_vdsr.imaging.intensities import refuse_infinities
-    from napari_vdsr.inference.arrays import warn_of_two_passes
+    from napari_vdsr.inference.arrays import warn_of_factors
 
     if isinstance(data, np.ndarray):
         refuse_infinities(data)
-    warn_of_two_passes(plan.plane_factors)
+    warn_of_factors(plan.plane_factors, upscaler.model)
     if progress is not None:
         progress.reset(plan.pixels)
     result = np.empty(plan.shape, plan.dtype)

@@ -157,7 +157,7 @@ def enlarge_lazily(
         When an argument cannot be used. What only a worker of a cluster can know
         is said when the first block is computed there.
     """
-    from napari_vdsr.inference.arrays import warn_of_two_passes
+    from napari_vdsr.inference.arrays import warn_of_factors
 
     if not model.equivariant and intensity_range is None:
         # Looking at the values would compute them all.
@@ -173,7 +173,7 @@ def enlarge_lazily(
         upscaler_for(recipe)
     planes = Planes(axes, (array.shape[axes.y], array.shape[axes.x]), out_shape)
     factors = [new / old for new, old in zip(out_shape, planes.shape, strict=True)]
-    warn_of_two_passes((factors[0], factors[1]))
+    warn_of_factors((factors[0], factors[1]), model)
     parts = _parts(array, planes, model.halo)
     name = f"vdsr-{tokenize(array.name, recipe.key, planes, parts)}"
     return array_of_blocks(

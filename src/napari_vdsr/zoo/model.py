@@ -1,7 +1,8 @@
 """A network with its name and what is known about it."""
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,32 @@ class Model:
     def kernel(self) -> "Kernel":
         """How images are enlarged before the network sees them, as in its training."""
         return "bilinear" if self.metadata.get("kernel") == "bilinear" else "bicubic"
+
+    @property
+    def only_factors(self) -> tuple[int, ...]:
+        """The factors that it is made for where others make images worse: SRCNN's.
+
+        Empty for models that serve any factor.
+        """
+        from napari_vdsr.network import SRCNN
+
+        if not isinstance(self.network, SRCNN):
+            return ()
+        return tuple(map(int, re.findall(r"\d+", self.metadata.get("factors", ""))))
+
+    def serves(self, factors: Iterable[float]) -> bool:
+        """Whether it is made for an enlargement.
+
+        Parameters
+        ----------
+        factors : iterable of float
+            Of Y and X.
+
+        Returns
+        -------
+        bool
+        """
+        return not self.only_factors or round(max(factors)) in self.only_factors
 
     @property
     def halo(self) -> int:
