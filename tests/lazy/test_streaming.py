@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from napari_vdsr.errors import Cancelled, FileError, InputError
 from napari_vdsr.files import open_image
 from napari_vdsr.files.zarr_beginning import part_of
 from napari_vdsr.files.zarr_writing import PartialZarr
+from napari_vdsr.lazy.streaming import Counts
 from napari_vdsr.zoo import Model
 
 # Five chunks of level 0 a plane, and pyramid levels of 380 x 550 and 190 x 275.
@@ -418,6 +420,24 @@ def test_a_changed_source_is_another_job(
         zarr.open_array(str(source))[:] = noise((300, 400)) + 1
     with pytest.raises(FileError, match=r"another source changed_ns"):
         stream(source, target, model, axes="YX")
+
+
+def test_two_images_at_once_do_not_close_each_other(
+    model: Model, tmp_path: Path
+) -> None:
+    names = [f"{number}" for number in range(6)]
+    for name in names:
+        tifffile.imwrite(tmp_path / f"{name}.tif", noise((600, 700)), tile=(64, 64))
+
+    def work(name: str) -> Counts:
+        source, target = tmp_path / f"{name}.tif", tmp_path / f"{name}.zarr"
+        return stream(source, target, model, axes="YX")
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        counts = list(pool.map(work, names))
+    assert [count.missing for count in counts] == [counts[0].missing] * len(names)
+    first = files_of(tmp_path / "0.zarr" / "0")
+    assert all(files_of(tmp_path / f"{name}.zarr" / "0") == first for name in names)
 
 
 def test_a_zarr_that_cannot_be_moved_into_place_leaves_the_old_one(
