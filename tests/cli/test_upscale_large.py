@@ -172,7 +172,7 @@ def test_a_tiff_written_by_parts_is_as_one_written_at_once(
     at_once, parts = (tmp_path / name.format(word) for word in ("once", "parts"))
     assert upscale(tmp_path / "a.tif", at_once).status == 0
     monkeypatch.setattr(ways, "_LARGE", 0)
-    monkeypatch.setattr(ways, "in_memory", None)
+    monkeypatch.setattr(ways, "_in_memory", None)
     monkeypatch.setattr("napari_vdsr.files.tiff_tiles.TILE", 48)
     monkeypatch.setattr("napari_vdsr.files.tiff_writing.TILE", 48)
     outcome = upscale(tmp_path / "a.tif", parts)
@@ -233,6 +233,27 @@ def test_options_of_clusters_are_checked(upscale: Run, tmp_path: Path) -> None:
     assert "give one of them" in outcome.err
     outcome = upscale(tmp_path / "a.tif", tmp_path / "b.zarr", "--workers", 0)
     assert outcome.status == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--device", "abacus", "device is 'abacus': choose auto"),
+        ("--precision", "int4", "precision is 'int4': choose auto"),
+        ("--tile", "-3", "tile is '-3': give pixels"),
+        ("--model", "no-such-model", "no-such-model"),
+    ],
+)
+def test_wrong_values_are_refused_before_a_cluster_is_asked(
+    option: str, value: str, message: str, run: Run, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", STACK[0, 0])
+    command = ["upscale", tmp_path / "a.tif", tmp_path / "b.zarr", option, value]
+    alone = run(*command)
+    outcome = run(*command, "--scheduler", "tcp://127.0.0.1:9")
+    assert outcome.status == alone.status != 0
+    assert outcome.err == alone.err
+    assert message in outcome.err
 
 
 def test_without_distributed_the_error_says_how_to_get_it(

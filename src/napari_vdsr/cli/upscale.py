@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -153,21 +154,22 @@ def upscale(
     from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
 
     many = source.is_dir() and not is_zarr_folder(source)
+    settings = Settings.checked(
+        factor=factor,
+        pixel_size=pixel_size,
+        model=model,
+        device=device,
+        precision=precision,
+        tile=tile,
+        elsewhere=workers is not None or scheduler is not None,
+        axes=axes,
+        rgb=rgb,
+        intensity_range=intensity_range,
+        overwrite=overwrite,
+        ome_zarr=ome_zarr.value,
+    )
     with _cluster(workers, scheduler) as cluster:
-        settings = Settings.checked(
-            factor=factor,
-            pixel_size=pixel_size,
-            model=model,
-            device=device,
-            precision=precision,
-            tile=tile,
-            axes=axes,
-            rgb=rgb,
-            intensity_range=intensity_range,
-            overwrite=overwrite,
-            ome_zarr=ome_zarr.value,
-            cluster=cluster,
-        )
+        settings = replace(settings, cluster=cluster)
         if many:
             results = _enlarge_folder(source, target, settings)
         else:

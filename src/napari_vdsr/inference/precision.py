@@ -14,6 +14,7 @@ from napari_vdsr.network import SRCNN, VDSR, ConvStack
 __all__ = [
     "PRECISIONS",
     "computes_bfloat16",
+    "parse_precision",
     "relative_error",
     "resolve_precision",
     "usable_precisions",
@@ -64,7 +65,7 @@ def resolve_precision(
     >>> resolve_precision("auto", torch.device("cpu"), VDSR(depth=2))
     torch.float32
     """
-    wanted = _parsed(name, device)
+    wanted = parse_precision(name, device.type)
     if isinstance(network, SRCNN) or wanted is torch.float32:
         return torch.float32
     if device.type == "cpu":
@@ -104,14 +105,32 @@ def usable_precisions(device: torch.device, network: ConvStack) -> list[torch.dt
     return usable
 
 
-def _parsed(name: str | torch.dtype, device: torch.device) -> torch.dtype:
+def parse_precision(name: str | torch.dtype, kind: str) -> torch.dtype:
+    """Find the precision meant by a name, whether or not a device is up to it.
+
+    Parameters
+    ----------
+    name : str or torch.dtype
+        As for `resolve_precision`.
+    kind : str
+        Of the device: "cpu" or anything else.
+
+    Returns
+    -------
+    torch.dtype
+
+    Raises
+    ------
+    InputError
+        When the precision is unknown, or is float16 on the CPU.
+    """
     if name == "auto":
-        return torch.float32 if device.type == "cpu" else torch.float16
+        return torch.float32 if kind == "cpu" else torch.float16
     precision = PRECISIONS.get(str(name).removeprefix("torch."))
     if precision is None:
         msg = f"precision is {str(name)!r}: choose auto, {', '.join(PRECISIONS)}"
         raise InputError(msg)
-    if precision is torch.float16 and device.type == "cpu":
+    if precision is torch.float16 and kind == "cpu":
         msg = "precision float16 is not for the CPU: choose float32 or bfloat16"
         raise InputError(msg)
     return precision

@@ -4,7 +4,7 @@ Who does what, what is repeated when a worker dies and what is sent where is all
 to dask.distributed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -65,6 +65,7 @@ class Cluster:
             raise VdsrError(msg) from error
         asked = {
             address: client.submit(
+                _or_its_error,
                 _look_around,
                 self._shared(recipe),
                 [str(place) for place in places],
@@ -76,15 +77,16 @@ class Cluster:
         precisions = {}
         for address, future in asked.items():
             try:
-                unseen, precisions[address] = future.result()
-            except VdsrError:
-                raise
+                found = future.result()
             except Exception as error:
                 msg = (
                     f"worker {address} cannot do the work ({error}): install the same "
                     "version of napari-vdsr there"
                 )
                 raise VdsrError(msg) from error
+            if isinstance(found, VdsrError):
+                raise type(found)(f"worker {address}: {found}")
+            unseen, precisions[address] = found
             if unseen:
                 msg = (
                     f"worker {address} does not see {unseen[0]}: the source and the "
@@ -103,7 +105,7 @@ class Cluster:
     ) -> Iterable[tuple[Chunk, str]]:
         """Finish all chunks of a level, wherever dask likes."""
         futures = self._client.map(
-            partial(_finish, job),
+            partial(_or_its_error, _finish, job),
             chunks,
             recipe=self._shared(recipe),
             level=level,
@@ -115,6 +117,8 @@ class Cluster:
                 futures, loop=self._client.loop, with_results=True
             )
             for future, state in done:
+                if isinstance(state, VdsrError):
+                    raise state
                 yield which[future.key], state
         finally:
             self._client.cancel(futures)
@@ -132,6 +136,17 @@ class Cluster:
 
 def _itself(recipe: Recipe) -> Recipe:
     return recipe
+
+
+def _or_its_error(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """What a function returns, or the error that it raises in words for the user.
+
+    A task that returns has not failed: dask would write a traceback into its log.
+    """
+    try:
+        return function(*arguments, **named)
+    except VdsrError as error:
+        return error
 
 
 def _look_around(recipe: Recipe, places: Sequence[str]) -> tuple[list[str], str]:
