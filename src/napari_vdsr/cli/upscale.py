@@ -1,5 +1,6 @@
 """`napari-vdsr upscale`: files and folders."""
 
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -153,6 +154,8 @@ def upscale(
     from napari_vdsr.cli.enlarging import Settings
     from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
 
+    # Every thread of zarr's would keep memory that it has freed, for itself alone.
+    os.environ.setdefault("ZARR_THREADING__MAX_WORKERS", "1")
     many = source.is_dir() and not is_zarr_folder(source)
     settings = Settings.checked(
         factor=factor,

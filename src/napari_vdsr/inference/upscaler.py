@@ -40,7 +40,9 @@ from napari_vdsr.zoo.model import Model
 
 __all__ = ["Plane", "Upscaler"]
 
-_KEPT_WEIGHTS = 48
+# Few: the matrices of a tile take a fraction of a millisecond, and a megabyte. All
+# that an axis needs of them would make memory depend on the size of the image.
+_KEPT_WEIGHTS = 8
 
 
 class Plane(Protocol):
