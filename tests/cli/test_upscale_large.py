@@ -266,6 +266,45 @@ def test_without_distributed_the_error_says_how_to_get_it(
     assert 'pip install "napari-vdsr[distributed]"' in outcome.err
 
 
+MEASURED = """
+import re, sys
+from napari_vdsr.cli import main, ways
+from napari_vdsr.files import tiff_parts
+
+ways._LARGE = 0
+tiff_parts._KEPT = 2**20  # which the smaller image fills
+status = main(sys.argv[1:])
+with open("/proc/self/status") as file:
+    print(re.search(r"VmHWM:\\s*(\\d+)", file.read())[1])
+sys.exit(status)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads memory as Linux tells it")
+@pytest.mark.parametrize("kind", ["zarr", "tif"])
+def test_memory_does_not_grow_with_the_image(
+    kind: str, tiny: Path, tmp_path: Path
+) -> None:
+    peaks = []
+    for width in (4_000, 16_000):
+        source, target = (tmp_path / f"{name}{width}.{kind}" for name in ("a", "b"))
+        image = np.random.default_rng(0).integers(0, 4000, (500, width), np.uint16)
+        if kind == "zarr":
+            zarr.create_array(str(source), data=image, chunks=(250, 250))
+        else:
+            tifffile.imwrite(source, image, tile=(256, 256), compression="zlib")
+        command = ["upscale", source, target, "--model", tiny, "--device", "cpu"]
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED, *map(str, command)],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        peaks.append(int(done.stdout) / 1000)
+    # The larger result is of 64 MB, of which the smaller one is a quarter.
+    assert peaks[1] - peaks[0] < 12, peaks
+
+
 def test_an_interrupt_says_where_what_is_finished_is_kept(
     program: str, tiny: Path, tmp_path: Path
 ) -> None:
