@@ -28,6 +28,7 @@ import napari_vdsr
 from napari_vdsr.inference.device import resolve_device
 from napari_vdsr.network import VDSR
 from napari_vdsr.training import Trainer, TrainingConfig, prepare, recipe
+from napari_vdsr.training.learner import hidden_precision
 from napari_vdsr.zoo import load_model
 
 
@@ -54,7 +55,6 @@ def main() -> None:
         "measurement": options.what,
         "machine": machine(options.device),
         "threads": torch.get_num_threads(),
-        "precision": options.precision,
         **measure[options.what](options),
     }
     print(json.dumps(result, indent=2))
@@ -116,6 +116,7 @@ def timed(
     for _ in trainer.run():
         pass
     return trainer, {
+        "precision": precision(config, trainer.device),
         "steps": config.steps,
         "seed": config.seed,
         "wall_s": round(time.perf_counter() - wall, 1),
@@ -155,8 +156,9 @@ def throughput(options: argparse.Namespace) -> dict[str, Any]:
     parameters = VDSR(options.depth).parameter_count
     # Forward and backward: three products of two operations per weight and pixel.
     operations = 6 * parameters * options.batch * options.patch**2
-    limit = matrix_limit(device)
+    limit = matrix_limit(device, hidden_precision(config, device))
     return {
+        "precision": precision(config, device),
         "depth": options.depth,
         "batch": options.batch,
         "patch": options.patch,
@@ -203,9 +205,13 @@ def rate(steps: Callable[[int], int], count: int, device: torch.device) -> float
     return done / (time.perf_counter() - began)
 
 
-def matrix_limit(device: torch.device) -> float:
+def precision(config: TrainingConfig, device: torch.device) -> str:
+    """Name what the hidden layers compute in, whichever way it was chosen."""
+    return str(hidden_precision(config, device)).removeprefix("torch.")
+
+
+def matrix_limit(device: torch.device, kind: torch.dtype) -> float:
     """Operations per second of a large matrix product, in the trainer's precision."""
-    kind = torch.float16 if device.type == "cuda" else torch.float32
     size = 8192 if device.type == "cuda" else 1024
     matrix = torch.rand(size, size, device=device, dtype=kind)
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -119,6 +120,7 @@ def upscale(
         "intensity_range": intensity_range,
         "progress": progress,
     }
+    _refuse_what_is_no_image(image)
     if _is_instance(image, "napari.layers", "Layer"):
         from napari_vdsr.layers import upscale_layer
 
@@ -298,6 +300,24 @@ def _is_instance(value: object, module: str, name: str) -> bool:
     return module in sys.modules and isinstance(
         value, getattr(sys.modules[module], name)
     )
+
+
+def _refuse_what_is_no_image(value: object) -> None:
+    """Say what to do with what numpy would make an array of words of."""
+    msg = ""
+    if isinstance(value, (str, PathLike)):
+        msg = f"{value} is a path: read it first, or use the command napari-vdsr"
+    elif _is_instance(value, "zarr", "Group"):
+        msg = "this is a group of zarr arrays: take one of them, such as group['0']"
+    elif isinstance(value, np.ma.MaskedArray):
+        msg = (
+            "masks are not known here: mark what is missing with NaN, such as "
+            "image.astype('float32').filled(np.nan)"
+        )
+    elif value is None:
+        msg = "the image is None"
+    if msg:
+        raise InputError(msg)
 
 
 def _upscale_tensor(

@@ -1,8 +1,8 @@
-"""What a progress bar has to offer: the part of tqdm that is used here."""
+"""Progress bars: the part of tqdm that is used here."""
 
 from typing import Protocol
 
-__all__ = ["Progress"]
+__all__ = ["Part", "Progress"]
 
 
 class Progress(Protocol):
@@ -17,3 +17,26 @@ class Progress(Protocol):
 
     def update(self, n: float = 1) -> object:
         """Count `n` more units as done."""
+
+
+class Part:
+    """A part of the work of a bar: its steps are passed on, but no new start.
+
+    Parameters
+    ----------
+    progress : Progress
+        Goes over all parts.
+    units : float
+        Of this part, that are one unit of the bar.
+    """
+
+    def __init__(self, progress: Progress, units: float = 1) -> None:
+        self._progress = progress
+        self._units = units
+
+    def reset(self, total: float | None = None) -> None:
+        """Go on where the bar is."""
+
+    def update(self, n: float = 1) -> None:
+        """Count `n` more units of this part as done."""
+        self._progress.update(n / self._units)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import torch
 from PIL import Image
 
 from napari_vdsr.cli import main
-from napari_vdsr.zoo import load_model
+from napari_vdsr.zoo import load_model, models
 
 SHORT = ["--depth", "3", "--patch", "16", "--batch", "4", "--device", "cpu"]
 
@@ -65,26 +64,48 @@ def test_a_model_is_fine_tuned_and_added_to_the_users_own(
     assert "Fine-tuned from first" in model.metadata["description"]
 
 
+# The command, which waits for a line before its 61st step.
+PROGRAM = """
+import sys
+from napari_vdsr.cli import main
+from napari_vdsr.training import Trainer
+
+step = Trainer._one_step
+
+def wait_and_step(trainer):
+    if trainer.history.steps == 60:
+        print("waiting", flush=True)
+        sys.stdin.readline()
+    step(trainer)
+
+Trainer._one_step = wait_and_step
+sys.exit(main())
+"""
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Windows sends no SIGINT")
-def test_ctrl_c_keeps_what_was_learned_and_resume_goes_on(
-    folder: Path, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_what_was_learned_and_resume_goes_on(
+    number: signal.Signals, folder: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "mine.safetensors"
     checkpoint = tmp_path / "mine.safetensors.checkpoint"
-    code = "import sys; from napari_vdsr.cli import main; sys.exit(main())"
-    program = [sys.executable, "-c", code]
     arguments = ["train", str(folder), "--output", str(output), *SHORT]
     arguments += ["--steps", "200", "--recipe", "adapt"]
     log = tmp_path / "mine.csv"
     arguments += ["--log", str(log)]
-    with subprocess.Popen([*program, *arguments], stderr=subprocess.PIPE) as process:
-        while not checkpoint.exists():
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        _, messages = process.communicate()
-    assert process.returncode == 130
-    assert b"the same command with --resume goes on" in messages
+    program = [sys.executable, "-c", PROGRAM, *arguments]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(program, **pipes) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"waiting\n"
+        process.send_signal(number)
+        _, messages = process.communicate(b"go on\n")
+    assert process.returncode == 128 + number
+    assert (
+        b"interrupted after step 61 of 200: the same command with --resume goes on"
+        in messages
+    )
     assert not output.exists()
     assert log.read_text().startswith("step,loss,learning_rate")
 
@@ -97,6 +118,50 @@ def test_ctrl_c_keeps_what_was_learned_and_resume_goes_on(
     assert log.read_text() == (tmp_path / "whole.csv").read_text()
     states = [load_model(path).network.state_dict() for path in (output, whole)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_a_training_that_gives_up_fails_but_keeps_the_last_good_weights(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NAPARI_VDSR_MODELS", str(tmp_path / "models"))
+    output = tmp_path / "mine.safetensors"
+    arguments = ["train", str(folder), "--output", str(output), *SHORT]
+    arguments += ["--steps", "300", "--learning-rate", "1e6", "--add", "--json"]
+    arguments += ["--precision", "float32"]
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    history = json.loads(printed.out)["history"]
+    assert history["gave_up"]
+    told = f"error: stopped early, after step {history['steps']} of 300"
+    assert told in printed.err
+    assert "the last good weights" in printed.err
+    assert not output.with_name("mine.safetensors.checkpoint").exists()
+    model = load_model(output)
+    assert all(p.isfinite().all() for p in model.network.parameters())
+    assert "mine" not in {card.name for card in models()}
+
+
+def test_what_can_be_known_is_told_before_the_images_are_looked_through(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NAPARI_VDSR_MODELS", str(tmp_path / "models"))
+    arguments = ["train", str(folder), *SHORT, "--steps", "1", "--output"]
+    assert main([*arguments, str(tmp_path / "my cells.safetensors"), "--add"]) == 0
+    capsys.readouterr()
+    (tmp_path / "other").mkdir()
+    same = str(tmp_path / "other" / "my-cells.safetensors")
+    assert main([*arguments, same, "--add"]) == 2
+    assert main([*arguments, same, "--resume"]) == 1
+    told = capsys.readouterr().err
+    assert "there is a model 'my-cells' already" in told
+    assert "there is no checkpoint" in told
+    assert "looking through" not in told
 
 
 @pytest.mark.parametrize(

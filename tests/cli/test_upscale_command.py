@@ -225,8 +225,27 @@ def test_a_folder_done_again_replaces_nothing_unless_told(
     assert outcome.status == 1
     assert outcome.err.count("exists already") == 2
     assert (out / "a.png").read_bytes() == first
+    (out / "sub" / "d.tif").unlink()  # as if it had been interrupted
+    outcome = run("upscale", folder, out, "--skip-existing")
+    assert (outcome.status, outcome.err.count("is there already")) == (0, 1)
+    assert (out / "a.png").read_bytes() == first
+    assert (out / "sub" / "d.tif").exists()
     assert run("upscale", folder, out, "--factor", 3, "--overwrite").status == 0
     assert read_image(out / "a.png").array.shape == (72, 90)
+
+
+def test_what_cannot_be_meant_is_refused(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    outcome = run("upscale", folder, tmp_path / "out.zarr")
+    assert outcome.status == 2
+    assert "a name that does not end in .zarr" in outcome.err
+    outcome = run("upscale", folder / "a.png", tmp_path / "b.png", "--skip-existing")
+    assert outcome.status == 2
+    outcome = run("upscale", tmp_path / "nothing", tmp_path / "out")
+    assert outcome.status == 1
+    assert "it does not exist" in outcome.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("place", [".", "out", "..", "sub/../out"])

@@ -233,3 +233,20 @@ def test_a_folder_lists_zarrs_as_images_and_not_what_is_in_them(
     (tmp_path / "a.png").touch()
     names = [path.relative_to(tmp_path).as_posix() for path in list_images(tmp_path)]
     assert names == ["a.png", "b.zarr", "sub/d.zarr"]
+
+
+@pytest.mark.parametrize(
+    ("names", "axes"),
+    [
+        (("y", "x", "time"), "YXT"),
+        (("band", "y", "x"), "QYX"),
+        (("c", "y", "x"), "CYX"),
+    ],
+)
+def test_axes_of_a_plain_zarr_go_by_their_names(
+    names: tuple[str, ...], axes: str, tmp_path: Path
+) -> None:
+    array = noise((10, 12, 14), "uint16")
+    path = tmp_path / "named.zarr"
+    zarr.create_array(str(path), data=array, dimension_names=names)
+    assert read_image(path).axes == axes

@@ -9,7 +9,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_vdsr.errors import FileError
+from napari_vdsr.errors import FileError, VdsrWarning
 from napari_vdsr.files import open_image, read_image
 from napari_vdsr.files.opening import OpenImage
 
@@ -154,3 +154,13 @@ def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content[:-3000])
     with pytest.raises(FileError, match=r"a\.tif"), open_image(path) as image:
         image.pixels[2, 1, 0:70, 0:90]
+
+
+def test_images_that_are_left_out_are_told_of_once(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "two.tif") as tif:
+        tif.write(np.zeros((20, 30), np.uint8))
+        tif.write(np.zeros((8, 9, 3), np.uint16), photometric="rgb")
+    with pytest.warns(VdsrWarning, match="holds 2 images") as told:
+        with open_image(tmp_path / "two.tif") as image:
+            assert image.read().array.shape == (20, 30)
+    assert len(told) == 1

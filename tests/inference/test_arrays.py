@@ -2,6 +2,7 @@
 
 import tracemalloc
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -283,3 +284,24 @@ def test_images_are_enlarged_as_they_were_for_the_training(
     image = picture(11, 14, dtype="float32")
     enlarged = upscale_array(image, 2, model=plain, tile=24, **CPU)
     np.testing.assert_allclose(enlarged, resize(image, (22, 28), kernel), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("thing", "message"),
+    [
+        ("cells.tif", "cells.tif is a path: read it first"),
+        (Path("cells.tif"), "cells.tif is a path: read it first"),
+        (None, "the image is None"),
+        (np.ma.masked_less(np.ones((4, 4)), 2), "mark what is missing with NaN"),
+    ],
+)
+def test_what_is_no_image_is_refused_with_a_way_out(thing: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        napari_vdsr.upscale(thing, 2, **CPU)
+
+
+def test_a_group_of_zarr_arrays_is_no_image(tmp_path: Path) -> None:
+    zarr = pytest.importorskip("zarr")
+    group = zarr.create_group(str(tmp_path / "a.zarr"))
+    with pytest.raises(InputError, match=r"such as group\['0'\]"):
+        napari_vdsr.upscale(group, 2, **CPU)

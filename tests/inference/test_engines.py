@@ -54,6 +54,19 @@ def test_all_engines_give_what_the_network_gives(network: ConvStack) -> None:
             assert (actual - expected).abs().max() < 2e-5
 
 
+def test_openvino_writes_nothing_into_the_home_of_the_user(tmp_path: Path) -> None:
+    """Its telemetry makes an identifier there when it is imported as it comes."""
+    pytest.importorskip("openvino")
+    code = (
+        "import sys, numpy, napari_vdsr;"
+        "napari_vdsr.upscale(numpy.ones((9, 9), 'float32'), device='cpu');"
+        "assert 'openvino' in sys.modules"
+    )
+    environment = os.environ | {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_no_thread_keeps_to_one_core() -> None:
     """The workers of a cluster shared one core while the others were idle."""
     if not hasattr(os, "sched_getaffinity") or usable_threads() < 2:
@@ -217,6 +230,21 @@ def test_other_faults_are_not_taken_for_a_full_memory(model: Model) -> None:
     upscaler.engine = SmallMemory(upscaler.engine, 100, RuntimeError("bug"))
     with pytest.raises(RuntimeError, match="bug"):
         upscaler.region(np.zeros((50, 50)), (100, 100))
+
+
+def test_a_model_changed_in_memory_is_made_ready_anew() -> None:
+    known = load_model("srcnn-915-x3")
+    image = np.random.default_rng(0).random((20, 20), np.float32)
+    before = Upscaler(known, device="cpu", intensity_range=(0, 1)).region(
+        image, (40, 40)
+    )
+    with torch.no_grad():
+        for parameter in known.network.parameters():
+            parameter.mul_(0.5)
+    after = Upscaler(known, device="cpu", intensity_range=(0, 1)).region(
+        image, (40, 40)
+    )
+    assert np.abs(after - before).max() > 0.1
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")

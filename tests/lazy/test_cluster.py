@@ -144,7 +144,12 @@ def test_a_model_that_is_none_is_refused_at_once(client: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "device"),
-    [(0, "cuda:0"), (1, "cuda:1"), ("node-3", "cuda:1"), ("tcp://alone:", "cuda:0")],
+    [
+        (0, "cuda:0"),
+        (1, "cuda:1"),
+        ("node-3", "cuda:1"),
+        ("tcp://10.0.0.1:40311", "cuda:0"),
+    ],
 )
 def test_each_worker_takes_a_device_of_its_own(name: object, device: str) -> None:
     assert own_device(name, ["cuda:0", "cuda:1", "cpu"]) == device

@@ -1,7 +1,7 @@
 """Files become larger OME-Zarrs chunk by chunk, whatever happens on the way."""
 
 import json
-import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -415,15 +415,37 @@ def test_another_job_is_refused_with_what_differs(
     assert target.is_dir()
 
 
-def test_a_changed_source_is_another_job(model: Model, tmp_path: Path) -> None:
-    source, target = tmp_path / "in.tif", tmp_path / "out.zarr"
-    tifffile.imwrite(source, noise((300, 400)))
+@pytest.mark.parametrize("kind", ["tif", "zarr"])
+def test_a_changed_source_is_another_job(
+    kind: str, model: Model, tmp_path: Path
+) -> None:
+    source, target = tmp_path / f"in.{kind}", tmp_path / "out.zarr"
+    if kind == "tif":
+        tifffile.imwrite(source, noise((300, 400)))
+    else:
+        plain_zarr(source, noise((300, 400)), compressors=None)
     with pytest.raises(Cancelled):
         stream(source, target, model, axes="YX", progress=Stopper(1))
-    tifffile.imwrite(source, noise((300, 400)) + 1)
-    os.utime(source, (1, 1))
+    if kind == "tif":
+        tifffile.imwrite(source, noise((300, 400)) + 1)
+    else:
+        zarr.open_array(str(source))[:] = noise((300, 400)) + 1
     with pytest.raises(FileError, match=r"another source changed_ns"):
         stream(source, target, model, axes="YX")
+
+
+def test_a_zarr_that_cannot_be_moved_into_place_leaves_the_old_one(
+    whole: Path, tmp_path: Path
+) -> None:
+    target = plain_zarr(tmp_path / "out.zarr", noise((4, 4)))
+    old = files_of(target)
+    shutil.copytree(whole, part_of(target))
+    part = PartialZarr(part_of(target))
+    shutil.rmtree(part_of(target))  # a disk that goes away
+    with pytest.raises(FileError, match="cannot write"):
+        part.finish(target, overwrite=True)
+    assert files_of(target) == old
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
 
 
 def test_what_is_no_half_made_image_of_ours_is_left_alone(

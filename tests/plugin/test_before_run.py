@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QScrollArea
 
 import napari_vdsr
 from napari_vdsr.plugin.model.choices import find_card
@@ -167,3 +168,27 @@ def test_a_model_that_is_not_here_is_fetched_by_run(
     assert len(viewer.layers) == 2
     assert panel.form.model.current_choice.endswith("here")
     assert panel.form.model.value == card.name
+
+
+def test_a_long_message_is_seen_whole_in_a_narrow_panel(
+    viewer: Any, open_panel: OpenPanel, settle: Any, qtbot: Any, cells: Any
+) -> None:
+    viewer.add_image(cells, name="cells")
+    for name in ("_".join(["a_file_with_a_long_name"] * 3), " ".join(["word"] * 30)):
+        viewer.add_labels(np.zeros((9, 9), int), name=name)
+    panel = open_panel()
+    viewer.show()  # what is not seen is not laid out
+    viewer.layers.select_all()
+    native = panel.native
+    native.parent().setFixedSize(native.minimumSizeHint().width(), 500)
+    assert len(settle(panel).splitlines()) == 3
+    label = panel.controls.message.native
+    qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()))
+    for word in label.text().replace("\u200b", " ").split():
+        assert label.fontMetrics().horizontalAdvance(word) <= label.width()
+    assert label.height() > 6 * label.fontMetrics().lineSpacing()
+    reset = panel.controls.reset.native
+    area = native.findChild(QScrollArea)
+    area.ensureWidgetVisible(reset)
+    assert not reset.visibleRegion().isEmpty()
+    assert reset.mapTo(native, reset.rect().bottomRight()).x() < native.width()

@@ -46,6 +46,16 @@ def test_a_result_is_checked_against_its_source(
     assert len(names(viewer)) == 3
 
 
+def test_a_mask_over_the_source_is_not_taken_for_it(
+    viewer: Any, tab: Any, qtbot: Any
+) -> None:
+    source = viewer.add_image(CAMERA, name="cells")
+    viewer.add_image(CAMERA > 100, name="mask")
+    viewer.add_layer(upscale_layer(source, 2, model="tiny", device="cpu"))
+    press(tab.consistency.button, tab, qtbot)
+    assert names(viewer)[-1] == "cells ×2 tiny consistency"
+
+
 def test_a_result_of_a_part_is_checked_against_that_part(
     viewer: Any, tab: Any, qtbot: Any
 ) -> None:

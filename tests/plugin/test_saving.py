@@ -155,3 +155,48 @@ def test_a_bad_layer_stops_no_other_when_running_or_saving(
     assert "1 of 3 failed" in panel.controls.message.value
     assert len(viewer.layers) == 5
     assert errors[-1].startswith("'bad': 1 of 2000 pixels are infinite")
+
+
+def test_layers_that_cannot_be_enlarged_are_left_out_when_running_or_saving(
+    viewer: Any,
+    open_panel: Any,
+    save: Save,
+    settle: Any,
+    run: Any,
+    errors: list[str],
+    cells: np.ndarray[Any, Any],
+    tmp_path: Path,
+) -> None:
+    viewer.add_image(cells > 2000, name="<mask>")
+    viewer.add_image(cells, name="a")
+    viewer.add_image(cells[:20], name="b")
+    viewer.layers.select_all()
+    panel = open_panel()
+    reason = (
+        "Left out: '<mask>' is of dtype bool: only integers and real numbers are "
+        "enlarged."
+    )
+    first, *rest = settle(panel).splitlines()
+    assert first.startswith("2 results · ")
+    assert rest == [reason]
+    assert "&lt;mask&gt;" in panel.controls.message.tooltip
+    assert panel.controls.run.enabled
+
+    (tmp_path / "out").mkdir()
+    said = save(panel, tmp_path / "out").splitlines()
+    assert said[:2] == ["Saved 2 files.", reason]
+    assert reason not in said[2:], "it is said once"
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.zarr", "b.zarr"]
+
+    run(panel)
+    said = panel.controls.message.value.splitlines()
+    assert said[0].startswith("Done in ")
+    assert said[1] == reason
+    assert len(viewer.layers) == 5
+    assert not errors
+
+    viewer.layers.selection = {viewer.layers["<mask>"]}
+    assert settle(panel).startswith("'<mask>' is of dtype bool")
+    assert not panel.controls.run.enabled
+    viewer.layers.selection = {viewer.layers["a"]}
+    assert reason in settle(panel), "the news stay until another run"

@@ -9,6 +9,7 @@ import pytest
 from qtpy.QtWidgets import QApplication
 
 import napari_vdsr
+from napari_vdsr.inference import engine
 from napari_vdsr.plugin.model import upscalers
 from napari_vdsr.plugin.super_resolution import SuperResolution
 from napari_vdsr.zoo import load_model
@@ -248,8 +249,10 @@ def test_the_memory_of_the_device_is_given_back(
     (kept,) = upscalers._kept.values()
     upscaler = ref(kept)
     del kept
+    assert engine._ready
     panel.controls.release.native.click()
     assert upscaler() is None
+    assert not engine._ready, "the compiled network"
 
 
 def test_a_shapes_layer_may_stay_selected(

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,13 @@ from training_helpers import (
 
 from napari_vdsr.plugin.model.upscalers import device_in_use
 from napari_vdsr.plugin.training import unfinished
+from napari_vdsr.plugin.training.facts import Facts
+from napari_vdsr.plugin.training.images import Images
 from napari_vdsr.plugin.training.panel import Training
-from napari_vdsr.plugin.training.session import a_core_left
+from napari_vdsr.plugin.training.planning import Plan
+from napari_vdsr.plugin.training.session import Session, a_core_left
+from napari_vdsr.plugin.training.settings import TrainingSettings
+from napari_vdsr.training import prepare, store
 from napari_vdsr.training.trainer import Trainer
 from napari_vdsr.zoo import load_model, user_folder
 
@@ -122,7 +126,9 @@ def test_a_training_that_was_killed_is_offered(
     tifffile.imwrite(folder / "cells.tif", discs())
     told = TINY | {"images": "a folder", "steps": "400", "name": "mine"}
     code = f"""
+import sys
 from pathlib import Path
+from napari_vdsr.training import Trainer
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.facts import Facts
 from napari_vdsr.plugin.training.images import Images
@@ -132,18 +138,25 @@ from napari_vdsr.plugin.training.settings import TrainingSettings
 settings = TrainingSettings().changed({told | {"folder": str(folder)}!r})
 unfinished.begin(settings, [])
 images = Images(folder=Path(settings.folder))
+step = Trainer._one_step
+
+def wait_and_step(trainer):
+    if trainer.history.steps == 60:
+        print("waiting", flush=True)
+        sys.stdin.readline()
+    step(trainer)
+
+Trainer._one_step = wait_and_step
 Session(Plan(settings, settings.config(), images, Facts(2)))()
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen([sys.executable, "-c", code], env=environment)
-    end = time.monotonic() + 60
-    while not unfinished.checkpoint_of("mine").exists():
-        assert time.monotonic() < end
-        assert process.poll() is None
-        time.sleep(0.01)
-    assert not unfinished.find_unfinished()  # somebody is working on it
-    process.kill()
-    process.wait()
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    program = [sys.executable, "-c", code]
+    with subprocess.Popen(program, env=environment, **pipes) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"waiting\n"
+        assert not unfinished.find_unfinished()  # somebody is working on it
+        process.kill()
     panel = open_training()
     assert panel.unfinished.chosen.choices == ("mine",)
     panel.take_up()
@@ -243,6 +256,9 @@ def test_a_loss_that_explodes_is_told_and_gives_the_last_good_weights(
     begin(panel, settle, qtbot, 1)
     wait_for_end(panel, qtbot)
     assert "the loss exploded" in panel.remarks.value.lower()
+    assert message(panel).startswith("Stopped early: the loss exploded.")
+    assert "'mine' is in the list of models" in message(panel)
+    assert "Stopped early" in load_model("mine").metadata["description"]
     for value in load_model("mine").network.state_dict().values():
         assert value.isfinite().all()
 
@@ -274,6 +290,35 @@ def test_a_disk_that_takes_no_checkpoint_is_told_and_does_not_end_it(
     wait_for_end(panel, qtbot)
     assert load_model("mine").network.depth == 2
     shutil.rmtree(checkpoint)
+
+
+def test_images_that_can_no_longer_be_read_end_it_and_the_checkpoint_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could go on with it in this session: no pause, though files fail."""
+    monkeypatch.setattr(store, "ROUND", 2)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for seed in range(3):
+        tifffile.imwrite(folder / f"{seed}.tif", discs(seed))
+    told = TINY | {"images": "a folder", "steps": "100000", "name": "mine"}
+    settings = TrainingSettings().changed(told | {"folder": str(folder)})
+    config = settings.config()
+    checkpoint = unfinished.begin(settings, [])
+    session = Session(Plan(settings, config, Images(folder=folder), Facts(2)))
+    # As a session makes it, but for the memory: no image is kept.
+    prepared = prepare(folder, config, memory=1)
+    session._trainer = Trainer(prepared, config, device="cpu", checkpoint=checkpoint)
+    next(session._trainer.run())
+    session.ask_for("pause")
+    session()
+    assert (session.outcome, session.message) == ("paused", "")
+    shutil.rmtree(folder)
+    session.renew()
+    session()
+    assert session.outcome == "failed"
+    assert "can no longer be read" in session.message
+    assert [each.name for each in unfinished.find_unfinished()] == ["mine"]
 
 
 def test_a_name_that_is_taken_meanwhile_loses_nothing(
@@ -374,9 +419,32 @@ def test_layers_that_are_no_images_are_refused(
     viewer.layers.clear()
     viewer.add_image(discs(), name="cells")
     assert "2 layers" in settle(panel)
-    panel.form.images.value = "a folder"
-    panel.form.folder.value = str(tmp_path)
+
+
+@pytest.mark.parametrize("field", ["folder", "held_folder"])
+def test_what_lies_in_a_folder_is_looked_at_after_start(
+    viewer: Any,
+    open_training: OpenTraining,
+    settle: Settle,
+    qtbot: Any,
+    tmp_path: Path,
+    field: str,
+) -> None:
+    """A folder can be a tree of a network drive: not to be walked while it is typed."""
+    viewer.add_image(discs(), name="cells")
+    panel = open_training()
+    chooser = panel.form.images if field == "folder" else panel.form.held
+    chooser.value = "a folder"
+    empty = tmp_path / "empty"
+    (empty / "within").mkdir(parents=True)
+    widget = panel.form._field(field)
+    widget.value = str(empty)
+    settle(panel)
+    assert panel.controls.start.enabled, message(panel)
+    panel.controls.start.native.click()
+    wait_for_end(panel, qtbot)
     assert "holds no image" in settle(panel)
+    assert "border" in widget.line.native.styleSheet()
 
 
 def test_what_only_pixels_tell_is_said_at_once(

@@ -1,20 +1,29 @@
 """The training: it learns, it repeats, it goes on after a kill, it stops in time."""
 
 import dataclasses
+import json
+import math
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from small_training import picture, tiny
 
 import napari_vdsr
-from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrWarning
+from napari_vdsr.errors import (
+    Cancelled,
+    FileError,
+    InputError,
+    VdsrError,
+    VdsrWarning,
+)
 from napari_vdsr.network import SRCNN, VDSR
 from napari_vdsr.training import (
     CameraNoise,
@@ -24,9 +33,14 @@ from napari_vdsr.training import (
     TrainingConfig,
     learner,
     prepare,
+    store,
     train,
 )
+from napari_vdsr.training import (
+    trainer as trainer_module,
+)
 from napari_vdsr.training.checkpoint import read_checkpoint, write_checkpoint
+from napari_vdsr.training.validate import Validation
 from napari_vdsr.zoo import Model, import_model, load_model
 
 IMAGES = [picture(seed) for seed in range(5)]
@@ -96,38 +110,48 @@ trainer = Trainer(
     checkpoint={checkpoint!r}, resume={resume!r},
 )
 for report in trainer.run():
-    pass
+    if report.step >= {wait_at}:
+        print("waiting", flush=True)
+        sys.stdin.readline()
 trainer.model().save({output!r})
 """
 
 
-def run_script(checkpoint: Path, resume: Path | None, output: Path) -> subprocess.Popen:
+def run_script(
+    checkpoint: Path, resume: Path | None, output: Path, wait_at: int = 99
+) -> subprocess.Popen:
+    """Start a training of 40 steps, which can wait for a line before it goes on."""
     code = SCRIPT.format(
         tests=str(Path(__file__).parent),
         checkpoint=str(checkpoint),
         resume=str(resume) if resume else None,
         output=str(output),
+        wait_at=wait_at,
     )
-    return subprocess.Popen([sys.executable, "-c", code])
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-c", code], **pipes)
+
+
+def finish(process: subprocess.Popen) -> int:
+    process.communicate()
+    return process.returncode
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
 def test_after_a_kill_the_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     whole = tmp_path / "whole.safetensors"
-    assert run_script(tmp_path / "whole.checkpoint", None, whole).wait() == 0
+    assert finish(run_script(tmp_path / "whole.checkpoint", None, whole)) == 0
 
     checkpoint, output = tmp_path / "killed.checkpoint", tmp_path / "killed.safetensors"
-    process = run_script(checkpoint, None, output)
-    while not checkpoint.exists():
-        assert process.poll() is None
-        time.sleep(0.002)
+    process = run_script(checkpoint, None, output, wait_at=15)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"waiting\n"
     process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    assert finish(process) == -signal.SIGKILL
     assert not output.exists()
-    step = read_checkpoint(checkpoint).values["step"]
-    assert 0 < step < 40
+    assert read_checkpoint(checkpoint).values["step"] == 14
 
-    assert run_script(checkpoint, checkpoint, output).wait() == 0
+    assert finish(run_script(checkpoint, checkpoint, output)) == 0
     one, two = load_model(whole), load_model(output)
     assert torch.equal(weights(one), weights(two))
 
@@ -243,12 +267,81 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
 
 def test_an_exploding_loss_ends_with_the_last_good_weights() -> None:
     config = tiny(steps=60, learning_rate=1e9, clip_norm=None, optimiser="sgd")
-    with pytest.warns(VdsrWarning, match="loss exploded"):
+    with (
+        pytest.warns(VdsrWarning, match="loss exploded"),
+        pytest.warns(
+            VdsrWarning, match="stopped early, after step .* of 60: the model"
+        ),
+    ):
         model = trained(config)
     assert torch.isfinite(weights(model)).all()
     assert "stopped with the last good weights" in model.history.events[-1].text
     start = Trainer(prepare(IMAGES, config), config, device="cpu").model()
     assert torch.equal(weights(model), weights(start))
+    assert model.history.gave_up
+    assert "Stopped early, 60 steps were planned" in model.metadata["description"]
+    assert json.loads(model.metadata["training"])["gave_up"]
+
+
+def test_a_training_that_gave_up_is_scored_and_not_gone_on_with(tmp_path: Path) -> None:
+    config = tiny(steps=60, learning_rate=1e9, clip_norm=None, optimiser="sgd")
+    path = tmp_path / "state.checkpoint"
+    prepared = prepare(IMAGES, config)
+    trainer = Trainer(prepared, config, device="cpu", checkpoint=path)
+    list(trainer.run())
+    assert trainer.gave_up and trainer.finished
+    assert trainer.history.steps < 60
+    again = Trainer(prepared, config, device="cpu", resume=path)
+    assert again.gave_up
+    assert not list(again.run())
+    assert prepared.validation is not None
+    scored = Validation(prepared.validation, config, torch.device("cpu"))
+    steps = trainer.history.steps
+    assert trainer.score == scored.score(again.model().network, steps)
+    assert torch.equal(weights(again.model()), weights(trainer.model()))
+
+
+def test_a_training_that_ends_well_did_not_give_up() -> None:
+    model = trained(tiny())
+    assert not model.history.gave_up
+    assert "Stopped early" not in model.metadata["description"]
+
+
+def test_a_report_tells_the_mean_loss_since_the_last_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trainer_module, "_OFTEN", math.inf)  # only with scores
+    config = tiny(steps=20, validate_every=6)
+    trainer = Trainer(prepare(IMAGES, config), config, device="cpu")
+    told = {report.step: report.loss for report in trainer.run()}
+    losses = [loss.value for loss in trainer.history.losses]
+    assert list(told) == [6, 12, 18, 20]
+    assert told == pytest.approx(
+        {
+            6: sum(losses[:6]) / 6,
+            12: sum(losses[6:12]) / 6,
+            18: sum(losses[12:18]) / 6,
+            20: sum(losses[18:]) / 2,
+        }
+    )
+
+
+def test_images_that_can_no_longer_be_read_are_told_from_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "ROUND", 4)
+    for number, image in enumerate(IMAGES):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    config = tiny(validation_share=0.0)
+    prepared = prepare(tmp_path, config, memory=1)
+    trainer = Trainer(prepared, config, device="cpu")
+    steps = trainer.run()
+    next(steps)
+    for path in tmp_path.glob("*.png"):
+        path.unlink()
+    with pytest.raises(VdsrError, match=r"no longer be read: .*\.png") as caught:
+        list(steps)
+    assert not isinstance(caught.value, FileError)
 
 
 def test_a_rate_that_is_too_high_is_lowered_until_it_works() -> None:

@@ -72,9 +72,8 @@ def progress_bar(description: str, unit: str = "px") -> Iterator[Progress]:
     bar: tqdm[Any] = tqdm(
         desc=description,
         unit=unit,
-        unit_scale=True,
+        unit_scale=unit in ("px", "B"),
         leave=False,
-        delay=0.5,
         file=sys.stderr,
         disable=None,
     )

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             return _run(given)
         except Interrupted as end:
-            note("interrupted: nothing half-written is left behind")
+            note("interrupted")
             return end.status
 
 

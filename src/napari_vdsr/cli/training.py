@@ -24,11 +24,12 @@ from napari_vdsr.training import (
     prepare,
     recipe,
 )
+from napari_vdsr.training.checkpoint import check_there
 from napari_vdsr.zoo import import_model
+from napari_vdsr.zoo.porting import default_name
+from napari_vdsr.zoo.user import free_path
 
 __all__ = ["Job", "configured"]
-
-_INTERRUPTED = 128 + signal.SIGINT
 
 
 def configured(name: str, changes: Mapping[str, Any]) -> TrainingConfig:
@@ -106,7 +107,7 @@ class Job:
         """Train, write and report."""
         self._check()
         trainer = self._trainer()
-        with _interrupt_stops(trainer):
+        with _signals_stop(trainer) as signals:
             self._train(trainer)
         self._write_log(trainer)
         if not trainer.finished:
@@ -114,14 +115,21 @@ class Job:
                 f"interrupted after step {trainer.history.steps} of "
                 f"{self.config.steps}: the same command with --resume goes on"
             )
-            raise typer.Exit(_INTERRUPTED)
+            raise typer.Exit(128 + (signals or [signal.SIGINT])[0])
         model = trainer.model()
         model.save(self.output)
         self.checkpoint.unlink(missing_ok=True)
-        if self.add:
+        if self.add and not trainer.gave_up:
             card = import_model(self.output)
             note(f"{card.name} is among your models now")
         self._tell(model)
+        if trainer.gave_up:
+            note(
+                f"error: stopped early, after step {trainer.history.steps} of "
+                f"{self.config.steps}, because the loss exploded: {self.output} has "
+                "the last good weights; choose a lower learning rate"
+            )
+            raise typer.Exit(1)
 
     def _check(self) -> None:
         """Find out before the training whether its result can be written."""
@@ -137,7 +145,11 @@ class Job:
             if not path.absolute().parent.is_dir():
                 msg = f"there is no folder {path.parent}: make it first"
                 raise FileError(msg)
-        if self.checkpoint.exists() and not (self.resume or self.overwrite):
+        if self.add:
+            free_path(default_name(self.output.stem))
+        if self.resume:
+            check_there(self.checkpoint)
+        elif self.checkpoint.exists() and not self.overwrite:
             msg = (
                 f"{self.checkpoint} holds a training that was interrupted: --resume "
                 "goes on with it, --overwrite begins anew"
@@ -161,9 +173,11 @@ class Job:
             checkpoint=self.checkpoint,
             resume=self.checkpoint if self.resume else None,
         )
+        held = prepared.validation.images if prepared.validation is not None else 0
         note(
-            f"{prepared.images.images} images, {self.config.steps} steps on "
-            f"{trainer.device}, of which {trainer.history.steps} are done"
+            f"images: {prepared.images.images} to learn from, {held} held out for the "
+            f"score; {self.config.steps} steps on {trainer.device}, of which "
+            f"{trainer.history.steps} are done"
         )
         return trainer
 
@@ -186,6 +200,10 @@ class Job:
 
     def _tell(self, model: TrainedModel) -> None:
         note(f"{self.output}: {model.metadata['description']}")
+        scores = model.history.scores
+        if self.start_from is not None and scores and scores[0].step == 0:
+            gain = scores[-1].mean - scores[0].mean
+            note(f"on the same images, {gain:+.2f} dB over {self.start_from}")
         if self.as_json:
             result = {
                 "output": str(self.output),
@@ -209,19 +227,30 @@ def _remark(report: Report) -> None:
 
 
 @contextmanager
-def _interrupt_stops(trainer: Trainer) -> Iterator[None]:
-    """Let Ctrl-C end the training after its step; a second one ends the program."""
+def _signals_stop(trainer: Trainer) -> Iterator[list[int]]:
+    """Let Ctrl-C and SIGTERM end the training after its step, and tell which did.
+
+    A second one ends the program at once.
+    """
+    caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield caught
         return
-    before = signal.getsignal(signal.SIGINT)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
 
-    def stop(_number: int, _frame: Any) -> None:
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def stop(number: int, _frame: Any) -> None:
+        caught.append(number)
         trainer.stop()
-        signal.signal(signal.SIGINT, before)
+        put_back()
 
-    signal.signal(signal.SIGINT, stop)
+    for number in numbers:
+        signal.signal(number, stop)
     try:
-        yield
+        yield caught
     finally:
-        signal.signal(signal.SIGINT, before)
+        put_back()

@@ -100,6 +100,14 @@ def upscale(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that exist.")
     ] = False,
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing",
+            help="With a folder: leave out images whose result exists, to go on after "
+            "an interruption.",
+        ),
+    ] = False,
     ome_zarr: Annotated[
         OmeZarr,
         typer.Option("--ome-zarr", help="Version of OME-Zarr to write."),
@@ -156,7 +164,19 @@ def upscale(
 
     # Every thread of zarr's would keep memory that it has freed, for itself alone.
     os.environ.setdefault("ZARR_THREADING__MAX_WORKERS", "1")
+    if not source.exists():
+        msg = f"cannot read {source}: it does not exist"
+        raise FileError(msg)
     many = source.is_dir() and not is_zarr_folder(source)
+    if many and target.suffix.lower() == ZARR_SUFFIX:
+        msg = (
+            f"{source} is a folder of images, and {target} would be one, too: choose a "
+            "name that does not end in .zarr"
+        )
+        raise InputError(msg)
+    if skip_existing and not many:
+        msg = f"--skip-existing is for folders, but {source} is one image"
+        raise InputError(msg)
     settings = Settings.checked(
         factor=factor,
         pixel_size=pixel_size,
@@ -174,7 +194,7 @@ def upscale(
     with _cluster(workers, scheduler) as cluster:
         settings = replace(settings, cluster=cluster)
         if many:
-            results = _enlarge_folder(source, target, settings)
+            results = _enlarge_folder(source, target, settings, skip_existing)
         else:
             if target.is_dir() and target.suffix.lower() != ZARR_SUFFIX:
                 target = target / source.name
@@ -217,7 +237,9 @@ def _described(result: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _enlarge_folder(source: Path, target: Path, settings: Any) -> list[dict[str, Any]]:
+def _enlarge_folder(
+    source: Path, target: Path, settings: Any, skip_existing: bool
+) -> list[dict[str, Any]]:
     """Enlarge all images of a folder, going on after one that fails."""
     from napari_vdsr.files import list_images
 
@@ -232,6 +254,9 @@ def _enlarge_folder(source: Path, target: Path, settings: Any) -> list[dict[str,
     images = list_images(source)
     for number, image in enumerate(images, start=1):
         output = target / image.relative_to(source)
+        if skip_existing and output.exists():  # whole: it was moved into place
+            note(f"{number}/{len(images)} {output} is there already")
+            continue
         try:
             _make_folder(output.parent)
             result = settings.enlarge(image, output, f"{number}/{len(images)} ")

@@ -9,7 +9,7 @@ from napari_vdsr.evaluation.methods import Method, Models, methods_for
 from napari_vdsr.evaluation.report import Evaluation, Row
 from napari_vdsr.evaluation.sources import as_source, named
 from napari_vdsr.evaluation.trials import Protocol, Trial, pair_trial, trial_of
-from napari_vdsr.progress import Progress
+from napari_vdsr.progress import Part, Progress
 
 __all__ = ["evaluate", "evaluate_pairs"]
 
@@ -155,24 +155,9 @@ def _scored(
     for name, trial in trials():
         # A bar that counted those left out would never be full.
         serving = sum(method.serves(trial) for method in methods)
-        part = None if progress is None else _Part(progress, trial, serving)
+        part = None if progress is None else Part(progress, trial.pixels * serving)
         rows += [_row(name, trial, each) for each in run_trial(trial, methods, part)]
     return tuple(rows)
-
-
-class _Part:
-    """Counts pixels of one image as parts of one step."""
-
-    def __init__(self, progress: Progress, trial: Trial, methods: int) -> None:
-        self._progress = progress
-        self._whole = trial.pixels * methods
-
-    def reset(self, total: float | None = None) -> None:
-        """Go on where the bar is."""
-
-    def update(self, n: float = 1) -> None:
-        """Count `n` more pixels as done."""
-        self._progress.update(n / self._whole)
 
 
 def _row(name: str, trial: Trial, outcome: Outcome) -> Row:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.evaluation.trials import Trial, resized
 from napari_vdsr.imaging.geometry import Factor
-from napari_vdsr.progress import Progress
+from napari_vdsr.progress import Part, Progress
 from napari_vdsr.zoo import Model, load_model, models
 
 __all__ = ["Bicubic", "Method", "Models", "Network", "methods_for"]
@@ -86,7 +86,7 @@ class Network:
             trial.factors,
             trial.limits,
             rgb=trial.rgb or colours is not None,
-            progress=None if progress is None else _Steps(progress),
+            progress=None if progress is None else Part(progress),
         )
         return trial.finished(result, colours=colours is not None)
 
@@ -119,20 +119,6 @@ class Network:
         if not isinstance(self._model.network, SRCNN) or not told:
             return True
         return round(max(trial.factors)) in map(int, told)
-
-
-class _Steps:
-    """Passes on steps but no new start: one bar goes over many images."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def reset(self, total: float | None = None) -> None:
-        """Go on where the bar is."""
-
-    def update(self, n: float = 1) -> None:
-        """Count `n` more pixels as done."""
-        self._progress.update(n)
 
 
 def methods_for(

@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["Axis", "Multiscale"]
+__all__ = ["AXIS_TYPES", "FREE_LETTERS", "Axis", "Multiscale"]
+
+AXIS_TYPES = {"T": "time", "C": "channel", "S": "channel"} | dict.fromkeys(
+    "ZYX", "space"
+)
+"""What OME-Zarr calls the axes with a letter of their own."""
+
+FREE_LETTERS = "QIPLHERAMVWBDFGJKNOU"
+"""For axes without one."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.files.multiscale import Axis, Multiscale
+from napari_vdsr.files.multiscale import FREE_LETTERS, Axis, Multiscale
 
 __all__ = ["NgffImage", "axis_letters", "parse_image"]
 
@@ -135,7 +135,7 @@ def axis_letters(axes: Sequence[Axis]) -> str:
 
 def _lettered(names: Sequence[str], axes: Sequence[Axis]) -> Iterator[str]:
     typed = {"time": "T", "channel": "C"}
-    free = (letter for letter in "QIPLHERAMVWBDFGJKNOU" if letter not in names)
+    free = (letter for letter in FREE_LETTERS if letter not in names)
     used: set[str] = set()
     for name, axis in zip(names, axes, strict=True):
         letter = name if name in tuple("TCZYX") else typed.get(axis.type or "", "")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.files.multiscale import Axis, Multiscale
+from napari_vdsr.files.multiscale import AXIS_TYPES, Axis, Multiscale
 from napari_vdsr.files.ome import ome_channels, ome_steps
 from napari_vdsr.files.picture import Picture
 
@@ -14,7 +14,6 @@ __all__ = ["NgffVersion", "described", "level_shapes", "ngff_attributes", "ngff_
 NgffVersion = Literal["0.4", "0.5"]
 
 _LARGEST_TOP = 512  # pixels a side of a level that gets no further level above it
-_TYPES = {"T": "time", "C": "channel", "S": "channel"} | dict.fromkeys("ZYX", "space")
 _UNITS = {
     "m": "meter",
     "dm": "decimeter",
@@ -53,7 +52,11 @@ def described(picture: Picture) -> Multiscale:
     steps = dict.fromkeys(picture.axes, (1.0, None)) | _known_steps(picture)
     return Multiscale(
         tuple(
-            Axis("c" if axis == "S" else axis.lower(), _TYPES.get(axis), steps[axis][1])
+            Axis(
+                "c" if axis == "S" else axis.lower(),
+                AXIS_TYPES.get(axis),
+                steps[axis][1],
+            )
             for axis in picture.axes
         ),
         tuple(steps[axis][0] for axis in picture.axes),
@@ -117,7 +120,7 @@ def ngff_order(axes: str, name: str) -> tuple[int, ...]:
     >>> ngff_order("ZYXS", "a.zarr")
     (3, 0, 1, 2)
     """
-    kinds = [_TYPES.get(axis, "other") for axis in axes]
+    kinds = [AXIS_TYPES.get(axis, "other") for axis in axes]
     others = kinds.count("channel") + kinds.count("other")
     if others > 1 or any(axes.count(axis) > 1 for axis in "TZYX"):
         msg = (

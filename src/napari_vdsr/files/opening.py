@@ -13,7 +13,7 @@ from napari_vdsr.files.picture import Picture
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Blocks", "OpenImage", "Pixels", "as_planned", "identity_of"]
+__all__ = ["Blocks", "OpenImage", "Pixels", "as_planned", "identity_of", "state_of"]
 
 
 class Blocks(Protocol):
@@ -114,9 +114,27 @@ def identity_of(path: Path) -> dict[str, Any]:
     dict
         Its name, size and time of its last change, in values that JSON can hold.
     """
-    status = path.stat()
+    return {"name": path.name, **state_of(path)}
+
+
+def state_of(path: Path) -> dict[str, Any]:
+    """What changes when somebody writes to a file, or to a folder of files.
+
+    Parameters
+    ----------
+    path : Path
+        That is there.
+
+    Returns
+    -------
+    dict
+        Number of files, bytes and time of the last change, in values that JSON can
+        hold.
+    """
+    found = path.rglob("*") if path.is_dir() else [path]
+    states = [file.stat() for file in found if file.is_file()]
     return {
-        "name": path.name,
-        "bytes": status.st_size,
-        "changed_ns": status.st_mtime_ns,
+        "files": len(states),
+        "bytes": sum(state.st_size for state in states),
+        "changed_ns": max((state.st_mtime_ns for state in states), default=0),
     }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.files.multiscale import Multiscale
+from napari_vdsr.files.multiscale import FREE_LETTERS, Multiscale
 
 __all__ = ["Metadata", "Picture"]
 
@@ -90,7 +90,7 @@ class Picture:
     @property
     def unique_axes(self) -> str:
         """A different letter for each axis, S for colours only: for `upscale`."""
-        free = iter("QIPLHERAMVWBDFGJKNOU")
+        free = iter(FREE_LETTERS)
         letters: list[str] = []
         for letter in self.axes:
             if letter in letters or (letter == "S" and not self.rgb):

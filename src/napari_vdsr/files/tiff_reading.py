@@ -6,7 +6,7 @@ import math
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,21 +46,8 @@ def read_tiff(path: Path) -> Picture:
     FileError
         When parts are missing or the colours are of a kind not known here.
     """
-    with _complaints_of_tifffile(path) as check, tifffile.TiffFile(path) as tif:
-        series = tif.series[0]
-        check()  # a damaged header can ask for very many pixels
-        if len(tif.series) > 1:
-            msg = (
-                f"{path} holds {len(tif.series)} images of different shape or kind: "
-                "the first one is read, the others are left out"
-            )
-            warnings.warn(msg, VdsrWarning, stacklevel=3)
-        arrangement = _arrangement(path, series)
-        array = arrangement.applied(np.asarray(series.asarray()))
-        size, unit = _pixel_size(tif, series.keyframe)
-        metadata = _metadata(tif, series.keyframe)
-        check()
-    return Picture(array, arrangement.axes, arrangement.rgb, size, unit, metadata)
+    with open_tiff(path) as image:
+        return image.read()
 
 
 def open_tiff(path: Path) -> OpenImage:
@@ -80,12 +67,23 @@ def open_tiff(path: Path) -> OpenImage:
     ------
     FileError
         As `read_tiff`, as far as it can be known before pixels are read.
+
+    Warns
+    -----
+    VdsrWarning
+        When there are more images in the file.
     """
     tif = tifffile.TiffFile(path)
     try:
         with _complaints_of_tifffile(path) as check:
             series = tif.series[0]
-            check()
+            check()  # a damaged header can ask for very many pixels
+            if len(tif.series) > 1:
+                msg = (
+                    f"{path} holds {len(tif.series)} images of different shape or "
+                    "kind: the first one is read, the others are left out"
+                )
+                warnings.warn(msg, VdsrWarning, stacklevel=3)
             arrangement = _arrangement(path, series)
             size, unit = _pixel_size(tif, series.keyframe)
             metadata = _metadata(tif, series.keyframe)
@@ -96,11 +94,18 @@ def open_tiff(path: Path) -> OpenImage:
     pixels = _Arranged(TiffPixels(path, series), arrangement)
     nothing: NDArray[Any] = np.empty(0, pixels.dtype)
     picture = Picture(nothing, arrangement.axes, arrangement.rgb, size, unit, metadata)
+
+    def read() -> Picture:
+        with _complaints_of_tifffile(path) as check:
+            array = arrangement.applied(np.asarray(series.asarray()))
+            check()
+        return replace(picture, array=array)
+
     return OpenImage(
         as_planned(picture, pixels.shape, pixels.dtype),
         pixels,
         identity_of(path),
-        lambda: read_tiff(path),
+        read,
         tif.close,
     )
 

@@ -84,6 +84,7 @@ def write_tiff(
         options |= {"description": xml.encode(), "metadata": None}
         options |= _resolution(picture)
     elif _asks_for_ome(name) or _comes_from_zarr(picture) or _outgrows_imagej(picture):
+        _tell_what_is_lost(picture, name)
         options |= {"ome": True, "metadata": _new_ome(picture)}
     elif _is_imagej(picture):
         options |= _imagej(picture)
@@ -185,6 +186,22 @@ def _new_ome(picture: Picture) -> dict[str, Any]:
     return fields
 
 
+def _tell_what_is_lost(picture: Picture, name: str) -> None:
+    """Warn where an image does not lie at the origin: TIFF has no words for it."""
+    said = picture.metadata.multiscale
+    if said is None:
+        return
+    places = list(zip(said.axes, said.translation, said.scale, strict=True))
+    # Within a pixel it does: the first one's centre moves when pixels get smaller.
+    if any(abs(offset) > abs(step) or step < 0 for _, offset, step in places):
+        where = ", ".join(f"{axis.name} = {offset:g}" for axis, offset, _ in places)
+        msg = (
+            f"{name} cannot say where the image lies (at {where}) nor that an axis is "
+            "mirrored; an OME-Zarr can"
+        )
+        warnings.warn(msg, VdsrWarning, stacklevel=3)
+
+
 def _told_by_zarr(picture: Picture) -> dict[str, Any]:
     """Distances in Z and T, and names of channels, from an OME-Zarr."""
     said = picture.metadata.multiscale
@@ -194,9 +211,8 @@ def _told_by_zarr(picture: Picture) -> dict[str, Any]:
     names = {"Z": "PhysicalSizeZ", "T": "TimeIncrement"}
     for letter, axis, step in zip(picture.axes, said.axes, said.scale, strict=True):
         if letter in names and axis.unit and step > 0:
-            unit = normalise_unit(axis.unit)
             fields[names[letter]] = step
-            fields[f"{names[letter]}Unit"] = "s" if unit == "second" else unit
+            fields[f"{names[letter]}Unit"] = normalise_unit(axis.unit)
     channels = (said.omero or {}).get("channels", [])
     labels = [channel.get("label") for channel in channels]
     if "C" in picture.axes and all(labels):

@@ -1,4 +1,4 @@
-"""Units of length as files spell them, and how they compare."""
+"""Units of length and time as files spell them, and how lengths compare."""
 
 __all__ = ["convert_length", "normalise_unit"]
 
@@ -33,6 +33,12 @@ _SPELLINGS = {
     "inch": "in",
     "inches": "in",
     "angstrom": "Å",
+    "second": "s",
+    "millisecond": "ms",
+    "microsecond": "µs",
+    "nanosecond": "ns",
+    "minute": "min",
+    "hour": "h",
 }
 
 _NO_LENGTH = {"", "none", "pixel", "pixels", "px", "null", "reference frame"}

@@ -51,12 +51,15 @@ def write_image(
     Raises
     ------
     InputError
-        When the format cannot hold the picture.
+        When the format cannot hold the picture, or not be written part by part.
     FileError
         When the file exists or cannot be written.
     """
     path = Path(path)
     check_output(path, picture, overwrite=overwrite, source=source)
+    if pixels is not None and path.suffix.lower() not in TIFF_SUFFIXES:
+        msg = f"{path} cannot be written part by part: choose a .tif or .zarr"
+        raise InputError(msg)
     with replacing(path, overwrite=overwrite) as temporary:
         kind = _RASTER.get(path.suffix.lower())
         if kind is None:

@@ -167,7 +167,8 @@ def begin_zarr(
             if not (overwrite and is_zarr(part)):
                 msg = (
                     f"{part} is there already, {difference}: run the same command as "
-                    "then to go on with it, or remove it, or allow --overwrite"
+                    "then to go on with it, remove it, choose another name, or "
+                    "allow --overwrite"
                 )
                 raise FileError(msg)
             shutil.rmtree(part)

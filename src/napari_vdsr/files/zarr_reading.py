@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, VdsrError, VdsrWarning
-from napari_vdsr.files.multiscale import Multiscale
+from napari_vdsr.files.multiscale import Axis, Multiscale
 from napari_vdsr.files.ngff_reading import axis_letters, parse_image
-from napari_vdsr.files.opening import OpenImage, as_planned
+from napari_vdsr.files.opening import OpenImage, as_planned, state_of
 from napari_vdsr.files.picture import Metadata, Picture
 from napari_vdsr.files.units import convert_length, normalise_unit
 from napari_vdsr.files.zarr_library import is_zarr, zarr_library
@@ -35,8 +35,8 @@ def open_zarr(path: Path, *, axes_told: bool = False) -> OpenImage:
     Returns
     -------
     OpenImage
-        The finest level. Axes of a plain array have the letters of its dimension
-        names if it has such; otherwise the last two are Y and X.
+        The finest level. Axes of a plain array go by its dimension names where Y and
+        X are among them; otherwise the last two are Y and X.
 
     Raises
     ------
@@ -108,10 +108,12 @@ def _plain_axes(array: Any) -> str:
     names = [str(name).upper() for name in named or array.attrs.get(_XARRAY, ())]
     letters = "".join(names)
     ndim = len(array.shape)
-    if len(names) == ndim and len(set(letters)) == len(letters) == ndim:
-        if {"Y", "X"} <= set(letters):
-            return letters
-    return "Q" * (ndim - 2) + "YX"[-ndim:]
+    if len(names) != ndim or not {"Y", "X"} <= set(names):
+        return "Q" * (ndim - 2) + "YX"[-ndim:]
+    if len(set(letters)) == len(letters) == ndim:
+        return letters
+    types = {"TIME": "time", "CHANNEL": "channel"}
+    return axis_letters([Axis(name, types.get(name)) for name in names])
 
 
 _XARRAY = "_ARRAY_DIMENSIONS"
@@ -157,6 +159,7 @@ def _opened(
         {
             "name": path.resolve().name,
             "metadata": hashlib.sha256(told.encode()).hexdigest(),
+            **state_of(path / array.path),
         },
         lambda: replace(picture, array=pixels[(slice(None),) * len(shape)]),
     )

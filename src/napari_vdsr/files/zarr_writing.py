@@ -208,7 +208,12 @@ class PartialZarr:
             old = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old")
             with contextlib.suppress(FileNotFoundError):
                 os.rename(target, old)
-            os.rename(self.folder, target)
+            try:
+                os.rename(self.folder, target)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(old, target)
+                raise
             shutil.rmtree(old, ignore_errors=True)
 
 

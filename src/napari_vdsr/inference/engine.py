@@ -79,7 +79,7 @@ def make_engine(model: Model, device: torch.device, precision: torch.dtype) -> E
     Parameters
     ----------
     model : Model
-        Left as it is. One that comes from a file is made ready only once.
+        Left as it is, and made ready only once.
     device : torch.device
         Where to run it.
     precision : torch.dtype
@@ -90,9 +90,7 @@ def make_engine(model: Model, device: torch.device, precision: torch.dtype) -> E
     Engine
         OpenVINO's on the CPU where it is installed, otherwise torch's.
     """
-    if not model.sha256:
-        return _prepared(model.network, device, precision)()
-    key = model.sha256, device, precision
+    key = model.fingerprint, device, precision
     with _lock:
         if key not in _ready:
             _ready[key] = _prepared(model.network, device, precision)

@@ -1,5 +1,6 @@
 """Running the convolutions with OpenVINO, on the CPU."""
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -63,8 +64,7 @@ def compile_for_openvino(
     callable
         Gives a new engine, at no cost. Working memory goes with the engine.
     """
-    import openvino
-
+    openvino = _library()
     first, *rest = network.layers
     whole = precision is torch.float32
     # OpenVINO would take half precision by itself where a processor has it.
@@ -82,9 +82,28 @@ def compile_for_openvino(
     )
 
 
+def _library() -> Any:
+    """Import OpenVINO without its telemetry.
+
+    When it is imported, it makes an identifier in the user's home and tells Google
+    Analytics, unasked; without the package that does so, it goes without.
+    """
+    telemetry = "openvino_telemetry"
+    if {telemetry, "openvino"} & set(sys.modules):  # by somebody else's choice
+        import openvino
+
+        return openvino
+    sys.modules[telemetry] = None  # type: ignore[assignment]
+    try:
+        import openvino
+    finally:
+        del sys.modules[telemetry]
+    return openvino
+
+
 def _graph(layers: Iterable[nn.Conv2d]) -> Any:
     """The convolutions, with ReLU between them, for images of any size."""
-    import openvino
+    openvino = _library()
     from openvino import opset13 as op
 
     layers = list(layers)

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from napari_vdsr.imaging.axes import Axes
 from napari_vdsr.layers.compute import intensity_range_of
 from napari_vdsr.layers.plan import LayerPlan
 
@@ -50,10 +49,9 @@ def enlarged_levels(
     """
     from napari_vdsr.lazy import as_dask, enlarge_lazily, levels_below
 
-    axes = Axes(*plan.yx, len(plan.level_shape) if plan.samples else None)
     enlarged = enlarge_lazily(
         as_dask(levels[0]),
-        axes,
+        plan.axes,
         plan.plane_shape,
         model,
         device=device,
@@ -61,4 +59,4 @@ def enlarged_levels(
         tile=tile,
         intensity_range=intensity_range_of(levels[0], model, intensity_range),
     )
-    return [enlarged, *levels_below(levels, axes, plan.shape)]
+    return [enlarged, *levels_below(levels, plan.axes, plan.shape)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.imaging.axes import Axes
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor, enlarged_size
 
@@ -51,6 +52,11 @@ class LayerPlan:
     full_shape: tuple[int, ...]
     wanted: Region
     factors: tuple[float, ...]
+
+    @property
+    def axes(self) -> Axes:
+        """What the axes of the level are, colours included."""
+        return Axes(*self.yx, len(self.level_shape) if self.samples else None)
 
     @property
     def shape(self) -> tuple[int, ...]:

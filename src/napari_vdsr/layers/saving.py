@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.axes import Axes
 from napari_vdsr.imaging.enlargement import Enlargement
 from napari_vdsr.layers.compute import intensity_range_of
 from napari_vdsr.layers.plan import LayerPlan
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["picture_of", "save_enlarged"]
 
 _LABELS = {"T": ("t", "time"), "C": ("c", "ch", "channel"), "Z": ("z",)}
-_TYPES = {"T": "time", "C": "channel", "S": "channel"} | dict.fromkeys("ZYX", "space")
 
 
 def save_enlarged(
@@ -65,16 +63,26 @@ def save_enlarged(
     Raises
     ------
     InputError
-        When the layer cannot be stored in such a file.
+        When the layer cannot be stored in such a file, or it is the one that the layer
+        shows.
     FileError
-        When the file cannot be written.
+        When the file cannot be written, or another image was begun there.
     """
     from napari_vdsr.files.opening import OpenImage
     from napari_vdsr.files.writing import check_name
+    from napari_vdsr.lazy.to_zarr import (
+        ZarrTarget,
+        files_of,
+        identity_of,
+        stream_to_zarr,
+    )
     from napari_vdsr.lazy.worker import Recipe, upscaler_for
 
     zarr = path.suffix.lower() == ".zarr"
+    sources = files_of(data) | _file_of(layer)
     check_name(path, overwrite=not zarr, source=None)
+    for source in sources:
+        check_name(path, overwrite=not zarr, source=source)
     recipe = Recipe.of(
         model,
         device=device,
@@ -85,16 +93,18 @@ def save_enlarged(
     used = str(upscaler_for(recipe).precision).removeprefix("torch.")
     recipe = replace(recipe, precision=used)
     picture = picture_of(layer, plan, data.dtype)
-    axes = Axes(*plan.yx, len(plan.level_shape) if plan.samples else None)
-    whole = Enlargement(axes, plan.shape, plan.plane_shape, plan.plane_factors)
+    whole = Enlargement(plan.axes, plan.shape, plan.plane_shape, plan.plane_factors)
     pixels = _Pixels(data)
     if not zarr:
         _save_tiff(path, picture, whole, pixels, upscaler_for(recipe), progress)
         return
-    from napari_vdsr.lazy.to_zarr import ZarrTarget, identity_of, stream_to_zarr
-
-    identity = identity_of(layer.name, data)
-    opened = OpenImage(picture, pixels, identity, lambda: picture)
+    identity = identity_of(layer.name, data, sources)
+    opened = OpenImage(
+        picture,
+        pixels,
+        identity,
+        lambda: replace(picture, array=pixels[(slice(None),) * data.ndim]),
+    )
     stream_to_zarr(
         lambda: opened,
         opened,
@@ -102,11 +112,16 @@ def save_enlarged(
         picture.axes,
         whole,
         recipe,
-        # There is no zarr: what may be thrown away is a half-made one of another job.
-        ZarrTarget(path, overwrite=True),
+        ZarrTarget(path),
         model=model.name,
         progress=progress,
     )
+
+
+def _file_of(layer: "Image") -> set[Path]:
+    """The file that napari opened for a layer, where it is one on this machine."""
+    path = layer.source.path
+    return {Path(path)} if path and Path(path).exists() else set()
 
 
 def _save_tiff(
@@ -207,13 +222,15 @@ def _refuse_slant(layer: "Image") -> None:
 
 def _letters(labels: Sequence[str], plan: LayerPlan) -> str:
     """A letter for each axis: by its label, or else Z and T from the back."""
+    from napari_vdsr.files.multiscale import FREE_LETTERS
+
     letters = [""] * len(labels)
     letters[plan.yx[0]], letters[plan.yx[1]] = "Y", "X"
     for place, label in enumerate(labels):
         for letter, names in _LABELS.items():
             if str(label).lower() in names and not letters[place]:
                 letters[place] = "" if letter in letters else letter
-    free = iter([letter for letter in "ZTQPIABDEF" if letter not in letters])
+    free = (letter for letter in f"ZT{FREE_LETTERS}" if letter not in letters)
     for place in range(len(labels) - 1, -1, -1):
         letters[place] = letters[place] or next(free)
     return "".join(letters) + ("S" if plan.samples else "")
@@ -221,11 +238,11 @@ def _letters(labels: Sequence[str], plan: LayerPlan) -> str:
 
 def _places(layer: "Image", axes: str) -> "Multiscale":
     """Scale, units and contrast of a layer in the words of OME-Zarr."""
-    from napari_vdsr.files.multiscale import Axis, Multiscale
+    from napari_vdsr.files.multiscale import AXIS_TYPES, Axis, Multiscale
 
     units = [str(unit) for unit in layer.units]
     described = [
-        Axis(letter.lower(), _TYPES.get(letter), None if unit == "pixel" else unit)
+        Axis(letter.lower(), AXIS_TYPES.get(letter), None if unit == "pixel" else unit)
         for letter, unit in zip(axes, units, strict=False)
     ]
     scale, translate = (

@@ -7,7 +7,7 @@ to dask.distributed.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,6 @@ class Cluster:
             raise VdsrError(msg) from error
         asked = {
             address: client.submit(
-                _or_its_error,
                 _look_around,
                 self._shared(recipe),
                 [str(place) for place in places],
@@ -105,7 +104,7 @@ class Cluster:
     ) -> Iterable[tuple[Chunk, str]]:
         """Finish all chunks of a level, wherever dask likes."""
         futures = self._client.map(
-            partial(_or_its_error, _finish, job),
+            partial(_finish, job),
             chunks,
             recipe=self._shared(recipe),
             level=level,
@@ -138,17 +137,23 @@ def _itself(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def _or_its_error(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """What a function returns, or the error that it raises in words for the user.
+def _or_its_error(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a task return the errors that are for the user.
 
-    A task that returns has not failed: dask would write a traceback into its log.
+    Of one that raises them, dask would write a traceback into the worker's log.
     """
-    try:
-        return function(*arguments, **named)
-    except VdsrError as error:
-        return error
+
+    @wraps(function)
+    def task(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except VdsrError as error:
+            return error
+
+    return task
 
 
+@_or_its_error
 def _look_around(recipe: Recipe, places: Sequence[str]) -> tuple[list[str], str]:
     """The places that a worker does not see, and its precision."""
     unseen = [place for place in places if not Path(place).exists()]
@@ -156,6 +161,7 @@ def _look_around(recipe: Recipe, places: Sequence[str]) -> tuple[list[str], str]
     return unseen, precision
 
 
+@_or_its_error
 def _finish(job: StreamJob, chunk: Chunk, *, recipe: Recipe, level: int) -> str:
     return finish_chunk(job, recipe, level, chunk)
 

@@ -1,15 +1,17 @@
 """An enlarged OME-Zarr from any image that is read by parts."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dask._task_spec import DataNode
+from dask.array import Array
 from dask.base import tokenize
 
 import napari_vdsr
 from napari_vdsr.files.ngff_writing import NgffVersion, described, ngff_order
-from napari_vdsr.files.opening import OpenImage
+from napari_vdsr.files.opening import OpenImage, state_of
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.zarr_beginning import ZarrPlan, begin_zarr, writing_alone
 from napari_vdsr.imaging.enlargement import Enlargement
@@ -20,7 +22,7 @@ from napari_vdsr.progress import Progress
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["ZarrTarget", "identity_of", "stream_to_zarr"]
+__all__ = ["ZarrTarget", "files_of", "identity_of", "stream_to_zarr"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class ZarrTarget:
     overwrite: bool = False
 
 
-def identity_of(name: str, pixels: Any) -> dict[str, Any]:
+def identity_of(name: str, pixels: Any, files: Iterable[Path]) -> dict[str, Any]:
     """What tells whether an array is still the one it was.
 
     Parameters
@@ -51,13 +53,47 @@ def identity_of(name: str, pixels: Any) -> dict[str, Any]:
         Of the image.
     pixels : array-like
         numpy, dask, zarr …
+    files : iterable of Path
+        From `files_of`, and whatever else the pixels come from.
 
     Returns
     -------
     dict
         For JSON.
     """
-    return {"name": name, "pixels": tokenize(pixels)}
+    states = {str(file): state_of(file) for file in sorted(files)}
+    return {"name": name, "pixels": tokenize(pixels), "files": states}
+
+
+def files_of(pixels: Any) -> set[Path]:
+    """The files and folders that an array is known to be read from.
+
+    Parameters
+    ----------
+    pixels : array-like
+        Mapped files, zarr arrays in folders, and dask arrays made of one of these.
+
+    Returns
+    -------
+    set of Path
+        Those that are there. dask's name for a file, and that of zarr, does not
+        change when somebody writes to it.
+    """
+    arrays = [pixels]
+    if isinstance(pixels, Array):
+        graphs = pixels.dask.layers.values()
+        short = (each for each in graphs if each.is_materialized() and len(each) == 1)
+        nodes = (node for graph in short for node in graph.values())
+        arrays = [node.value if isinstance(node, DataNode) else node for node in nodes]
+    return {
+        Path(place)
+        for array in arrays
+        for place in (
+            getattr(array, "filename", None),  # numpy.memmap
+            getattr(getattr(array, "store", None), "root", None),  # zarr.Array
+        )
+        if isinstance(place, (str, Path)) and Path(place).exists()
+    }
 
 
 def stream_to_zarr(
@@ -116,6 +152,7 @@ def stream_to_zarr(
     order = ngff_order(picture.axes, str(target.path))
     shape = tuple(enlargement.shape[axis] for axis in order)
     places = described(picture).resized(picture.array.shape, enlargement.shape)
+    places = replace(places, name=places.name or target.path.stem)
     plan = ZarrPlan(
         shape,
         "".join(axes[axis] for axis in order),
@@ -152,7 +189,7 @@ def _provenance(
         "source": dict(source),
         "axes": axes,
         "model": model,
-        "sha256": recipe.token,
+        "fingerprint": recipe.token,
         "factor": list(enlargement.factors),
         "precision": recipe.precision,
         "intensity_range": recipe.intensity_range,

@@ -96,21 +96,13 @@ class Recipe:
             intensity_range=intensity_range,
         )
         return cls(
-            model.sha256 or _digest(model),
+            model.fingerprint,
             str(device),
             str(precision),
             tile,
             checked_range(model, intensity_range),
             pickle.dumps(model),
         )
-
-
-def _digest(model: "Model") -> str:
-    """What stands for a model that comes from no file."""
-    digest = hashlib.sha256(repr(model.network).encode())
-    for values in model.network.state_dict().values():
-        digest.update(values.contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -242,7 +234,7 @@ def own_device(name: object, devices: Sequence[str]) -> str:
     ----------
     name : str or int
         Of the worker. Workers that are started together are numbered: 0, 1, 2 or
-        name-0, name-1, name-2.
+        name-0, name-1, name-2; one without a name is called by its address.
     devices : sequence of str
         Of its machine, the best first.
 
@@ -257,5 +249,5 @@ def own_device(name: object, devices: Sequence[str]) -> str:
     """
     kind = devices[0].split(":")[0]
     alike = [device for device in devices if device.split(":")[0] == kind]
-    number = re.search(r"\d+$", str(name))
-    return alike[int(number[0]) % len(alike) if number else 0]
+    number = re.search(r"(^|-)(\d+)$", str(name))
+    return alike[int(number[2]) % len(alike) if number else 0]

@@ -1,5 +1,6 @@
 """Which layers and parts of them the panel means."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Layer, Shapes
@@ -9,13 +10,11 @@ from napari_vdsr.plugin.model.areas import (
     region_in_view,
     regions_of_shapes,
 )
-from napari_vdsr.plugin.model.jobs import Region, plan_jobs
+from napari_vdsr.plugin.model.jobs import Batch, Region, plan_jobs
 from napari_vdsr.plugin.model.settings import Settings
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-
-    from napari_vdsr.plugin.model.jobs import Job
 
 __all__ = ["Sources"]
 
@@ -35,16 +34,17 @@ class Sources:
     @property
     def images(self) -> list[Image]:
         """All image layers, the topmost first, as the layer list shows them."""
-        return [
-            layer for layer in self._viewer.layers[::-1] if isinstance(layer, Image)
-        ]
+        return [layer for layer in self._topmost_first if isinstance(layer, Image)]
 
     @property
     def shapes(self) -> list[Shapes]:
         """All Shapes layers, the topmost first."""
-        return [
-            layer for layer in self._viewer.layers[::-1] if isinstance(layer, Shapes)
-        ]
+        return [layer for layer in self._topmost_first if isinstance(layer, Shapes)]
+
+    @property
+    def _topmost_first(self) -> list[Layer]:
+        # A slice of the layers is a list that listens to them, and slow to make.
+        return list(self._viewer.layers)[::-1]
 
     @property
     def selected(self) -> list[Layer]:
@@ -84,9 +84,9 @@ class Sources:
             return self.selected
         return [layer for layer in self._viewer.layers if layer.name == name]
 
-    def jobs(
+    def batch(
         self, layers: list[Layer], shapes: str | None, settings: Settings
-    ) -> "list[Job]":
+    ) -> Batch:
         """Plan what Run would do.
 
         Parameters
@@ -100,47 +100,47 @@ class Sources:
 
         Returns
         -------
-        list of Job
+        Batch
 
         Raises
         ------
         FieldError
             When a field is wrong.
         """
-        plan_jobs([(layer, None) for layer in layers], settings)  # layers are images
-        chosen: list[tuple[Layer, Region | None]] = []
-        for layer in layers:
-            if settings.area == "view":
-                chosen.append((layer, region_in_view(layer, self._viewer.dims)))
-            elif settings.area == "rectangles":
-                drawn = next((s for s in self.shapes if s.name == shapes), None)
-                chosen += [(layer, part) for part in regions_of_shapes(layer, drawn)]
-            else:
-                chosen.append((layer, None))
-        return plan_jobs(chosen, settings)
+        drawn = next((s for s in self.shapes if s.name == shapes), None)
 
-    def preview(self, layer: Layer, settings: Settings) -> "Job":
+        def parts_of(layer: Image) -> Sequence[Region | None]:
+            if settings.area == "view":
+                return [region_in_view(layer, self._viewer.dims)]
+            if settings.area == "rectangles":
+                return regions_of_shapes(layer, drawn)
+            return [None]
+
+        return plan_jobs(layers, settings, parts_of)
+
+    def preview(self, layers: list[Layer], settings: Settings) -> Batch:
         """Plan a preview.
 
         Parameters
         ----------
-        layer : Layer
-            The source.
+        layers : list of Layer
+            The first one that fits is previewed.
         settings : Settings
             As for Run; the area does not matter.
 
         Returns
         -------
-        Job
+        Batch
+            Of one job.
 
         Raises
         ------
         FieldError
             When a field is wrong.
         """
-        plan_jobs([(layer, None)], settings)
-        region = preview_region(layer, self._viewer.dims)
-        return plan_jobs([(layer, region)], settings)[0]
+        dims = self._viewer.dims
+        batch = plan_jobs(layers, settings, lambda layer: [preview_region(layer, dims)])
+        return Batch(batch.jobs[:1], [])
 
 
 def shorten_name(name: str, length: int = 15) -> str:

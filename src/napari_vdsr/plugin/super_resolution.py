@@ -19,7 +19,7 @@ from napari_vdsr.plugin.delivery import StaleSourceError, add_result
 from napari_vdsr.plugin.model.ending import how_it_ended
 from napari_vdsr.plugin.model.estimate import Outlook, look_ahead
 from napari_vdsr.plugin.model.execution import Execution, Result
-from napari_vdsr.plugin.model.jobs import Job
+from napari_vdsr.plugin.model.jobs import Batch
 from napari_vdsr.plugin.model.saving import Saving, targets_of
 from napari_vdsr.plugin.model.script import as_script
 from napari_vdsr.plugin.model.settings import FieldError, Settings
@@ -30,9 +30,10 @@ from napari_vdsr.plugin.prober import Prober
 from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.sources import Sources
 from napari_vdsr.plugin.views.closing import ClosingWatcher
-from napari_vdsr.plugin.views.colours import emphasis, message_colour
+from napari_vdsr.plugin.views.colours import emphasise, message_colour
 from napari_vdsr.plugin.views.controls import AFTER, Controls
 from napari_vdsr.plugin.views.form import SELECTED, Form
+from napari_vdsr.plugin.views.scrolling import let_scroll
 from napari_vdsr.plugin.views.target import ask_for_target
 from napari_vdsr.plugin.watching import ViewerWatcher
 from napari_vdsr.zoo import models
@@ -58,6 +59,7 @@ class SuperResolution(Container[Widget]):
         self.form = Form()
         self.controls = Controls()
         super().__init__(widgets=[self.form, self.controls], labels=False)
+        let_scroll(self.native)
         # napari hands out a proxy; layers taken from it would be proxies, too.
         self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._sources = Sources(self._viewer)
@@ -65,7 +67,7 @@ class SuperResolution(Container[Widget]):
         self._run: Run | None = None
         self._previewing = False
         self._preview_layer: Any = lambda: None
-        self._news = ""
+        self._news = Outlook("")
         self._closed = False
         apply_cache_folder()
         self._defaults = preferred_settings()
@@ -119,7 +121,7 @@ class SuperResolution(Container[Widget]):
         if self.running or not self._refresh():
             return
         self._comparison.start()
-        self._start(self._jobs())
+        self._start(self._batch())
 
     def upscale_active(self, factor: str) -> None:
         """Enlarge all of the active layer, with the other settings as they are.
@@ -140,11 +142,11 @@ class SuperResolution(Container[Widget]):
         if self.running or not self._refresh():
             return
         try:
-            job = self._sources.preview(self._layers[0], self.settings)
+            batch = self._sources.preview(self._layers, self.settings)
         except FieldError as error:
             self._show(Outlook(str(error), "error", error.field))
             return
-        self._start([job], preview=True)
+        self._start(batch, preview=True)
 
     def save_to(self, chosen: Path) -> None:
         """Enlarge into files instead of layers.
@@ -152,17 +154,17 @@ class SuperResolution(Container[Widget]):
         Parameters
         ----------
         chosen : Path
-            A file for one layer; a folder for several.
+            A file for one result; a folder for several.
         """
         if self.running or not self._refresh():
             return
-        jobs = self._jobs()
+        batch = self._batch()
         try:
-            targets = targets_of(jobs, chosen)
+            targets = targets_of(batch.jobs, chosen)
         except FieldError as error:
             self._show(Outlook(str(error), "error", error.field))
             return
-        self._begin(Saving(jobs, self.settings, targets))
+        self._begin(Saving(batch, self.settings, targets))
 
     def cancel(self) -> None:
         """Stop the run after the tile in work."""
@@ -174,7 +176,7 @@ class SuperResolution(Container[Widget]):
     def copy_script(self) -> None:
         """Put Python that does the same as Run on the clipboard."""
         try:
-            text = as_script(self._jobs(), self.settings)
+            text = as_script(self._batch().jobs, self.settings)
         except FieldError as error:
             show_warning(str(error))
             return
@@ -208,11 +210,11 @@ class SuperResolution(Container[Widget]):
         name = self.form.layer.value
         return self._sources.named(None if name == SELECTED else name)
 
-    def _jobs(self) -> list[Job]:
+    def _batch(self) -> Batch:
         settings = self.settings
-        jobs = self._sources.jobs(self._layers, self.form.shapes.value, settings)
-        check_machine(jobs, settings, self._prober)
-        return jobs
+        batch = self._sources.batch(self._layers, self.form.shapes.value, settings)
+        check_machine(batch.jobs, settings, self._prober)
+        return batch
 
     def _refresh_soon(self, *_: Any) -> None:
         if not self._closed:
@@ -223,7 +225,7 @@ class SuperResolution(Container[Widget]):
             self._refresh_soon()
 
     def _form_changed(self) -> None:
-        self._news = ""
+        self._news = Outlook("")
         self._refresh_soon()
 
     def _refresh(self) -> bool:
@@ -237,25 +239,25 @@ class SuperResolution(Container[Widget]):
         self._prober.want(settings)
         self.form.show_range(self._prober.needs_range(settings.model))
         try:
-            jobs = self._jobs()
+            batch = self._batch()
         except FieldError as error:
             self._show(Outlook(str(error), "error", error.field))
             return False
-        pixels = sum(job.pixels for job in jobs)
-        seconds = self._prober.seconds(settings, pixels)
+        seconds = self._prober.seconds(settings, batch.pixels)
         free = psutil.virtual_memory().available
         extras = settings.bicubic or settings.consistency
-        self._show(look_ahead(jobs, seconds, free, extras))
+        self._show(look_ahead(batch, seconds, free, extras))
         return True
 
     def _show(self, outlook: Outlook) -> None:
         colour = message_colour(outlook.level, self._viewer.theme)
-        if outlook.level == "info" and self._news:
-            outlook = Outlook(f"{self._news}\n{outlook.text}")
+        if outlook.level != "error":
+            outlook = outlook.below(self._news)
         self.form.mark(outlook.field, colour)
-        self.controls.emphasise_run(emphasis(self._viewer.theme))
-        self.controls.show_outlook(outlook, colour, ready=outlook.level != "error")
-        self.controls.compare.enabled = bool(self._comparison.pairs)
+        controls = self.controls
+        emphasise(controls.run.native, controls.bar.native, self._viewer.theme)
+        controls.show_outlook(outlook, colour, ready=outlook.level != "error")
+        controls.compare.enabled = bool(self._comparison.pairs)
 
     def _probed(self) -> None:
         if not self._closed:
@@ -273,7 +275,7 @@ class SuperResolution(Container[Widget]):
     def _save_pressed(self) -> None:
         if not self._refresh():
             return
-        chosen = ask_for_target(self.native, self._jobs())
+        chosen = ask_for_target(self.native, self._batch().jobs)
         if chosen is not None:
             self.save_to(chosen)
 
@@ -293,17 +295,15 @@ class SuperResolution(Container[Widget]):
 
     # A run
 
-    def _start(self, jobs: list[Job], preview: bool = False) -> None:
-        self._news = ""
+    def _start(self, batch: Batch, preview: bool = False) -> None:
         self._previewing = preview
         self.controls.compare.value = AFTER
         settings = self.settings
-        pixels = sum(job.pixels for job in jobs)
-        expected = self._prober.seconds(settings, pixels)
-        self._begin(Execution(jobs, settings, expected))
+        expected = self._prober.seconds(settings, batch.pixels)
+        self._begin(Execution(batch, settings, expected))
 
     def _begin(self, execution: Execution) -> None:
-        self._news = ""
+        self._news = Outlook("")
         self._run = Run(
             execution,
             self.native,
@@ -343,7 +343,7 @@ class SuperResolution(Container[Widget]):
         execution = run.execution
         self._news = how_it_ended(execution)
         if execution.outcome == "done" and not isinstance(execution, Saving):
-            pixels = sum(job.pixels for job in execution.jobs)
+            pixels = execution.batch.pixels
             self._prober.learn(execution.settings, pixels, execution.seconds)
         if execution.message:
             text = execution.message

@@ -1,5 +1,8 @@
 """Batches of degraded patches with the truth, made on the training device."""
 
+import math
+from itertools import accumulate, pairwise
+
 import torch
 from torch import Tensor
 
@@ -12,6 +15,7 @@ __all__ = ["Batches"]
 
 _GROUPS = 4  # factors in one batch at most
 _CANDIDATES = 4  # patches looked at for each one chosen by its detail
+_GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples keep no time with anything
 
 
 class Batches:
@@ -74,12 +78,15 @@ class Batches:
         factors = (1.0,) if self._paired else self._config.factors
         groups = min(len(factors), _GROUPS, self._config.batch)
         share = stage.share if self._domain is not None else 0.0
+        # Sizes differ by one at most and take turns, so that no factor is favoured.
+        counts = [
+            (self._config.batch + (step + group) % groups) // groups
+            for group in range(groups)
+        ]
         made = []
-        for group in range(groups):
+        pairs = zip(counts, _leaning(step, counts, share), strict=True)
+        for group, (count, leaning) in enumerate(pairs):
             factor = factors[(step * groups + group) % len(factors)]
-            # Sizes differ by one at most and take turns, so that no factor is favoured.
-            count = (self._config.batch + (step + group) % groups) // groups
-            leaning = round(count * share)
             if leaning and self._domain is not None:
                 store = self._domain.at(step)
                 made.append(self._patches(store, leaning, factor, stage.detail))
@@ -121,3 +128,16 @@ class Batches:
         pick = torch.multinomial(spread + 1e-6, 1, generator=self.generator)[:, 0]
         first = torch.arange(count, device=pick.device) * _CANDIDATES
         return places.chosen(first + pick)
+
+
+def _leaning(step: int, counts: list[int], share: float) -> list[int]:
+    """How many patches of each group of a batch come from the domain.
+
+    What is less than a patch is carried on to the next step, and groups take turns.
+    """
+    wanted = sum(counts) * share
+    total = math.floor((step + 1) * wanted) - math.floor(step * wanted)
+    turn = step * _GOLDEN % 1
+    part = total / sum(counts)
+    edges = [math.floor(end * part + turn) for end in accumulate(counts, initial=0)]
+    return [after - before for before, after in pairwise(edges)]

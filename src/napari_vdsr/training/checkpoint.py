@@ -16,7 +16,13 @@ from napari_vdsr.errors import FileError, InputError, ModelError
 from napari_vdsr.files.atomic import replacing
 from napari_vdsr.zoo.formats.native import read_native
 
-__all__ = ["Snapshot", "check_same", "read_checkpoint", "write_checkpoint"]
+__all__ = [
+    "Snapshot",
+    "check_same",
+    "check_there",
+    "read_checkpoint",
+    "write_checkpoint",
+]
 
 _FORMAT = "napari-vdsr checkpoint 1"
 
@@ -61,6 +67,24 @@ def write_checkpoint(path: Path, snapshot: Snapshot) -> None:
         temporary.write_bytes(data)
 
 
+def check_there(path: Path) -> None:
+    """Make sure that there is a checkpoint, or at least a file.
+
+    Parameters
+    ----------
+    path : Path
+        Where it should be.
+
+    Raises
+    ------
+    FileError
+        When there is no such file.
+    """
+    if not path.is_file():
+        msg = f"there is no checkpoint {path}: start the training without resuming"
+        raise FileError(msg)
+
+
 def read_checkpoint(path: Path) -> Snapshot:
     """Read a checkpoint.
 
@@ -80,9 +104,7 @@ def read_checkpoint(path: Path) -> Snapshot:
     InputError
         When it is no checkpoint.
     """
-    if not path.is_file():
-        msg = f"there is no checkpoint {path}: start the training without resuming"
-        raise FileError(msg)
+    check_there(path)
     try:
         tensors, metadata = read_native(path.read_bytes())
     except ModelError as error:

@@ -1,6 +1,7 @@
 """What the file of a trained model says about itself."""
 
 import json
+from typing import Any
 
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.history import History
@@ -36,20 +37,47 @@ def describe(
         card, ``kernel``, by which images are to be enlarged for it, and
         ``training``: settings, scores and events as JSON.
     """
-    factors = ", ".join(f"{factor:g}" for factor in config.factors)
-    srcnn = config.variant.startswith("srcnn")
-    kind = "SRCNN" if srcnn else f"VDSR, {config.depth} layers"
+    kind = f"VDSR, {config.depth} layers"
+    if config.variant.startswith("srcnn"):
+        kind = "SRCNN"
+    title = f"{kind}, trained here"
     if start_from is not None:
         title = f"{start_from.title or start_from.name}, fine-tuned"
+    return {
+        "title": title,
+        "description": _in_words(config, images, history, start_from),
+        "factors": _factors(config),
+        "kernel": config.kernel,
+        "source": "trained with napari-vdsr",
+        "training": json.dumps(_in_figures(config, images, history, start_from)),
+    }
+
+
+def _factors(config: TrainingConfig) -> str:
+    return ", ".join(f"{factor:g}" for factor in config.factors)
+
+
+def _in_words(
+    config: TrainingConfig,
+    images: TrainingSet,
+    history: History,
+    start_from: Model | None,
+) -> str:
+    """A few sentences for people."""
+    begun = "Trained from scratch"
+    if start_from is not None:
         begun = f"Fine-tuned from {start_from.name}"
-    else:
-        title, begun = f"{kind}, trained here", "Trained from scratch"
     domain = images.domain
     leaning = "" if domain is None else f" and {domain.images} of their domain"
     parts = [
         f"{begun} in {history.steps} steps on {images.images.images} images{leaning}, "
-        f"factors {factors}."
+        f"factors {_factors(config)}."
     ]
+    if history.gave_up:
+        parts.append(
+            f"Stopped early, {config.steps} steps were planned: the loss exploded, and "
+            "these are the last good weights."
+        )
     if history.scores:
         score = history.scores[-1]
         figures = ", ".join(
@@ -61,6 +89,16 @@ def describe(
         )
     if images.images.benchmarks:
         parts.append("Its training images include benchmark images.")
+    return " ".join(parts)
+
+
+def _in_figures(
+    config: TrainingConfig,
+    images: TrainingSet,
+    history: History,
+    start_from: Model | None,
+) -> dict[str, Any]:
+    """Plain values for programs."""
     training = {
         "config": config.to_json(),
         "images": images.images.images,
@@ -69,14 +107,8 @@ def describe(
         "events": [list(event) for event in history.events],
         "steps": history.steps,
         "seconds": round(history.seconds, 1),
+        "gave_up": history.gave_up,
     }
     if start_from is not None:
         training["start_from"] = {"name": start_from.name, "sha256": start_from.sha256}
-    return {
-        "title": title,
-        "description": " ".join(parts),
-        "factors": factors,
-        "kernel": config.kernel,
-        "source": "trained with napari-vdsr",
-        "training": json.dumps(training),
-    }
+    return training

@@ -61,6 +61,8 @@ class History:
         Done in all.
     seconds : float
         Spent on them, pauses left out.
+    gave_up : bool
+        Whether it ended early, because the loss exploded again and again.
     """
 
     losses: list[Loss] = field(default_factory=list)
@@ -68,6 +70,7 @@ class History:
     events: list[Event] = field(default_factory=list)
     steps: int = 0
     seconds: float = 0.0
+    gave_up: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for `json.dumps`."""
@@ -77,6 +80,7 @@ class History:
             "events": [list(event) for event in self.events],
             "steps": self.steps,
             "seconds": self.seconds,
+            "gave_up": self.gave_up,
         }
 
     @classmethod
@@ -98,6 +102,7 @@ class History:
             [Event(*row) for row in values["events"]],
             values["steps"],
             values["seconds"],
+            values["gave_up"],
         )
 
     def to_csv(self) -> str:
@@ -131,7 +136,8 @@ class Report:
     step, steps : int
         Done, and to be done in all.
     loss : float
-        Mean since the last report.
+        Mean of those that became known since the last report; if none did, as
+        there. NaN before the first.
     learning_rate : float
         Of the last step.
     seconds, remaining : float

@@ -1,5 +1,6 @@
 """A network that learns: its weights, the optimiser, and their state."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.inference.precision import computes_bfloat16
+from napari_vdsr.inference.precision import computes_bfloat16, parse_precision
 from napari_vdsr.network import ConvStack
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.optimise import (
@@ -97,18 +98,31 @@ class Learner:
             group["lr"] = rate
         self._optimiser.zero_grad()
         loss = loss_of(self._run(x), truth, self._config)
-        torch.autograd.backward(self._scaler.scale(loss))
-        self._scaler.unscale_(self._optimiser)
-        norm = clip(self._network, self._config, rate)
-        # The scaler leaves steps out by itself, without waiting for the device.
         if self._scaler.is_enabled():
-            self._scaler.step(self._optimiser)
-            self._scaler.update()
-        elif bool(torch.isfinite(norm) & (loss < limit)):
-            self._optimiser.step()
+            self._step_scaled(loss, rate, loss < limit)
+        else:
+            torch.autograd.backward(loss)
+            norm = clip(self._network, self._config, rate)
+            if bool(torch.isfinite(norm) & (loss < limit)):
+                self._optimiser.step()
         if self._config.ema:
             average(self._means, self._network, self._config, step)
         return loss.detach()
+
+    def _step_scaled(self, loss: Tensor, rate: float, sound: Tensor) -> None:
+        """Do a step in float16 without waiting for the device.
+
+        The scaler leaves a step out by itself when gradients are not finite.
+        """
+        scaler, one = self._scaler, torch.ones_like(loss)
+        before = scaler.scale(one)
+        torch.autograd.backward(scaler.scale(loss * torch.where(sound, 1.0, math.nan)))
+        scaler.unscale_(self._optimiser)
+        clip(self._network, self._config, rate)
+        scaler.step(self._optimiser)
+        scaler.update()
+        # The scale is to blame for gradients that overflow, not for a large loss.
+        scaler.update(torch.where(sound, scaler.scale(one), before))
 
     def losses(self, x: Tensor, truth: Tensor) -> tuple[float, float]:
         """Loss of the network as it is, and of adding nothing to `x`.
@@ -169,7 +183,7 @@ class Learner:
         tensors : mapping of str to Tensor
             What it gave.
         values : mapping
-            As `to_json` gives them.
+            What it gave with them, and perhaps more.
         """
         self._network.load_state_dict(
             {
@@ -215,18 +229,14 @@ def hidden_precision(config: TrainingConfig, device: torch.device) -> torch.dtyp
     InputError
         When the device is too slow in it to be of use.
     """
-    if config.precision == "float16" and device.type == "cpu":
-        msg = "precision float16 is not for the CPU: choose float32 or bfloat16"
-        raise InputError(msg)
-    if config.precision == "bfloat16" and device.type == "cpu":
-        if not computes_bfloat16():
-            msg = "this processor does not compute in bfloat16: choose float32 or auto"
-            raise InputError(msg)
-        return torch.bfloat16
     if config.precision == "auto":
         return _fastest(config, device)
-    kind: torch.dtype = getattr(torch, config.precision)
-    return kind
+    precision = parse_precision(config.precision, device.type)
+    slow = device.type == "cpu" and not computes_bfloat16()
+    if precision is torch.bfloat16 and slow:
+        msg = "this processor does not compute in bfloat16: choose float32 or auto"
+        raise InputError(msg)
+    return precision
 
 
 def _fastest(config: TrainingConfig, device: torch.device) -> torch.dtype:

@@ -78,8 +78,8 @@ def train(
     Warns
     -----
     VdsrWarning
-        When images are left out, oversampled or of a benchmark, and when the loss
-        exploded.
+        When images are left out, oversampled or of a benchmark, when the loss
+        exploded, and when the training stopped early because of that.
 
     Examples
     --------
@@ -117,4 +117,10 @@ def train(
         if progress is not None:
             progress.update(report.step - done)
             done = report.step
+    if trainer.gave_up:
+        msg = (
+            f"the training stopped early, after step {trainer.history.steps} of "
+            f"{config.steps}: the model has the last good weights"
+        )
+        warnings.warn(msg, VdsrWarning, 2)
     return trainer.model()

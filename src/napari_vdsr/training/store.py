@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_vdsr.errors import VdsrError
 from napari_vdsr.training.dataset import Dataset, Part
 from napari_vdsr.training.planes import Plane
 
@@ -202,14 +203,27 @@ class StoreRounds:
         Returns
         -------
         PixelStore
+
+        Raises
+        ------
+        VdsrError
+            When an image can no longer be read. No `FileError`: that is a
+            checkpoint's.
         """
         wanted = step // ROUND % len(self._groups)
         if self._store is None or wanted != self._current:
             self._store = None  # so that two parts are never held together
-            planes = [plane for part in self._groups[wanted] for plane in part.read()]
+            planes = self._planes(wanted)
             self._store = PixelStore(planes, self._patch, self._device)
             self._current = wanted
         return self._store
+
+    def _planes(self, group: int) -> list[Plane]:
+        try:
+            return [plane for part in self._groups[group] for plane in part.read()]
+        except VdsrError as error:
+            msg = f"an image of the training can no longer be read: {error}"
+            raise VdsrError(msg) from error
 
 
 def _mirrored(index: Tensor, size: Tensor) -> Tensor:

@@ -105,7 +105,8 @@ class Trainer:
         self._pending: list[Tensor] = []
         self._row: list[float] = []
         self._recent: list[float] = []
-        self._stopping = self._failed = False
+        self._mean = math.nan
+        self._stopping = False
         if resume is not None:
             self._resume(Path(resume))
             self._checkpoint = self._checkpoint or Path(resume)
@@ -118,7 +119,12 @@ class Trainer:
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to do."""
-        return self._failed or self._step == self.config.steps
+        return self.gave_up or self._step == self.config.steps
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether it ended early, with the last good weights: the loss exploded."""
+        return self.history.gave_up
 
     @property
     def score(self) -> Score | None:
@@ -222,13 +228,13 @@ class Trainer:
             rate = learning_rate(config, step - 1) * self._slowed
             self.history.losses.append(Loss(step, mean, rate))
             self._row = []
-        if step == config.steps and not self._failed and not self._sound():
+        if step == config.steps and not self.gave_up and not self._sound():
             self._return_to_good()
             text = "the loss exploded in the last step; took the last good weights"
             self.history.events.append(Event(step, text))
-        if score_now and not self._failed:
+        if score_now or self.gave_up:
             self._score()
-        if keep_now and not self._failed and self._sound():
+        if keep_now and not self.gave_up and self._sound():
             self._keep()
 
     def _score(self) -> None:
@@ -242,7 +248,7 @@ class Trainer:
         self._pending = []
         sound = [loss for loss in losses if loss < self._limit]
         self._row += sound
-        self._recent = sound or self._recent
+        self._recent += sound
         if len(sound) == len(losses):
             self._bad_in_row = 0
         else:
@@ -263,7 +269,7 @@ class Trainer:
         self._bad_in_row += 1
         if self._bad >= _GIVE_UP:
             self._return_to_good()
-            self._failed = True
+            self.history.gave_up = True
             then = "stopped with the last good weights; choose a lower learning rate"
         elif self._bad_in_row >= _PATIENCE:
             self._return_to_good()
@@ -282,11 +288,13 @@ class Trainer:
     def _report(self, new_score: bool, new_event: bool) -> Report:
         seconds = self.history.seconds
         left = self.config.steps - self._step
-        recent = self._recent
+        if self._recent:
+            self._mean = math.fsum(self._recent) / len(self._recent)
+            self._recent = []
         return Report(
             self._step,
             self.config.steps,
-            math.fsum(recent) / len(recent) if recent else math.nan,
+            self._mean,
             learning_rate(self.config, self._step - 1) * self._slowed,
             seconds,
             seconds / self._step * left,

@@ -10,8 +10,9 @@ from napari_vdsr.network import ConvStack
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.dataset import Dataset
 from napari_vdsr.training.degrade import degrade, whole_axis
+from napari_vdsr.training.planes import Plane
 
-__all__ = ["Score", "Validation"]
+__all__ = ["Score", "Validation", "middle"]
 
 _EDGE = 128  # pixels of each image, from its middle
 _MOST = 12  # images
@@ -65,11 +66,9 @@ class Validation:
         self._trials: dict[str, list[tuple[Tensor, Tensor, int]]] = {}
         for part in dataset.parts[:: max(1, math.ceil(len(dataset.parts) / _MOST))]:
             plane = part.read()[0]
-            pixels = torch.from_numpy(plane.pixels)
-            values = pixels.double() / 255 if pixels.dtype is torch.uint8 else pixels
-            values = _middle(values)[None]
+            values = middle(plane)
             if dataset.paired:
-                pair = values.float().chunk(2, dim=1)
+                pair = values.chunk(2, dim=1)
                 self._add("pairs", pair[0], pair[1], 4, device)
                 continue
             limits = torch.tensor([plane.limits])
@@ -78,7 +77,7 @@ class Validation:
                     whole_axis(size, factor, config.kernel, config.blur)
                     for size in values.shape[2:]
                 )
-                image = values[..., : y.size, : x.size].float()
+                image = values[..., : y.size, : x.size]
                 pair = degrade(image, (y, x), config, limits, generator)
                 self._add(f"x{factor:g}", *pair, math.ceil(factor), device)
 
@@ -110,9 +109,22 @@ class Validation:
         return Score(step, psnr, enlarged)
 
 
-def _middle(values: Tensor) -> Tensor:
-    y, x = (max(0, (size - _EDGE) // 2) for size in values.shape[1:])
-    return values[:, y : y + _EDGE, x : x + _EDGE]
+def middle(plane: Plane) -> Tensor:
+    """Cut out what of an image is looked at while training.
+
+    Parameters
+    ----------
+    plane : Plane
+        The image.
+
+    Returns
+    -------
+    Tensor of float32, shape (1, C, Y, X)
+        From about 0 to 1; 128 pixels per edge, or fewer if the image has fewer.
+    """
+    y, x = (max(0, (size - _EDGE) // 2) for size in plane.pixels.shape[1:])
+    pixels = torch.from_numpy(plane.pixels[:, y : y + _EDGE, x : x + _EDGE])
+    return (pixels / 255 if pixels.dtype is torch.uint8 else pixels)[None]
 
 
 def _psnr(result: Tensor, truth: Tensor, border: int) -> float:

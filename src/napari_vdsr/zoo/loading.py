@@ -56,6 +56,9 @@ def load_model(
         msg = f"a model is a name, a path or a Model, not a {type(model).__name__}"
         raise InputError(msg)
     if isinstance(model, Path) or _is_file_name(model):
+        if not Path(model).expanduser().exists():
+            msg = f"cannot read {model}: it does not exist"
+            raise FileError(msg)
         return _read(Path(model).expanduser(), Path(model).stem)
     card = find(model)
     return _read(fetch(model, progress=progress), model, card)

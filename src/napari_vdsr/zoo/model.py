@@ -1,5 +1,6 @@
 """A network with its name and what is known about it."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,14 @@ class Model:
     def halo(self) -> int:
         """Pixels around a region that its result depends on."""
         return self.network.halo
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for models that compute the same, changed in memory or not."""
+        digest = hashlib.sha256(f"{self.network!r} {self.kernel}".encode())
+        for values in self.network.state_dict().values():
+            digest.update(values.contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def save(self, path: str | Path) -> None:
         """Write the model as safetensors; an existing file is replaced.

@@ -16,7 +16,7 @@ from napari_vdsr.zoo.user import free_path
 if TYPE_CHECKING:
     from napari_vdsr.progress import Progress
 
-__all__ = ["export_model", "import_model"]
+__all__ = ["default_name", "export_model", "import_model"]
 
 
 def import_model(
@@ -48,7 +48,7 @@ def import_model(
         When the file cannot be read or the new one not be written.
     """
     model = source if isinstance(source, Model) else load_model(Path(source))
-    name = name or re.sub(r"[^A-Za-z0-9._-]+", "-", model.name).strip("-._")[:64]
+    name = name or default_name(model.name)
     path = free_path(name)
     metadata = dict(model.metadata)
     if not isinstance(source, Model):
@@ -58,6 +58,22 @@ def import_model(
         metadata["title"] = title
     Model(model.network, name, metadata=metadata).save(path)
     return find(name)
+
+
+def default_name(stem: str) -> str:
+    """Make the name of a file into one that a model can have.
+
+    Parameters
+    ----------
+    stem : str
+        Without the ending.
+
+    Returns
+    -------
+    str
+        Empty when nothing of it can be used.
+    """
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64]
 
 
 def export_model(

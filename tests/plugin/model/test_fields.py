@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_vdsr.plugin.model.jobs import Batch
 from napari_vdsr.plugin.model.settings import FieldError, Settings
 from napari_vdsr.plugin.sources import Sources
 
@@ -18,8 +19,17 @@ def viewer() -> ViewerModel:
 def field_of(viewer: ViewerModel, **settings: Any) -> tuple[str, str]:
     sources = Sources(viewer)
     with pytest.raises(FieldError) as caught:
-        sources.jobs(sources.selected, None, Settings(**settings))
+        sources.batch(sources.selected, None, Settings(**settings))
     return caught.value.field, str(caught.value)
+
+
+def batch_of(viewer: ViewerModel, **settings: Any) -> Batch:
+    sources = Sources(viewer)
+    return sources.batch(sources.selected, None, Settings(**settings))
+
+
+def names_in(batch: Batch) -> list[str]:
+    return [job.layer.name for job in batch.jobs]
 
 
 def test_without_a_layer_it_says_to_open_one(viewer: ViewerModel) -> None:
@@ -79,3 +89,93 @@ def test_in_three_dimensions_nothing_is_in_view(viewer: ViewerModel) -> None:
     field, text = field_of(viewer, area="view")
     assert field == "area"
     assert "2-D display" in text
+
+
+def add_one_that_fits_among_others(viewer: ViewerModel) -> None:
+    viewer.add_image(np.zeros((8, 8), bool), name="mask")
+    viewer.add_labels(np.zeros((8, 8), int), name="nuclei")
+    viewer.add_image(np.zeros((8, 8)), name="cells")
+    viewer.add_points(np.zeros((3, 2)), name="spots")
+    viewer.layers.select_all()
+
+
+def test_layers_that_cannot_be_enlarged_are_left_out_with_the_reason(
+    viewer: ViewerModel,
+) -> None:
+    add_one_that_fits_among_others(viewer)
+    batch = batch_of(viewer)
+    assert names_in(batch) == ["cells"]
+    assert batch.left_out == [
+        "Left out: 'mask' is of dtype bool: only integers and real numbers are "
+        "enlarged.",
+        "Left out: 'nuclei' is a Labels layer and holds label numbers: choose an "
+        "Image layer.",
+        "Left out: 'spots' is a Points layer and holds no intensities: choose an "
+        "Image layer.",
+    ]
+
+
+def test_a_reason_that_does_not_name_the_layer_is_given_its_name(
+    viewer: ViewerModel,
+) -> None:
+    viewer.add_image(np.zeros((8, 8)), name="coarse")
+    viewer.add_image(np.zeros((8, 8)), name="fine", scale=(0.1, 0.1))
+    viewer.layers.select_all()
+    batch = batch_of(viewer, factor="pixel size", value="0.5")
+    assert names_in(batch) == ["coarse"]
+    (said,) = batch.left_out
+    assert said.startswith("Left out: 'fine'. Target pixel size is 0.5: pixels are 0.1")
+
+
+def test_a_layer_outside_the_view_or_the_shapes_is_left_out(
+    viewer: ViewerModel,
+) -> None:
+    viewer.add_image(np.zeros((8, 8)), name="far", translate=(100, 0))
+    near = viewer.add_image(np.zeros((8, 8)), name="near")
+    viewer.add_shapes([[[0, 0], [0, 3], [3, 3], [3, 0]]], name="marks")
+    viewer.layers.select_all()
+    sources = Sources(viewer)
+    settings = Settings(area="rectangles")
+    batch = sources.batch(sources.selected, "marks", settings)
+    assert names_in(batch) == ["near"]
+    (said,) = batch.left_out
+    assert said.startswith("Left out: Nothing of 'far' is inside the shapes")
+
+    viewer.layers["far"].corner_pixels = np.array([(-99, 0), (-92, 7)])
+    near.corner_pixels = np.array([(1, 1), (6, 6)])
+    batch = batch_of(viewer, area="view")
+    assert names_in(batch) == ["near"]
+    (said,) = batch.left_out
+    assert said.startswith("Left out: Nothing of 'far' is in view")
+
+
+def test_a_preview_is_of_the_first_layer_that_fits(viewer: ViewerModel) -> None:
+    add_one_that_fits_among_others(viewer)
+    viewer.layers["cells"].corner_pixels = np.array([(0, 0), (7, 7)])
+    sources = Sources(viewer)
+    assert names_in(sources.preview(sources.selected, Settings())) == ["cells"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"factor": "custom", "value": "9"}, "factor"),
+        ({"factor": "custom", "value": "two"}, "factor"),
+        ({"black": "5", "white": "5"}, "range"),
+        ({"area": "rectangles"}, "area"),
+    ],
+)
+def test_a_wrong_setting_leaves_no_layer_out_but_is_named(
+    viewer: ViewerModel, settings: dict[str, str], field: str
+) -> None:
+    add_one_that_fits_among_others(viewer)
+    assert field_of(viewer, **settings)[0] == field
+
+
+def test_when_no_layer_fits_it_is_an_error(viewer: ViewerModel) -> None:
+    add_one_that_fits_among_others(viewer)
+    viewer.layers.remove("cells")
+    viewer.layers.select_all()
+    field, text = field_of(viewer)
+    assert field == "layer"
+    assert text.startswith("'mask' is of dtype bool")

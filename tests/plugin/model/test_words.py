@@ -10,12 +10,13 @@ from napari.layers import Image
 from napari_vdsr.errors import Cancelled
 from napari_vdsr.plugin.model.choices import label_of, tooltip_of
 from napari_vdsr.plugin.model.estimate import (
+    Outlook,
     Speeds,
     format_bytes,
     format_duration,
     look_ahead,
 )
-from napari_vdsr.plugin.model.jobs import plan_jobs
+from napari_vdsr.plugin.model.jobs import Batch, plan_jobs
 from napari_vdsr.plugin.model.script import as_script
 from napari_vdsr.plugin.model.settings import Settings
 from napari_vdsr.plugin.model.state import load_settings, save_settings, state_file
@@ -23,19 +24,51 @@ from napari_vdsr.plugin.model.ticker import Ticker
 from napari_vdsr.zoo import models
 
 
-def jobs(*shapes: tuple[int, ...], **settings: Any) -> Any:
+def batch(*shapes: tuple[int, ...], **settings: Any) -> Batch:
     layers = [Image(np.zeros(shape, np.uint16)) for shape in shapes]
-    return plan_jobs([(layer, None) for layer in layers], Settings(**settings))
+    return plan_jobs(layers, Settings(**settings), lambda layer: [None])
 
 
 def test_the_outlook_gives_shape_memory_and_time() -> None:
     """Out of memory without warning (stardist-napari#24, micro-sam#331)."""
-    outlook = look_ahead(jobs((5, 512, 512)), 12.4, available=1e9)
+    outlook = look_ahead(batch((5, 512, 512)), 12.4, available=1e9)
     assert outlook.text == "5 × 1024 × 1024 uint16 · 10 MB · about 12 s"
     assert outlook.level == "info"
-    tight = look_ahead(jobs((5, 512, 512), (9, 9)), None, available=5e6)
+    tight = look_ahead(batch((5, 512, 512), (9, 9)), None, available=5e6)
     assert tight.level == "warning"
     assert tight.text == "2 results · 10 MB. Only 5.0 MB of memory are free."
+
+
+@pytest.mark.parametrize(("count", "lines"), [(1, 1), (3, 3), (5, 4)])
+def test_what_is_left_out_is_told_in_few_lines_and_in_full(
+    count: int, lines: int
+) -> None:
+    reasons = [f"Left out: '{number}'. It is odd." for number in range(count)]
+    outlook = look_ahead(Batch(batch((9, 9)).jobs, reasons), None, available=1e9)
+    first, *said = outlook.text.splitlines()
+    assert first == "18 × 18 uint16 · 648 bytes"
+    assert len(said) == lines
+    assert said[: min(3, count)] == reasons[:3]
+    assert (
+        said[3:] == ["2 more left out: hold the mouse here to read which."][: count - 3]
+    )
+    assert outlook.details.splitlines() == reasons
+    assert outlook.level == "warning"
+
+
+def test_news_come_first_and_nothing_is_said_twice() -> None:
+    news = Outlook("Done in 2 s.\nLeft out: a.\nLeft out: b.", details="a\nb")
+    now = Outlook("2 results\nLeft out: b.\nLeft out: c.", "warning", details="b\nc")
+    both = now.below(news)
+    assert both.text.splitlines() == [
+        "Done in 2 s.",
+        *("Left out: a.", "Left out: b."),
+        "2 results",
+        "Left out: c.",
+    ]
+    assert both.details == "a\nb\nc"
+    assert both.level == "warning"
+    assert now.below(Outlook("")) == now
 
 
 @pytest.mark.parametrize(
@@ -86,7 +119,8 @@ def test_a_script_names_what_is_not_as_by_default() -> None:
     layer = Image(np.zeros((40, 40)), name="it's")
     settings = Settings(factor="3", tile="256", precision="float32")
     region = (slice(0, 10), slice(5, 20))
-    text = as_script(plan_jobs([(layer, region)], settings), settings)
+    planned = plan_jobs([layer], settings, lambda layer: [region])
+    text = as_script(planned.jobs, settings)
     assert 'viewer.layers["it\'s"]' in text
     assert "factor=3" in text
     assert "tile=256" in text

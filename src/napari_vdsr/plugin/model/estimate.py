@@ -1,9 +1,9 @@
 """What a run will make and how long it may take, in words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from napari_vdsr.plugin.model.jobs import Job
+from napari_vdsr.plugin.model.jobs import Batch, Job
 
 __all__ = [
     "Outlook",
@@ -29,11 +29,32 @@ class Outlook:
         "info", "warning" or "error".
     field : str
         Which field is wrong; empty when none is.
+    details : str
+        Lines for which there is no room, for the tooltip.
     """
 
     text: str
     level: str = "info"
     field: str = ""
+    details: str = ""
+
+    def below(self, news: "Outlook") -> "Outlook":
+        """Say the news of the last run first, and nothing twice.
+
+        Parameters
+        ----------
+        news : Outlook
+            May be empty.
+
+        Returns
+        -------
+        Outlook
+        """
+        return replace(
+            self,
+            text=_joined(news.text, self.text),
+            details=_joined(news.details, self.details),
+        )
 
 
 class Speeds:
@@ -82,8 +103,13 @@ class Speeds:
         return None if speed is None else pixels / speed
 
 
+def _joined(*texts: str) -> str:
+    """The lines of all texts, each once."""
+    return "\n".join(dict.fromkeys("\n".join(texts).strip().splitlines()))
+
+
 def look_ahead(
-    jobs: Sequence[Job],
+    batch: Batch,
     seconds: float | None,
     available: float,
     extras: bool = False,
@@ -92,10 +118,10 @@ def look_ahead(
 
     Parameters
     ----------
-    jobs : sequence of Job
-        At least one.
+    batch : Batch
+        What it does and leaves out.
     seconds : float or None
-        How long they may take, if that is known.
+        How long it may take, if that is known.
     available : float
         Free memory in bytes.
     extras : bool
@@ -104,8 +130,9 @@ def look_ahead(
     Returns
     -------
     Outlook
-        A warning when the results do not fit the memory.
+        A warning when the results do not fit the memory, or layers are left out.
     """
+    jobs = batch.jobs
     eager = [job for job in jobs if not job.lazy]
     size = sum(job.plan.nbytes for job in eager)
     parts = [describe_jobs(jobs)]
@@ -122,9 +149,10 @@ def look_ahead(
     if lazy and extras:
         text += ". Layers beside it are for parts only."
     if size > available:
-        free = format_bytes(available)
-        return Outlook(f"{text}. Only {free} of memory are free.", "warning")
-    return Outlook(text)
+        text += f". Only {format_bytes(available)} of memory are free."
+    level = "warning" if size > available or batch.left_out else "info"
+    lines = [text, *batch.left_out_in_short]
+    return Outlook("\n".join(lines), level, details="\n".join(batch.left_out))
 
 
 def describe_jobs(jobs: Sequence[Job]) -> str:

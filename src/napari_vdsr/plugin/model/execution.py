@@ -15,7 +15,7 @@ from napari_vdsr.layers.levels import enlarged_levels
 from napari_vdsr.layers.result import provenance, result_name
 from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.model.extras import Extra, make_extras
-from napari_vdsr.plugin.model.jobs import Job
+from napari_vdsr.plugin.model.jobs import Batch, Job
 from napari_vdsr.plugin.model.settings import Settings
 from napari_vdsr.plugin.model.ticker import Ticker
 from napari_vdsr.plugin.model.upscalers import device_in_use, kept_upscaler
@@ -62,8 +62,8 @@ class Execution:
 
     Parameters
     ----------
-    jobs : sequence of Job
-        At least one.
+    batch : Batch
+        The jobs.
     settings : Settings
         How they are done.
     expected : float, optional
@@ -87,11 +87,11 @@ class Execution:
 
     def __init__(
         self,
-        jobs: Sequence[Job],
+        batch: Batch,
         settings: Settings,
         expected: float | None = None,
     ) -> None:
-        self.jobs = jobs
+        self.batch = batch
         self.settings = settings
         self.expected = expected
         self.ticker = Ticker()
@@ -104,7 +104,7 @@ class Execution:
 
     def __str__(self) -> str:
         """What napari shows when it is closed during a run."""
-        names = ", ".join(dict.fromkeys(job.layer.name for job in self.jobs))
+        names = ", ".join(dict.fromkeys(job.layer.name for job in self.batch.jobs))
         return f"super-resolution of {names}"
 
     def __call__(self) -> None:
@@ -133,19 +133,20 @@ class Execution:
         card = find_card(self.settings.model)
         fetching = card is not None and not card.here
         self.ticker.begin(f"{'Fetching' if fetching else 'Loading'} the model")
+        jobs = self.batch.jobs
         messages = []
-        for job in self.jobs:
+        for job in jobs:
             try:
                 self._do(job)
             except (Cancelled, ModelError):  # which is not the fault of a layer
                 raise
             except (VdsrError, MemoryError) as error:
-                if len(self.jobs) == 1:
+                if len(jobs) == 1:
                     raise
                 messages.append(f"'{job.layer.name}': {_in_words(error)}")
         self.failed = len(messages)
         self.message = "\n".join(messages)
-        if self.failed == len(self.jobs):
+        if self.failed == len(jobs):
             raise VdsrError(self.message)
 
     def _do(self, job: Job) -> None:
@@ -157,8 +158,7 @@ class Execution:
             self.settings, partial(self._range_of, data), self.ticker
         )
         if not self._begun:
-            total = sum(each.pixels for each in self.jobs)
-            self.ticker.begin("Upscaling", total, self.expected)
+            self.ticker.begin("Upscaling", self.batch.pixels, self.expected)
             self._begun = True
         start = time.monotonic()
         pixels = compute_plan(job.plan, data, upscaler, self.ticker)

@@ -1,6 +1,6 @@
 """From layers and settings to the pieces of work that Run does."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,12 @@ from napari_vdsr.plugin.model.settings import FieldError, Settings
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
-__all__ = ["Job", "Region", "plan_jobs"]
+__all__ = ["Batch", "Job", "Region", "plan_jobs"]
 
 Region = tuple[slice, ...]
+Parts = Sequence[Region | None]
+
+_NAMED = 3  # layers left out that are named in the panel, which has room for no more
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,43 +57,102 @@ class Job:
         return 0 if self.lazy else self.plan.pixels
 
 
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """All that one run does, and what it leaves out.
+
+    Attributes
+    ----------
+    jobs : list of Job
+        At least one.
+    left_out : list of str
+        A sentence for each layer that was chosen and cannot be enlarged, with the
+        reason.
+    """
+
+    jobs: list[Job]
+    left_out: list[str]
+
+    @property
+    def pixels(self) -> int:
+        """Pixels that Run itself makes, colours counted once."""
+        return sum(job.pixels for job in self.jobs)
+
+    @property
+    def left_out_in_short(self) -> list[str]:
+        """What is left out in a few lines, however much it is."""
+        more = len(self.left_out) - _NAMED
+        if more <= 0:
+            return self.left_out
+        rest = f"{more} more left out: hold the mouse here to read which."
+        return [*self.left_out[:_NAMED], rest]
+
+
 def plan_jobs(
-    sources: Sequence[tuple["Layer", Region | None]], settings: Settings
-) -> list[Job]:
+    layers: Sequence["Layer"],
+    settings: Settings,
+    parts_of: Callable[[Any], Parts],
+) -> Batch:
     """Plan all results, or say which field is wrong.
+
+    A layer that does not fit is left out where another one does.
 
     Parameters
     ----------
-    sources : sequence of (layer, region)
-        A layer may come several times, with different regions.
+    layers : sequence of Layer
+        What was chosen.
     settings : Settings
         The same for all of them.
+    parts_of : callable
+        Gives the regions of an image layer that are meant; None for all of it.
 
     Returns
     -------
-    list of Job
-        At least one.
+    Batch
 
     Raises
     ------
     FieldError
-        With the name of the field and what to do.
+        With the name of the field and what to do: when a setting is wrong, or no
+        layer fits.
     """
-    if not sources:
+    if not layers:
         msg = "No layer is selected: open an image, or select one in the layer list."
         raise FieldError("layer", msg)
-    scaling = settings.scaling
-    _ = settings.intensity_range
+    _ = settings.scaling, settings.intensity_range
+    jobs: list[Job] = []
+    errors: list[FieldError] = []
+    left_out = []
+    for layer in layers:
+        try:
+            jobs += _jobs_of(layer, settings, parts_of)
+        except FieldError as error:
+            errors.append(error)
+            left_out.append(_left_out(layer, error))
+    if not jobs:
+        # A wrong setting is told first: with another one a layer may fit.
+        raise min(errors, key=lambda error: error.field == "layer")
+    return Batch(jobs, left_out)
+
+
+def _jobs_of(
+    layer: "Layer", settings: Settings, parts_of: Callable[[Any], Parts]
+) -> list[Job]:
+    # First without a factor, so that errors can be told apart.
+    _planned("layer", layer, factor=1)
     jobs = []
-    for layer, region in sources:
-        # First without a factor, so that errors can be told apart.
-        _planned("layer", layer, factor=1)
-        plan = _planned("factor", layer, **scaling, region=region)
+    for region in parts_of(layer):
+        plan = _planned("factor", layer, **settings.scaling, region=region)
         if plan.plane_factors == (1.0, 1.0):
             msg = f"'{layer.name}' would stay as it is: choose a factor above 1."
             raise FieldError("factor", msg)
         jobs.append(Job(layer, levels_of(layer), region, plan))
     return jobs
+
+
+def _left_out(layer: "Layer", error: FieldError) -> str:
+    name, reason = f"'{layer.name}'", str(error)
+    return f"Left out: {reason}" if name in reason else f"Left out: {name}. {reason}"
 
 
 def _planned(field: str, layer: "Layer", **arguments: Any) -> LayerPlan:

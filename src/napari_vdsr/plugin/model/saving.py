@@ -6,7 +6,7 @@ from typing import Any
 
 from napari_vdsr.layers.saving import save_enlarged
 from napari_vdsr.plugin.model.execution import Execution
-from napari_vdsr.plugin.model.jobs import Job
+from napari_vdsr.plugin.model.jobs import Batch, Job
 from napari_vdsr.plugin.model.settings import FieldError, Settings
 
 __all__ = ["ENDINGS", "Saving", "targets_of"]
@@ -19,19 +19,20 @@ class Saving(Execution):
 
     Parameters
     ----------
-    jobs : sequence of Job
+    batch : Batch
         Of whole layers.
     settings : Settings
         How they are done.
     targets : sequence of Path
-        A file for each.
+        A file for each job.
     """
 
     def __init__(
-        self, jobs: Sequence[Job], settings: Settings, targets: Sequence[Path]
+        self, batch: Batch, settings: Settings, targets: Sequence[Path]
     ) -> None:
-        super().__init__(jobs, settings)
-        self.targets: Mapping[Job, Path] = dict(zip(jobs, targets, strict=True))
+        super().__init__(batch, settings)
+        pairs = zip(batch.jobs, targets, strict=True)
+        self.targets: Mapping[Job, Path] = dict(pairs)
 
     def __str__(self) -> str:
         """What napari shows when it is closed meanwhile."""

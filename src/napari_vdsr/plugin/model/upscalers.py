@@ -65,9 +65,10 @@ def kept_upscaler(
 def release_memory() -> None:
     """Forget the model and give back all device memory that nobody uses."""
     _kept.clear()
-    worker = sys.modules.get("napari_vdsr.lazy.worker")
-    if worker is not None:
+    if (worker := sys.modules.get("napari_vdsr.lazy.worker")) is not None:
         worker.forget_upscalers()
+    if (engine := sys.modules.get("napari_vdsr.inference.engine")) is not None:
+        engine.forget_engines()
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is None:  # then nothing was ever taken

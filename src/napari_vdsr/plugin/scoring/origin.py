@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_vdsr.errors import InputError
 from napari_vdsr.layers import LayerPlan, plan_layer
 from napari_vdsr.layers.plan import level_data
 from napari_vdsr.layers.result import METADATA_KEY
@@ -55,7 +56,10 @@ def origin_of(layer: "Image", layers: "Iterable[Image]") -> Origin | None:
     if not isinstance(told, dict) or not region or "factor" not in made:
         return None
     for source in _likely(layers, told):
-        plan = plan_layer(source, tuple(made["factor"]))
+        try:
+            plan = plan_layer(source, tuple(made["factor"]))
+        except InputError:  # such as a mask over the source
+            continue
         wanted = tuple(slice(start, stop) for start, stop in region)
         if len(wanted) != len(plan.wanted):
             continue

@@ -45,7 +45,7 @@ class Tab(QWidget):
         """Image layers, the topmost first; maps of differences are left out."""
         return [
             layer
-            for layer in self._viewer.layers[::-1]
+            for layer in list(self._viewer.layers)[::-1]
             if isinstance(layer, Image) and not is_map(layer)
         ]
 

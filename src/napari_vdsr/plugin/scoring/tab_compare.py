@@ -30,6 +30,7 @@ from napari_vdsr.plugin.scoring.view_fields import (
 )
 from napari_vdsr.plugin.scoring.view_results import ResultsView
 from napari_vdsr.plugin.scoring.view_work import WorkView
+from napari_vdsr.plugin.views.colours import emphasise
 
 __all__ = ["CompareTab"]
 
@@ -126,7 +127,7 @@ class CompareTab(Tab):
             mark(getattr(self, name), colour if name == field else "")
         self.work.say(text, colour)
         self.work.button.setEnabled(not text)
-        self.work.emphasise(self.colour("current"))
+        emphasise(self.work.button, self.work.bar, self._viewer.theme)
 
     def start(self) -> None:
         """Do what Compare does."""

@@ -21,6 +21,7 @@ from napari_vdsr.plugin.scoring.trying import Trying, gain_in_words, scores_of
 from napari_vdsr.plugin.scoring.view_fields import FieldForm, choice, mark, offer
 from napari_vdsr.plugin.scoring.view_results import ResultsView
 from napari_vdsr.plugin.scoring.view_work import WorkView, words_label
+from napari_vdsr.plugin.views.colours import emphasise
 from napari_vdsr.zoo import models
 
 __all__ = ["ModelTab"]
@@ -91,7 +92,7 @@ class ModelTab(Tab):
         mark(self.truth, colour)
         self.work.say(text, colour)
         self.work.button.setEnabled(not text)
-        self.work.emphasise(self.colour("current"))
+        emphasise(self.work.button, self.work.bar, self._viewer.theme)
 
     def start(self) -> None:
         """Do what Score does."""

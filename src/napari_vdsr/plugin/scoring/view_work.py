@@ -125,15 +125,3 @@ class WorkView(QWidget):
         style = f"color: {colour};" if colour else ""
         if self.message.styleSheet() != style:
             self.message.setStyleSheet(style)
-
-    def emphasise(self, colour: str) -> None:
-        """Let the button stand out.
-
-        Parameters
-        ----------
-        colour : str
-            Of the enabled button.
-        """
-        style = f"QPushButton:enabled {{ background-color: {colour}; }}"
-        if self.button.styleSheet() != style:
-            self.button.setStyleSheet(style)

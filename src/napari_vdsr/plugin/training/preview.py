@@ -1,12 +1,13 @@
 """What the network makes of a part of an image, while it learns."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from napari_vdsr.training.degrade import degrade, whole_axis
+from napari_vdsr.training.validate import middle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +20,6 @@ __all__ = ["TILES", "Preview"]
 TILES = ("input", "prediction", "truth")
 """From top to bottom."""
 
-_EDGE = 128  # pixels
 _GAP = 2  # black rows between the tiles
 
 
@@ -44,10 +44,7 @@ class Preview:
     ) -> None:
         dataset = images.validation or images.images
         plane = dataset.parts[0].read()[0]
-        middle = _middle(plane.pixels)
-        values = torch.from_numpy(middle.astype(np.float32))[None]
-        if middle.dtype == np.uint8:
-            values /= 255
+        values = middle(plane)
         factor = config.factors[0]
         axes = [
             whole_axis(size, factor, config.kernel, config.blur)
@@ -79,11 +76,6 @@ class Preview:
         """
         made = network.to(self._device)(self._start.to(self._device)).cpu()
         return _stacked([self._start, made, self._truth])
-
-
-def _middle(pixels: "NDArray[Any]") -> "NDArray[Any]":
-    y, x = (max(0, (size - _EDGE) // 2) for size in pixels.shape[1:])
-    return pixels[:, y : y + _EDGE, x : x + _EDGE]
 
 
 def _stacked(tiles: list[Tensor]) -> "NDArray[np.float32]":

@@ -167,6 +167,7 @@ class Session:
     def _prepared(self) -> "Trainer":
         from napari_vdsr.plugin.training.preview import Preview
         from napari_vdsr.training import Trainer, look_through
+        from napari_vdsr.training.sources import find_sources
 
         plan, settings, start = self.plan, self.plan.settings, None
         if settings.start_from is not None:
@@ -174,10 +175,11 @@ class Session:
             with _blaming("model"):
                 start = load_model(settings.start_from, progress=self.ticker)
             self.config = settings.config(start.network.channels)
+        with _blaming("held_folder"):
+            folder = plan.images.held
+            held = None if folder is None else find_sources(folder)
         with _blaming("images" if plan.images.folder is None else "folder"):
-            prepared = look_through(
-                self._watched(), self.config, validation=plan.images.held
-            )
+            prepared = look_through(self._watched(), self.config, validation=held)
         self.remarks += [sentence(remark) for remark in prepared.remarks]
         self.ticker.begin("Starting")
         checkpoint = unfinished.checkpoint_of(settings.name)
@@ -245,7 +247,7 @@ class Session:
             mine = device_in_use.acquire(timeout=_PATIENCE)
         try:
             return next(reports, None)
-        except FileError as error:  # the training itself is well
+        except FileError as error:  # of its checkpoint: the training itself is well
             self.message = sentence(error)
             return None
         finally:

@@ -21,7 +21,7 @@ from napari_vdsr.plugin.training.words import (
     progress_words,
     remark_words,
 )
-from napari_vdsr.plugin.views.colours import emphasis, message_colour
+from napari_vdsr.plugin.views.colours import emphasise, message_colour
 from napari_vdsr.plugin.views.controls import words_of
 from napari_vdsr.plugin.views.fields import row
 from napari_vdsr.plugin.views.scrolling import scrolled
@@ -144,7 +144,7 @@ class TrainingView(QWidget):
         session : Session or None
             Whose curves are shown.
         """
-        self.controls.emphasise(emphasis(theme))
+        emphasise(self.controls.start.native, self.controls.bar.native, theme)
         style = f"color: {message_colour('warning', theme)};"
         if self.remarks.native.styleSheet() != style:
             self.remarks.native.setStyleSheet(style)

@@ -64,21 +64,6 @@ class TrainingControls(Container[Widget]):
             button.native.setFixedHeight(BUTTON_HEIGHT)
         self.show_idle()
 
-    def emphasise(self, colour: str) -> None:
-        """Let Start and the progress stand out.
-
-        Parameters
-        ----------
-        colour : str
-            Of the enabled button and of the bar.
-        """
-        style = f"QPushButton:enabled {{ background-color: {colour}; }}"
-        if self.start.native.styleSheet() != style:
-            self.start.native.setStyleSheet(style)
-            self.bar.native.setStyleSheet(
-                f"QProgressBar::chunk {{ background-color: {colour}; }}"
-            )
-
     def show_idle(self) -> None:
         """Nothing is being trained."""
         self._main("Start", "start")

@@ -23,11 +23,12 @@ from napari_vdsr.plugin.training.settings import (
 from napari_vdsr.plugin.training.tooltips import TOOLTIPS
 from napari_vdsr.plugin.training.view_folder import FolderField
 from napari_vdsr.plugin.views.fields import (
-    align_labels,
     choice,
     choose,
     frame,
+    label_fields,
     offer,
+    offer_devices,
     row,
 )
 from napari_vdsr.zoo import Card
@@ -110,10 +111,7 @@ class TrainingForm(Container[Widget]):
                 row("Show", self.preview),
             ]
         )
-        self.margins = (0, 0, 0, 0)
-        for name, label in _LABELS.items():
-            self._field(name).label = label
-        align_labels(self)
+        label_fields(self, _LABELS)
         self.begin.changed.connect(self._take_usual_recipe)
         for field in (self.images, self.begin, self.depth, self.held, self.model):
             field.changed.connect(self._show_what_matters)
@@ -169,8 +167,7 @@ class TrainingForm(Container[Widget]):
         devices : sequence of str
             As this machine has them, the best one first.
         """
-        names = {f"auto ({devices[0]})": "auto"} | {name: name for name in devices}
-        offer(self.device, names, keep=True)
+        offer_devices(self.device, devices)
 
     def show_recipe(self, config: "TrainingConfig", name: str) -> None:
         """Show what empty fields stand for.

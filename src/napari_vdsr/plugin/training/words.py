@@ -102,7 +102,13 @@ def news_of(session: "Session") -> str:
     history = session.history
     scores = [] if history is None else history.scores
     gained = f": {_score_words(scores[-1])}" if scores else ""
-    return f"'{session.model_name}' is in the list of models{gained}."
+    listed = f"'{session.model_name}' is in the list of models{gained}."
+    if history is not None and history.gave_up:
+        return (
+            "Stopped early: the loss exploded. Choose a lower learning rate. "
+            f"{listed} It has the last good weights."
+        )
+    return listed
 
 
 def _score_words(score: "Score") -> str:

@@ -1,8 +1,9 @@
-"""Colours of messages that can be read in every theme."""
+"""Colours that can be read in every theme."""
 
 from napari.utils.theme import get_theme
+from qtpy.QtWidgets import QWidget
 
-__all__ = ["emphasis", "message_colour"]
+__all__ = ["emphasise", "message_colour"]
 
 
 def message_colour(level: str, theme: str) -> str:
@@ -26,16 +27,20 @@ def message_colour(level: str, theme: str) -> str:
     return {"error": red, "warning": yellow}.get(level, "")
 
 
-def emphasis(theme: str) -> str:
-    """Colour of the button that matters most.
+def emphasise(button: QWidget, bar: QWidget, theme: str) -> None:
+    """Let the button that matters most, and its progress, stand out.
 
     Parameters
     ----------
+    button : QWidget
+        Coloured while it is enabled.
+    bar : QWidget
+        Its progress.
     theme : str
         Name of the viewer's theme.
-
-    Returns
-    -------
-    str
     """
-    return str(get_theme(theme).current.as_hex())
+    colour = get_theme(theme).current.as_hex()
+    style = f"QPushButton:enabled {{ background-color: {colour}; }}"
+    if button.styleSheet() != style:
+        button.setStyleSheet(style)
+        bar.setStyleSheet(f"QProgressBar::chunk {{ background-color: {colour}; }}")

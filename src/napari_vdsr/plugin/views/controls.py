@@ -1,5 +1,8 @@
 """Buttons, the line above them and the progress bar."""
 
+import re
+from html import escape
+
 from magicgui.widgets import (
     CheckBox,
     Container,
@@ -13,6 +16,7 @@ from qtpy.QtWidgets import QSizePolicy
 
 from napari_vdsr.plugin.model.estimate import Outlook, format_duration
 from napari_vdsr.plugin.model.ticker import Tick
+from napari_vdsr.plugin.views.fields import row
 from napari_vdsr.plugin.views.tooltips import TOOLTIPS
 
 __all__ = ["AFTER", "BEFORE", "Controls"]
@@ -20,6 +24,7 @@ __all__ = ["AFTER", "BEFORE", "Controls"]
 BEFORE, AFTER = "before", "after"
 
 _STEPS = 1000
+_WORD = 30  # letters that fit a line of the narrowest panel
 _BUTTON_HEIGHT = 28  # pixels; otherwise it changes with the state of the button
 
 
@@ -70,10 +75,10 @@ class Controls(Container[Widget]):
         super().__init__(
             widgets=[
                 self.message,
-                _row(self.run, self.preview, self.save),
+                row("", self.run, self.preview, self.save),
                 self.bar,
-                _row(self.compare, self.link),
-                _row(self.script, self.release, self.reset),
+                row("", self.compare, self.link),
+                row("", self.script, self.release, self.reset),
             ],
             labels=False,
         )
@@ -82,21 +87,6 @@ class Controls(Container[Widget]):
         for button in (*rows[0], *rows[1], self.reset):
             button.native.setFixedHeight(_BUTTON_HEIGHT)
         self.show_idle()
-
-    def emphasise_run(self, colour: str) -> None:
-        """Let Run and its progress stand out.
-
-        Parameters
-        ----------
-        colour : str
-            Of the enabled button and of the bar.
-        """
-        style = f"QPushButton:enabled {{ background-color: {colour}; }}"
-        if self.run.native.styleSheet() != style:
-            self.run.native.setStyleSheet(style)
-            self.bar.native.setStyleSheet(
-                f"QProgressBar::chunk {{ background-color: {colour}; }}"
-            )
 
     def show_idle(self) -> None:
         """No run is going on."""
@@ -137,12 +127,12 @@ class Controls(Container[Widget]):
         ready : bool
             Whether Run may be pressed.
         """
-        self.say(outlook.text, colour)
+        self.say(outlook.text, colour, outlook.details)
         self.run.enabled = ready
         self.preview.enabled = ready
         self.save.enabled = ready
 
-    def say(self, text: str, colour: str) -> None:
+    def say(self, text: str, colour: str, details: str = "") -> None:
         """Show a line.
 
         Parameters
@@ -151,11 +141,52 @@ class Controls(Container[Widget]):
             In words.
         colour : str
             Of the text; empty for the usual one.
+        details : str
+            Lines for the tooltip.
         """
-        self.message.value = text
+        self.message.value = breakable(text)
+        self.message.tooltip = tooltip_of_lines(details)
         style = f"color: {colour};" if colour else ""
         if self.message.native.styleSheet() != style:
             self.message.native.setStyleSheet(style)
+
+
+def breakable(text: str) -> str:
+    """Let long words, such as names of files, go on in the next line.
+
+    Parameters
+    ----------
+    text : str
+        For a label that wraps.
+
+    Returns
+    -------
+    str
+        With spaces of no width in words that are longer than the panel is wide.
+    """
+    return re.sub(rf"\S{{{_WORD}}}(?=\S)", "\\g<0>\u200b", text)
+
+
+def tooltip_of_lines(text: str) -> str:
+    """A tooltip that keeps the lines of a text, which napari would run together.
+
+    Parameters
+    ----------
+    text : str
+        May be empty.
+
+    Returns
+    -------
+    str
+        Rich text, which Qt wraps.
+
+    Examples
+    --------
+    >>> tooltip_of_lines("a < b")
+    '<qt>a &lt; b</qt>'
+    """
+    lines = "<br>".join(map(escape, text.splitlines()))
+    return f"<qt>{lines}</qt>" if lines else ""
 
 
 def words_of(tick: Tick) -> str:
@@ -179,11 +210,3 @@ def words_of(tick: Tick) -> str:
         return f"{tick.phase} …"
     left = format_duration(tick.remaining)
     return f"{tick.phase} · {tick.fraction:.0%} · {left} left".replace("%", " %")
-
-
-def _row(*widgets: Widget) -> Container[Widget]:
-    row: Container[Widget] = Container(
-        widgets=list(widgets), layout="horizontal", labels=False
-    )
-    row.margins = (0, 0, 0, 0)
-    return row

@@ -7,7 +7,7 @@ from magicgui.widgets import ComboBox, Container, Widget
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
-__all__ = ["align_labels", "choice", "choose", "frame", "offer", "row"]
+__all__ = ["choice", "choose", "frame", "label_fields", "offer", "offer_devices", "row"]
 
 _MARGIN = 10  # pixels that the style adds to a label once it is shown
 
@@ -61,20 +61,25 @@ def row(label: str, *widgets: Widget) -> Container[Widget]:
     return made
 
 
-def align_labels(form: Container[Widget]) -> None:
-    """Make all labels as wide as the widest one needs, margins included.
+def label_fields(form: Container[Widget], labels: Mapping[str, str]) -> None:
+    """Label the fields of a form, with all labels as wide as the widest one needs.
 
     Parameters
     ----------
     form : Container
-        Whose rows have labels.
+        Of fields and rows; rows have labels already.
+    labels : mapping of str to str
+        By name of the field.
     """
+    form.margins = (0, 0, 0, 0)
+    for field in form:
+        field.label = labels.get(field.name, field.label)
     direct = Qt.FindChildOption.FindDirectChildrenOnly
-    labels = [
+    shown = [
         field.native.parentWidget().findChild(QLabel, options=direct) for field in form
     ]
-    width = max(label.sizeHint().width() for label in labels) + _MARGIN
-    for label in labels:
+    width = max(label.sizeHint().width() for label in shown) + _MARGIN
+    for label in shown:
         label.setMinimumWidth(width)
 
 
@@ -107,6 +112,20 @@ def offer(box: ComboBox, choices: Mapping[str, str], keep: bool = False) -> None
             box.value = before
     if box.value != before:
         box.changed.emit(box.value)
+
+
+def offer_devices(box: ComboBox, devices: Sequence[str]) -> None:
+    """Let a device be chosen, or left to the program.
+
+    Parameters
+    ----------
+    box : ComboBox
+        The field.
+    devices : sequence of str
+        As this machine has them, the best one first.
+    """
+    names = {f"auto ({devices[0]})": "auto"} | {name: name for name in devices}
+    offer(box, names, keep=True)
 
 
 def choose(box: ComboBox, value: str) -> None:

@@ -13,11 +13,12 @@ from napari_vdsr.plugin.model.settings import (
     Settings,
 )
 from napari_vdsr.plugin.views.fields import (
-    align_labels,
     choice,
     choose,
     frame,
+    label_fields,
     offer,
+    offer_devices,
     row,
 )
 from napari_vdsr.plugin.views.tooltips import NO_GPU, TOOLTIPS
@@ -96,10 +97,7 @@ class Form(Container[Widget]):
                 row("Also make", self.bicubic, self.consistency),
             ]
         )
-        self.margins = (0, 0, 0, 0)
-        for name, label in _LABELS.items():
-            getattr(self, name).label = label
-        align_labels(self)
+        label_fields(self, _LABELS)
         for field in (self.factor, self.area, self.model):
             field.changed.connect(self._show_what_matters)
         self.show_range(False)
@@ -185,8 +183,7 @@ class Form(Container[Widget]):
         """
         hint = NO_GPU if list(devices) == ["cpu"] else ""
         self.device.tooltip = TOOLTIPS["device"] + hint
-        names = {f"auto ({devices[0]})": "auto"}
-        offer(self.device, names | {name: name for name in devices}, keep=True)
+        offer_devices(self.device, devices)
 
     def mark(self, field: str, colour: str) -> None:
         """Frame the field that is wrong, and no other.

@@ -5,9 +5,10 @@ __all__ = ["NO_GPU", "TOOLTIPS"]
 TOOLTIPS = {
     "layer": (
         "The image to enlarge. 'Selected' follows the layer list: select several "
-        "layers there to enlarge all of them with these settings. Of stacks, every "
-        "plane is enlarged by itself, in Y and X only. Lazy and multiscale images "
-        "give a lazy result: what is in view is computed as you look."
+        "layers there to enlarge all of them with these settings; those that cannot "
+        "be enlarged are left out and named. Of stacks, every plane is enlarged by "
+        "itself, in Y and X only. Lazy and multiscale images give a lazy result: "
+        "what is in view is computed as you look."
     ),
     "factor": (
         "How many times more pixels along Y and along X. 'Custom' takes any number "

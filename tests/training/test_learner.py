@@ -1,0 +1,66 @@
+"""Single steps: what is learnt, and what is left out."""
+
+import math
+
+import pytest
+import torch
+from small_training import tiny
+from torch import Tensor
+
+from napari_vdsr.training.learner import Learner
+from napari_vdsr.training.parametrise import empty_network
+
+PRECISIONS = [torch.float32, torch.bfloat16, torch.float16]
+
+
+def learner_of(precision: torch.dtype, **changes: object) -> Learner:
+    config = tiny(steps=30, ema=0.0, **changes)
+    return Learner(empty_network(config), config, torch.device("cpu"), precision)
+
+
+def patches(brightest: float = 1.0) -> tuple[Tensor, Tensor]:
+    pair = torch.rand(2, 2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    return pair[0], pair[1] * brightest
+
+
+def weights(learner: Learner) -> Tensor:
+    return torch.cat([p.flatten() for p in learner.network().parameters()])
+
+
+def scale(learner: Learner) -> float:
+    _, values = learner.state()
+    return float(values["scaler"]["scale"])
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_loss_above_the_limit_changes_nothing(precision: torch.dtype) -> None:
+    learner = learner_of(precision)
+    before = weights(learner)
+    for step in range(3):
+        loss = learner.learn(*patches(), step, 1.0, limit=0.0)
+        assert loss.isfinite()
+    assert torch.equal(weights(learner), before)
+    learner.learn(*patches(), 3, 1.0, limit=math.inf)
+    assert not torch.equal(weights(learner), before)
+
+
+def test_a_loss_above_the_limit_leaves_the_scale_of_float16() -> None:
+    learner = learner_of(torch.float16)
+    learner.learn(*patches(), 0, 1.0, limit=math.inf)
+    before = scale(learner)
+    for step in range(1, 4):
+        learner.learn(*patches(), step, 1.0, limit=0.0)
+    assert scale(learner) == before
+
+
+def test_gradients_that_overflow_in_float16_lower_the_scale() -> None:
+    learner = learner_of(torch.float16, loss="mse")
+    before = weights(learner)
+    learner.learn(*patches(1e4), 0, 1.0, limit=math.inf)
+    assert torch.equal(weights(learner), before)
+    first = scale(learner)
+    learner.learn(*patches(1e4), 1, 1.0, limit=math.inf)
+    assert scale(learner) == first / 2
+    for step in range(2, 30):
+        learner.learn(*patches(1e4), step, 1.0, limit=math.inf)
+    assert not torch.equal(weights(learner), before)
