@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -332,6 +332,28 @@ def test_a_killed_run_is_gone_on_with(
     assert files_of(target) == files_of(whole)
 
 
+def test_two_runs_do_not_write_one_image(
+    source: Path, whole: Path, model: Model, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.zarr"
+    program = PROGRAM.format(helpers=str(Path(__file__).parent))
+    command = [sys.executable, "-c", program, str(source), str(target)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "chunk\n"
+        running.send_signal(signal.SIGSTOP)  # so that it does not end meanwhile
+        before = files_of(tmp_path)
+        for overwrite in (False, True):
+            with pytest.raises(FileError, match="another run is writing"):
+                stream(source, target, model, axes="ZYX", overwrite=overwrite)
+        assert files_of(tmp_path) == before
+        running.kill()
+    counts = stream(source, target, model, axes="ZYX")
+    assert counts.good >= 1
+    assert files_of(target) == files_of(whole)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
+
+
 def test_a_file_size_limit_keeps_what_is_finished(
     source: Path, whole: Path, model: Model, tmp_path: Path
 ) -> None:
@@ -352,17 +374,9 @@ def test_a_file_size_limit_keeps_what_is_finished(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a file system of 3 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("a small file system can be mounted by root only")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+def small_disk(mounted: Callable[[str], Path]) -> Path:
+    """Give a file system of 3 MB."""
+    return mounted("3m")
 
 
 def test_a_full_disk_keeps_what_is_finished(
