@@ -19,6 +19,7 @@ from streaming_helpers import (
     recipe_of,
     stream,
     tiny_model,
+    tiny_network,
 )
 
 from napari_vdsr.errors import FileError, InputError, VdsrError
@@ -61,10 +62,10 @@ def test_two_processes_make_what_one_makes(
 
 
 def test_the_weights_reach_each_worker_once(
-    cluster: Cluster, source: Path, model: Model, tmp_path: Path
+    cluster: Cluster, source: Path, tmp_path: Path
 ) -> None:
     cluster._client.run(count_arrivals)
-    other = Model(model.network, "other", sha256="1")
+    other = Model(tiny_network(4), "other")  # that no worker has seen
     for number in range(2):
         target = tmp_path / f"{number}.zarr"
         stream(source, target, other, axes="ZYX", mapper=cluster)

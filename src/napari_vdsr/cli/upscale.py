@@ -200,10 +200,12 @@ def upscale(
                 target = target / source.name
             results = [_described(settings.enlarge(source, target))]
     failed = sum("error" in result for result in results)
+    skipped = sum("skipped" in result for result in results)
+    done = len(results) - failed - skipped
     if many:
-        note(f"{len(results) - failed} of {len(results)} images done, {failed} failed")
+        there = f", {skipped} were there" if skipped else ""
+        note(f"{done} of {len(results)} images done{there}, {failed} failed")
     if as_json:
-        done = len(results) - failed
         print_json({"results": results, "done": done, "failed": failed})
     if failed:
         raise typer.Exit(1)
@@ -256,6 +258,9 @@ def _enlarge_folder(
         output = target / image.relative_to(source)
         if skip_existing and output.exists():  # whole: it was moved into place
             note(f"{number}/{len(images)} {output} is there already")
+            results.append(
+                {"input": str(image), "output": str(output), "skipped": True}
+            )
             continue
         try:
             _make_folder(output.parent)

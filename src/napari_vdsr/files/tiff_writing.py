@@ -72,6 +72,12 @@ def write_tiff(
         Gives the pixels tile by tile, as they are written; the array of the picture
         then tells shape and dtype only.
 
+    Warns
+    -----
+    VdsrWarning
+        When the file cannot say all that is known of the picture, such as where it
+        lies.
+
     Notes
     -----
     Files above 4 GB become BigTIFF. What was compressed is compressed without loss.

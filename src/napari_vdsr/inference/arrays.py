@@ -67,6 +67,12 @@ def upscale_array(
     ------
     InputError
         When the image or an argument cannot be used.
+
+    Warns
+    -----
+    VdsrWarning
+        For factors above 4 and those that the model is not made for, and when a
+        device's memory ran out and smaller tiles were used.
     """
     image = np.asarray(image)
     check_dtype(image.dtype)
@@ -112,9 +118,14 @@ def warn_of_factors(factors: tuple[float, float], model: Model) -> None:
         Of Y and X.
     model : Model
         To be run.
+
+    Warns
+    -----
+    VdsrWarning
+        Each with what to do about it.
     """
     if max(factors) > 1 and not model.serves(factors):
-        made = " and ".join(map(str, model.only_factors))
+        made = " and ".join(f"{factor:g}" for factor in model.only_factors)
         msg = (
             f"{model.name} is made for factor {made}, and not for {max(factors):g}: "
             "bicubic interpolation may be better"

@@ -17,7 +17,7 @@ __all__ = [
     "resolve_device",
 ]
 
-_KINDS = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d+)?")
+_KINDS = re.compile(r"auto|(cpu|mps)(:0)?|(cuda|xpu)(:\d+)?")
 _locks: dict[torch.device, Lock] = {}
 
 
@@ -85,9 +85,10 @@ def resolve_device(name: str | torch.device) -> torch.device:
     devices = available_devices()
     if name == "auto":
         return torch.device(devices[0])
-    matches = [
-        device for device in devices if str(name) in (device, device.split(":")[0])
-    ]
+    wanted = str(name)
+    if wanted in ("cpu:0", "mps:0"):  # as torch may call the only one that there is
+        wanted = wanted.removesuffix(":0")
+    matches = [device for device in devices if wanted in (device, device.split(":")[0])]
     if not matches:
         msg = f"device is {str(name)!r}: this machine has auto, {', '.join(devices)}"
         raise InputError(msg)

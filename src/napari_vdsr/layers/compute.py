@@ -81,6 +81,11 @@ def compute_plan(
     ------
     InputError
         When there are infinite pixels.
+
+    Warns
+    -----
+    VdsrWarning
+        For factors above 4 and those that the model is not made for.
     """
     from napari_vdsr.imaging.intensities import refuse_infinities
     from napari_vdsr.inference.arrays import warn_of_factors

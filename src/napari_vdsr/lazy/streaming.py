@@ -116,7 +116,7 @@ class _Opened:
         return np.moveaxis(reduced(moved, rows, columns), (-2, -1), self.yx)
 
 
-_KEPT = 4
+_KEPT = 2
 _open: OrderedDict[str, _Opened] = OrderedDict()
 _lock = Lock()
 

@@ -71,7 +71,8 @@ def files_of(pixels: Any) -> set[Path]:
     Parameters
     ----------
     pixels : array-like
-        Mapped files, zarr arrays in folders, and dask arrays made of one of these.
+        Mapped files, zarr arrays in folders, and dask arrays made of these arrays;
+        dask copies mapped files into memory.
 
     Returns
     -------
@@ -161,7 +162,7 @@ def stream_to_zarr(
         target.version,
     )
     job = {
-        **_provenance(source.identity, axes, enlargement, recipe, model),
+        **_provenance(source.identity(), axes, enlargement, recipe, model),
         "shape": list(shape),
         "dtype": dtype.name,
         "OME-Zarr": target.version,

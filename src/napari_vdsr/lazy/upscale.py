@@ -66,6 +66,11 @@ def upscale_lazy(
     ------
     InputError
         When the image or an argument cannot be used.
+
+    Warns
+    -----
+    VdsrWarning
+        For factors above 4 and those that the model is not made for.
     """
     array = as_dask(image)
     check_dtype(array.dtype)
@@ -156,6 +161,11 @@ def enlarge_lazily(
     InputError
         When an argument cannot be used. What only a worker of a cluster can know
         is said when the first block is computed there.
+
+    Warns
+    -----
+    VdsrWarning
+        For factors above 4 and those that the model is not made for.
     """
     from napari_vdsr.inference.arrays import warn_of_factors
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Model"]
 
+_NEAR = 0.5
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -49,7 +51,7 @@ class Model:
         return "bilinear" if self.metadata.get("kernel") == "bilinear" else "bicubic"
 
     @property
-    def only_factors(self) -> tuple[int, ...]:
+    def only_factors(self) -> tuple[float, ...]:
         """The factors that it is made for where others make images worse: SRCNN's.
 
         Empty for models that serve any factor.
@@ -58,7 +60,8 @@ class Model:
 
         if not isinstance(self.network, SRCNN):
             return ()
-        return tuple(map(int, re.findall(r"\d+", self.metadata.get("factors", ""))))
+        told = self.metadata.get("factors", "")
+        return tuple(map(float, re.findall(r"\d+(?:\.\d+)?", told)))
 
     def serves(self, factors: Iterable[float]) -> bool:
         """Whether it is made for an enlargement.
@@ -72,7 +75,10 @@ class Model:
         -------
         bool
         """
-        return not self.only_factors or round(max(factors)) in self.only_factors
+        wanted = max(factors)  # of whole pixels, so that it is near what was asked for
+        return not self.only_factors or any(
+            abs(factor - wanted) < _NEAR for factor in self.only_factors
+        )
 
     @property
     def halo(self) -> int:
