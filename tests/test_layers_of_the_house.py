@@ -43,6 +43,7 @@ ONLY_IN = {
     "PySide6": set(),
     "dask": {"lazy"},
     "distributed": {"lazy"},
+    "filelock": {"files"},
     "magicgui": {"plugin"},
     "napari": {"layers", "plugin"},
     "pyqtgraph": {"plugin"},

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -94,8 +95,8 @@ def upscale(
     Warns
     -----
     VdsrWarning
-        For factors above 4, and when a device's memory ran out and smaller tiles
-        were used.
+        For factors above 4 and those that the model is not made for, and when a
+        device's memory ran out and smaller tiles were used.
 
     References
     ----------
@@ -148,11 +149,14 @@ def psnr(
 ) -> "PsnrReport":
     """Measure how close an image is to a reference, plane by plane.
 
+    OME-Zarrs, TIFF files, and dask and zarr arrays may be larger than memory: that of
+    a few planes suffices.
+
     Parameters
     ----------
-    reference, image : napari Image layer, numpy.ndarray, torch.Tensor or path
-        Arrays of shape (..., Y, X[, S]) on the same pixel grid. Of two layers what
-        both show is compared, on the grid of the reference.
+    reference, image : napari Image layer, array, torch.Tensor or path
+        Arrays (numpy, dask, zarr) of shape (..., Y, X[, S]) on the same pixel grid.
+        Of two layers what both show is compared, on the grid of the reference.
     data_range : float, optional
         The peak that the error is compared with. By default 255 for uint8, 1 for
         floats within [0, 1] and otherwise the reference's maximum minus minimum.
@@ -189,36 +193,35 @@ def psnr(
     >>> round(psnr(black, black + 5).mean, 2)
     34.15
     """
-    from napari_vdsr.evaluation.psnr import psnr as psnr_of_arrays
+    from napari_vdsr.evaluation.psnr import psnr as psnr_of_stacks
 
     pair = [
         _on_host(each) if _is_instance(each, "torch", "Tensor") else each
         for each in (reference, image)
     ]
-    if all(_is_instance(each, "napari.layers", "Layer") for each in pair):
-        from napari_vdsr.layers import aligned
+    with ExitStack() as files:
+        if all(_is_instance(each, "napari.layers", "Layer") for each in pair):
+            from napari_vdsr.layers import aligned
 
-        *pair, rgb = aligned(reference, image)
-    else:
-        from napari_vdsr.evaluation.sources import as_source
+            stacks = list(aligned(reference, image))
+        else:
+            from napari_vdsr.evaluation.sources import opened
 
-        sources = [
-            as_source(each, name, rgb)
-            for each, name in zip(pair, ("reference", "image"), strict=True)
-        ]
-        if sources[0].rgb != sources[1].rgb:
-            colour, grey = ("reference", "image")[:: 1 if sources[0].rgb else -1]
+            stacks = [
+                files.enter_context(opened(each, name, rgb))
+                for each, name in zip(pair, ("reference", "image"), strict=True)
+            ]
+        if stacks[0].rgb != stacks[1].rgb:
+            colour, grey = ("reference", "image")[:: 1 if stacks[0].rgb else -1]
             msg = f"the {colour} has colours and the {grey} has none: convert one"
             raise InputError(msg)
-        pair, rgb = [source.array for source in sources], sources[0].rgb
-    return psnr_of_arrays(
-        *pair,
-        data_range=data_range,
-        border=border,
-        luminance=luminance,
-        rgb=rgb,
-        fit=fit,
-    )
+        return psnr_of_stacks(
+            *stacks,
+            data_range=data_range,
+            border=border,
+            luminance=luminance,
+            fit=fit,
+        )
 
 
 def evaluate(

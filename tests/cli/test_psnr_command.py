@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import skimage.data
+import tifffile
+import zarr
 from numpy.typing import NDArray
 
 from napari_vdsr.files import Picture, write_image
@@ -111,3 +113,16 @@ def test_images_that_do_not_fit_are_refused(
     assert outcome.status == 2
     assert "the image has colours and the reference has none" in outcome.err
     assert run("psnr", pair[0], tmp_path / "missing.png").status == 1
+
+
+def test_zarrs_are_compared_and_warnings_said_once(run: Run, tmp_path: Path) -> None:
+    stack = np.stack([TRUTH, TRUTH // 2])
+    zarr.create_array(str(tmp_path / "a.zarr"), data=stack)
+    with tifffile.TiffWriter(tmp_path / "b.tif") as tif:
+        tif.write(stack, photometric="minisblack", metadata=None)
+        tif.write(TRUTH[:9])
+    outcome = run("psnr", tmp_path / "a.zarr", tmp_path / "b.tif", "--json")
+    assert json.loads(outcome.out)["identical"] == 2
+    assert outcome.err.count("holds 2 images of different shape") == 1
+    outcome = run("psnr", tmp_path / "b.tif", tmp_path / "b.tif", "--json")
+    assert outcome.err.count("\n") == 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import zarr
 from PIL import Image
 
 from napari_vdsr.cli import main
@@ -62,6 +63,24 @@ def test_a_model_is_fine_tuned_and_added_to_the_users_own(
     assert main([*arguments, *tuned]) == 0
     model = load_model("second")
     assert "Fine-tuned from first" in model.metadata["description"]
+
+
+def test_a_folder_of_zarrs_is_trained_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = np.random.default_rng(0).integers(0, 4000, (5, 40, 50), np.uint16)
+    for name in "abc":
+        zarr.create_array(
+            str(tmp_path / "images" / f"{name}.zarr"), data=stack, chunks=(1, 40, 50)
+        )
+    (tmp_path / "images" / "b.zarr" / "c" / "2" / "0" / "0").write_bytes(b"damaged")
+    output = tmp_path / "mine.safetensors"
+    arguments = ["train", str(tmp_path / "images"), "--output", str(output), *SHORT]
+    assert main([*arguments, "--steps", "2"]) == 0
+    messages = capsys.readouterr().err
+    assert "b.zarr: cannot read" in messages
+    assert "are left out" in messages
+    assert output.exists()
 
 
 # The command, which waits for a line before its 61st step.

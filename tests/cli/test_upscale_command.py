@@ -226,8 +226,11 @@ def test_a_folder_done_again_replaces_nothing_unless_told(
     assert outcome.err.count("exists already") == 2
     assert (out / "a.png").read_bytes() == first
     (out / "sub" / "d.tif").unlink()  # as if it had been interrupted
-    outcome = run("upscale", folder, out, "--skip-existing")
+    outcome = run("upscale", folder, out, "--skip-existing", "--json")
     assert (outcome.status, outcome.err.count("is there already")) == (0, 1)
+    assert "1 of 2 images done, 1 were there, 0 failed" in outcome.err
+    skipped = [row.get("skipped") for row in json.loads(outcome.out)["results"]]
+    assert skipped == [True, None]
     assert (out / "a.png").read_bytes() == first
     assert (out / "sub" / "d.tif").exists()
     assert run("upscale", folder, out, "--factor", 3, "--overwrite").status == 0

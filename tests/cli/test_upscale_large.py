@@ -172,7 +172,7 @@ def test_a_tiff_written_by_parts_is_as_one_written_at_once(
     at_once, parts = (tmp_path / name.format(word) for word in ("once", "parts"))
     assert upscale(tmp_path / "a.tif", at_once).status == 0
     monkeypatch.setattr(ways, "_LARGE", 0)
-    monkeypatch.setattr(ways, "in_memory", None)
+    monkeypatch.setattr(ways, "_in_memory", None)
     monkeypatch.setattr("napari_vdsr.files.tiff_tiles.TILE", 48)
     monkeypatch.setattr("napari_vdsr.files.tiff_writing.TILE", 48)
     outcome = upscale(tmp_path / "a.tif", parts)
@@ -235,6 +235,27 @@ def test_options_of_clusters_are_checked(upscale: Run, tmp_path: Path) -> None:
     assert outcome.status == 2
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--device", "abacus", "device is 'abacus': choose auto"),
+        ("--precision", "int4", "precision is 'int4': choose auto"),
+        ("--tile", "-3", "tile is '-3': give pixels"),
+        ("--model", "no-such-model", "no-such-model"),
+    ],
+)
+def test_wrong_values_are_refused_before_a_cluster_is_asked(
+    option: str, value: str, message: str, run: Run, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", STACK[0, 0])
+    command = ["upscale", tmp_path / "a.tif", tmp_path / "b.zarr", option, value]
+    alone = run(*command)
+    outcome = run(*command, "--scheduler", "tcp://127.0.0.1:9")
+    assert outcome.status == alone.status != 0
+    assert outcome.err == alone.err
+    assert message in outcome.err
+
+
 def test_without_distributed_the_error_says_how_to_get_it(
     upscale: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,6 +264,45 @@ def test_without_distributed_the_error_says_how_to_get_it(
     outcome = upscale(tmp_path / "a.tif", tmp_path / "b.zarr", "--workers", 2)
     assert outcome.status == 1
     assert 'pip install "napari-vdsr[distributed]"' in outcome.err
+
+
+MEASURED = """
+import re, sys
+from napari_vdsr.cli import main, ways
+from napari_vdsr.files import tiff_parts
+
+ways._LARGE = 0
+tiff_parts._KEPT = 2**20  # which the smaller image fills
+status = main(sys.argv[1:])
+with open("/proc/self/status") as file:
+    print(re.search(r"VmHWM:\\s*(\\d+)", file.read())[1])
+sys.exit(status)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads memory as Linux tells it")
+@pytest.mark.parametrize("kind", ["zarr", "tif"])
+def test_memory_does_not_grow_with_the_image(
+    kind: str, tiny: Path, tmp_path: Path
+) -> None:
+    peaks = []
+    for width in (4_000, 16_000):
+        source, target = (tmp_path / f"{name}{width}.{kind}" for name in ("a", "b"))
+        image = np.random.default_rng(0).integers(0, 4000, (500, width), np.uint16)
+        if kind == "zarr":
+            zarr.create_array(str(source), data=image, chunks=(250, 250))
+        else:
+            tifffile.imwrite(source, image, tile=(256, 256), compression="zlib")
+        command = ["upscale", source, target, "--model", tiny, "--device", "cpu"]
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED, *map(str, command)],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        peaks.append(int(done.stdout) / 1000)
+    # The larger result is of 64 MB, of which the smaller one is a quarter.
+    assert peaks[1] - peaks[0] < 12, peaks
 
 
 def test_an_interrupt_says_where_what_is_finished_is_kept(

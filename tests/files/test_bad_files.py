@@ -1,8 +1,7 @@
 """Files that cannot be read or written: a clear error, and nothing left behind."""
 
 import os
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -234,17 +233,9 @@ def test_new_files_have_usual_permissions_and_old_ones_keep_theirs(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a file system of 1.5 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1536k", "tmpfs", str(folder)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("a small file system can be mounted by root only")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+def small_disk(mounted: Callable[[str], Path]) -> Path:
+    """Give a file system of 1.5 MB."""
+    return mounted("1536k")
 
 
 def test_too_little_space_is_found_before_writing(small_disk: Path) -> None:

@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 from sample_pictures import doubled, noise
 
-from napari_vdsr.files import Metadata, Picture, read_image, write_image
+from napari_vdsr.files import Metadata, Picture, open_image, read_image, write_image
 
 TIFF_DTYPES = (
     "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 "
@@ -216,6 +216,10 @@ def test_a_tiff_of_several_shapes_gives_the_first_and_says_so(tmp_path: Path) ->
         tif.write(noise((2, 3)))
     with pytest.warns(VdsrWarning, match="holds 2 images"):
         assert read_image(tmp_path / "a.tif").array.shape == (4, 5)
+    with pytest.warns(VdsrWarning, match="holds 2 images") as caught:
+        with open_image(tmp_path / "a.tif") as image:
+            assert image.read().array.shape == (4, 5)
+    assert len(caught) == 1
 
 
 def test_upscale_gets_a_letter_of_its_own_for_every_axis() -> None:

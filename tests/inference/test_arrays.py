@@ -16,6 +16,7 @@ from napari_vdsr.errors import Cancelled, InputError, VdsrWarning
 from napari_vdsr.imaging.luminance import FULL_RANGE
 from napari_vdsr.imaging.resample import Kernel, resize
 from napari_vdsr.inference.arrays import upscale_array
+from napari_vdsr.network import SRCNN
 from napari_vdsr.zoo import Model
 
 CPU: dict[str, Any] = {"device": "cpu"}
@@ -305,3 +306,24 @@ def test_a_group_of_zarr_arrays_is_no_image(tmp_path: Path) -> None:
     group = zarr.create_group(str(tmp_path / "a.zarr"))
     with pytest.raises(InputError, match=r"such as group\['0'\]"):
         napari_vdsr.upscale(group, 2, **CPU)
+
+
+def test_a_model_of_one_factor_says_so_at_another() -> None:
+    image = picture(8, 9, dtype="float32")
+    with pytest.warns(VdsrWarning, match="is made for factor 3, and not for 2"):
+        napari_vdsr.upscale(image, 2, model="srcnn-915-x3", **CPU)
+    napari_vdsr.upscale(image, 3, model="srcnn-915-x3", **CPU)
+    napari_vdsr.upscale(image, 1, model="srcnn-915-x3", **CPU)
+
+
+@pytest.mark.parametrize(
+    ("told", "served", "others"),
+    [("1.5, 3", [1.5, 1.6, 3, 2.8], [2.2, 4]), ("3", [3, 2.9, (2, 3)], [2, 4])],
+)
+def test_factors_that_a_model_is_made_for_need_not_be_whole(
+    told: str, served: list[Any], others: list[Any]
+) -> None:
+    model = Model(SRCNN((3, 1, 3), (4, 2)), "any", metadata={"factors": told})
+    for factor in [*served, *others]:
+        pair = factor if isinstance(factor, tuple) else (factor, factor)
+        assert model.serves(pair) == (factor in served)

@@ -1,9 +1,13 @@
 """A network small enough for many blocks, and blocks small enough for many."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 import torch
 
 from napari_vdsr.lazy import blocks
+from napari_vdsr.lazy.cluster import Cluster, started
 from napari_vdsr.network.vdsr import VDSR
 from napari_vdsr.zoo import Model
 
@@ -21,3 +25,20 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> int:
     """Cut images of a few pixels as large ones are cut."""
     monkeypatch.setattr(blocks, "BLOCK", 12)
     return 12
+
+
+@pytest.fixture(scope="package")
+def cluster() -> Iterator[Cluster]:
+    """Give two worker processes on this machine, started once: that takes seconds."""
+    pytest.importorskip("distributed")
+    with started(2) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster: Cluster) -> Iterator[Any]:
+    """Give a client of them that dask uses by itself."""
+    from distributed import Client
+
+    with Client(cluster._client.scheduler.address) as client:
+        yield client

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_vdsr.files import open_image
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.imaging.enlargement import plan_enlargement
+from napari_vdsr.lazy import worker
 from napari_vdsr.lazy.streaming import Counts
 from napari_vdsr.lazy.to_zarr import ZarrTarget, stream_to_zarr
 from napari_vdsr.lazy.worker import Recipe
@@ -94,3 +95,18 @@ def files_of(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def count_arrivals() -> None:
+    """Let a worker count the recipes that it gets."""
+    worker._arrivals = 0  # type: ignore[attr-defined]
+
+    def arrive(self: Recipe, state: dict[str, Any]) -> None:
+        worker._arrivals += 1  # type: ignore[attr-defined]
+        self.__dict__.update(state)
+
+    Recipe.__setstate__ = arrive  # type: ignore[attr-defined]
+
+
+def arrivals() -> int:
+    return worker._arrivals  # type: ignore[attr-defined,no-any-return]

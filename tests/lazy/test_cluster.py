@@ -4,35 +4,23 @@ import os
 import pickle
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
+from streaming_helpers import arrivals, count_arrivals
 
 import napari_vdsr
 from napari_vdsr.lazy import worker
-from napari_vdsr.lazy.worker import Recipe, own_device
+from napari_vdsr.lazy.worker import forget_upscalers, own_device
+from napari_vdsr.network import VDSR
 from napari_vdsr.zoo import Model
 
 distributed = pytest.importorskip("distributed")
 
 RNG = np.random.default_rng(0)
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    """Give a client of two worker processes on this machine, one thread each."""
-    cluster = distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-    )
-    with cluster, distributed.Client(cluster) as client:
-        yield client
 
 
 @pytest.fixture
@@ -43,15 +31,17 @@ def image() -> np.ndarray[Any, Any]:
 def test_two_processes_give_what_one_gives(
     client: Any, tiny: Model, small_blocks: int, image: np.ndarray[Any, Any]
 ) -> None:
+    client.run(forget_upscalers)
     chunked = da.from_array(image, (1, 16, 16))
     lazy = napari_vdsr.upscale(chunked, 2, model=tiny, device="cpu")
     alone = lazy.compute(scheduler="sync")
     together, seen = client.gather([client.compute(lazy), client.submit(os.getpid)])
     np.testing.assert_array_equal(together, alone)
     assert seen != os.getpid()
-    # Both have worked, each with its own upscaler and the one thread that is its.
-    for made, threads in client.run(_what_is_ready).values():
-        assert (made, threads) == (1, 1)
+    # Both have worked, each with its own upscaler and the threads that are its.
+    allowed = client.nthreads()
+    for address, (made, threads) in client.run(_what_is_ready).items():
+        assert (made, threads) == (1, allowed[address])
 
 
 def _what_is_ready() -> tuple[int, int]:
@@ -63,28 +53,14 @@ def _what_is_ready() -> tuple[int, int]:
 def test_the_model_reaches_every_worker_once(
     client: Any, tiny: Model, small_blocks: int, image: np.ndarray[Any, Any]
 ) -> None:
-    client.run(_count_arrivals)
+    client.run(count_arrivals)
     stack = da.from_array(image, (1, 8, 8))
     lazy = napari_vdsr.upscale(stack, 2, model=tiny, device="cpu", tile=64)
     assert lazy.npartitions > 300
     client.compute(lazy).result()
-    assert list(client.run(_arrivals).values()) == [1, 1]
+    assert list(client.run(arrivals).values()) == [1, 1]
     weights = len(pickle.dumps(tiny))
     assert len(pickle.dumps(lazy.dask)) < 2 * weights + image.nbytes + 30_000
-
-
-def _count_arrivals() -> None:
-    worker._arrivals = 0
-
-    def arrive(self: Recipe, state: dict[str, Any]) -> None:
-        worker._arrivals += 1
-        self.__dict__.update(state)
-
-    Recipe.__setstate__ = arrive
-
-
-def _arrivals() -> int:
-    return worker._arrivals
 
 
 def test_a_worker_that_dies_costs_only_its_blocks(
@@ -128,10 +104,42 @@ def test_errors_of_workers_are_told(client: Any, tiny: Model) -> None:
     lazy = napari_vdsr.upscale(da.from_array(image), 2, model=tiny, device="cpu")
     with pytest.raises(napari_vdsr.errors.InputError, match="400 of 400 pixels"):
         lazy.compute()
-    # Whether a device is there is for the workers to say.
+    # Whether a device is there is for the workers to say, at the first block.
     lazy = napari_vdsr.upscale(da.zeros((9, 9)), 2, model=tiny, device="cuda:7")
     with pytest.raises(napari_vdsr.errors.InputError, match="device is 'cuda:7'"):
         lazy.compute()
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"device": "abacus"}, "^device is 'abacus': choose auto, cpu, cuda"),
+        ({"device": "cuda:x"}, "^device is 'cuda:x'"),
+        ({"precision": "int4"}, "^precision is 'int4': choose auto, float32"),
+        ({"device": "cpu", "precision": "float16"}, "^precision float16 is not for"),
+        ({"tile": -3}, "^tile is -3: give pixels"),
+        ({"tile": "1 kB"}, "^tile is '1 kB'"),
+        ({"tile": "0.01 MB"}, "^tile is '0.01 MB': this model needs at least"),
+        ({"intensity_range": (1, 0)}, r"^intensity_range is \(1, 0\): give black"),
+        ({"intensity_range": 5}, "^intensity_range is 5: give"),
+        ({"intensity_range": (0, 1, 2)}, "^intensity_range is"),
+    ],
+)
+def test_what_no_machine_could_do_is_refused_at_once_as_in_one_process(
+    options: dict[str, Any], words: str, known: bool, request: pytest.FixtureRequest
+) -> None:
+    if known:
+        request.getfixturevalue("client")
+    model = Model(VDSR(depth=2, features=4, bias=True, first_padding="zeros"), "b")
+    given = {"intensity_range": (0, 1), **options}
+    with pytest.raises(napari_vdsr.errors.InputError, match=words):
+        napari_vdsr.upscale(da.zeros((9, 9)), 2, model=model, **given)
+
+
+def test_a_model_that_is_none_is_refused_at_once(client: Any) -> None:
+    with pytest.raises(napari_vdsr.errors.ModelError, match="no-such-model"):
+        napari_vdsr.upscale(da.zeros((9, 9)), 2, model="no-such-model")
 
 
 @pytest.mark.parametrize(

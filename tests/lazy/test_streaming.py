@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from napari_vdsr.errors import Cancelled, FileError, InputError
 from napari_vdsr.files import open_image
 from napari_vdsr.files.zarr_beginning import part_of
 from napari_vdsr.files.zarr_writing import PartialZarr
+from napari_vdsr.lazy.streaming import Counts
 from napari_vdsr.zoo import Model
 
 # Five chunks of level 0 a plane, and pyramid levels of 380 x 550 and 190 x 275.
@@ -330,6 +332,28 @@ def test_a_killed_run_is_gone_on_with(
     assert files_of(target) == files_of(whole)
 
 
+def test_two_runs_do_not_write_one_image(
+    source: Path, whole: Path, model: Model, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.zarr"
+    program = PROGRAM.format(helpers=str(Path(__file__).parent))
+    command = [sys.executable, "-c", program, str(source), str(target)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "chunk\n"
+        running.send_signal(signal.SIGSTOP)  # so that it does not end meanwhile
+        before = files_of(tmp_path)
+        for overwrite in (False, True):
+            with pytest.raises(FileError, match="another run is writing"):
+                stream(source, target, model, axes="ZYX", overwrite=overwrite)
+        assert files_of(tmp_path) == before
+        running.kill()
+    counts = stream(source, target, model, axes="ZYX")
+    assert counts.good >= 1
+    assert files_of(target) == files_of(whole)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
+
+
 def test_a_file_size_limit_keeps_what_is_finished(
     source: Path, whole: Path, model: Model, tmp_path: Path
 ) -> None:
@@ -350,17 +374,9 @@ def test_a_file_size_limit_keeps_what_is_finished(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a file system of 3 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("a small file system can be mounted by root only")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+def small_disk(mounted: Callable[[str], Path]) -> Path:
+    """Give a file system of 3 MB."""
+    return mounted("3m")
 
 
 def test_a_full_disk_keeps_what_is_finished(
@@ -418,6 +434,24 @@ def test_a_changed_source_is_another_job(
         zarr.open_array(str(source))[:] = noise((300, 400)) + 1
     with pytest.raises(FileError, match=r"another source changed_ns"):
         stream(source, target, model, axes="YX")
+
+
+def test_two_images_at_once_do_not_close_each_other(
+    model: Model, tmp_path: Path
+) -> None:
+    names = [f"{number}" for number in range(6)]
+    for name in names:
+        tifffile.imwrite(tmp_path / f"{name}.tif", noise((600, 700)), tile=(64, 64))
+
+    def work(name: str) -> Counts:
+        source, target = tmp_path / f"{name}.tif", tmp_path / f"{name}.zarr"
+        return stream(source, target, model, axes="YX")
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        counts = list(pool.map(work, names))
+    assert [count.missing for count in counts] == [counts[0].missing] * len(names)
+    first = files_of(tmp_path / "0.zarr" / "0")
+    assert all(files_of(tmp_path / f"{name}.zarr" / "0") == first for name in names)
 
 
 def test_a_zarr_that_cannot_be_moved_into_place_leaves_the_old_one(

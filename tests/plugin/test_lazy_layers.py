@@ -9,7 +9,7 @@ from napari.layers import Image
 
 from napari_vdsr.lazy import upscale, worker
 from napari_vdsr.plugin.model.settings import FieldError
-from napari_vdsr.plugin.scoring.snapshots import take_snapshot
+from napari_vdsr.plugin.scoring.snapshots import check_memory, take_snapshot
 
 
 def add_lazy(viewer: Any, **options: Any) -> Image:
@@ -90,7 +90,9 @@ def test_a_range_is_asked_for_before_run(
     assert "has to know black and white of 'lazy'" in settle(panel)
 
 
-def test_decibels_of_what_no_memory_holds_are_refused(viewer: Any) -> None:
-    layer = add_lazy(viewer)
+def test_what_needs_all_of_a_layer_that_no_memory_holds_is_refused(
+    viewer: Any,
+) -> None:
+    image = take_snapshot(add_lazy(viewer))
     with pytest.raises(FieldError, match=r"'huge' has 344 GB, .* take a part"):
-        take_snapshot(layer)
+        check_memory(image)

@@ -117,6 +117,23 @@ def test_results_are_compared_with_what_was_given(viewer: Any) -> None:
     panel._close_down()
 
 
+def test_a_lazy_result_scores_as_one_in_memory(viewer: Any, compare: Any) -> None:
+    import dask.array as da
+
+    scores = []
+    for low in (stack()[:, ::2, ::2], da.from_array(stack()[:, ::2, ::2], chunks=9)):
+        reference = viewer.add_image(stack(), name="truth", scale=(1, 0.5, 0.5))
+        source = viewer.add_image(low, name="cells", contrast_limits=(0, 4095))
+        source.translate = (0, 0.25, 0.25)
+        result = viewer.add_layer(upscale_layer(source, 2, model="tiny", device="cpu"))
+        scores += compare(reference, result).scores
+        viewer.layers.clear()
+    eager, lazy = scores
+    assert lazy.psnr.errors == pytest.approx(eager.psnr.errors, rel=1e-3)
+    assert lazy.bicubic.psnr == eager.bicubic.psnr
+    assert lazy.bicubic.ssim_of_planes == eager.bicubic.ssim_of_planes
+
+
 def test_identical_layers_are_said_to_be_infinite(viewer: Any, compare: Any) -> None:
     reference = viewer.add_image(stack(), name="truth")
     tab = compare(reference, viewer.add_image(stack(), name="copy"))

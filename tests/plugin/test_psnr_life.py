@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+import threading
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from scoring_helpers import CAMERA, names, stack
@@ -54,6 +56,46 @@ def test_a_comparison_can_be_cancelled(viewer: Any, panel: Psnr, qtbot: Any) -> 
     assert tab.work.message.text() == "Stopped."
     assert tab.work.button.text() == "Compare"
     assert not tab.scores
+
+
+class SlowDisk:
+    """An array on a disk that stops answering."""
+
+    shape, dtype, ndim = (40, 64, 64), np.dtype("float32"), 3
+
+    def __init__(self) -> None:
+        self.slow = False
+        self.asked = threading.Event()
+        self.answers = threading.Event()
+        self.reads = 0
+
+    def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
+        if self.slow:
+            self.reads += 1
+            self.asked.set()
+            assert self.answers.wait(30)
+        return large()[:, :64, :64][key]
+
+
+@pytest.mark.parametrize("tab", ["compare", "model"])
+def test_work_on_a_lazy_layer_is_cancelled_between_its_planes(
+    viewer: Any, panel: Psnr, qtbot: Any, tab: str
+) -> None:
+    disk = SlowDisk()
+    data = da.from_array(disk, chunks=(1, 64, 64))
+    layer = viewer.add_image(data, name="lazy", contrast_limits=(0, 1))
+    chosen: Any = getattr(panel, tab)
+    if tab == "compare":
+        chosen.reference.value = viewer.add_image(large()[:, :64, :64], name="truth")
+        chosen.layers.tick(layer)
+    disk.slow = True
+    chosen.work.button.click()
+    qtbot.waitUntil(disk.asked.is_set, timeout=60_000)
+    chosen.work.button.click()
+    disk.answers.set()
+    qtbot.waitUntil(lambda: not chosen.running, timeout=30_000)
+    assert chosen.work.message.text() == "Stopped."
+    assert disk.reads < 5
 
 
 def test_scoring_a_model_can_be_cancelled(viewer: Any, panel: Psnr, qtbot: Any) -> None:

@@ -296,8 +296,8 @@ def test_layers_that_cannot_be_enlarged_are_left_out_when_running_or_saving(
     viewer.layers.select_all()
     panel = open_panel()
     reason = (
-        "Left out: '<mask>' is of dtype bool: only integers and real numbers are "
-        "enlarged."
+        "Left out: '<mask>' of dtype bool cannot be enlarged: a mask has no "
+        "intensities to restore; convert it to uint8 first."
     )
     first, *rest = settle(panel).splitlines()
     assert first.startswith("2 results · ")
@@ -319,7 +319,7 @@ def test_layers_that_cannot_be_enlarged_are_left_out_when_running_or_saving(
     assert not errors
 
     viewer.layers.selection = {viewer.layers["<mask>"]}
-    assert settle(panel).startswith("'<mask>' is of dtype bool")
+    assert settle(panel).startswith("'<mask>' of dtype bool")
     assert not panel.controls.run.enabled
     viewer.layers.selection = {viewer.layers["a"]}
     assert reason in settle(panel), "the news stay until another run"

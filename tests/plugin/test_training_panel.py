@@ -23,7 +23,11 @@ import napari_vdsr
 from napari_vdsr.plugin.psnr import Psnr
 from napari_vdsr.plugin.super_resolution import SuperResolution
 from napari_vdsr.plugin.training import unfinished
+from napari_vdsr.plugin.training.facts import Facts
+from napari_vdsr.plugin.training.outlook import memory_needed
 from napari_vdsr.plugin.training.panel import Training
+from napari_vdsr.training import recipe
+from napari_vdsr.training.prepare import MEMORY
 from napari_vdsr.zoo import load_model, user_folder
 
 
@@ -346,3 +350,10 @@ def test_settings_are_kept_between_openings(
     assert again.form.batch.value == ""
     qtbot.waitUntil(lambda: again._machine.ready, timeout=20_000)
     again._close_down()
+
+
+def test_images_of_any_size_are_held_up_to_a_limit() -> None:
+    config, facts = recipe("quick", sizes=(1.0,)), Facts(depth=5)
+    learning = memory_needed(config, facts, None)
+    assert memory_needed(config, facts, 1000) - learning == 2000
+    assert memory_needed(config, facts, 10**12) - learning == 3 * MEMORY

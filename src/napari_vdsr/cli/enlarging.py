@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_vdsr.cli.console import progress_bar
 from napari_vdsr.cli.loading import loaded_model
 from napari_vdsr.cli.options import parse_lengths, parse_pair
-from napari_vdsr.cli.ways import Task, by_parts, in_memory, into_zarr, is_large
+from napari_vdsr.cli.ways import Task, enlarge
 from napari_vdsr.errors import InputError
 from napari_vdsr.files import Picture, open_image
 from napari_vdsr.files.ngff_writing import NgffVersion
@@ -18,6 +18,7 @@ from napari_vdsr.files.zarr_library import ZARR_SUFFIX
 from napari_vdsr.imaging.axes import find_axes
 from napari_vdsr.imaging.enlargement import Enlargement, plan_enlargement
 from napari_vdsr.imaging.geometry import Factor, check_factor
+from napari_vdsr.inference.settings import check_settings
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.zoo import Model
 
@@ -80,6 +81,7 @@ class Settings:
         device: str,
         precision: str,
         tile: str,
+        elsewhere: bool,
         **others: Any,
     ) -> "Settings":
         """Read what was typed, and find wrong values before any image is read.
@@ -88,6 +90,8 @@ class Settings:
         ----------
         factor, pixel_size, model, device, precision, tile : str
             As they were typed.
+        elsewhere : bool
+            Whether other machines work, of which only they know what they can do.
         **others
             The remaining attributes.
 
@@ -109,25 +113,20 @@ class Settings:
         check_factor(numbers)
         lengths = None if pixel_size is None else parse_lengths(pixel_size)
         loaded = loaded_model(model)
-        if others.get("cluster") is not None:  # its machines may have other devices
-            return cls(numbers, lengths, loaded, device, precision, tile, **others)
-        # Any range will do here: what an image needs is found out with the image.
-        ready = Upscaler(
-            loaded,
-            device=device,
-            precision=precision,
-            tile=tile,
-            intensity_range=others["intensity_range"] or (0.0, 1.0),
-        )
-        return cls(
-            factor=numbers,
-            pixel_size=lengths,
-            model=loaded,
-            device=str(ready.device),
-            precision=str(ready.precision).removeprefix("torch."),
-            tile=tile,
-            **others,
-        )
+        wanted: dict[str, Any] = {
+            "device": device,
+            "precision": precision,
+            "tile": tile,
+            # Any will do here: what an image needs is found out with the image.
+            "intensity_range": others["intensity_range"] or (0.0, 1.0),
+        }
+        if elsewhere:
+            check_settings(loaded, **wanted)
+        else:
+            ready = Upscaler(loaded, **wanted)
+            device = str(ready.device)
+            precision = str(ready.precision).removeprefix("torch.")
+        return cls(numbers, lengths, loaded, device, precision, tile, **others)
 
     def enlarge(self, source: Path, target: Path, prefix: str = "") -> dict[str, Any]:
         """Enlarge one file.
@@ -151,8 +150,7 @@ class Settings:
         """
         started = time.perf_counter()
         check_name(target, overwrite=self.overwrite, source=source)
-        zarr = target.suffix.lower() == ZARR_SUFFIX
-        if self.cluster is not None and not zarr:
+        if self.cluster is not None and target.suffix.lower() != ZARR_SUFFIX:
             msg = f"workers write OME-Zarr only: let the name of {target} end in .zarr"
             raise InputError(msg)
         told = self.axes is not None or self.rgb is not None
@@ -160,9 +158,8 @@ class Settings:
             picture, axes = self._named(image.picture, source)
             plan = self._plan(picture, axes, source)
             task = Task(source, target, image, picture, axes, plan, told)
-            way = into_zarr if zarr else by_parts if is_large(task) else in_memory
             with progress_bar(f"{prefix}{source.name}") as bar:
-                done = way(task, self, bar)
+                done = enlarge(task, self, bar)
         enlarged = done.picture
         return {
             "input": str(source),

@@ -101,6 +101,7 @@ def _warnings_in_one_line() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("always", VdsrWarning)
         usual = warnings.showwarning
+        shown: set[str] = set()
 
         def show(
             message: Warning | str,
@@ -111,7 +112,9 @@ def _warnings_in_one_line() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             if issubclass(category, VdsrWarning):
-                note(f"warning: {message}")
+                if str(message) not in shown:  # planes and parts warn alike
+                    note(f"warning: {message}")
+                shown.add(str(message))
             else:
                 usual(message, category, filename, lineno, file, line)
 

@@ -1,8 +1,10 @@
 """`napari-vdsr upscale`: files and folders."""
 
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -160,6 +162,8 @@ def upscale(
     from napari_vdsr.cli.enlarging import Settings
     from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
 
+    # Every thread of zarr's would keep memory that it has freed, for itself alone.
+    os.environ.setdefault("ZARR_THREADING__MAX_WORKERS", "1")
     if not source.exists():
         msg = f"cannot read {source}: it does not exist"
         raise FileError(msg)
@@ -173,21 +177,22 @@ def upscale(
     if skip_existing and not many:
         msg = f"--skip-existing is for folders, but {source} is one image"
         raise InputError(msg)
+    settings = Settings.checked(
+        factor=factor,
+        pixel_size=pixel_size,
+        model=model,
+        device=device,
+        precision=precision,
+        tile=tile,
+        elsewhere=workers is not None or scheduler is not None,
+        axes=axes,
+        rgb=rgb,
+        intensity_range=intensity_range,
+        overwrite=overwrite,
+        ome_zarr=ome_zarr.value,
+    )
     with _cluster(workers, scheduler) as cluster:
-        settings = Settings.checked(
-            factor=factor,
-            pixel_size=pixel_size,
-            model=model,
-            device=device,
-            precision=precision,
-            tile=tile,
-            axes=axes,
-            rgb=rgb,
-            intensity_range=intensity_range,
-            overwrite=overwrite,
-            ome_zarr=ome_zarr.value,
-            cluster=cluster,
-        )
+        settings = replace(settings, cluster=cluster)
         if many:
             results = _enlarge_folder(source, target, settings, skip_existing)
         else:
@@ -195,10 +200,12 @@ def upscale(
                 target = target / source.name
             results = [_described(settings.enlarge(source, target))]
     failed = sum("error" in result for result in results)
+    skipped = sum("skipped" in result for result in results)
+    done = len(results) - failed - skipped
     if many:
-        note(f"{len(results) - failed} of {len(results)} images done, {failed} failed")
+        there = f", {skipped} were there" if skipped else ""
+        note(f"{done} of {len(results)} images done{there}, {failed} failed")
     if as_json:
-        done = len(results) - failed
         print_json({"results": results, "done": done, "failed": failed})
     if failed:
         raise typer.Exit(1)
@@ -251,6 +258,9 @@ def _enlarge_folder(
         output = target / image.relative_to(source)
         if skip_existing and output.exists():  # whole: it was moved into place
             note(f"{number}/{len(images)} {output} is there already")
+            results.append(
+                {"input": str(image), "output": str(output), "skipped": True}
+            )
             continue
         try:
             _make_folder(output.parent)

@@ -15,15 +15,16 @@ from napari_vdsr.errors import VdsrError
 from napari_vdsr.files import Picture, check_output, open_image, write_image
 from napari_vdsr.files.folders import TIFF_SUFFIXES
 from napari_vdsr.files.opening import OpenImage, as_planned
-from napari_vdsr.files.zarr_library import is_zarr_folder
+from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
 from napari_vdsr.imaging.enlargement import Enlargement
 from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
     from napari_vdsr.cli.enlarging import Settings
+    from napari_vdsr.lazy.enlarged import EnlargedPixels
     from napari_vdsr.lazy.worker import Recipe
 
-__all__ = ["Done", "Task", "by_parts", "in_memory", "into_zarr", "is_large"]
+__all__ = ["Done", "Task", "enlarge"]
 
 _LARGE = 2**26
 """Bytes of a result above which a TIFF file is written by parts."""
@@ -97,18 +98,47 @@ def _ordered(axes: str, order: Sequence[int]) -> str:
     return "".join(axes[axis] for axis in order)
 
 
-def is_large(task: Task) -> bool:
-    """Whether a result is better written by parts than made in memory.
+def enlarge(task: Task, settings: "Settings", bar: Progress) -> Done:
+    """Enlarge a file in the way that fits its target.
 
     Parameters
     ----------
     task : Task
-        With a TIFF file or another one as its target.
+        What to do.
+    settings : Settings
+        How.
+    bar : Progress
+        Told of the tiles or chunks.
 
     Returns
     -------
-    bool
+    Done
+
+    Raises
+    ------
+    VdsrError
+        When it cannot be done; there is no target then. What is finished of an
+        OME-Zarr is kept beside it.
     """
+    if task.target.suffix.lower() == ZARR_SUFFIX:
+        return _into_zarr(task, settings, bar)
+    planned = task.planned().reordered(task.order)
+    options: dict[str, Any] = {
+        "overwrite": settings.overwrite,
+        "source": task.source,
+    }
+    check_output(task.target, planned, **options)
+    if _is_large(task):
+        pixels = _by_parts(task, settings, bar)
+        write_image(task.target, planned, pixels=pixels, **options)
+        return Done(planned, _ordered(task.axes, task.order))
+    enlarged = _in_memory(task, settings, bar)
+    write_image(task.target, enlarged, **options)
+    return Done(enlarged, _ordered(task.axes, task.order))
+
+
+def _is_large(task: Task) -> bool:
+    """Whether a result is better written by parts than made in memory."""
     size = math.prod(task.plan.shape) * task.picture.array.dtype.itemsize
     stored = _ordered(task.picture.axes, task.order)
     colours_apart = "S" in task.axes and not stored.endswith("S")
@@ -120,35 +150,9 @@ def is_large(task: Task) -> bool:
     )
 
 
-def in_memory(task: Task, settings: "Settings", bar: Progress) -> Done:
-    """Enlarge a file that fits into memory.
-
-    Parameters
-    ----------
-    task : Task
-        What to do.
-    settings : Settings
-        How.
-    bar : Progress
-        Told of the tiles.
-
-    Returns
-    -------
-    Done
-
-    Raises
-    ------
-    VdsrError
-        When it cannot be done; there is no target then.
-    """
+def _in_memory(task: Task, settings: "Settings", bar: Progress) -> Picture:
+    """The whole result."""
     _check_memory(task)
-    planned = task.planned().reordered(task.order)
-    options: dict[str, Any] = {
-        "overwrite": settings.overwrite,
-        "source": task.source,
-    }
-    check_output(task.target, planned, **options)
-    axes = _ordered(task.axes, task.order)
     result = api.upscale(
         task.image.read().array.transpose(task.order),
         task.plan.factors,
@@ -156,43 +160,24 @@ def in_memory(task: Task, settings: "Settings", bar: Progress) -> Done:
         device=settings.device,
         precision=settings.precision,
         tile=settings.tile,
-        axes=axes,
+        axes=_ordered(task.axes, task.order),
         intensity_range=settings.intensity_range,
         progress=bar,
     )
-    enlarged = task.picture.reordered(task.order).enlarged(result)
-    write_image(task.target, enlarged, **options)
-    return Done(enlarged, axes)
+    return task.picture.reordered(task.order).enlarged(result)
 
 
-def by_parts(task: Task, settings: "Settings", bar: Progress) -> Done:
-    """Enlarge a file into a TIFF file, tile by tile, whatever its size.
-
-    Parameters
-    ----------
-    task, settings, bar
-        As for `in_memory`.
-
-    Returns
-    -------
-    Done
-
-    Raises
-    ------
-    VdsrError
-        When it cannot be done; there is no target then.
-    """
-    from napari_vdsr.inference.arrays import warn_of_two_passes
+def _by_parts(task: Task, settings: "Settings", bar: Progress) -> "EnlargedPixels":
+    """The result, of which each tile is made when it is written."""
+    from napari_vdsr.inference.arrays import warn_of_factors
     from napari_vdsr.lazy.enlarged import EnlargedPixels
     from napari_vdsr.lazy.worker import upscaler_for
 
-    planned = task.planned().reordered(task.order)
-    options: dict[str, Any] = {
-        "overwrite": settings.overwrite,
-        "source": task.source,
-    }
-    check_output(task.target, planned, **options)
-    pixels = EnlargedPixels(
+    warn_of_factors(task.plan.factors, settings.model)
+    samples = task.plan.axes.samples
+    colours = 1 if samples is None else task.plan.shape[samples]
+    bar.reset(math.prod(task.plan.shape) // colours)
+    return EnlargedPixels(
         task.image.pixels,
         task.axes,
         task.order,
@@ -200,41 +185,20 @@ def by_parts(task: Task, settings: "Settings", bar: Progress) -> Done:
         upscaler_for(_recipe(task, settings)),
         bar,
     )
-    warn_of_two_passes(task.plan.factors)
-    samples = task.plan.axes.samples
-    colours = 1 if samples is None else task.plan.shape[samples]
-    bar.reset(math.prod(task.plan.shape) // colours)
-    write_image(task.target, planned, pixels=pixels, **options)
-    return Done(planned, _ordered(task.axes, task.order))
 
 
-def into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
-    """Enlarge a file into an OME-Zarr, chunk by chunk; go on with one that is begun.
-
-    Parameters
-    ----------
-    task, settings, bar
-        As for `in_memory`.
-
-    Returns
-    -------
-    Done
-
-    Raises
-    ------
-    VdsrError
-        When it cannot be done. What is finished is kept beside the target.
-    """
+def _into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
+    """Make an OME-Zarr chunk by chunk, or go on with one that is begun."""
     from napari_vdsr.files.ngff_writing import ngff_order
     from napari_vdsr.files.zarr_beginning import part_of
-    from napari_vdsr.inference.arrays import warn_of_two_passes
+    from napari_vdsr.inference.arrays import warn_of_factors
     from napari_vdsr.lazy.to_zarr import ZarrTarget, stream_to_zarr
 
     recipe = _recipe(task, settings)
     if settings.cluster is not None:
         places = task.source.resolve(), task.target.resolve().parent
         recipe = settings.cluster.settled(recipe, *places)
-    warn_of_two_passes(task.plan.factors)
+    warn_of_factors(task.plan.factors, settings.model)
     source = task.source.resolve()
     try:
         counts = stream_to_zarr(
@@ -269,7 +233,7 @@ def into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
 
 
 def _recipe(task: Task, settings: "Settings") -> "Recipe":
-    from napari_vdsr.imaging.intensities import natural_range
+    from napari_vdsr.imaging.dtypes import natural_range
     from napari_vdsr.lazy.worker import Recipe
 
     intensity_range = settings.intensity_range

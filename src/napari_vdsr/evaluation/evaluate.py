@@ -1,14 +1,18 @@
 """Scoring models on images of which the truth is known."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import replace
+from math import fsum, prod
+from typing import Any, NamedTuple
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.evaluation.compare import Outcome, run_trial
 from napari_vdsr.evaluation.methods import Method, Models, methods_for
 from napari_vdsr.evaluation.report import Evaluation, Row
-from napari_vdsr.evaluation.sources import as_source, named
-from napari_vdsr.evaluation.trials import Protocol, Trial, pair_trial, trial_of
+from napari_vdsr.evaluation.sources import named, opened
+from napari_vdsr.evaluation.stack import check_image
+from napari_vdsr.evaluation.trials import Protocol, Trial, pair_trials, trials_of
 from napari_vdsr.progress import Part, Progress
 
 __all__ = ["evaluate", "evaluate_pairs"]
@@ -31,8 +35,8 @@ def evaluate(
     Parameters
     ----------
     images : path, ndarray, napari layer, mapping of str to them, or iterable
-        The high-resolution images; a folder stands for those within it, which are
-        read one at a time.
+        The high-resolution images; a folder stands for those within it. They are read
+        one at a time, and plane by plane.
     model : str, Path, Model or list of them
         What to score. Bicubic interpolation always stands beside it.
     factors : int or sequence of int
@@ -61,16 +65,23 @@ def evaluate(
         When an image or argument cannot be used.
     FileError
         When a file cannot be read.
+
+    Warns
+    -----
+    VdsrWarning
+        When a model is not made for one of the factors, and left out there.
     """
     asked = list(factors) if isinstance(factors, Iterable) else [factors]
     methods = methods_for(model, device=device, precision=precision, tile=tile)
     items = list(named(images))
 
-    def trials() -> Iterator[tuple[str, Trial]]:
+    def trials() -> Iterator[_Image]:
         for name, image in items:
-            source = as_source(image, name, rgb)
-            for factor in asked:
-                yield name, trial_of(source, factor, protocol)
+            with opened(image, name, rgb) as stack:
+                check_image(stack, name)
+                for factor in asked:
+                    planes = trials_of(stack, name, factor, protocol)
+                    yield _Image(name, prod(stack.stack), planes)
 
     rows = _scored(trials, len(items) * len(asked), methods, progress)
     return Evaluation(rows, protocol, _device(device), precision)
@@ -119,14 +130,13 @@ def evaluate_pairs(
         )
         raise InputError(msg)
 
-    def trials() -> Iterator[tuple[str, Trial]]:
+    def trials() -> Iterator[_Image]:
         for (name, truth), (low_name, image) in zip(highs, lows, strict=True):
-            yield (
-                name,
-                pair_trial(
-                    as_source(truth, name, rgb), as_source(image, low_name, rgb)
-                ),
-            )
+            with opened(truth, name, rgb) as one, opened(image, low_name, rgb) as other:
+                check_image(one, name)
+                check_image(other, low_name)
+                planes = pair_trials(one, other, name, low_name)
+                yield _Image(name, prod(one.stack), planes)
 
     rows = _scored(trials, len(highs), methods, progress)
     return Evaluation(rows, "pairs", _device(device), precision)
@@ -139,8 +149,16 @@ def _device(name: str) -> str:
     return str(resolve_device(name))
 
 
+class _Image(NamedTuple):
+    """One image at one factor, plane by plane."""
+
+    name: str
+    of: int
+    planes: Iterator[Trial]
+
+
 def _scored(
-    trials: Callable[[], Iterator[tuple[str, Trial]]],
+    trials: Callable[[], Iterator[_Image]],
     count: int,
     methods: Sequence[Method],
     progress: Progress | None,
@@ -152,12 +170,39 @@ def _scored(
     if progress is not None:
         progress.reset(count)
     rows = []
-    for name, trial in trials():
-        # A bar that counted those left out would never be full.
-        serving = sum(method.serves(trial) for method in methods)
-        part = None if progress is None else Part(progress, trial.pixels * serving)
-        rows += [_row(name, trial, each) for each in run_trial(trial, methods, part)]
+    left_out: set[tuple[str, float]] = set()
+    for image in trials():
+        found: dict[str, list[Row]] = {}
+        for trial in image.planes:
+            left_out |= {
+                (method.name, max(trial.factors))
+                for method in methods
+                if method.asked_for and not method.serves(trial)
+            }
+            # A bar that counted those left out would never be full.
+            serving = sum(method.serves(trial) for method in methods) * image.of
+            part = None if progress is None else Part(progress, trial.pixels * serving)
+            for outcome in run_trial(trial, methods, part):
+                row = _row(image.name, trial, outcome)
+                found.setdefault(row.method, []).append(row)
+        rows += [_mean_of(planes) for planes in found.values()]
+    for name, factor in sorted(left_out):
+        msg = f"{name} is left out at factor {factor:g}, for which it is not made"
+        warnings.warn(msg, VdsrWarning, stacklevel=3)
     return tuple(rows)
+
+
+def _mean_of(planes: list[Row]) -> Row:
+    """One row for the planes of an image."""
+    similar = [row.ssim for row in planes if row.ssim is not None]
+    return replace(
+        planes[0],
+        psnr=fsum(row.psnr for row in planes) / len(planes),
+        fitted_psnr=fsum(row.fitted_psnr for row in planes) / len(planes),
+        ssim=sum(similar) / len(similar) if similar else None,
+        pixels=sum(row.pixels for row in planes),
+        seconds=fsum(row.seconds for row in planes),
+    )
 
 
 def _row(name: str, trial: Trial, outcome: Outcome) -> Row:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.planes import check_image
+from napari_vdsr.evaluation.stack import Stack, check_image, stack_of
 
 __all__ = ["Overlap", "compare_on_grid", "overlap_of"]
 
@@ -82,18 +82,20 @@ def overlap_of(
 
 
 def compare_on_grid(
-    reference: ArrayLike,
-    image: ArrayLike,
+    reference: ArrayLike | Stack,
+    image: ArrayLike | Stack,
     affine: ArrayLike,
     *,
     rgb: bool = False,
     check: Callable[[], object] = lambda: None,
-) -> tuple[NDArray[Any], NDArray[Any]]:
+) -> tuple[Stack, Stack]:
     """Bring an image onto the grid of a reference, where the two overlap.
+
+    Nothing is read before the planes of the result are.
 
     Parameters
     ----------
-    reference, image : ndarray of any real dtype, shape (..., Y, X[, S])
+    reference, image : array of any real dtype, shape (..., Y, X[, S])
         With as many axes each.
     affine : ndarray of float, shape (n + 1, n + 1)
         Takes pixel coordinates of the reference to those of the image, over the n
@@ -102,11 +104,11 @@ def compare_on_grid(
     rgb : bool
         Whether the last axis of both holds colours.
     check : callable, optional
-        Called before every plane that is interpolated; may raise `Cancelled`.
+        Called before every plane that is read; may raise `Cancelled`.
 
     Returns
     -------
-    tuple of ndarray
+    tuple of Stack
         The common part of the reference, untouched, and the image on that grid, of
         equal shape. Where the image ends within the part, as a turned one does, it
         is NaN, which `psnr` passes over. If the grids coincide no value is
@@ -118,12 +120,11 @@ def compare_on_grid(
     InputError
         When the images do not overlap, or planes lie between planes.
     """
-    reference, image = np.asarray(reference), np.asarray(image)
-    check_image(reference, "reference")
-    check_image(image, "image")
-    axes = reference.ndim - int(rgb)
+    reference = stack_of(reference, "reference", rgb, check)
+    image = stack_of(image, "image", rgb, check)
+    axes = len(reference.stack) + 2
     matrix = np.asarray(affine, dtype=np.float64)
-    if reference.ndim != image.ndim or matrix.shape != (axes + 1, axes + 1):
+    if len(image.stack) + 2 != axes or matrix.shape != (axes + 1, axes + 1):
         msg = (
             f"the reference has shape {reference.shape}, the image {image.shape} and "
             f"the affine {matrix.shape}: expected as many axes in all, and one more "
@@ -131,12 +132,55 @@ def compare_on_grid(
         )
         raise InputError(msg)
     found = overlap_of(reference.shape[:axes], image.shape[:axes], matrix)
-    common, matching = reference[found.region], image[found.planes]
+    common = reference.cut(found.region)
     if not found.coincides:
-        return common, _interpolated(matching, common.shape, found, rgb, check)
+        return common, Stack(_Interpolated(image, common, found), rgb)
     parts = zip(np.rint(found.shift).astype(int), found.region[-2:], strict=True)
     yx = [slice(first, first + part.stop - part.start) for first, part in parts]
-    return common, matching[(*(slice(None) for _ in found.planes), *yx)]
+    return common, image.cut((*found.planes, *yx))
+
+
+class _Interpolated:
+    """The planes of an image at the pixels of the reference, NaN where it is not."""
+
+    def __init__(self, image: Stack, common: Stack, found: Overlap) -> None:
+        self._image, self._found = image, found
+        self.shape = common.shape
+        self.dtype = np.dtype(np.float64)
+        linear, shift = found.linear, found.shift
+        self._yx = common.plane_shape
+        y, x = np.indices(self._yx)
+        at = np.stack([y, x], axis=-1) @ linear.T + shift
+        edge = np.array(image.plane_shape) - 0.5 + _WHOLE
+        self._outside = ((at < -0.5 - _WHOLE) | (at > edge)).any(axis=-1)
+        # Finer pixels are averaged, or they would alias.
+        self._sigma = np.maximum(0, (np.linalg.norm(linear, axis=1) - 1) / 2)
+
+    def __getitem__(self, index: tuple[int, ...]) -> NDArray[np.float64]:
+        planes = self._found.planes
+        shifted = (at + part.start for at, part in zip(index, planes, strict=True))
+        plane = self._image[tuple(shifted)]
+        check_image(plane, "image")
+        if not self._image.rgb:
+            return self._at_the_reference(plane)
+        colours = [self._at_the_reference(plane[..., colour]) for colour in range(3)]
+        return np.stack(colours, axis=-1)
+
+    def _at_the_reference(self, plane: NDArray[Any]) -> NDArray[np.float64]:
+        from scipy.ndimage import affine_transform, gaussian_filter
+
+        smooth = gaussian_filter(plane.astype(np.float64), self._sigma)
+        result: NDArray[np.float64] = affine_transform(
+            smooth,
+            self._found.linear,
+            self._found.shift,
+            output_shape=self._yx,
+            # A spline would carry a NaN along the whole row and column.
+            order=1 if np.isnan(smooth).any() else _SPLINE,
+            mode="nearest",
+        )
+        result[self._outside] = np.nan
+        return result
 
 
 def _plane_offsets(matrix: NDArray[np.float64]) -> list[int]:
@@ -190,41 +234,3 @@ def _overlap(
             raise InputError(_APART)
         parts.append(slice(start, stop))
     return parts[0], parts[1]
-
-
-def _interpolated(
-    image: NDArray[Any],
-    shape: tuple[int, ...],
-    found: Overlap,
-    rgb: bool,
-    check: Callable[[], object],
-) -> NDArray[np.float64]:
-    """The image at the pixels of the reference, NaN where it has not been."""
-    from scipy.ndimage import affine_transform, gaussian_filter
-
-    linear, shift = found.linear, found.shift
-    result = np.empty(shape)
-    planes, target = (
-        np.moveaxis(array, -1, 0) if rgb else array for array in (image, result)
-    )
-    y, x = np.indices(target.shape[-2:])
-    at = np.stack([y, x], axis=-1) @ linear.T + shift
-    edge = np.array(planes.shape[-2:]) - 0.5 + _WHOLE
-    outside = ((at < -0.5 - _WHOLE) | (at > edge)).any(axis=-1)
-    # Finer pixels are averaged, or they would alias.
-    finer = np.linalg.norm(linear, axis=1)
-    sigma = np.maximum(0, (finer - 1) / 2)
-    for index in np.ndindex(target.shape[:-2]):
-        check()
-        plane = gaussian_filter(planes[index].astype(np.float64), sigma)
-        target[index] = affine_transform(
-            plane,
-            linear,
-            shift,
-            output_shape=target.shape[-2:],
-            # A spline would carry a NaN along the whole row and column.
-            order=1 if np.isnan(plane).any() else _SPLINE,
-            mode="nearest",
-        )
-        target[index][outside] = np.nan
-    return result

@@ -1,6 +1,5 @@
 """Ways to enlarge an image that are scored against each other."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,9 +24,12 @@ class Method(Protocol):
     ----------
     name : str
         For tables and captions.
+    asked_for : bool
+        Whether the user named it; others stand beside it.
     """
 
     name: str
+    asked_for: bool
 
     def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
         """Enlarge what the trial gives, in the form that the trial scores."""
@@ -40,6 +42,7 @@ class Bicubic:
     """Bicubic interpolation: the baseline that stands beside every figure."""
 
     name = "bicubic"
+    asked_for = False
 
     def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
         """Enlarge what the trial gives, in the form that the trial scores."""
@@ -62,12 +65,21 @@ class Network:
         What to run.
     device, precision, tile
         As for `upscale`.
+    asked_for : bool
+        Whether the user named it.
     """
 
     def __init__(
-        self, model: Model, *, device: str, precision: str, tile: int | str
+        self,
+        model: Model,
+        *,
+        device: str,
+        precision: str,
+        tile: int | str,
+        asked_for: bool = True,
     ) -> None:
         self.name = model.name
+        self.asked_for = asked_for
         self._model = model
         self._options: dict[str, Any] = {
             "device": device,
@@ -75,7 +87,8 @@ class Network:
             "tile": tile,
         }
         # Making a model ready happens once and is no part of the time per image.
-        self._run(np.zeros((16, 16), np.float32), 2.0, (0.0, 1.0), rgb=False)
+        factor = float(next(iter(model.only_factors), 2))
+        self._run(np.zeros((16, 16), np.float32), factor, (0.0, 1.0), rgb=False)
 
     def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
         """Enlarge what the trial gives, in the form that the trial scores."""
@@ -113,12 +126,7 @@ class Network:
 
     def serves(self, trial: Trial) -> bool:
         """Whether it is made for the factor of the trial: SRCNN knows only one."""
-        from napari_vdsr.network import SRCNN
-
-        told = re.findall(r"\d+", self._model.metadata.get("factors", ""))
-        if not isinstance(self._model.network, SRCNN) or not told:
-            return True
-        return round(max(trial.factors)) in map(int, told)
+        return self._model.serves(trial.factors)
 
 
 def methods_for(
@@ -150,7 +158,11 @@ def methods_for(
     methods: list[Method] = [Bicubic()]
     for each in [*baselines, *asked]:
         network = Network(
-            load_model(each), device=device, precision=precision, tile=tile
+            load_model(each),
+            device=device,
+            precision=precision,
+            tile=tile,
+            asked_for=each not in baselines,
         )
         same = sum(method.name.split(" (")[0] == network.name for method in methods)
         network.name += f" ({same + 1})" if same else ""

@@ -9,20 +9,17 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.ranges import DataRange
+from napari_vdsr.evaluation.stack import Stack, stack_of
 from napari_vdsr.imaging.luminance import studio_luminance
 
 __all__ = [
     "Luminance",
     "Planes",
-    "check_image",
-    "is_colour",
     "planes_of",
     "scaled_luminance",
 ]
 
 Luminance = bool | Literal["auto"]
-
-_COLOURS = (3, 4)
 
 
 @dataclass(frozen=True)
@@ -31,33 +28,31 @@ class Planes:
 
     Attributes
     ----------
-    reference, image : ndarray of any real dtype, shape (..., Y, X[, S])
+    reference, image : Stack
+        Read plane by plane.
     data_range : DataRange
         The peak of the comparison; luminance is computed relative to it.
-    colour : bool
-        Whether the last axis holds R, G, B and perhaps alpha, which is passed over.
     luminance : bool
         Whether colours are compared by their luminance.
     border : int
         Pixels cut off at every side.
     """
 
-    reference: NDArray[Any]
-    image: NDArray[Any]
+    reference: Stack
+    image: Stack
     data_range: DataRange
-    colour: bool
     luminance: bool
     border: int
 
     @property
     def stack(self) -> tuple[int, ...]:
         """Shape of the leading axes: () for a single plane."""
-        return self.reference.shape[: -3 if self.colour else -2]
+        return self.reference.stack
 
     @property
     def channels(self) -> str:
         """What is compared, in words."""
-        if not self.colour:
+        if not self.reference.rgb:
             return "grey values"
         if self.luminance:
             return "luminance (BT.601, studio swing)"
@@ -72,17 +67,18 @@ class Planes:
         rows, columns = (
             slice(self.border, size - self.border) for size in plane.shape[:2]
         )
-        values = np.asarray(plane[rows, columns], dtype=np.float64)
-        if not self.colour:
+        # Sums depend on the order in memory in their last digit: let it be one.
+        values = np.ascontiguousarray(plane[rows, columns], dtype=np.float64)
+        if not self.reference.rgb:
             return values
         if self.luminance:
             return scaled_luminance(values, self.data_range.value)
-        return values[..., :3]
+        return values
 
 
 def planes_of(
-    reference: NDArray[Any],
-    image: NDArray[Any],
+    reference: NDArray[Any] | Stack,
+    image: NDArray[Any] | Stack,
     data_range: DataRange,
     *,
     border: int,
@@ -93,7 +89,7 @@ def planes_of(
 
     Parameters
     ----------
-    reference, image : ndarray of any real dtype, shape (..., Y, X[, S])
+    reference, image : array-like of any real dtype, shape (..., Y, X[, S]), or Stack
         To be of one shape.
     data_range : DataRange
         The peak of the comparison.
@@ -113,21 +109,22 @@ def planes_of(
     InputError
         When the images cannot be compared like this.
     """
-    if reference.shape != image.shape:
+    if tuple(reference.shape) != tuple(image.shape):
         raise InputError(_misaligned(reference.shape, image.shape))
-    colour = is_colour(reference, rgb)
-    if luminance is True and not colour:
+    reference = stack_of(reference, "reference", rgb)
+    image = stack_of(image, "image", rgb)
+    if luminance is True and not reference.rgb:
         msg = "luminance=True, but the images have no colours: use luminance='auto'"
         raise InputError(msg)
-    size = min(reference.shape[-3:-1] if colour else reference.shape[-2:])
+    size = min(reference.plane_shape)
     if border < 0 or size <= 2 * border:
         msg = (
             f"border is {border}: with {size} pixels on the shorter side it can be "
             f"0 to {(size - 1) // 2}"
         )
         raise InputError(msg)
-    by_luminance = colour and luminance is not False
-    return Planes(reference, image, data_range, colour, by_luminance, border)
+    by_luminance = reference.rgb and luminance is not False
+    return Planes(reference, image, data_range, by_luminance, border)
 
 
 def scaled_luminance(rgb: NDArray[Any], peak: float) -> NDArray[np.float64]:
@@ -149,66 +146,6 @@ def scaled_luminance(rgb: NDArray[Any], peak: float) -> NDArray[np.float64]:
         return studio_luminance(rgb)
     scale = 255 / peak if peak else 1.0
     return studio_luminance(rgb * scale) / scale
-
-
-def check_image(image: NDArray[Any], name: str) -> None:
-    """Refuse what is not an image of real numbers.
-
-    Parameters
-    ----------
-    image : ndarray
-        What was given.
-    name : str
-        What to call it in a message.
-
-    Raises
-    ------
-    InputError
-        When it has no numbers, no pixels, fewer than two axes or infinities.
-    """
-    if image.dtype.kind not in "iuf":
-        msg = f"the {name} is of dtype {image.dtype}: use real numbers (int or float)"
-        raise InputError(msg)
-    if image.ndim < 2 or image.size == 0:
-        msg = f"the {name} has shape {image.shape}: expected (..., Y, X) with pixels"
-        raise InputError(msg)
-    if image.dtype.kind == "f":
-        count = int(np.isinf(image).sum())
-        if count:
-            msg = f"the {name} has {count} infinite values: replace them by NaN"
-            raise InputError(msg)
-
-
-def is_colour(image: NDArray[Any], rgb: bool | None) -> bool:
-    """Whether the last axis of an image is colour.
-
-    Parameters
-    ----------
-    image : ndarray
-        Of any shape.
-    rgb : bool, optional
-        What the caller knows about it.
-
-    Returns
-    -------
-    bool
-
-    Raises
-    ------
-    InputError
-        When it could be colour and nobody said so: that is never guessed.
-    """
-    could_be = image.ndim >= 3 and image.shape[-1] in _COLOURS
-    if rgb is None and could_be:
-        msg = (
-            f"the shape {image.shape} may be (..., Y, X, colour) or (..., Y, X): "
-            "say rgb=True or rgb=False"
-        )
-        raise InputError(msg)
-    if rgb and not could_be:
-        msg = f"rgb=True, but the shape {image.shape} does not end in 3 or 4 colours"
-        raise InputError(msg)
-    return bool(rgb)
 
 
 def _misaligned(reference: tuple[int, ...], image: tuple[int, ...]) -> str:

@@ -2,16 +2,17 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.evaluation.decibels import decibels, finite_or_none, fit_to
-from napari_vdsr.evaluation.planes import Luminance, Planes, check_image, planes_of
+from napari_vdsr.evaluation.planes import Luminance, Planes, planes_of
 from napari_vdsr.evaluation.ranges import DataRange, contradiction, range_of
+from napari_vdsr.evaluation.stack import Stack, check_image, stack_of
 
 __all__ = ["PsnrReport", "comparable", "measured", "psnr"]
 
@@ -131,8 +132,8 @@ class PsnrReport:
 
 
 def psnr(
-    reference: ArrayLike,
-    image: ArrayLike,
+    reference: ArrayLike | Stack,
+    image: ArrayLike | Stack,
     *,
     data_range: float | None = None,
     border: int = 0,
@@ -144,8 +145,9 @@ def psnr(
 
     Parameters
     ----------
-    reference, image : ndarray of any real dtype, shape (..., Y, X[, S])
-        On the same pixel grid. Pixels that are NaN in either are passed over.
+    reference, image : array of any real dtype, shape (..., Y, X[, S]), or Stack
+        On the same pixel grid; dask and zarr arrays are read plane by plane. Pixels
+        that are NaN in either are passed over.
     data_range : float, optional
         The peak that the error is compared with. By default 255 for uint8, 1 for
         floats within [0, 1] and otherwise the reference's maximum minus minimum.
@@ -186,8 +188,8 @@ def psnr(
     compared grey values, border of 0 px cut off
     """
     planes = comparable(
-        np.asarray(reference),
-        np.asarray(image),
+        reference,
+        image,
         data_range=data_range,
         border=border,
         luminance=luminance,
@@ -196,7 +198,12 @@ def psnr(
     return measured(planes, fit=fit)
 
 
-def measured(planes: Planes, *, fit: bool) -> PsnrReport:
+def measured(
+    planes: Planes,
+    *,
+    fit: bool,
+    beside: Callable[[NDArray[np.float64], NDArray[np.float64]], object] | None = None,
+) -> PsnrReport:
     """Measure the PSNR of images that are known to be comparable.
 
     Parameters
@@ -205,6 +212,8 @@ def measured(planes: Planes, *, fit: bool) -> PsnrReport:
         Reference and image, plane by plane.
     fit : bool
         Whether to report the range-invariant PSNR as well.
+    beside : callable, optional
+        Given every pair of planes too, so that they are read only once.
 
     Returns
     -------
@@ -215,7 +224,11 @@ def measured(planes: Planes, *, fit: bool) -> PsnrReport:
     InputError
         When there is no range or no valid pixel to measure.
     """
-    pairs = [_score(*pair, fit=fit) for pair in planes]
+    pairs = []
+    for pair in planes:
+        pairs.append(_score(*pair, fit=fit))
+        if beside is not None:
+            beside(*pair)
     report = PsnrReport(
         errors=tuple(error for error, _, _ in pairs),
         stack=planes.stack,
@@ -237,8 +250,8 @@ def measured(planes: Planes, *, fit: bool) -> PsnrReport:
 
 
 def comparable(
-    reference: NDArray[Any],
-    image: NDArray[Any],
+    reference: ArrayLike | Stack,
+    image: ArrayLike | Stack,
     *,
     data_range: float | None,
     border: int,
@@ -261,6 +274,8 @@ def comparable(
     InputError
         When the images or arguments cannot be used.
     """
+    reference = stack_of(reference, "reference", rgb)
+    image = stack_of(image, "image", rgb)
     check_image(reference, "reference")
     check_image(image, "image")
     if data_range is not None:

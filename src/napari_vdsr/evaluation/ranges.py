@@ -9,10 +9,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.stack import Stack, survey
+from napari_vdsr.imaging.dtypes import black_and_white
 
 __all__ = ["DataRange", "contradiction", "limits_of", "range_of"]
 
@@ -35,12 +36,12 @@ class DataRange:
     reason: str
 
 
-def range_of(reference: NDArray[Any], given: float | None = None) -> DataRange:
+def range_of(reference: NDArray[Any] | Stack, given: float | None = None) -> DataRange:
     """Choose the data range of a reference.
 
     Parameters
     ----------
-    reference : ndarray of any real dtype
+    reference : ndarray or Stack of any real dtype
         NaN is passed over.
     given : float, optional
         The caller's own value, which goes before all rules.
@@ -58,6 +59,7 @@ def range_of(reference: NDArray[Any], given: float | None = None) -> DataRange:
 
     Examples
     --------
+    >>> import numpy as np
     >>> range_of(np.array([0.0, 0.5])).value
     1.0
     >>> range_of(np.array([100, 4095], dtype=np.uint16))
@@ -68,20 +70,19 @@ def range_of(reference: NDArray[Any], given: float | None = None) -> DataRange:
             msg = f"data_range is {given}: give a positive number, or leave it out"
             raise InputError(msg)
         return DataRange(float(given), "given by the caller")
-    if reference.dtype == np.uint8:
-        return DataRange(255.0, "8-bit image")
-    low, high = span_of(reference)
+    low, high, known = _values_of(reference)
+    if known is not None:
+        kind = "8-bit image" if known[1] == 255 else "floating point within [0, 1]"
+        return DataRange(known[1], kind)
     if math.isnan(low):
         msg = "the reference has no valid pixel: every one is NaN"
         raise InputError(msg)
-    if np.issubdtype(reference.dtype, np.floating) and 0 <= low <= high <= 1:
-        return DataRange(1.0, "floating point within [0, 1]")
     if low == high:
         return DataRange(0.0, f"every value of the reference is {low:g}")
     return DataRange(high - low, f"the reference's values span {low:g} to {high:g}")
 
 
-def contradiction(reference: NDArray[Any], given: float) -> str | None:
+def contradiction(reference: NDArray[Any] | Stack, given: float) -> str | None:
     """Say how a given data range contradicts the reference.
 
     Parameters
@@ -103,7 +104,8 @@ def contradiction(reference: NDArray[Any], given: float) -> str | None:
     choose is never contradicted.
     """
     usual = range_of(reference)
-    low, high = span_of(reference)
+    found = survey(reference)
+    low, high = found.low, found.high
     if usual.value in (given, 0):
         return None
     change = 20 * math.log10(given / usual.value)
@@ -125,7 +127,7 @@ def contradiction(reference: NDArray[Any], given: float) -> str | None:
     return None
 
 
-def limits_of(image: NDArray[Any]) -> tuple[float, float]:
+def limits_of(image: NDArray[Any] | Stack) -> tuple[float, float]:
     """Black and white of an image, for networks that need to know them.
 
     Parameters
@@ -139,18 +141,17 @@ def limits_of(image: NDArray[Any]) -> tuple[float, float]:
         (0, 255) for uint8, (0, 1) for floats within [0, 1], otherwise minimum and
         maximum (one more where they are equal).
     """
-    if image.dtype == np.uint8:
-        return 0.0, 255.0
-    low, high = span_of(image)
-    if np.issubdtype(image.dtype, np.floating) and 0 <= low <= high <= 1:
-        return 0.0, 1.0
-    return low, high if high > low else low + 1
+    low, high, known = _values_of(image)
+    return known or (low, high if high > low else low + 1)
 
 
-def span_of(values: NDArray[Any]) -> tuple[float, float]:
-    """Smallest and largest value, NaN passed over; NaN when there is no other."""
-    if not np.issubdtype(values.dtype, np.floating):
-        return float(values.min()), float(values.max())
-    if np.isnan(values).all():
-        return math.nan, math.nan
-    return float(np.nanmin(values)), float(np.nanmax(values))
+def _values_of(
+    image: NDArray[Any] | Stack,
+) -> tuple[float, float, tuple[float, float] | None]:
+    """Smallest and largest value, and black and white if those leave no doubt."""
+    known = black_and_white(image.dtype, math.nan, math.nan)
+    if known is not None:  # by the dtype alone: no need to look
+        return *known, known
+    found = survey(image)
+    known = black_and_white(image.dtype, found.low, found.high)
+    return found.low, found.high, known

@@ -1,18 +1,21 @@
 """Images from wherever they are: arrays, napari layers, files and folders."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.planes import check_image, is_colour
+from napari_vdsr.evaluation.stack import Stack, check_image, is_small, stack_of
 from napari_vdsr.imaging.axes import find_axes
 
-__all__ = ["Source", "as_source", "named"]
+if TYPE_CHECKING:
+    from napari_vdsr.files.opening import OpenImage
+
+__all__ = ["Source", "as_source", "named", "opened"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +54,8 @@ def as_source(image: Any, name: str, rgb: bool | None = None) -> Source:
 
     Parameters
     ----------
-    image : ndarray, path or napari Image layer
-        Of a multiscale layer the finest level is taken.
-    name : str
-        What to call it.
-    rgb : bool, optional
-        Whether the last axis of an array holds colours; files and layers know.
+    image, name, rgb
+        As for `opened`.
 
     Returns
     -------
@@ -69,16 +68,54 @@ def as_source(image: Any, name: str, rgb: bool | None = None) -> Source:
     FileError
         When a file cannot be read.
     """
+    with opened(image, name, rgb) as stack:
+        array = stack.whole()
+    check_image(array, name)
+    return Source(name, array, stack.rgb)
+
+
+@contextmanager
+def opened(
+    image: Any,
+    name: str,
+    rgb: bool | None = None,
+    check: Callable[[], object] = lambda: None,
+) -> Iterator[Stack]:
+    """Open an array, a file or a napari layer, to be read plane by plane.
+
+    Parameters
+    ----------
+    image : array, path or napari Image layer
+        Of a multiscale layer the finest level is taken.
+    name : str
+        What to call it.
+    rgb : bool, optional
+        Whether the last axis of an array holds colours; files and layers know.
+    check : callable, optional
+        Called before a plane is read; may raise `Cancelled`.
+
+    Yields
+    ------
+    Stack
+
+    Raises
+    ------
+    InputError
+        When it is no image of real numbers.
+    FileError
+        When a file cannot be read.
+    """
     if isinstance(image, str | Path):
-        array, rgb = _read(Path(image))
+        from napari_vdsr.files import open_image
+
+        with open_image(image) as file:
+            planes = _FilePlanes(file)
+            yield stack_of(planes, name, file.picture.rgb, check)
     elif _is_layer(image):
         data = image.data[0] if getattr(image, "multiscale", False) else image.data
-        array, rgb = np.asarray(data), bool(image.rgb)
+        yield stack_of(data, name, bool(image.rgb), check)
     else:
-        array = np.asarray(image)
-    check_image(array, name)
-    colour = is_colour(array, rgb)
-    return Source(name, array[..., :3] if colour else array, colour)
+        yield stack_of(image, name, rgb, check)
 
 
 def named(images: Any) -> Iterator[tuple[str, Any]]:
@@ -122,13 +159,24 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
         yield file.relative_to(path).as_posix(), file
 
 
-def _read(path: Path) -> tuple[NDArray[Any], bool]:
-    """Pixels of a file with Y, X and colours as the last axes."""
-    from napari_vdsr.files import read_image
+class _FilePlanes:
+    """Planes of a file, with Y, X and colours as the last axes."""
 
-    picture = read_image(path)
-    axes = find_axes(picture.array.shape, picture.unique_axes)
-    return picture.array.transpose(axes.moved_last(picture.array.ndim)), picture.rgb
+    def __init__(self, file: "OpenImage") -> None:
+        shape = file.picture.array.shape
+        axes = find_axes(shape, file.picture.unique_axes)
+        small = is_small(file.pixels)
+        self._pixels: Any = file.read().array if small else file.pixels
+        self._order = axes.moved_last(len(shape))
+        self.shape = tuple(shape[axis] for axis in self._order)
+        self.dtype = file.picture.array.dtype
+
+    def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
+        wanted = [slice(at, at + 1) for at in index]
+        wanted += [slice(size) for size in self.shape[len(index) :]]
+        stored = (wanted[self._order.index(axis)] for axis in range(len(wanted)))
+        plane: NDArray[Any] = self._pixels[tuple(stored)].transpose(self._order)
+        return plane.reshape(plane.shape[len(index) :])
 
 
 def _is_layer(image: object) -> bool:

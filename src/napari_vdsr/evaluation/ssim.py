@@ -9,8 +9,9 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.planes import Luminance, Planes
 from napari_vdsr.evaluation.psnr import comparable
 from napari_vdsr.evaluation.ranges import DataRange
+from napari_vdsr.evaluation.stack import Stack
 
-__all__ = ["SMALLEST", "SsimReport", "similarity", "ssim"]
+__all__ = ["SMALLEST", "SsimReport", "similarity", "similarity_of_plane", "ssim"]
 
 _SIGMA = 1.5
 SMALLEST = 11
@@ -45,8 +46,8 @@ class SsimReport:
 
 
 def ssim(
-    reference: ArrayLike,
-    image: ArrayLike,
+    reference: ArrayLike | Stack,
+    image: ArrayLike | Stack,
     *,
     data_range: float | None = None,
     border: int = 0,
@@ -77,8 +78,8 @@ def ssim(
     quality assessment: from error visibility to structural similarity", 2004.
     """
     planes = comparable(
-        np.asarray(reference),
-        np.asarray(image),
+        reference,
+        image,
         data_range=data_range,
         border=border,
         luminance=luminance,
@@ -104,23 +105,40 @@ def similarity(planes: Planes) -> SsimReport:
     InputError
         When there is no range, or too few or invalid pixels.
     """
-    peak = planes.data_range.value
-    if peak == 0:
-        msg = f"{planes.data_range.reason}: SSIM needs a range, give data_range"
-        raise InputError(msg)
     return SsimReport(
-        tuple(_of_plane(*pair, peak) for pair in planes),
+        tuple(similarity_of_plane(*pair, planes.data_range) for pair in planes),
         planes.stack,
         planes.data_range,
         planes.channels,
     )
 
 
-def _of_plane(
-    reference: NDArray[np.float64], image: NDArray[np.float64], peak: float
+def similarity_of_plane(
+    reference: NDArray[np.float64], image: NDArray[np.float64], data_range: DataRange
 ) -> float:
+    """Measure the structural similarity of two planes.
+
+    Parameters
+    ----------
+    reference, image : ndarray of float64, shape (Y, X[, 3])
+        As `Planes` gives them.
+    data_range : DataRange
+        The peak.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        When there is no range, or too few or invalid pixels.
+    """
     from skimage.metrics import structural_similarity
 
+    if data_range.value == 0:
+        msg = f"{data_range.reason}: SSIM needs a range, give data_range"
+        raise InputError(msg)
     if min(reference.shape[:2]) < SMALLEST:
         msg = (
             f"{reference.shape[0]} x {reference.shape[1]} pixels are left for SSIM, "
@@ -134,7 +152,7 @@ def _of_plane(
         structural_similarity(  # type: ignore[no-untyped-call]
             reference,
             image,
-            data_range=peak,
+            data_range=data_range.value,
             gaussian_weights=True,
             sigma=_SIGMA,
             use_sample_covariance=False,

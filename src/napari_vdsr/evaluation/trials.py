@@ -1,8 +1,9 @@
 """Test set-ups: from a truth to what a method is given and how it is judged."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,18 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.planes import scaled_luminance
 from napari_vdsr.evaluation.ranges import DataRange, limits_of, range_of
 from napari_vdsr.evaluation.sources import Source
+from napari_vdsr.evaluation.stack import Stack, survey
 from napari_vdsr.imaging.resample import resize
 
-__all__ = ["PROTOCOLS", "Protocol", "Trial", "pair_trial", "resized", "trial_of"]
+__all__ = [
+    "PROTOCOLS",
+    "Protocol",
+    "Trial",
+    "pair_trials",
+    "resized",
+    "trial_of",
+    "trials_of",
+]
 
 Protocol = Literal["A", "direct", "pairs"]
 
@@ -112,7 +122,16 @@ class Trial:
         return values if self.stored is None else _held_by(self.stored, values)
 
 
-def trial_of(source: Source, factor: int, protocol: Protocol) -> Trial:
+class _Scale(NamedTuple):
+    """Peak of the scores, and black and white, of all planes of an image."""
+
+    data_range: DataRange
+    limits: tuple[float, float]
+
+
+def trial_of(
+    source: Source, factor: int, protocol: Protocol, scale: _Scale | None = None
+) -> Trial:
     """Set up a protocol for an image: reduce it, keep the truth.
 
     Parameters
@@ -123,6 +142,8 @@ def trial_of(source: Source, factor: int, protocol: Protocol) -> Trial:
         2 to 8; the image is cropped to a multiple of it.
     protocol : {"A", "direct"}
         See `PROTOCOLS`.
+    scale : optional
+        That of the image which `source` is a plane of.
 
     Returns
     -------
@@ -133,96 +154,145 @@ def trial_of(source: Source, factor: int, protocol: Protocol) -> Trial:
     InputError
         When protocol or factor is unknown, or the image too small.
     """
+    height, width = _reduced(source.name, source.shape, factor, protocol)
+    factor = int(factor)  # 2.0 is as good
+    if scale is None:
+        _refuse_gaps(source.name, source.array)
+    source = source.cropped(height * factor, width * factor)
+    scale = scale or _Scale(range_of(source.array), limits_of(source.array))
+    if protocol == "A":
+        return _paper(source, (height, width), factor, scale)
+    reduced = resized(source.array, (height, width), source.rgb)
+    return Trial(
+        reference=source.array,
+        low=_held_by(source.array.dtype, reduced).astype(source.array.dtype),
+        rgb=source.rgb,
+        data_range=scale.data_range,
+        limits=scale.limits,
+        border=factor,
+    )
+
+
+def trials_of(
+    stack: Stack, name: str, factor: int, protocol: Protocol
+) -> Iterator[Trial]:
+    """Set up a protocol for an image, plane by plane.
+
+    Parameters
+    ----------
+    stack : Stack
+        The high-resolution image.
+    name : str
+        What to call it.
+    factor, protocol
+        As for `trial_of`.
+
+    Yields
+    ------
+    Trial
+        Of each plane, with the range of all of them.
+
+    Raises
+    ------
+    InputError
+        When protocol or factor is unknown, or the image too small.
+    """
+    height, width = _reduced(name, stack.plane_shape, factor, protocol)
+    _refuse_gaps(name, stack)
+    yx = slice(0, height * int(factor)), slice(0, width * int(factor))
+    part = stack.cut((*(slice(0, size) for size in stack.stack), *yx))
+    scale = _Scale(range_of(part), limits_of(part))
+    for plane in part:
+        yield trial_of(Source(name, plane, part.rgb), factor, protocol, scale)
+
+
+def _reduced(
+    name: str, shape: tuple[int, int], factor: int, protocol: Protocol
+) -> tuple[int, int]:
+    """Sizes of the reduced image, if it can be scored like that."""
     if protocol not in ("A", "direct"):
         msg = f"protocol is {protocol!r}: choose 'A' or 'direct'"
         raise InputError(msg)
     if factor not in range(2, 9):
         msg = f"factor is {factor}: evaluation takes whole factors from 2 to 8"
         raise InputError(msg)
-    factor = int(factor)  # 2.0 is as good
-    height, width = (size // factor for size in source.shape)
+    height, width = (size // int(factor) for size in shape)
     if min(height, width) < 3:
         msg = (
-            f"{source.name} has {source.shape[0]} x {source.shape[1]} pixels: too "
+            f"{name} has {shape[0]} x {shape[1]} pixels: too "
             f"small to be reduced by {factor} and scored without its border"
         )
         raise InputError(msg)
-    _refuse_gaps(source)
-    source = source.cropped(height * factor, width * factor)
-    if protocol == "A":
-        return _paper(source, (height, width), factor)
-    reduced = resized(source.array, (height, width), source.rgb)
-    return Trial(
-        reference=source.array,
-        low=_held_by(source.array.dtype, reduced).astype(source.array.dtype),
-        rgb=source.rgb,
-        data_range=range_of(source.array),
-        limits=limits_of(source.array),
-        border=factor,
-    )
+    return height, width
 
 
-def pair_trial(high: Source, low: Source) -> Trial:
-    """Set up a real pair of a high- and a low-resolution image.
+def pair_trials(
+    high: Stack, low: Stack, high_name: str, low_name: str
+) -> Iterator[Trial]:
+    """Set up a real pair of a high- and a low-resolution image, plane by plane.
 
     Parameters
     ----------
-    high, low : Source
+    high, low : Stack
         Of one scene, with equal outer edges.
+    high_name, low_name : str
+        What to call them.
 
-    Returns
-    -------
+    Yields
+    ------
     Trial
+        Of each pair of planes, with the ranges of all of them.
 
     Raises
     ------
     InputError
         When they cannot be a pair.
     """
-    _refuse_gaps(high)
-    _refuse_gaps(low)
-    factors = [big / small for big, small in zip(high.shape, low.shape, strict=True)]
-    leading = 3 if high.rgb else 2
-    fits = high.array.shape[:-leading] == low.array.shape[:-leading]
-    if high.rgb != low.rgb or not fits or not 1 < min(factors) <= max(factors) <= 8:
+    _refuse_gaps(high_name, high)
+    _refuse_gaps(low_name, low)
+    sizes = zip(high.plane_shape, low.plane_shape, strict=True)
+    factors = [big / small for big, small in sizes]
+    fits = high.stack == low.stack and high.rgb == low.rgb
+    if not fits or not 1 < min(factors) <= max(factors) <= 8:
         msg = (
-            f"{high.name} {high.array.shape} and {low.name} {low.array.shape} are no "
+            f"{high_name} {high.shape} and {low_name} {low.shape} are no "
             "pair: the first has to be the second enlarged 1 to 8 times, both grey or "
             "both colour, with as many planes"
         )
         raise InputError(msg)
-    return Trial(
-        reference=high.array,
-        low=low.array,
-        rgb=high.rgb,
-        data_range=range_of(high.array),
-        limits=limits_of(low.array),
-        border=ceil(max(factors)),
-    )
+    scale = _Scale(range_of(high), limits_of(low))
+    for truth, image in zip(high, low, strict=True):
+        yield Trial(
+            reference=truth,
+            low=image,
+            rgb=high.rgb,
+            data_range=scale.data_range,
+            limits=scale.limits,
+            border=ceil(max(factors)),
+        )
 
 
-def _refuse_gaps(source: Source) -> None:
+def _refuse_gaps(name: str, image: NDArray[Any] | Stack) -> None:
     """Refuse NaN: around it, nothing could be reduced or compared."""
-    if source.array.dtype.kind == "f" and np.isnan(source.array).any():
-        msg = f"{source.name} holds NaN: cut it to its valid part to evaluate on it"
+    if image.dtype.kind == "f" and survey(image).gaps:
+        msg = f"{name} holds NaN: cut it to its valid part to evaluate on it"
         raise InputError(msg)
 
 
-def _paper(source: Source, small: tuple[int, int], factor: int) -> Trial:
+def _paper(source: Source, small: tuple[int, int], factor: int, scale: _Scale) -> Trial:
     """Protocol A."""
-    data_range = range_of(source.array)
     truth = source.array.astype(np.float64)
     colours = None
     if source.rgb:
         colours = resized(truth, small, rgb=True)
-        truth = scaled_luminance(truth, data_range.value)
+        truth = scaled_luminance(truth, scale.data_range.value)
         truth = _held_by(source.array.dtype, truth)
     return Trial(
         reference=truth,
         low=resize(truth, small),
         rgb=False,
-        data_range=data_range,
-        limits=limits_of(source.array),
+        data_range=scale.data_range,
+        limits=scale.limits,
         border=factor,
         colours=colours,
         stored=source.array.dtype,

@@ -54,8 +54,9 @@ class OpenImage:
         Everything but the pixels: of its array, shape and dtype mean something.
     pixels : Pixels
         Read from the file where they are sliced; axes as in `picture`.
-    identity : mapping
-        What tells whether the image is still the one it was, for JSON.
+    identity : callable
+        Gives what tells whether the image is still the one it was, for JSON. It may
+        have to look at very many files.
     read : callable
         Gives the picture with all its pixels in memory.
     close : callable
@@ -64,7 +65,7 @@ class OpenImage:
 
     picture: Picture
     pixels: Pixels
-    identity: Mapping[str, Any]
+    identity: Callable[[], Mapping[str, Any]]
     read: Callable[[], Picture]
     close: Callable[[], None] = lambda: None
 

@@ -1,5 +1,6 @@
 """Reading an image from a file, whatever its name says it is."""
 
+from functools import partial
 from pathlib import Path
 
 from napari_vdsr.errors import FileError, VdsrError
@@ -77,13 +78,19 @@ def open_image(path: Path | str, *, axes_told: bool = False) -> OpenImage:
     ------
     FileError
         As `read_image`.
+
+    Warns
+    -----
+    VdsrWarning
+        When there are more images in the file: the first one is read.
     """
     path = Path(path)
     if is_zarr_folder(path):
         return open_zarr(path, axes_told=axes_told)
     if not _first_bytes(path).startswith(_TIFF):
         picture = read_image(path)
-        return OpenImage(picture, picture.array, identity_of(path), lambda: picture)
+        identity = partial(identity_of, path)
+        return OpenImage(picture, picture.array, identity, lambda: picture)
     try:
         return open_tiff(path)
     except (VdsrError, MemoryError):

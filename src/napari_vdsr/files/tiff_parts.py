@@ -15,7 +15,7 @@ from napari_vdsr.errors import FileError, VdsrError
 
 __all__ = ["TiffPixels"]
 
-_KEPT = 64_000_000  # bytes of decoded strips and tiles that are kept for the next read
+_KEPT = 32_000_000  # bytes of decoded strips and tiles that are kept for the next read
 
 
 class TiffPixels:

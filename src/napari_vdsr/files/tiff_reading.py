@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,11 @@ def read_tiff(path: Path) -> Picture:
     ------
     FileError
         When parts are missing or the colours are of a kind not known here.
+
+    Warns
+    -----
+    VdsrWarning
+        When there are more images in the file: the first one is read.
     """
     with open_tiff(path) as image:
         return image.read()
@@ -104,7 +110,7 @@ def open_tiff(path: Path) -> OpenImage:
     return OpenImage(
         as_planned(picture, pixels.shape, pixels.dtype),
         pixels,
-        identity_of(path),
+        partial(identity_of, path),
         read,
         tif.close,
     )

@@ -17,6 +17,7 @@ from napari_vdsr.files.units import convert_length, normalise_unit
 __all__ = ["check_tiff", "write_tiff"]
 
 _CLASSIC_LIMIT = 2**32 - 2**25  # bytes that 32-bit offsets reach, less some headers
+_BUFFER = 2**24  # bytes that are made before threads compress them
 _OME_DTYPES = "bool int8 int16 int32 uint8 uint16 uint32 float32 float64 complex64"
 _NOT_KEPT_BY_IMAGEJ = ("ImageJ", "images", "channels", "slices", "frames", "hyperstack")
 _IMAGEJ_REGIONS = ("ROI", "Overlays")
@@ -71,6 +72,12 @@ def write_tiff(
         Gives the pixels tile by tile, as they are written; the array of the picture
         then tells shape and dtype only.
 
+    Warns
+    -----
+    VdsrWarning
+        When the file cannot say all that is known of the picture, such as where it
+        lies.
+
     Notes
     -----
     Files above 4 GB become BigTIFF. What was compressed is compressed without loss.
@@ -93,7 +100,7 @@ def write_tiff(
         tifffile.imwrite(path, picture.array, byteorder="<", **options)
         return
     parts: Any = tiles(pixels, picture.axes)
-    options["tile"] = (TILE, TILE)
+    options |= {"tile": (TILE, TILE), "buffersize": _BUFFER}
     if "imagej" in options:  # it reads no tiles
         parts = strips(pixels, picture.axes)
         options |= {"tile": None, "rowsperstrip": TILE}

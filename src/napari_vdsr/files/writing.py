@@ -54,6 +54,12 @@ def write_image(
         When the format cannot hold the picture, or not be written part by part.
     FileError
         When the file exists or cannot be written.
+
+    Warns
+    -----
+    VdsrWarning
+        When the file cannot say all that is known of the picture, such as where it
+        lies.
     """
     path = Path(path)
     check_output(path, picture, overwrite=overwrite, source=source)

@@ -1,13 +1,16 @@
 """Beginning an OME-Zarr image, or going on with one that is half-made."""
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.multiscale import Multiscale
@@ -22,7 +25,7 @@ from napari_vdsr.files.zarr_writing import PartialZarr, sweep, writing_to
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["ZarrPlan", "begin_zarr", "part_of"]
+__all__ = ["ZarrPlan", "begin_zarr", "part_of", "writing_alone"]
 
 _KEY = "napari-vdsr"
 _EDGE = 512  # pixels a side of a chunk
@@ -81,6 +84,42 @@ def part_of(target: Path) -> Path:
     """
     target = target.resolve()
     return target.with_name(f"{target.name}.part")
+
+
+@contextlib.contextmanager
+def writing_alone(target: Path) -> Iterator[None]:
+    """Let no other run write the same image meanwhile.
+
+    The lock is the system's, so that it ends with this process, however that ends.
+
+    Parameters
+    ----------
+    target : Path
+        Where the image will be.
+
+    Raises
+    ------
+    FileError
+        When another run is writing it.
+    """
+    part = part_of(target)
+    path = part.with_name(f"{part.name}.lock")
+    lock = FileLock(path, timeout=0)
+    with writing_to(target):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            msg = (
+                f"another run is writing {target}: wait for it, or stop it and run "
+                "the same command again, which goes on where it ended"
+            )
+            raise FileError(msg) from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # Windows removes it when it is released
+            path.unlink()
+        lock.release()
 
 
 def begin_zarr(

@@ -152,15 +152,19 @@ def _opened(
         shape,
         pixels.dtype,
     )
-    told = json.dumps([attributes, array.metadata.to_dict()], default=str)
-    return OpenImage(
-        picture,
-        pixels,
-        {
+
+    def identity() -> dict[str, Any]:
+        told = json.dumps([attributes, array.metadata.to_dict()], default=str)
+        return {
             "name": path.resolve().name,
             "metadata": hashlib.sha256(told.encode()).hexdigest(),
             **state_of(path / array.path),
-        },
+        }
+
+    return OpenImage(
+        picture,
+        pixels,
+        identity,
         lambda: replace(picture, array=pixels[(slice(None),) * len(shape)]),
     )
 

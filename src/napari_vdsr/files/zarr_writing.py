@@ -102,10 +102,8 @@ class PartialZarr:
 
         Parameters
         ----------
-        level : int
-            0 is the finest.
-        chunk : tuple of int
-            From `chunks`.
+        level, chunk
+            As for `region`.
 
         Returns
         -------
@@ -145,10 +143,8 @@ class PartialZarr:
 
         Parameters
         ----------
-        level : int
-            0 is the finest.
-        chunk : tuple of int
-            From `chunks`.
+        level, chunk
+            As for `region`.
         pixels : ndarray
             Of the shape of its region.
 

@@ -1,4 +1,4 @@
-"""What a dtype can hold, and how results come back into it."""
+"""In which precision images are computed, and how results come back into a dtype."""
 
 from typing import Any
 
@@ -9,49 +9,11 @@ from torch import Tensor
 from napari_vdsr.errors import InputError
 
 __all__ = [
-    "check_dtype",
     "into_dtype",
-    "natural_range",
     "refuse_infinities",
     "within_float64",
     "work_dtype",
 ]
-
-
-def check_dtype(dtype: Any) -> np.dtype[Any]:
-    """Accept real numbers and refuse everything else, with the reason.
-
-    Parameters
-    ----------
-    dtype : dtype-like
-        Of an image.
-
-    Returns
-    -------
-    numpy.dtype
-        An integer or floating-point type.
-
-    Raises
-    ------
-    InputError
-        For bool, complex, object and anything else that is no intensity.
-
-    Examples
-    --------
-    >>> check_dtype("uint16")
-    dtype('uint16')
-    """
-    kind: np.dtype[Any] = np.dtype(dtype)
-    if kind.kind in "iuf":
-        return kind
-    reasons = {
-        "b": "a mask has no intensities to restore; convert it to uint8 first",
-        "c": "take the real part, the magnitude or the phase first",
-        "O": "convert it to a numeric dtype first",
-    }
-    reason = reasons.get(kind.kind, "only integers and floating-point numbers are")
-    msg = f"images of dtype {kind} cannot be enlarged: {reason}"
-    raise InputError(msg)
 
 
 def work_dtype(dtype: np.dtype[Any]) -> torch.dtype:
@@ -161,39 +123,3 @@ def into_dtype(values: Tensor, dtype: np.dtype[Any]) -> Tensor:
     edge = float(limits.max)
     below = values.clamp(limits.min, np.nextafter(edge, 0)).to(target)
     return torch.where(values >= edge, torch.tensor(limits.max, dtype=target), below)
-
-
-def natural_range(image: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """Black and white of an image whose dtype or values leave no doubt.
-
-    Parameters
-    ----------
-    image : ndarray of any real dtype
-        In any shape.
-
-    Returns
-    -------
-    tuple of float
-        (0, 255) for uint8, (0, 1) for floats within [0, 1].
-
-    Raises
-    ------
-    InputError
-        For all others: 12-bit counts in uint16 look the same as 16-bit ones.
-
-    Examples
-    --------
-    >>> natural_range(np.array([0, 7], dtype="uint8"))
-    (0.0, 255.0)
-    """
-    if image.dtype == np.uint8:
-        return 0.0, 255.0
-    if image.dtype.kind == "f" and image.size:
-        low, high = np.nanmin(image), np.nanmax(image)
-        if low >= 0 and high <= 1:
-            return 0.0, 1.0
-    msg = (
-        f"the intensity range of this {image.dtype} image is not known: give "
-        "intensity_range=(black, white), or use a model that follows any scale"
-    )
-    raise InputError(msg)

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.imaging.axes import Axes
+from napari_vdsr.imaging.dtypes import check_dtype, natural_range
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.imaging.intensities import (
-    check_dtype,
-    natural_range,
     refuse_infinities,
 )
 from napari_vdsr.inference.reach import LARGEST_SINGLE_FACTOR
@@ -23,7 +22,7 @@ from napari_vdsr.progress import Progress
 from napari_vdsr.zoo.loading import load_model
 from napari_vdsr.zoo.model import Model
 
-__all__ = ["upscale_array", "warn_of_two_passes"]
+__all__ = ["upscale_array", "warn_of_factors"]
 
 
 def upscale_array(
@@ -68,6 +67,12 @@ def upscale_array(
     ------
     InputError
         When the image or an argument cannot be used.
+
+    Warns
+    -----
+    VdsrWarning
+        For factors above 4 and those that the model is not made for, and when a
+        device's memory ran out and smaller tiles were used.
     """
     image = np.asarray(image)
     check_dtype(image.dtype)
@@ -85,7 +90,7 @@ def upscale_array(
         tile=tile,
         intensity_range=intensity_range,
     )
-    warn_of_two_passes(plan.factors)
+    warn_of_factors(plan.factors, model)
     order = plan.axes.moved_last(image.ndim)
     result = np.empty(plan.shape, image.dtype)
     source, target = image.transpose(order), result.transpose(order)
@@ -104,14 +109,28 @@ def _planes(shape: tuple[int, ...], axes: Axes) -> Iterator[tuple[int, ...]]:
     return np.ndindex(shape[: -2 if axes.samples is None else -3])
 
 
-def warn_of_two_passes(factors: tuple[float, float]) -> None:
-    """Say what a factor above 4 means.
+def warn_of_factors(factors: tuple[float, float], model: Model) -> None:
+    """Say what a factor above 4 means, and for which others a model is made.
 
     Parameters
     ----------
     factors : tuple of float
         Of Y and X.
+    model : Model
+        To be run.
+
+    Warns
+    -----
+    VdsrWarning
+        Each with what to do about it.
     """
+    if max(factors) > 1 and not model.serves(factors):
+        made = " and ".join(f"{factor:g}" for factor in model.only_factors)
+        msg = (
+            f"{model.name} is made for factor {made}, and not for {max(factors):g}: "
+            "bicubic interpolation may be better"
+        )
+        warnings.warn(msg, VdsrWarning, stacklevel=3)
     if max(factors) > LARGEST_SINGLE_FACTOR:
         msg = (
             f"factor {max(factors):g} is made in two passes of "

@@ -1,5 +1,6 @@
 """Which devices there are, and which one a name means."""
 
+import re
 from threading import Lock
 
 import torch
@@ -8,6 +9,7 @@ from napari_vdsr.errors import InputError
 
 __all__ = [
     "available_devices",
+    "check_device",
     "device_lock",
     "free_memory",
     "is_out_of_memory",
@@ -15,6 +17,7 @@ __all__ = [
     "resolve_device",
 ]
 
+_KINDS = re.compile(r"auto|(cpu|mps)(:0)?|(cuda|xpu)(:\d+)?")
 _locks: dict[torch.device, Lock] = {}
 
 
@@ -35,6 +38,27 @@ def available_devices() -> list[str]:
     return [*devices, "cpu"]
 
 
+def check_device(name: str | torch.device) -> None:
+    """Refuse the name of a device that no machine has.
+
+    Parameters
+    ----------
+    name : str or torch.device
+        As for `resolve_device`.
+
+    Raises
+    ------
+    InputError
+        When it is no such name.
+    """
+    if not _KINDS.fullmatch(str(name)):
+        msg = (
+            f"device is {str(name)!r}: choose auto, cpu, cuda, mps or xpu, or one of "
+            "several such as cuda:1"
+        )
+        raise InputError(msg)
+
+
 def resolve_device(name: str | torch.device) -> torch.device:
     """Find the device meant by a name.
 
@@ -50,19 +74,21 @@ def resolve_device(name: str | torch.device) -> torch.device:
     Raises
     ------
     InputError
-        When this machine has no such device.
+        When no machine or this one has no such device.
 
     Examples
     --------
     >>> resolve_device("cpu")
     device(type='cpu')
     """
+    check_device(name)
     devices = available_devices()
     if name == "auto":
         return torch.device(devices[0])
-    matches = [
-        device for device in devices if str(name) in (device, device.split(":")[0])
-    ]
+    wanted = str(name)
+    if wanted in ("cpu:0", "mps:0"):  # as torch may call the only one that there is
+        wanted = wanted.removesuffix(":0")
+    matches = [device for device in devices if wanted in (device, device.split(":")[0])]
     if not matches:
         msg = f"device is {str(name)!r}: this machine has auto, {', '.join(devices)}"
         raise InputError(msg)

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
-from math import ceil, isfinite
+from math import ceil
 from traceback import clear_frames
 from typing import Any, Protocol
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
+from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.intensities import (
-    check_dtype,
     into_dtype,
     refuse_infinities,
     within_float64,
@@ -30,6 +30,7 @@ from napari_vdsr.inference.device import (
 from napari_vdsr.inference.engine import Engine, bytes_per_pixel, make_engine
 from napari_vdsr.inference.precision import resolve_precision
 from napari_vdsr.inference.reach import KERNEL_REACH, gap_halo, middle_shape
+from napari_vdsr.inference.settings import checked_range
 from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
 from napari_vdsr.inference.tiles import Region, Tile, plan_tiles
 from napari_vdsr.inference.transfer import Download, uploaded
@@ -39,7 +40,9 @@ from napari_vdsr.zoo.model import Model
 
 __all__ = ["Plane", "Upscaler"]
 
-_KEPT_WEIGHTS = 48
+# Few: the matrices of a tile take a fraction of a millisecond, and a megabyte. All
+# that an axis needs of them would make memory depend on the size of the image.
+_KEPT_WEIGHTS = 8
 
 
 class Plane(Protocol):
@@ -111,7 +114,7 @@ class Upscaler:
         self.model = model
         self.device = resolve_device(device)
         self.precision = resolve_precision(precision, self.device, model.network)
-        self._range = _checked_range(model, intensity_range)
+        self._range = checked_range(model, intensity_range)
         per_pixel = bytes_per_pixel(model.network, self.precision)
         self.tile = tile_edge(tile, per_pixel, self.halo, self.device)
         self.engine = engine or make_engine(model, self.device, self.precision)
@@ -341,26 +344,3 @@ def _store(
     out[:, y, x] = download.array()
     if progress is not None:
         progress.update(tile.pixels)
-
-
-def _checked_range(
-    model: Model, intensity_range: tuple[float, float] | None
-) -> tuple[float, float] | None:
-    """The range that a model needs, or None for one that needs none."""
-    if model.equivariant:
-        return None
-    if intensity_range is None:
-        msg = (
-            f"{model.name} has to know the intensity range of the image: give "
-            "intensity_range=(black, white), or use a model that follows any scale"
-        )
-        raise InputError(msg)
-    try:
-        low, high = (float(value) for value in intensity_range)
-    except (TypeError, ValueError) as error:
-        msg = f"intensity_range is {intensity_range!r}: give (black, white)"
-        raise InputError(msg) from error
-    if not (isfinite(low) and isfinite(high) and low < high):
-        msg = f"intensity_range is ({low:g}, {high:g}): give black, then a larger white"
-        raise InputError(msg)
-    return low, high

@@ -1,12 +1,14 @@
 """Two layers cut to what both show, on the pixel grid of the first."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.grids import compare_on_grid
+from napari_vdsr.evaluation.stack import Stack
+from napari_vdsr.layers.plan import level_data
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -19,15 +21,12 @@ class Aligned(NamedTuple):
 
     Attributes
     ----------
-    reference, image : ndarray, shape (..., Y, X[, S])
-        The image is NaN where it has not been.
-    rgb : bool
-        Whether the last axis holds colours.
+    reference, image : Stack, shape (..., Y, X[, S])
+        Read plane by plane. The image is NaN where it has not been.
     """
 
-    reference: NDArray[Any]
-    image: NDArray[Any]
-    rgb: bool
+    reference: Stack
+    image: Stack
 
 
 def aligned(reference: "Image", image: "Image") -> Aligned:
@@ -56,16 +55,12 @@ def aligned(reference: "Image", image: "Image") -> Aligned:
         )
         raise InputError(msg)
     affine = np.linalg.solve(to_world(image), to_world(reference))
-    parts = compare_on_grid(_pixels(reference), _pixels(image), affine, rgb=image.rgb)
-    return Aligned(*parts, rgb=bool(image.rgb))
+    pair = level_data(reference), level_data(image)
+    return Aligned(*compare_on_grid(*pair, affine, rgb=bool(image.rgb)))
 
 
 def _described(layer: "Image") -> str:
     return f"{layer.ndim} axes{' and colours' if layer.rgb else ''}"
-
-
-def _pixels(layer: "Image") -> NDArray[Any]:
-    return np.asarray(layer.data[0] if layer.multiscale else layer.data)
 
 
 def to_world(layer: "Image") -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """What plain bicubic enlargement makes of a layer, for comparison."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from napari_vdsr.imaging.resample import resize_rows
 from napari_vdsr.layers.compute import planes_of
 from napari_vdsr.layers.plan import LayerPlan
 
-__all__ = ["bicubic_plan"]
+__all__ = ["bicubic_plan", "bicubic_planes"]
 
 _BLOCK = 512  # pixels per edge of what is made at a time
 
@@ -61,6 +62,43 @@ def bicubic_plan(
                     x.start - first[1] : x.stop - first[1],
                 ] = into_dtype(torch.from_numpy(values), plan.dtype).numpy()
     return result
+
+
+def bicubic_planes(
+    plan: LayerPlan, data: Any, check: Callable[[], object] = lambda: None
+) -> Any:
+    """Enlarge by bicubic interpolation alone: what is lazy, plane by plane.
+
+    Parameters
+    ----------
+    plan, data, check
+        As for `bicubic_plan`; Y and X are the last axes.
+
+    Returns
+    -------
+    array-like, shape `plan.shape`
+        Planes of lazy data are made when they are indexed.
+    """
+    if isinstance(data, np.ndarray):
+        return bicubic_plan(plan, data, check)
+    return _BicubicPlanes(plan, data, check)
+
+
+class _BicubicPlanes:
+    """Planes of an enlarged layer, made when they are indexed."""
+
+    def __init__(self, plan: LayerPlan, data: Any, check: Callable[[], object]) -> None:
+        self._plan, self._data, self._check = plan, data, check
+        self.shape, self.dtype = plan.shape, plan.dtype
+
+    def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
+        wanted = list(self._plan.wanted)
+        for axis, at in enumerate(index):
+            start = wanted[axis].start + at
+            wanted[axis] = slice(start, start + 1)
+        plan = replace(self._plan, wanted=tuple(wanted))
+        plane = bicubic_plan(plan, self._data, self._check)
+        return plane.reshape(self.shape[len(index) :])
 
 
 def _blocks(part: slice) -> Iterator[slice]:

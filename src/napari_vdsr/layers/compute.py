@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_vdsr.imaging.dtypes import natural_range
 from napari_vdsr.layers.plan import LayerPlan
 from napari_vdsr.progress import Progress
 
@@ -80,13 +81,18 @@ def compute_plan(
     ------
     InputError
         When there are infinite pixels.
+
+    Warns
+    -----
+    VdsrWarning
+        For factors above 4 and those that the model is not made for.
     """
     from napari_vdsr.imaging.intensities import refuse_infinities
-    from napari_vdsr.inference.arrays import warn_of_two_passes
+    from napari_vdsr.inference.arrays import warn_of_factors
 
     if isinstance(data, np.ndarray):
         refuse_infinities(data)
-    warn_of_two_passes(plan.plane_factors)
+    warn_of_factors(plan.plane_factors, upscaler.model)
     if progress is not None:
         progress.reset(plan.pixels)
     result = np.empty(plan.shape, plan.dtype)
@@ -158,8 +164,6 @@ def intensity_range_of(
     InputError
         When the range is needed and neither given nor clear from the dtype.
     """
-    from napari_vdsr.imaging.intensities import natural_range
-
     if model.equivariant or given is not None:
         return given
     # Looking at all values of a lazy array would compute it all.

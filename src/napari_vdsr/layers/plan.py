@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.axes import Axes
+from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor, enlarged_size
 
@@ -169,7 +170,7 @@ def plan_layer(
     return LayerPlan(
         yx=yx,
         samples=int(data.shape[-1]) if image.rgb else 0,
-        dtype=_checked_dtype(data.dtype, image.name),
+        dtype=check_dtype(data.dtype, repr(image.name)),
         level_shape=sizes,
         full_shape=full,
         wanted=_enlarged_region(region, sizes, full),
@@ -245,14 +246,6 @@ def _checked(layer: "Layer") -> "Image":
     kind = type(layer).__name__
     reason = "holds label numbers" if kind == "Labels" else "holds no intensities"
     msg = f"{layer.name!r} is a {kind} layer and {reason}: choose an Image layer"
-    raise InputError(msg)
-
-
-def _checked_dtype(dtype: Any, name: str) -> np.dtype[Any]:
-    kind: np.dtype[Any] = np.dtype(dtype)
-    if kind.kind in "iuf":
-        return kind
-    msg = f"{name!r} is of dtype {kind}: only integers and real numbers are enlarged"
     raise InputError(msg)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,11 +103,10 @@ def save_enlarged(
         upscaler = upscaler_for(recipe)
         _save_tiff(path, picture, whole, pixels, upscaler, overwrite, progress)
         return
-    identity = identity_of(layer.name, data, sources)
     opened = OpenImage(
         picture,
         pixels,
-        identity,
+        partial(identity_of, layer.name, data, sources),
         lambda: replace(picture, array=pixels[(slice(None),) * data.ndim]),
     )
     stream_to_zarr(

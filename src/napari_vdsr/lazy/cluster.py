@@ -4,10 +4,10 @@ Who does what, what is repeated when a worker dies and what is sent where is all
 to dask.distributed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +76,16 @@ class Cluster:
         precisions = {}
         for address, future in asked.items():
             try:
-                unseen, precisions[address] = future.result()
-            except VdsrError:
-                raise
+                found = future.result()
             except Exception as error:
                 msg = (
                     f"worker {address} cannot do the work ({error}): install the same "
                     "version of napari-vdsr there"
                 )
                 raise VdsrError(msg) from error
+            if isinstance(found, VdsrError):
+                raise type(found)(f"worker {address}: {found}")
+            unseen, precisions[address] = found
             if unseen:
                 msg = (
                     f"worker {address} does not see {unseen[0]}: the source and the "
@@ -115,6 +116,8 @@ class Cluster:
                 futures, loop=self._client.loop, with_results=True
             )
             for future, state in done:
+                if isinstance(state, VdsrError):
+                    raise state
                 yield which[future.key], state
         finally:
             self._client.cancel(futures)
@@ -134,6 +137,23 @@ def _itself(recipe: Recipe) -> Recipe:
     return recipe
 
 
+def _or_its_error(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a task return the errors that are for the user.
+
+    Of one that raises them, dask would write a traceback into the worker's log.
+    """
+
+    @wraps(function)
+    def task(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except VdsrError as error:
+            return error
+
+    return task
+
+
+@_or_its_error
 def _look_around(recipe: Recipe, places: Sequence[str]) -> tuple[list[str], str]:
     """The places that a worker does not see, and its precision."""
     unseen = [place for place in places if not Path(place).exists()]
@@ -141,6 +161,7 @@ def _look_around(recipe: Recipe, places: Sequence[str]) -> tuple[list[str], str]
     return unseen, precision
 
 
+@_or_its_error
 def _finish(job: StreamJob, chunk: Chunk, *, recipe: Recipe, level: int) -> str:
     return finish_chunk(job, recipe, level, chunk)
 

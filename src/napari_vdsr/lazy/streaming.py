@@ -4,7 +4,8 @@ Memory does not depend on the size of the image: one chunk is in work at a time.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -91,13 +92,14 @@ class _Opened:
             (shape[self.yx[0]], shape[self.yx[1]]),
             upscaler_for(recipe),
         )
+        self.users = 0
         self._lock = Lock()
 
     def made(self, level: int, region: tuple[slice, ...]) -> NDArray[Any]:
         """A region of a level, computed."""
         if level > 0:
             return self._reduced(level, region)
-        with self._lock:  # a device does one thing at a time; reading may go on
+        with self._lock:  # readers keep what they decoded last, for one at a time
             return self.pixels[region]
 
     def _reduced(self, level: int, region: tuple[slice, ...]) -> NDArray[Any]:
@@ -114,22 +116,35 @@ class _Opened:
         return np.moveaxis(reduced(moved, rows, columns), (-2, -1), self.yx)
 
 
+_KEPT = 2
 _open: OrderedDict[str, _Opened] = OrderedDict()
 _lock = Lock()
 
 
-def _opened(job: StreamJob, recipe: Recipe) -> _Opened:
-    """What this process has open for a job; that of another job is closed."""
+@contextmanager
+def _in_use(job: StreamJob, recipe: Recipe) -> Iterator[_Opened]:
+    """What this process has open for a job; the last few stay open."""
     with _lock:
         if job.token not in _open:
-            _close_all()
             _open[job.token] = _Opened(job, recipe)
-        return _open[job.token]
+        opened = _open[job.token]
+        opened.users += 1
+        _open.move_to_end(job.token)
+        idle = [token for token, each in _open.items() if not each.users]
+        for token in idle[: max(0, len(_open) - _KEPT)]:
+            _open.pop(token).source.close()
+    try:
+        yield opened
+    finally:
+        with _lock:
+            opened.users -= 1
 
 
-def _close_all() -> None:
-    while _open:
-        _open.popitem()[1].source.close()
+def _close(job: StreamJob) -> None:
+    with _lock:
+        opened = _open.pop(job.token, None)
+    if opened is not None:
+        opened.source.close()
 
 
 def finish_chunk(job: StreamJob, recipe: Recipe, level: int, chunk: Chunk) -> str:
@@ -158,11 +173,11 @@ def finish_chunk(job: StreamJob, recipe: Recipe, level: int, chunk: Chunk) -> st
     FileError
         When the source cannot be read or the chunk not be written.
     """
-    opened = _opened(job, recipe)
-    state = opened.part.state(level, chunk)
-    if state != "good":
-        pixels = opened.made(level, opened.part.region(level, chunk))
-        opened.part.write(level, chunk, pixels)
+    with _in_use(job, recipe) as opened:
+        state = opened.part.state(level, chunk)
+        if state != "good":
+            pixels = opened.made(level, opened.part.region(level, chunk))
+            opened.part.write(level, chunk, pixels)
     return state
 
 
@@ -228,8 +243,7 @@ def finish_all(
                     region = part.region(level, chunk)
                     progress.update(prod(one.stop - one.start for one in region))
     finally:
-        with _lock:
-            _close_all()
+        _close(job)
     return counts
 
 

@@ -13,7 +13,7 @@ import napari_vdsr
 from napari_vdsr.files.ngff_writing import NgffVersion, described, ngff_order
 from napari_vdsr.files.opening import OpenImage, state_of
 from napari_vdsr.files.picture import Picture
-from napari_vdsr.files.zarr_beginning import ZarrPlan, begin_zarr
+from napari_vdsr.files.zarr_beginning import ZarrPlan, begin_zarr, writing_alone
 from napari_vdsr.imaging.enlargement import Enlargement
 from napari_vdsr.lazy.streaming import Counts, Mapper, StreamJob, finish_all
 from napari_vdsr.lazy.worker import Recipe
@@ -71,7 +71,8 @@ def files_of(pixels: Any) -> set[Path]:
     Parameters
     ----------
     pixels : array-like
-        Mapped files, zarr arrays in folders, and dask arrays made of one of these.
+        Mapped files, zarr arrays in folders, and dask arrays made of these arrays;
+        dask copies mapped files into memory.
 
     Returns
     -------
@@ -144,7 +145,8 @@ def stream_to_zarr(
     InputError
         When the image has axes or a dtype that OME-Zarr has not.
     FileError
-        When the target is there already, was begun otherwise or cannot be written.
+        When the target is there already, was begun otherwise, is being written by
+        another run or cannot be written.
         Finished chunks are kept.
     """
     dtype: np.dtype[Any] = picture.array.dtype
@@ -160,17 +162,18 @@ def stream_to_zarr(
         target.version,
     )
     job = {
-        **_provenance(source.identity, axes, enlargement, recipe, model),
+        **_provenance(source.identity(), axes, enlargement, recipe, model),
         "shape": list(shape),
         "dtype": dtype.name,
         "OME-Zarr": target.version,
     }
-    part = begin_zarr(target.path, plan, job, overwrite=target.overwrite)
-    stream = StreamJob.of(opener, part.folder, axes, order)
-    counts = finish_all(stream, recipe, mapper, progress)
-    if "C" in plan.axes:
-        part.set_windows(plan.axes.index("C"))
-    part.finish(target.path, overwrite=target.overwrite)
+    with writing_alone(target.path):
+        part = begin_zarr(target.path, plan, job, overwrite=target.overwrite)
+        stream = StreamJob.of(opener, part.folder, axes, order)
+        counts = finish_all(stream, recipe, mapper, progress)
+        if "C" in plan.axes:
+            part.set_windows(plan.axes.index("C"))
+        part.finish(target.path, overwrite=target.overwrite)
     return counts
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from dask.base import tokenize
 
 from napari_vdsr.imaging.axes import Axes, find_axes
+from napari_vdsr.imaging.dtypes import check_dtype, natural_range
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor
-from napari_vdsr.imaging.intensities import check_dtype, natural_range
 from napari_vdsr.lazy.blocks import (
     Part,
     enlarged_bounds,
@@ -66,6 +66,11 @@ def upscale_lazy(
     ------
     InputError
         When the image or an argument cannot be used.
+
+    Warns
+    -----
+    VdsrWarning
+        For factors above 4 and those that the model is not made for.
     """
     array = as_dask(image)
     check_dtype(array.dtype)
@@ -156,8 +161,13 @@ def enlarge_lazily(
     InputError
         When an argument cannot be used. What only a worker of a cluster can know
         is said when the first block is computed there.
+
+    Warns
+    -----
+    VdsrWarning
+        For factors above 4 and those that the model is not made for.
     """
-    from napari_vdsr.inference.arrays import warn_of_two_passes
+    from napari_vdsr.inference.arrays import warn_of_factors
 
     if not model.equivariant and intensity_range is None:
         # Looking at the values would compute them all.
@@ -173,7 +183,7 @@ def enlarge_lazily(
         upscaler_for(recipe)
     planes = Planes(axes, (array.shape[axes.y], array.shape[axes.x]), out_shape)
     factors = [new / old for new, old in zip(out_shape, planes.shape, strict=True)]
-    warn_of_two_passes((factors[0], factors[1]))
+    warn_of_factors((factors[0], factors[1]), model)
     parts = _parts(array, planes, model.halo)
     name = f"vdsr-{tokenize(array.name, recipe.key, planes, parts)}"
     return array_of_blocks(

@@ -80,13 +80,27 @@ class Recipe:
         Returns
         -------
         Recipe
+
+        Raises
+        ------
+        InputError
+            When no machine could do it.
         """
+        from napari_vdsr.inference.settings import check_settings, checked_range
+
+        check_settings(
+            model,
+            device=device,
+            precision=precision,
+            tile=tile,
+            intensity_range=intensity_range,
+        )
         return cls(
             model.fingerprint,
             str(device),
             str(precision),
             tile,
-            intensity_range and (intensity_range[0], intensity_range[1]),
+            checked_range(model, intensity_range),
             pickle.dumps(model),
         )
 

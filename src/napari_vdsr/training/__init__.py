@@ -13,7 +13,7 @@ from napari_vdsr.training.history import (
     TrainedModel,
 )
 from napari_vdsr.training.pairs import Pairs
-from napari_vdsr.training.prepare import TrainingSet, look_through, prepare
+from napari_vdsr.training.prepare import TrainingSet, prepare
 from napari_vdsr.training.recipes import RECIPES, recipe
 from napari_vdsr.training.run import train
 from napari_vdsr.training.trainer import Trainer
@@ -33,7 +33,6 @@ __all__ = [
     "Trainer",
     "TrainingConfig",
     "TrainingSet",
-    "look_through",
     "prepare",
     "recipe",
     "train",

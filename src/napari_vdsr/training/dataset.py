@@ -65,6 +65,8 @@ class Dataset:
         Usable images.
     left_out : list of tuple of str
         Names of images that are not used, and why.
+    damaged : list of tuple of str
+        Names of images of which parts cannot be read, and why; the rest is used.
     oversampled, benchmarks : list of str
         Images that are used but should perhaps not be.
     digest : str
@@ -75,6 +77,7 @@ class Dataset:
     parts: list[Part] = field(default_factory=list)
     images: int = 0
     left_out: list[tuple[str, str]] = field(default_factory=list)
+    damaged: list[tuple[str, str]] = field(default_factory=list)
     oversampled: list[str] = field(default_factory=list)
     benchmarks: list[str] = field(default_factory=list)
     digest: str = ""
@@ -94,11 +97,15 @@ class Dataset:
         """
         remarks = []
         if self.left_out:
-            reasons = [f"{name}: {reason}" for name, reason in self.left_out]
             total = self.images + len(self.left_out)
             remarks.append(
                 f"{len(self.left_out)} of {total} images are left out: "
-                f"{_listed(reasons, '; ')}"
+                f"{_with_reasons(self.left_out)}"
+            )
+        if self.damaged:
+            remarks.append(
+                f"{len(self.damaged)} of {self.images} images are damaged in parts, "
+                f"which are left out: {_with_reasons(self.damaged)}"
             )
         if self.benchmarks:
             remarks.append(
@@ -147,37 +154,61 @@ def examine(
         When no image can be used.
     """
     smallest = config.patch if smallest is None else smallest
-    dataset, digest, held = Dataset(paired), hashlib.sha256(), 0
+    examiner = _Examiner(Dataset(paired), memory)
     for source in sources:
-        reasons, used = [], False
-        for piece in source.pieces:
-            load = _Loader(piece, config, smallest, paired)
+        loaders = [_Loader(piece, config, smallest, paired) for piece in source.pieces]
+        examiner.examine(source.name, loaders)
+    return examiner.finished()
+
+
+class _Examiner:
+    """Fills a set with what can be used of images."""
+
+    def __init__(self, dataset: Dataset, memory: float) -> None:
+        self._dataset, self._memory = dataset, memory
+        self._digest, self._held = hashlib.sha256(), 0
+
+    def examine(self, name: str, loaders: list["_Loader"]) -> None:
+        """Look at all pieces of an image."""
+        dataset = self._dataset
+        parts, damages, reasons = len(dataset.parts), [], []
+        for load in loaders:
             try:
                 planes = load()
             except VdsrError as error:
-                planes = []
-                load.reasons.append(str(error))
-            reasons += load.reasons
-            if not planes:
+                damages.append(str(error))
                 continue
-            if not used:
-                _look(dataset, source, planes[0])
-            for plane in planes:
-                digest.update(f"{plane.pixels.dtype}{plane.pixels.shape}".encode())
-                digest.update(np.ascontiguousarray(plane.pixels).data)
-            nbytes = sum(plane.pixels.nbytes for plane in planes)
-            held += nbytes
-            dataset.parts.append(Part(load, nbytes, planes if held <= memory else None))
-            used = True
-        dataset.images += used
-        if not used:
-            dataset.left_out.append((source.name, reasons[0]))
-    if not dataset.parts:
-        reasons = [f"{name}: {reason}" for name, reason in dataset.left_out]
-        msg = f"no image can be used: {_listed(reasons, '; ')}"
-        raise InputError(msg)
-    dataset.digest = digest.hexdigest()
-    return dataset
+            reasons += load.reasons
+            if planes:
+                if len(dataset.parts) == parts:
+                    _look(dataset, name, planes[0])
+                self._take(load, planes)
+            del planes  # so that two pieces are never held together
+        if len(dataset.parts) == parts:
+            dataset.left_out.append((name, (damages + reasons)[0]))
+            return
+        dataset.images += 1
+        if damages:
+            count = f"{len(damages)} of {len(loaders)} parts"
+            dataset.damaged.append((name, f"{count}: {damages[0]}"))
+
+    def finished(self) -> Dataset:
+        """Give the set, if there is anything in it."""
+        dataset = self._dataset
+        if not dataset.parts:
+            msg = f"no image can be used: {_with_reasons(dataset.left_out)}"
+            raise InputError(msg)
+        dataset.digest = self._digest.hexdigest()
+        return dataset
+
+    def _take(self, load: "_Loader", planes: list[Plane]) -> None:
+        for plane in planes:
+            self._digest.update(f"{plane.pixels.dtype}{plane.pixels.shape}".encode())
+            self._digest.update(np.ascontiguousarray(plane.pixels).data)
+        nbytes = sum(plane.pixels.nbytes for plane in planes)
+        self._held += nbytes
+        kept = planes if self._held <= self._memory else None
+        self._dataset.parts.append(Part(load, nbytes, kept))
 
 
 class _Loader:
@@ -214,14 +245,14 @@ class _Loader:
                 yield partial(normalised, plane, config.channels, smallest)
 
 
-def _look(dataset: Dataset, source: Source, plane: Plane) -> None:
+def _look(dataset: Dataset, image: str, plane: Plane) -> None:
     """Note what the first plane of an image shows."""
     truth = plane.pixels[len(plane.pixels) // 2 :] if dataset.paired else plane.pixels
     grey = luminance(truth)[0]
     if (name := benchmark_name(grey)) is not None:
-        dataset.benchmarks.append(f"{source.name} is {name}")
+        dataset.benchmarks.append(f"{image} is {name}")
     if _oversampled(grey):
-        dataset.oversampled.append(source.name)
+        dataset.oversampled.append(image)
 
 
 def _oversampled(plane: NDArray[Any]) -> bool:
@@ -234,6 +265,10 @@ def _oversampled(plane: NDArray[Any]) -> bool:
     return (
         check_sampling(plane[y, x][:_LOOKED_AT, :_LOOKED_AT]).verdict == "oversampled"
     )
+
+
+def _with_reasons(images: list[tuple[str, str]]) -> str:
+    return _listed([f"{name}: {reason}" for name, reason in images], "; ")
 
 
 def _listed(items: list[str], separator: str = ", ") -> str:

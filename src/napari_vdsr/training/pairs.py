@@ -1,5 +1,6 @@
 """Images taken twice, at low and at high resolution, that lie on one another."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -50,7 +51,9 @@ def find_pairs(pairs: Pairs, *, rgb: bool | None = None) -> list[Source]:
     InputError
         When there are not as many images of one kind as of the other.
     """
-    low, high = (find_sources(images, rgb=rgb, block=_WHOLE) for images in pairs)
+    low, high = (
+        find_sources(images, rgb=rgb, block=_WHOLE, part=math.inf) for images in pairs
+    )
     if len(low) != len(high):
         msg = (
             f"there are {len(low)} images of low and {len(high)} of high resolution: "

@@ -95,7 +95,9 @@ def scaled(plane: NDArray[Any], limits: tuple[float, float]) -> Plane:
     Plane
     """
     low, high = limits
-    values = (plane.astype(np.float64) - low) / (high - low)
+    values = plane.astype(np.float64)
+    values -= low  # in place: planes can be large
+    values /= high - low
     return Plane(values.astype(np.float32), limits)
 
 

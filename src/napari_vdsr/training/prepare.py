@@ -3,6 +3,7 @@
 import math
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from napari_vdsr.errors import InputError, VdsrWarning
@@ -12,10 +13,12 @@ from napari_vdsr.training.pairs import Pairs, find_pairs
 from napari_vdsr.training.sources import Source, find_sources
 from napari_vdsr.training.split import split
 
-__all__ = ["MEMORY", "TrainingSet", "look_through", "prepare"]
+__all__ = ["MEMORY", "TrainingSet", "prepare"]
 
 MEMORY = 2e9
 """Bytes of pixels held at a time, unless something else is asked for."""
+
+_PARTS = 8  # of those bytes, for files that are read by parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,7 @@ def prepare(
     validation: Any = None,
     rgb: bool | None = None,
     memory: float = MEMORY,
+    warn: bool = True,
 ) -> TrainingSet:
     """Look through images, hold some out and say what is wrong with them.
 
@@ -72,7 +76,11 @@ def prepare(
     rgb : bool, optional
         Whether the last axis of arrays holds colours.
     memory : float
-        Bytes of pixels to hold at a time; larger sets are read again, part by part.
+        Bytes of pixels to hold at a time; larger sets are read again, part by part,
+        and files of more than an eighth of it are never read at once.
+    warn : bool
+        Whether to warn of the `remarks` on the set. Threads should not: warnings
+        belong to a whole program.
 
     Returns
     -------
@@ -86,59 +94,20 @@ def prepare(
     Warns
     -----
     VdsrWarning
-        When images are left out, oversampled or of a benchmark, or when there are
-        none to validate on.
-    """
-    prepared = look_through(
-        images, config, domain=domain, validation=validation, rgb=rgb, memory=memory
-    )
-    for remark in prepared.remarks:
-        warnings.warn(remark, VdsrWarning, stacklevel=2)
-    return prepared
-
-
-def look_through(
-    images: Any,
-    config: TrainingConfig,
-    *,
-    domain: Any = None,
-    validation: Any = None,
-    rgb: bool | None = None,
-    memory: float = MEMORY,
-) -> TrainingSet:
-    """Do as `prepare`, but keep what it would warn of in ``remarks``.
-
-    That is for threads: warnings belong to a whole program.
-
-    Parameters
-    ----------
-    images, config, domain, validation, rgb, memory
-        As for `prepare`.
-
-    Returns
-    -------
-    TrainingSet
-
-    Raises
-    ------
-    InputError
-        When no image can be used.
+        When images are left out, damaged, oversampled or of a benchmark, or when
+        there are none to validate on.
     """
     remarks: list[str] = []
     paired = isinstance(images, Pairs)
-    if paired:
-        sources = find_pairs(images, rgb=rgb)
-    else:
-        sources = find_sources(images, rgb=rgb)
-    more = None if domain is None else find_sources(domain, rgb=rgb)
+    find = partial(_found, rgb=rgb, part=memory / _PARTS)
+    sources = find(images)
+    more = None if domain is None else find(domain)
     held: list[Source] = []
     if validation is not None:
-        held_paired = isinstance(validation, Pairs)
-        if held_paired != paired:
+        if isinstance(validation, Pairs) != paired:
             msg = "validate pairs on pairs, and images on images"
             raise InputError(msg)
-        find = find_pairs if paired else find_sources
-        held = find(validation, rgb=rgb)
+        held = find(validation)
         learned = _examined(sources, config, paired, memory)
     else:
         learned, held = _held_out(sources, config, paired, memory, remarks)
@@ -146,7 +115,15 @@ def look_through(
     for dataset in (learned, leaning):
         remarks += [] if dataset is None else dataset.remarks()
     scored = _examined_held(held, config, paired, memory, remarks) if held else None
+    for remark in remarks if warn else ():
+        warnings.warn(remark, VdsrWarning, stacklevel=2)
     return TrainingSet(learned, leaning, scored, memory, tuple(remarks))
+
+
+def _found(images: Any, rgb: bool | None, part: float) -> list[Source]:
+    if isinstance(images, Pairs):
+        return find_pairs(images, rgb=rgb)
+    return find_sources(images, rgb=rgb, part=part)
 
 
 def _examined(

@@ -55,8 +55,9 @@ def train(
     rgb : bool, optional
         Whether the last axis of arrays holds colours; files and layers know.
     memory : float
-        Bytes of pixels to hold of each set; larger ones are read part by part. Once
-        more as much is on the device.
+        Bytes of pixels to hold of each set; larger ones are read part by part, larger
+        files and zarrs plane by plane or in windows. Once more as much is on the
+        device, and once more in memory while one part takes the place of another.
     checkpoint : str or Path, optional
         Where to write the state now and then, so that nothing is ever lost.
     resume : str or Path, optional

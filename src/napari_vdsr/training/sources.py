@@ -1,13 +1,14 @@
 """Where training images come from: arrays, layers, folders and packs.
 
-A source is read when its pixels are wanted, piece by piece, so that a set may be
-larger than memory.
+A source is read when its pixels are wanted, piece by piece, so that a set, and an
+image, may be larger than memory.
 """
 
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise, product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.imaging.axes import find_axes
-from napari_vdsr.imaging.intensities import check_dtype
+from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.luminance import FULL_RANGE
 
 __all__ = ["Piece", "Source", "find_sources"]
 
 _BLOCK = 1024  # pixels per edge of what is read at a time from large arrays
+_PART = 250e6  # bytes, as float32, of what is read at a time from large files
+_FLOAT = 4  # bytes
 
 Piece = Callable[[], Iterator[NDArray[Any]]]
 """Reads planes of shape (C, Y, X), C being 1 or 3, in the dtype of the image."""
@@ -45,7 +48,11 @@ class Source:
 
 
 def find_sources(
-    images: Any, *, rgb: bool | None = None, block: int = _BLOCK
+    images: Any,
+    *,
+    rgb: bool | None = None,
+    block: int = _BLOCK,
+    part: float = _PART,
 ) -> list[Source]:
     """List the images in whatever holds them.
 
@@ -59,6 +66,9 @@ def find_sources(
         Whether the last axis of arrays holds colours.
     block : int
         Pixels per edge of what is read of an array at a time.
+    part : float
+        Bytes, as float32, of what is read of a file at a time. Larger OME-Zarrs and
+        TIFF files are read by planes, and larger planes by windows.
 
     Returns
     -------
@@ -75,7 +85,7 @@ def find_sources(
     if isinstance(images, Source):
         sources = [images]
     elif isinstance(images, (str, Path)):
-        sources = _from_path(Path(images))
+        sources = _from_path(Path(images), part)
     elif _is_layer(images):
         sources = [_from_layer(images, block)]
     elif _is_array(images):
@@ -86,7 +96,7 @@ def find_sources(
             if _is_array(image) and not _is_layer(image):
                 sources.append(_from_array(image, f"image {number}", rgb, block))
             else:
-                sources += find_sources(image, rgb=rgb, block=block)
+                sources += find_sources(image, rgb=rgb, block=block, part=part)
     else:
         msg = (
             f"cannot train on a {type(images).__name__}: give an array, a layer, a "
@@ -138,8 +148,9 @@ def _from_array(array: Any, name: str, rgb: bool | None, block: int) -> Source:
     shape = tuple(int(size) for size in array.shape)
     axes = find_axes(shape, rgb=rgb)
     stack = product(*(range(size) for size in shape[: axes.y]))
+    colours = axes.samples is not None
     pieces = [
-        _block(array, (*index, slice(*rows), slice(*columns)), axes.samples is not None)
+        _block(array, name, (*index, slice(*rows), slice(*columns)), colours)
         for index in stack
         for rows in _ranges(shape[axes.y], block)
         for columns in _ranges(shape[axes.x], block)
@@ -154,15 +165,30 @@ def _ranges(size: int, block: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def _block(array: Any, index: tuple[Any, ...], colours: bool) -> Piece:
+def _block(array: Any, name: str, index: tuple[Any, ...], colours: bool) -> Piece:
     def read() -> Iterator[NDArray[Any]]:
-        block = np.asarray(array[index])
-        yield np.moveaxis(block[..., :3], -1, 0) if colours else block[None]
+        try:
+            block = np.asarray(array[index])
+        except (VdsrError, MemoryError):
+            raise
+        except Exception as error:  # damaged chunks make their libraries raise anything
+            msg = f"{name} cannot be read: {error}"
+            raise VdsrError(msg) from error
+        yield from _planes(block, colours)
 
     return read
 
 
-def _from_path(path: Path) -> list[Source]:
+def _planes(array: NDArray[Any], colours: bool) -> Iterator[NDArray[Any]]:
+    """Planes of an array of shape (..., Y, X[, S])."""
+    if colours:
+        planes = array.reshape(-1, *array.shape[-3:])[..., :3]
+        yield from np.moveaxis(planes, -1, 1)
+    else:
+        yield from array.reshape(-1, 1, *array.shape[-2:])
+
+
+def _from_path(path: Path, part: float) -> list[Source]:
     if path.suffix == ".npz":
         return _from_pack(path)
     from napari_vdsr.files.zarr_library import is_zarr_folder
@@ -171,30 +197,87 @@ def _from_path(path: Path) -> list[Source]:
         from napari_vdsr.files import list_images
 
         return [
-            Source(str(file.relative_to(path)), (_file(file),))
+            Source(str(file.relative_to(path)), _pieces(file, part))
             for file in list_images(path)
         ]
     if not path.exists():
         msg = f"{path} does not exist: give an image, a folder of images or a pack"
         raise FileError(msg)
-    return [Source(path.name, (_file(path),))]
+    return [Source(path.name, _pieces(path, part))]
 
 
-def _file(path: Path) -> Piece:
+def _pieces(path: Path, part: float) -> tuple[Piece, ...]:
+    """One piece for a file, or several where it is too large to be read at once."""
+    from napari_vdsr.files.folders import TIFF_SUFFIXES
+    from napari_vdsr.files.zarr_library import is_zarr_folder
+
+    if not is_zarr_folder(path) and path.suffix.lower() not in TIFF_SUFFIXES:
+        return (_whole(path),)  # no other file can be read by parts
+    from napari_vdsr.files import open_image
+
+    try:
+        with open_image(path) as image:
+            picture = image.picture
+            axes = find_axes(picture.array.shape, picture.unique_axes)
+    except VdsrError:
+        return (_whole(path),)  # which says so when it is read
+    order = axes.moved_last(picture.array.ndim)
+    shape = tuple(picture.array.shape[axis] for axis in order)
+    if prod(shape) * _FLOAT <= part:
+        return (_whole(path),)
+    colours = axes.samples is not None
+    return tuple(
+        _part(path, cut, order, colours) for cut in _cuts(shape, colours, part)
+    )
+
+
+def _whole(path: Path) -> Piece:
     def read() -> Iterator[NDArray[Any]]:
         from napari_vdsr.files import read_image
 
         picture = read_image(path)
         axes = find_axes(picture.array.shape, picture.unique_axes)
-        order = axes.moved_last(picture.array.ndim)
-        array = picture.array.transpose(order)
-        if axes.samples is None:
-            yield from array.reshape(-1, 1, *array.shape[-2:])
-        else:
-            planes = array.reshape(-1, *array.shape[-3:])[..., :3]
-            yield from np.moveaxis(planes, -1, 1)
+        array = picture.array.transpose(axes.moved_last(picture.array.ndim))
+        yield from _planes(array, axes.samples is not None)
 
     return read
+
+
+def _part(
+    path: Path, cut: tuple[slice, ...], order: tuple[int, ...], colours: bool
+) -> Piece:
+    """A part of a file; `cut` has the axes in the order in which they are wanted."""
+
+    def read() -> Iterator[NDArray[Any]]:
+        from napari_vdsr.files import open_image
+
+        stored = tuple(cut[order.index(axis)] for axis in range(len(order)))
+        with open_image(path) as image:
+            array = image.pixels[stored].transpose(order)
+        yield from _planes(array, colours)
+
+    return read
+
+
+def _cuts(
+    shape: tuple[int, ...], colours: bool, part: float
+) -> Iterator[tuple[slice, ...]]:
+    """Cut a stack into runs of planes or, where one is too large, into windows."""
+    last = 3 if colours else 2
+    samples = shape[2 - last :] if colours else ()
+    height, width = shape[len(shape) - last :][:2]
+    most = int(part / _FLOAT / prod(samples))  # pixels
+    rows, columns = height, width
+    if height * width > most:
+        columns = max(_BLOCK, most // _BLOCK)
+        rows = max(_BLOCK, most // min(width, columns))
+    run = max(1, most // (height * width))
+    stack = shape[:-last]
+    lengths = [*([1] * (len(stack) - 1)), run][: len(stack)]
+    for cut in product(
+        *map(_ranges, stack, lengths), _ranges(height, rows), _ranges(width, columns)
+    ):
+        yield (*(slice(*each) for each in cut), *(slice(size) for size in samples))
 
 
 def _from_pack(path: Path) -> list[Source]:
@@ -221,6 +304,6 @@ def _packed(path: Path, name: str) -> Piece:
         except Exception as error:  # damaged images make the decoders raise anything
             msg = f"{name} in {path} cannot be read: {error}"
             raise VdsrError(msg) from error
-        yield np.moveaxis(array, -1, 0) if colours else array[None]
+        yield from _planes(array, colours)
 
     return read

@@ -1,7 +1,8 @@
 """A network with its name and what is known about it."""
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from napari_vdsr.network import ConvStack
 
 __all__ = ["Model"]
+
+_NEAR = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +49,36 @@ class Model:
     def kernel(self) -> "Kernel":
         """How images are enlarged before the network sees them, as in its training."""
         return "bilinear" if self.metadata.get("kernel") == "bilinear" else "bicubic"
+
+    @property
+    def only_factors(self) -> tuple[float, ...]:
+        """The factors that it is made for where others make images worse: SRCNN's.
+
+        Empty for models that serve any factor.
+        """
+        from napari_vdsr.network import SRCNN
+
+        if not isinstance(self.network, SRCNN):
+            return ()
+        told = self.metadata.get("factors", "")
+        return tuple(map(float, re.findall(r"\d+(?:\.\d+)?", told)))
+
+    def serves(self, factors: Iterable[float]) -> bool:
+        """Whether it is made for an enlargement.
+
+        Parameters
+        ----------
+        factors : iterable of float
+            Of Y and X.
+
+        Returns
+        -------
+        bool
+        """
+        wanted = max(factors)  # of whole pixels, so that it is near what was asked for
+        return not self.only_factors or any(
+            abs(factor - wanted) < _NEAR for factor in self.only_factors
+        )
 
     @property
     def halo(self) -> int:

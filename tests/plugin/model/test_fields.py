@@ -106,8 +106,8 @@ def test_layers_that_cannot_be_enlarged_are_left_out_with_the_reason(
     batch = batch_of(viewer)
     assert names_in(batch) == ["cells"]
     assert batch.left_out == [
-        "Left out: 'mask' is of dtype bool: only integers and real numbers are "
-        "enlarged.",
+        "Left out: 'mask' of dtype bool cannot be enlarged: a mask has no "
+        "intensities to restore; convert it to uint8 first.",
         "Left out: 'nuclei' is a Labels layer and holds label numbers: choose an "
         "Image layer.",
         "Left out: 'spots' is a Points layer and holds no intensities: choose an "
@@ -178,4 +178,4 @@ def test_when_no_layer_fits_it_is_an_error(viewer: ViewerModel) -> None:
     viewer.layers.select_all()
     field, text = field_of(viewer)
     assert field == "layer"
-    assert text.startswith("'mask' is of dtype bool")
+    assert text.startswith("'mask' of dtype bool")

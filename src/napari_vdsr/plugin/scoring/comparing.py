@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_vdsr.evaluation.planes import scaled_luminance
-from napari_vdsr.layers.bicubic import bicubic_plan
+from napari_vdsr.evaluation.stack import Stack
+from napari_vdsr.layers.bicubic import bicubic_planes
 from napari_vdsr.plugin.scoring.options import ScoreOptions
 from napari_vdsr.plugin.scoring.origin import Origin
 from napari_vdsr.plugin.scoring.scores import Score, score_images
@@ -93,9 +94,8 @@ class Comparing(ScoringWork):
         """Put a `Compared` for every layer into the results."""
         images = [self.reference, *(subject.image for subject in self.subjects)]
         self.marks = [fingerprint(image.data) for image in images]
-        # Every plane is visited once for PSNR and once for SSIM.
-        total = 2 * prod(self.reference.shape[:-2]) * len(self.subjects)
-        self.ticker.begin("Comparing", total)
+        visits = sum(1 if each.origin is None else 2 for each in self.subjects)
+        self.ticker.begin("Comparing", visits * prod(self.reference.shape[:-2]))
         for subject in self.subjects:
             score, pair = self._score(subject.image)
             if subject.origin is not None:
@@ -103,20 +103,18 @@ class Comparing(ScoringWork):
             self.ticker.check()
             self.results.append(Compared(score, self._error_map(subject, *pair)))
 
-    def _score(self, image: Snapshot) -> "tuple[Score, list[NDArray[Any]]]":
+    def _score(self, image: Snapshot) -> tuple[Score, tuple[Stack, Stack]]:
         pair = on_grid(self.reference, image, self.ticker.check)
-        score = score_images(
-            image.name, *pair, self.reference.rgb, self.options, self.ticker.update
-        )
-        return score, list(pair)
+        score = score_images(image.name, *pair, self.options, self.ticker.update)
+        return score, pair
 
     def _bicubic(self, subject: Subject, origin: Origin) -> Score:
-        enlarged = bicubic_plan(origin.plan, origin.data, self.ticker.check)
+        enlarged = bicubic_planes(origin.plan, origin.data, self.ticker.check)
         name = f"bicubic of {origin.source.name}"
         return self._score(replace(subject.image, name=name, data=enlarged))[0]
 
     def _error_map(
-        self, subject: Subject, reference: "NDArray[Any]", image: "NDArray[Any]"
+        self, subject: Subject, reference: Stack, image: Stack
     ) -> "NDArray[np.float32] | None":
         if not self.options.error_maps:
             return None
@@ -132,4 +130,4 @@ class Comparing(ScoringWork):
         if not self.reference.rgb:
             return values
         # Differences of luminance do not depend on the peak: only its offset does.
-        return scaled_luminance(values[..., :3], 255.0)
+        return scaled_luminance(values, 255.0)

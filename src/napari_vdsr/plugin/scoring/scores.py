@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.planes import Planes, check_image, planes_of
+from napari_vdsr.evaluation.planes import Planes, planes_of
 from napari_vdsr.evaluation.psnr import PsnrReport, measured
-from napari_vdsr.evaluation.ranges import contradiction, range_of
-from napari_vdsr.evaluation.ssim import similarity
+from napari_vdsr.evaluation.ranges import DataRange, contradiction, range_of
+from napari_vdsr.evaluation.ssim import similarity_of_plane
+from napari_vdsr.evaluation.stack import Stack, check_image
 from napari_vdsr.plugin.scoring.options import ScoreOptions
 
 __all__ = ["WARNING", "Score", "score_images"]
@@ -60,11 +60,31 @@ class _Watched(Planes):
             yield pair
 
 
+class _Similarity:
+    """SSIM of planes, as far as there is one."""
+
+    def __init__(self, data_range: DataRange) -> None:
+        self._data_range = data_range
+        self.values: list[float] = []
+        self.problem = ""
+
+    def __call__(
+        self, reference: NDArray[np.float64], image: NDArray[np.float64]
+    ) -> None:
+        if self.problem:
+            return
+        try:
+            value = similarity_of_plane(reference, image, self._data_range)
+        except InputError as error:
+            self.problem = f"No SSIM: {error}."
+        else:
+            self.values.append(value)
+
+
 def score_images(
     name: str,
-    reference: NDArray[Any],
-    image: NDArray[Any],
-    rgb: bool,
+    reference: Stack,
+    image: Stack,
     options: ScoreOptions,
     check: Callable[[], object] = lambda: None,
 ) -> Score:
@@ -74,10 +94,8 @@ def score_images(
     ----------
     name : str
         What to call the score.
-    reference, image : ndarray of any real dtype, shape (..., Y, X[, S])
+    reference, image : Stack
         Of equal shapes.
-    rgb : bool
-        Whether the last axis holds colours.
     options : ScoreOptions
         How they are compared.
     check : callable
@@ -104,16 +122,16 @@ def score_images(
         image,
         data_range,
         border=options.border,
-        luminance=options.luminance if rgb else "auto",
-        rgb=rgb,
+        luminance=options.luminance if reference.rgb else "auto",
+        rgb=reference.rgb,
     )
     watched = _Watched(**vars(planes), check=check)
-    report = measured(watched, fit=options.fit)
-    try:
-        ssim = similarity(watched)
-    except InputError as error:
-        return Score(name, report, None, (), (*notes, f"No SSIM: {error}."))
-    return Score(name, report, ssim.mean, ssim.values, tuple(notes))
+    similar = _Similarity(data_range)
+    report = measured(watched, fit=options.fit, beside=similar)
+    if similar.problem:
+        return Score(name, report, None, (), (*notes, similar.problem))
+    values = tuple(similar.values)
+    return Score(name, report, sum(values) / len(values), values, tuple(notes))
 
 
 def _in_panel_words(problem: str) -> str:

@@ -11,6 +11,7 @@ import psutil
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.grids import Overlap, compare_on_grid, overlap_of
+from napari_vdsr.evaluation.stack import Stack
 from napari_vdsr.layers import plan_layer
 from napari_vdsr.layers.aligned import to_world
 from napari_vdsr.layers.plan import level_data
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
-__all__ = ["Snapshot", "check_pair", "fingerprint", "on_grid", "take_snapshot"]
+__all__ = [
+    "Snapshot",
+    "check_memory",
+    "check_pair",
+    "fingerprint",
+    "on_grid",
+    "take_snapshot",
+]
 
 _LARGEST = 1e9  # bytes of which a fingerprint is taken
 
@@ -71,8 +79,7 @@ def take_snapshot(layer: "Image") -> Snapshot:
     Raises
     ------
     FieldError
-        When it is no image of numbers with Y and X as the last axes, or is lazy and
-        larger than the free memory.
+        When it is no image of numbers with Y and X as the last axes.
     """
     try:
         plan = plan_layer(layer, 1)
@@ -84,11 +91,9 @@ def take_snapshot(layer: "Image") -> Snapshot:
             "only planes of Y and X are compared."
         )
         raise FieldError("layer", msg)
-    data = level_data(layer)
-    _check_memory(layer.name, data)
     return Snapshot(
         layer.name,
-        data,
+        level_data(layer),
         bool(layer.rgb),
         to_world(layer),
         tuple(str(label) for label in layer.axis_labels),
@@ -141,7 +146,7 @@ def check_pair(reference: Snapshot, image: Snapshot) -> Overlap:
 
 def on_grid(
     reference: Snapshot, image: Snapshot, check: Callable[[], object]
-) -> "tuple[NDArray[Any], NDArray[Any]]":
+) -> tuple[Stack, Stack]:
     """Cut two layers to what both show, on the pixels of the reference.
 
     Parameters
@@ -153,16 +158,12 @@ def on_grid(
 
     Returns
     -------
-    tuple of ndarray
-        Of equal shapes; the image is NaN where it has not been.
+    tuple of Stack
+        Of equal shapes, read plane by plane; the image is NaN where it has not been.
     """
     affine = np.linalg.solve(image.world, reference.world)
     return compare_on_grid(
-        np.asarray(reference.data),
-        np.asarray(image.data),
-        affine,
-        rgb=reference.rgb,
-        check=check,
+        reference.data, image.data, affine, rgb=reference.rgb, check=check
     )
 
 
@@ -184,15 +185,27 @@ def fingerprint(data: Any) -> int | None:
     return zlib.crc32(np.ascontiguousarray(data).view(np.uint8).reshape(-1).data)
 
 
-def _check_memory(name: str, data: Any) -> None:
-    """Refuse what would have to be computed or read as a whole and does not fit."""
+def check_memory(image: Snapshot) -> None:
+    """Refuse what would have to be computed or read as a whole and does not fit.
+
+    Parameters
+    ----------
+    image : Snapshot
+        Of a layer of which more than a few planes are needed at a time.
+
+    Raises
+    ------
+    FieldError
+        When it is lazy and larger than the free memory.
+    """
+    data = image.data
     free = psutil.virtual_memory().available
     size = prod(data.shape) * np.dtype(data.dtype).itemsize
     if isinstance(data, np.ndarray) or size <= free:
         return
     msg = (
-        f"'{name}' has {format_bytes(size)}, and {format_bytes(free)} of memory are "
-        "free: take a part of it, such as what is in view, and measure that."
+        f"'{image.name}' has {format_bytes(size)}, and {format_bytes(free)} of memory "
+        "are free: take a part of it, such as what is in view, and measure that."
     )
     raise FieldError("layer", msg)
 

@@ -10,7 +10,7 @@ from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.scoring.maps import add_quietly
 from napari_vdsr.plugin.scoring.origin import Origin, origin_of
 from napari_vdsr.plugin.scoring.placing import difference_layer
-from napari_vdsr.plugin.scoring.snapshots import take_snapshot
+from napari_vdsr.plugin.scoring.snapshots import check_memory, take_snapshot
 from napari_vdsr.plugin.scoring.tab import Tab
 from napari_vdsr.plugin.scoring.unreferenced import (
     Agreement,
@@ -121,7 +121,7 @@ class CheckTab(Tab):
         colour = ""
         if layer is not None:
             try:
-                take_snapshot(layer)
+                check_memory(take_snapshot(layer))
             except FieldError as error:
                 text, colour = str(error), self.colour("warning")
         view.say(text, colour)

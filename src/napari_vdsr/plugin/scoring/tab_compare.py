@@ -17,6 +17,7 @@ from napari_vdsr.plugin.scoring.origin import origin_of
 from napari_vdsr.plugin.scoring.scores import Score
 from napari_vdsr.plugin.scoring.snapshots import (
     Snapshot,
+    check_memory,
     check_pair,
     take_snapshot,
 )
@@ -191,6 +192,8 @@ class CompareTab(Tab):
         if self.reference.value is None:
             raise FieldError("reference", "Open two images to compare them.")
         truth = take_snapshot(self.reference.value)
+        if self.error_map.value:
+            check_memory(truth)  # the map is held as a whole
         _ = self.options.peak
         if not self.layers.chosen:
             if not self.layers.count():

@@ -14,7 +14,7 @@ from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.preferences import preferred_settings
 from napari_vdsr.plugin.scoring.maps import add_quietly
 from napari_vdsr.plugin.scoring.placing import coarser_layer, finer_layer
-from napari_vdsr.plugin.scoring.snapshots import Snapshot, take_snapshot
+from napari_vdsr.plugin.scoring.snapshots import Snapshot, check_memory, take_snapshot
 from napari_vdsr.plugin.scoring.tab import Tab
 from napari_vdsr.plugin.scoring.tiling import Tiling
 from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
@@ -146,6 +146,7 @@ class ModelTab(Tab):
         if layer is None:
             raise FieldError("truth", "Open an image to score a model on it.")
         truth = take_snapshot(layer)
+        check_memory(truth)
         if min(truth.shape[-2:]) // factor < 3:
             y, x = truth.shape[-2:]
             msg = (

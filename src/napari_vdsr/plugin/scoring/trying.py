@@ -4,6 +4,7 @@ import numpy as np
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.compare import Comparison, compare
+from napari_vdsr.evaluation.stack import stack_of
 from napari_vdsr.plugin.model.upscalers import device_in_use
 from napari_vdsr.plugin.scoring.scores import Score
 from napari_vdsr.plugin.scoring.snapshots import Snapshot
@@ -45,16 +46,22 @@ class Trying(ScoringWork):
             self.ticker.begin("Waiting for another run")
         try:
             self.ticker.begin("Loading the model")
-            load_model(self.model, progress=self.ticker)  # which may be to be fetched
+            model = load_model(self.model, progress=self.ticker)
+            if not model.serves((self.factor,)):
+                msg = f"'{self.model}' is not made for ×{self.factor}: choose another"
+                raise InputError(msg)
             self.ticker.begin(f"Reducing and enlarging ×{self.factor}")
             self.results.append(self._compared())
         finally:
             device_in_use.release()
 
     def _compared(self) -> Comparison:
+        truth = stack_of(
+            self.truth.data, self.truth.name, self.truth.rgb, self.ticker.check
+        )
         try:
-            comparison = compare(
-                np.asarray(self.truth.data),
+            return compare(
+                truth.whole(),
                 self.factor,
                 model=self.model,
                 device=self.device,
@@ -65,12 +72,6 @@ class Trying(ScoringWork):
             # That is how torch says that a device has no memory left.
             msg = f"the device '{self.device}' failed: {error}"
             raise InputError(msg) from error
-        if comparison.outcomes[-1].method != self.model:
-            msg = (
-                f"'{self.model}' is not made for ×{self.factor}: choose another factor"
-            )
-            raise InputError(msg)
-        return comparison
 
 
 def scores_of(comparison: Comparison) -> list[Score]:

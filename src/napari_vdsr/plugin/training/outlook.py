@@ -16,6 +16,7 @@ _COPIES = 5  # of the weights: themselves, gradient, two running means, their av
 _BESIDE = 4  # hidden layers' worth of memory that a step needs beside them
 _ITSELF = 100e6  # bytes that torch takes for itself when it begins to train
 _KEPT = 2  # times that the pixels are held: as they were read, and on the device
+_MOST = 2e9  # bytes of them, `MEMORY` of the training; importing it would import torch
 
 
 def foresee(
@@ -73,6 +74,9 @@ def memory_needed(config: "TrainingConfig", facts: Facts, nbytes: int | None) ->
     """
     hidden = config.batch * config.patch**2 * facts.features * _FLOAT
     weights = facts.depth * (9 * facts.features**2) * _FLOAT
-    copies = sum(size**2 for size in config.sizes) * _KEPT
+    pixels = sum(size**2 for size in config.sizes) * (nbytes or 0)
     learning = hidden * (facts.depth + _BESIDE) + weights * _COPIES
-    return _ITSELF + learning + copies * (nbytes or 0)
+    if pixels <= _MOST:
+        return _ITSELF + learning + _KEPT * pixels
+    # A part is read while the one before it is still held.
+    return _ITSELF + learning + (_KEPT + 1) * _MOST

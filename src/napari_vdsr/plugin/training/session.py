@@ -166,7 +166,7 @@ class Session:
 
     def _prepared(self) -> "Trainer":
         from napari_vdsr.plugin.training.preview import Preview
-        from napari_vdsr.training import Trainer, look_through
+        from napari_vdsr.training import Trainer, prepare
         from napari_vdsr.training.sources import find_sources
 
         plan, settings, start = self.plan, self.plan.settings, None
@@ -179,7 +179,9 @@ class Session:
             folder = plan.images.held
             held = None if folder is None else find_sources(folder)
         with _blaming("images" if plan.images.folder is None else "folder"):
-            prepared = look_through(self._watched(), self.config, validation=held)
+            prepared = prepare(
+                self._watched(), self.config, validation=held, warn=False
+            )
         self.remarks += [sentence(remark) for remark in prepared.remarks]
         self.ticker.begin("Starting")
         checkpoint = unfinished.checkpoint_of(settings.name)

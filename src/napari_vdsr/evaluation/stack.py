@@ -1,0 +1,332 @@
+"""Images that are scored plane by plane, so that they may be larger than memory."""
+
+import math
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from napari_vdsr.errors import InputError, VdsrError
+
+__all__ = [
+    "Pixels",
+    "Stack",
+    "Survey",
+    "check_image",
+    "is_colour",
+    "is_small",
+    "stack_of",
+    "survey",
+]
+
+_COLOURS = (3, 4)
+_KEPT = 64e6  # bytes of planes that are kept for the next look at them
+
+
+class Pixels(Protocol):
+    """Anything that gives planes when it is indexed."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the image, (..., Y, X[, S])."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the image."""
+
+    def __getitem__(self, index: tuple[int, ...], /) -> Any:
+        """The plane at an index of the leading axes."""
+
+
+class Survey(NamedTuple):
+    """What the values of an image are like.
+
+    Attributes
+    ----------
+    low, high : float
+        Smallest and largest value, NaN passed over; NaN when there is no other.
+    infinite, gaps : int
+        Number of infinite values, and of those that are NaN.
+    """
+
+    low: float
+    high: float
+    infinite: int
+    gaps: int
+
+
+class Stack:
+    """An image whose planes are read when they are asked for.
+
+    Small images are read once. Of others the last plane is kept, and each look at all
+    planes reads them again: memory is that of a few planes.
+
+    Parameters
+    ----------
+    pixels : Pixels
+        numpy, dask, zarr, or anything else that gives planes.
+    rgb : bool
+        Whether the last axis holds colours; alpha is left behind.
+    check : callable, optional
+        Called before a plane is read; may raise `Cancelled`.
+    """
+
+    def __init__(
+        self, pixels: Pixels, rgb: bool, check: Callable[[], object] = lambda: None
+    ) -> None:
+        shape = tuple(int(size) for size in pixels.shape)
+        self.shape = (*shape[:-1], 3) if rgb else shape
+        self.dtype: np.dtype[Any] = np.dtype(pixels.dtype)
+        self.rgb = rgb
+        self._pixels, self._check = pixels, check
+        self._held: dict[tuple[int, ...], NDArray[Any]] = {}
+
+    @property
+    def stack(self) -> tuple[int, ...]:
+        """Sizes of the leading axes: () for a single plane."""
+        return self.shape[: -3 if self.rgb else -2]
+
+    @property
+    def plane_shape(self) -> tuple[int, int]:
+        """Pixels in Y and X."""
+        y, x = self.shape[len(self.stack) :][:2]
+        return y, x
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    @cached_property
+    def survey(self) -> Survey:
+        """What the values are like: one look at all planes."""
+        return _survey(self)
+
+    def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
+        """The plane at an index of the leading axes, (Y, X) or (Y, X, 3)."""
+        if index in self._held:
+            return self._held[index]
+        if not is_small(self):
+            self._held.clear()
+        self._check()
+        try:
+            plane = np.asarray(self._pixels[index])
+        except (VdsrError, MemoryError):
+            raise
+        except Exception as error:  # damaged chunks make their libraries raise anything
+            msg = f"plane {index} of an image of shape {self.shape} is lost: {error}"
+            raise VdsrError(msg) from error
+        self._held[index] = plane[..., :3] if self.rgb else plane
+        return self._held[index]
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        """Planes in C order."""
+        return (self[index] for index in np.ndindex(self.stack))
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> NDArray[Any]:
+        """Read all planes, for numpy."""
+        return np.array(self.whole(), dtype=dtype, copy=copy)
+
+    def cut(self, region: tuple[slice, ...]) -> "Stack":
+        """Take a part of the image.
+
+        Parameters
+        ----------
+        region : tuple of slice
+            One for each axis without colours, with start and stop.
+
+        Returns
+        -------
+        Stack
+            That reads the planes of this one.
+        """
+        return Stack(_Cut(self, region), self.rgb)
+
+    def whole(self) -> NDArray[Any]:
+        """Read all planes.
+
+        Returns
+        -------
+        ndarray, shape (..., Y, X[, 3])
+            The array itself where the pixels are in one.
+        """
+        if isinstance(self._pixels, np.ndarray):
+            return self._pixels[..., :3] if self.rgb else self._pixels
+        array = np.empty(self.shape, self.dtype)
+        for index in np.ndindex(self.stack):
+            array[index] = self[index]
+        return array
+
+
+class _Cut:
+    """The planes of a part of an image."""
+
+    def __init__(self, image: Stack, region: tuple[slice, ...]) -> None:
+        self._image, self._region = image, region
+        sizes = (int(part.stop - part.start) for part in region)
+        self.shape = (*sizes, *image.shape[len(region) :])
+        self.dtype = image.dtype
+
+    def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
+        *planes, rows, columns = self._region
+        shifted = (at + part.start for at, part in zip(index, planes, strict=True))
+        return self._image[tuple(shifted)][rows, columns]
+
+
+def stack_of(
+    image: Any,
+    name: str,
+    rgb: bool | None = None,
+    check: Callable[[], object] = lambda: None,
+) -> Stack:
+    """Take an image as planes, without reading it.
+
+    Parameters
+    ----------
+    image : array-like, shape (..., Y, X[, S])
+        numpy, dask, zarr; stacks are given back.
+    name : str
+        What to call it in a message.
+    rgb : bool, optional
+        Whether the last axis holds colours; has to be said where it could.
+    check : callable, optional
+        Called before a plane is read; may raise `Cancelled`.
+
+    Returns
+    -------
+    Stack
+
+    Raises
+    ------
+    InputError
+        When it is no image of real numbers.
+    """
+    if isinstance(image, Stack):
+        return image
+    lazy = not isinstance(image, np.ndarray) and _gives_planes(image)
+    pixels = image if lazy else np.asarray(image)
+    _check_kind(pixels, name)
+    return Stack(pixels, is_colour(pixels, rgb), check)
+
+
+def _gives_planes(image: Any) -> bool:
+    """Whether it is an array as numpy's are; those of torch have other dtypes."""
+    dtype = getattr(image, "dtype", None)
+    return isinstance(dtype, np.dtype) and hasattr(image, "shape")
+
+
+def is_small(image: Pixels | Stack) -> bool:
+    """Whether an image is read at once, and kept.
+
+    Parameters
+    ----------
+    image : Pixels or Stack
+        Of any size.
+
+    Returns
+    -------
+    bool
+    """
+    return math.prod(image.shape) * np.dtype(image.dtype).itemsize <= _KEPT
+
+
+def check_image(image: NDArray[Any] | Stack, name: str) -> None:
+    """Refuse what is not an image of real numbers.
+
+    Parameters
+    ----------
+    image : ndarray or Stack
+        What was given.
+    name : str
+        What to call it in a message.
+
+    Raises
+    ------
+    InputError
+        When it has no numbers, no pixels, fewer than two axes or infinities.
+    """
+    _check_kind(image, name)
+    if image.dtype.kind == "f":
+        count = survey(image).infinite
+        if count:
+            msg = f"the {name} has {count} infinite values: replace them by NaN"
+            raise InputError(msg)
+
+
+def _check_kind(image: Any, name: str) -> None:
+    """Refuse what cannot be an image, without a look at its values."""
+    dtype, shape = np.dtype(image.dtype), tuple(image.shape)
+    if dtype.kind not in "iuf":
+        msg = f"the {name} is of dtype {dtype}: use real numbers (int or float)"
+        raise InputError(msg)
+    if len(shape) < 2 or 0 in shape:
+        msg = f"the {name} has shape {shape}: expected (..., Y, X) with pixels"
+        raise InputError(msg)
+
+
+def is_colour(image: Any, rgb: bool | None) -> bool:
+    """Whether the last axis of an image is colour.
+
+    Parameters
+    ----------
+    image : array-like
+        Of any shape.
+    rgb : bool, optional
+        What the caller knows about it.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    InputError
+        When it could be colour and nobody said so: that is never guessed.
+    """
+    shape = tuple(image.shape)
+    could_be = len(shape) >= 3 and shape[-1] in _COLOURS
+    if rgb is None and could_be:
+        msg = (
+            f"the shape {shape} may be (..., Y, X, colour) or (..., Y, X): "
+            "say rgb=True or rgb=False"
+        )
+        raise InputError(msg)
+    if rgb and not could_be:
+        msg = f"rgb=True, but the shape {shape} does not end in 3 or 4 colours"
+        raise InputError(msg)
+    return bool(rgb)
+
+
+def survey(image: NDArray[Any] | Stack) -> Survey:
+    """Look at all values of an image.
+
+    Parameters
+    ----------
+    image : ndarray or Stack
+        Of real numbers. A stack is looked at once, plane by plane.
+
+    Returns
+    -------
+    Survey
+    """
+    return image.survey if isinstance(image, Stack) else _survey([image])
+
+
+def _survey(parts: "Stack | list[NDArray[Any]]") -> Survey:
+    lows, highs, infinite, gaps = [], [], 0, 0
+    for part in parts:
+        if part.dtype.kind == "f":
+            infinite += int(np.isinf(part).sum())
+            missing = int(np.isnan(part).sum())
+            gaps += missing
+            if missing == part.size:
+                continue
+        lows.append(float(np.nanmin(part)))
+        highs.append(float(np.nanmax(part)))
+    return Survey(
+        min(lows, default=math.nan), max(highs, default=math.nan), infinite, gaps
+    )

@@ -1,0 +1,224 @@
+"""Images larger than memory: the figures of the whole, from a plane at a time."""
+
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from napari.layers import Image
+from numpy.typing import NDArray
+
+from napari_vdsr import api
+from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError
+from napari_vdsr.evaluation import stack
+from napari_vdsr.evaluation.compare import compare
+from napari_vdsr.evaluation.evaluate import evaluate, evaluate_pairs
+from napari_vdsr.evaluation.stack import Stack, stack_of
+from napari_vdsr.evaluation.trials import resized
+from napari_vdsr.zoo import Model
+
+RNG = np.random.default_rng(0)
+KINDS: dict[str, NDArray[Any]] = {
+    "uint8": RNG.integers(0, 255, (2, 3, 30, 40), np.uint8),
+    "uint16": RNG.integers(90, 4000, (2, 3, 30, 40), np.uint16),
+    "unit": RNG.random((2, 3, 30, 40), np.float32),
+    "floats": RNG.normal(0, 5, (2, 3, 30, 40)),
+    "plane": RNG.integers(0, 4000, (30, 40), np.uint16),
+}
+
+
+def noisy(array: NDArray[Any]) -> NDArray[Any]:
+    noise = RNG.normal(0, 0.1 * np.ptp(array), array.shape)
+    if array.dtype.kind == "f":
+        return (array + noise).astype(array.dtype)
+    limits = np.iinfo(array.dtype)
+    return (array + noise).clip(limits.min, limits.max).astype(array.dtype)
+
+
+def as_zarr(path: Path, array: NDArray[Any]) -> Path:
+    chunks = (*(1 for _ in array.shape[:-2]), *array.shape[-2:])
+    zarr.create_array(str(path.with_suffix(".zarr")), data=array, chunks=chunks)
+    return path.with_suffix(".zarr")
+
+
+def as_tiff(path: Path, array: NDArray[Any]) -> Path:
+    options: dict[str, Any] = {"compression": "zlib", "photometric": "minisblack"}
+    tifffile.imwrite(path.with_suffix(".tif"), array, **options)
+    return path.with_suffix(".tif")
+
+
+WAYS: dict[str, Callable[[Path, NDArray[Any]], Any]] = {
+    "file of zarr": as_zarr,
+    "file of TIFF": as_tiff,
+    "zarr": lambda path, array: zarr.open_array(str(as_zarr(path, array)), mode="r"),
+    "dask": lambda path, array: da.from_array(array, chunks=7),
+    "layer": lambda path, array: Image(
+        da.from_array(array, chunks=7), contrast_limits=(0, 1)
+    ),
+}
+
+
+@pytest.fixture(params=[0, 64e6], ids=["read again", "kept"])
+def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack, "_KEPT", request.param)
+
+
+# Not all of these images agree with the range that is given.
+@pytest.mark.filterwarnings("ignore::napari_vdsr.errors.VdsrWarning")
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_figures_are_those_of_the_whole(
+    tmp_path: Path, kind: str, way: str
+) -> None:
+    reference, image = KINDS[kind], noisy(KINDS[kind])
+    pair = [
+        WAYS[way](tmp_path / name, array)
+        for name, array in (("truth", reference), ("image", image))
+    ]
+    for options in ({}, {"fit": True, "border": 3}, {"data_range": 300.0}):
+        expected = api.psnr(reference, image, rgb=False, **options)
+        found = api.psnr(*pair, **options)
+        assert found.errors == expected.errors
+        assert found.data_range == expected.data_range
+        assert found.fitted == expected.fitted
+        if kind != "plane" and "TIFF" not in way:
+            assert found.stack == expected.stack
+
+
+@pytest.mark.usefixtures("kept")
+def test_colours_are_compared_alike(tmp_path: Path) -> None:
+    colour = RNG.integers(0, 4000, (2, 30, 40, 3), np.uint16)
+    other = noisy(colour)
+    paths = []
+    for name, array in (("a.tif", colour), ("b.tif", other)):
+        planes = np.moveaxis(array, -1, 1)
+        options = {"photometric": "rgb", "planarconfig": "separate"}
+        tifffile.imwrite(tmp_path / name, planes, compression="zlib", **options)
+        paths.append(tmp_path / name)
+    for luminance in (True, False):
+        expected = api.psnr(colour, other, rgb=True, luminance=luminance)
+        found = api.psnr(*paths, luminance=luminance)
+        lazy = api.psnr(
+            *map(da.from_array, (colour, other)), rgb=True, luminance=luminance
+        )
+        assert found.errors == expected.errors
+        assert lazy.errors == expected.errors
+        assert found.data_range == lazy.data_range == expected.data_range
+
+
+def test_gaps_and_infinities_are_counted_over_all_planes() -> None:
+    reference = KINDS["floats"].copy()
+    reference[0, 1] = np.nan
+    reference[1, 2, 3, 4] = np.nan
+    lazy = da.from_array(reference)
+    with pytest.raises(InputError, match="no pixel that is a number"):
+        api.psnr(lazy, reference)
+    assert stack_of(lazy, "image").survey.low == np.nanmin(reference)
+    reference[0, 0, 0, :2] = np.inf
+    reference[1, 1, 0, 0] = -np.inf
+    with pytest.raises(InputError, match="the reference has 3 infinite values"):
+        api.psnr(da.from_array(reference), KINDS["floats"])
+
+
+@pytest.mark.parametrize("way", ["file of zarr", "file of TIFF", "zarr", "dask"])
+def test_memory_is_that_of_a_few_planes(tmp_path: Path, way: str) -> None:
+    shape = (90, 512, 1024)  # of 94 MB, which are not kept
+    planes = [RNG.integers(0, 4000, shape[1:], np.uint16) for _ in range(2)]
+    path = tmp_path / "a.zarr"
+    array = zarr.create_array(
+        str(path), shape=shape, chunks=(1, *shape[1:]), dtype="uint16"
+    )
+    for number in range(shape[0]):
+        array[number] = planes[number % 2]
+    image: Any = {"file of zarr": path, "zarr": array}.get(way)
+    if way == "file of TIFF":
+        image = tmp_path / "a.tif"
+        tifffile.imwrite(
+            image, (planes[n % 2] for n in range(90)), shape=shape, dtype="uint16"
+        )
+    elif way == "dask":
+        image = da.from_zarr(str(path))
+    tracemalloc.start()
+    try:
+        report = api.psnr(image, image, fit=True)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert report.identical == 90
+    assert peak < 40e6  # a plane in float64 has 4 MB
+
+
+def test_a_damaged_chunk_is_named(tmp_path: Path) -> None:
+    path = as_zarr(tmp_path / "a", KINDS["uint16"])
+    (path / "c" / "1" / "0" / "0" / "0").write_bytes(b"damaged")
+    with pytest.raises(FileError, match=r"a\.zarr: damaged"):
+        api.psnr(path, path)
+    array = zarr.open_array(str(path), mode="r")
+    with pytest.raises(VdsrError, match=r"plane \(1, 0\) of an image of shape"):
+        api.psnr(array, array)
+
+
+def test_the_wish_to_stop_is_looked_at_before_each_plane() -> None:
+    left = iter(range(4))
+
+    def check() -> None:
+        if next(left, None) is None:
+            raise Cancelled
+
+    image = stack_of(da.from_array(KINDS["floats"]), "image", check=check)
+    with pytest.raises(Cancelled):
+        image.whole()
+
+
+def test_small_images_are_read_once_and_others_are_not_held() -> None:
+    class Counted:
+        shape, dtype, reads = (3, 4, 5), np.dtype("float64"), 0
+
+        def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
+            self.reads += 1
+            return np.full((4, 5), float(index[0]))
+
+    pixels = Counted()
+    image = Stack(pixels, rgb=False)
+    assert image.survey.high == 2
+    np.testing.assert_array_equal(image.whole()[:, 0, 0], [0, 1, 2])
+    assert pixels.reads == 3
+
+
+@pytest.mark.parametrize("protocol", ["A", "direct"])
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "unit"])
+def test_stacks_are_evaluated_as_if_they_were_read_whole(
+    tmp_path: Path, tiny: Model, kind: str, protocol: Any
+) -> None:
+    array = KINDS[kind][0]
+    array = array * np.array([1, 0.5, 0.25])[:, None, None]  # each of its own range
+    array = array.astype(KINDS[kind].dtype)
+    options: dict[str, Any] = {"model": tiny, "protocol": protocol, "device": "cpu"}
+    whole = compare(array, 2, rgb=False, precision="float32", **options)
+    path = as_zarr(tmp_path / "a", array)
+    for image in (path, da.from_zarr(str(path)), array):
+        scores = evaluate({"a": image}, factors=2, rgb=False, **options)
+        for row, outcome in zip(scores.rows, whole.outcomes, strict=True):
+            assert outcome.psnr.fitted is not None
+            assert row.psnr == outcome.psnr.mean
+            assert row.fitted_psnr == outcome.psnr.fitted.mean
+            assert row.ssim == outcome.ssim
+            assert row.data_range == whole.trial.data_range
+            assert row.pixels == whole.trial.pixels
+
+
+def test_real_pairs_of_stacks_are_scored_with_one_range(tiny: Model) -> None:
+    high = KINDS["uint16"][0].copy()
+    high[1] //= 4
+    low = np.rint(resized(high, (15, 20), rgb=False)).astype(np.uint16)
+    pair = da.from_array(high), da.from_array(low)
+    scores = evaluate_pairs({"a": pair[0]}, {"a": pair[1]}, model=tiny, device="cpu")
+    assert {row.data_range.value for row in scores.rows} == {float(np.ptp(high))}
+    with pytest.raises(InputError, match="as many planes"):
+        evaluate_pairs({"a": high}, {"a": low[:2]}, model=tiny, device="cpu", rgb=False)
