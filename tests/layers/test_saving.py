@@ -136,6 +136,7 @@ def test_a_tiff_file_says_time_right_and_that_it_has_no_place(
         assert 'TimeIncrementUnit="ms"' in (tif.ome_metadata or "")
         assert 'TimeIncrement="20' in (tif.ome_metadata or "")
     layer.translate = (0, 0, 0)
+    save(layer, tmp_path / "at-origin-x4.ome.tif", tiny, factor=4)
     save(layer, tmp_path / "at-origin.ome.tif", tiny)
     expected = upscale_layer(layer, 2, model=tiny, device="cpu").data
     found = read_image(tmp_path / "at-origin.ome.tif").array
