@@ -63,7 +63,7 @@ WAYS: dict[str, Callable[[Path, NDArray[Any]], Any]] = {
 }
 
 
-@pytest.fixture(params=[0, 64e6], ids=["read again", "kept"])
+@pytest.fixture(params=[0, 8e3, 64e6], ids=["read again", "some kept", "kept"])
 def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "_KEPT", request.param)
 
@@ -164,14 +164,15 @@ def test_a_damaged_chunk_is_named(tmp_path: Path) -> None:
         api.psnr(array, array)
 
 
-def test_the_wish_to_stop_is_looked_at_before_each_plane() -> None:
+def test_the_wish_to_stop_is_looked_at_before_each_read() -> None:
     left = iter(range(4))
 
     def check() -> None:
         if next(left, None) is None:
             raise Cancelled
 
-    image = stack_of(da.from_array(KINDS["floats"]), "image", check=check)
+    planes = da.from_array(KINDS["floats"], chunks=(1, 1, -1, -1))
+    image = stack_of(planes, "image", check=check)
     with pytest.raises(Cancelled):
         image.whole()
 
@@ -189,6 +190,95 @@ def test_small_images_are_read_once_and_others_are_not_held() -> None:
     assert image.survey.high == 2
     np.testing.assert_array_equal(image.whole()[:, 0, 0], [0, 1, 2])
     assert pixels.reads == 3
+
+
+def counted(array: NDArray[Any], chunks: tuple[int, ...]) -> tuple[da.Array, list[int]]:
+    """A lazy array, and one entry for each time that a chunk of it is computed."""
+    computed: list[int] = []
+
+    def noted(block: NDArray[Any]) -> NDArray[Any]:
+        computed.append(1)
+        return block
+
+    lazy = da.from_array(array, chunks=chunks)
+    return lazy.map_blocks(noted, meta=np.empty(0, array.dtype)), computed
+
+
+@pytest.mark.parametrize("chunks", [(1, 3, 15, 40), (2, 1, 30, 20), (2, 3, 30, 40)])
+def test_chunks_of_small_images_are_computed_once(chunks: tuple[int, ...]) -> None:
+    image, computed = counted(KINDS["floats"], chunks)
+    api.psnr(image, noisy(KINDS["floats"]), fit=True)
+    assert len(computed) == image.npartitions
+    image, computed = counted(KINDS["uint16"], chunks)
+    evaluate({"a": image}, model=[], factors=[2, 3, 4], protocol="A", device="cpu")
+    assert len(computed) == image.npartitions
+
+
+@pytest.mark.parametrize(
+    ("planes", "chunks", "looks"),
+    [
+        (8, (8, 1, 8, 8), 4),  # room for all z of two t, of chunks of eight
+        (8, (1, 3, 8, 8), 1),
+        (24, (8, 1, 8, 8), 1),
+        (24, (4, 3, 8, 8), 1),
+        (6, (4, 3, 8, 8), 2),
+        (1, (4, 1, 8, 8), 4),
+    ],
+)
+def test_chunks_of_large_images_are_computed_once_a_look(
+    monkeypatch: pytest.MonkeyPatch,
+    planes: int,
+    chunks: tuple[int, ...],
+    looks: int,
+) -> None:
+    monkeypatch.setattr(stack, "_KEPT", planes * 8 * 8 * 2)
+    array = RNG.integers(0, 4000, (16, 3, 8, 8), np.uint16)
+    lazy, computed = counted(array, chunks)
+    image = stack_of(lazy, "image")
+    np.testing.assert_array_equal(image.whole(), array)
+    assert len(computed) == looks * lazy.npartitions
+
+
+def test_chunks_of_unequal_depth_are_computed_once_a_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stack, "_KEPT", 5 * 8 * 8 * 2)
+    array = RNG.integers(0, 4000, (12, 8, 8), np.uint16)
+    chunks: Any = ((3, 5, 1, 3), 8, 8)
+    lazy, computed = counted(array, chunks)
+    np.testing.assert_array_equal(stack_of(lazy, "image").whole(), array)
+    assert len(computed) == 4
+
+
+def test_a_damaged_chunk_of_several_planes_is_named(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.zarr")
+    array = zarr.create_array(path, data=KINDS["uint16"], chunks=(1, 3, 30, 40))
+    (tmp_path / "a.zarr/c/1/0/0/0").write_bytes(b"damaged")
+    with pytest.raises(
+        VdsrError, match=r"plane \(1, 0\), or one that lies in the same"
+    ):
+        api.psnr(array, array)
+
+
+def test_a_small_cut_of_a_large_image_holds_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stack, "_KEPT", 1e6)
+    shape = (40, 512, 512)  # of 21 MB
+    image = da.random.default_rng(0).integers(
+        0, 4000, shape, np.uint16, chunks=(1, 512, 512)
+    )
+    pair = [
+        Image(image, contrast_limits=(0, 4000)),
+        Image(np.eye(16, dtype=np.uint16)[None].repeat(40, 0), translate=(0, 90, 90)),
+    ]
+    tracemalloc.start()
+    try:
+        api.psnr(*pair)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8e6
 
 
 @pytest.mark.parametrize("protocol", ["A", "direct"])

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import product
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from napari_vdsr.errors import InputError, VdsrError
+from napari_vdsr.evaluation.runs import Runs
 
 __all__ = [
     "Pixels",
@@ -26,7 +28,7 @@ _KEPT = 64e6  # bytes of planes that are kept for the next look at them
 
 
 class Pixels(Protocol):
-    """Anything that gives planes when it is indexed."""
+    """Anything that gives planes when it is indexed; what has chunks, slices too."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -60,8 +62,9 @@ class Survey(NamedTuple):
 class Stack:
     """An image whose planes are read when they are asked for.
 
-    Small images are read once. Of others the last plane is kept, and each look at all
-    planes reads them again: memory is that of a few planes.
+    Small images are read once. Of others the last plane is kept, with those that lie
+    in the same chunks as far as they are small, and each look at all planes reads them
+    again: memory is that of a few planes.
 
     Parameters
     ----------
@@ -70,7 +73,7 @@ class Stack:
     rgb : bool
         Whether the last axis holds colours; alpha is left behind.
     check : callable, optional
-        Called before a plane is read; may raise `Cancelled`.
+        Called before planes are read; may raise `Cancelled`.
     """
 
     def __init__(
@@ -82,6 +85,11 @@ class Stack:
         self.rgb = rgb
         self._pixels, self._check = pixels, check
         self._held: dict[tuple[int, ...], NDArray[Any]] = {}
+        chunks = getattr(pixels, "chunks", None)
+        if chunks is None:
+            chunks = (1,) * len(self.stack)
+        plane = math.prod(self.shape[len(self.stack) :]) * self.dtype.itemsize
+        self._runs = Runs(self.stack, chunks, _KEPT // plane)
 
     @property
     def stack(self) -> tuple[int, ...]:
@@ -99,27 +107,68 @@ class Stack:
         """Number of values."""
         return math.prod(self.shape)
 
+    @property
+    def stays(self) -> bool:
+        """Whether its planes are in memory for as long as it is."""
+        return isinstance(self._pixels, np.ndarray) or is_small(self)
+
     @cached_property
     def survey(self) -> Survey:
-        """What the values are like: one look at all planes."""
+        """What the values are like: one look at all planes.
+
+        Raises
+        ------
+        VdsrError, Cancelled
+            As for a plane.
+        """
         return _survey(self)
 
     def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
-        """The plane at an index of the leading axes, (Y, X) or (Y, X, 3)."""
-        if index in self._held:
-            return self._held[index]
-        if not is_small(self):
-            self._held.clear()
-        self._check()
+        """Give a plane, read now or before.
+
+        Parameters
+        ----------
+        index : tuple of int
+            Of the leading axes.
+
+        Returns
+        -------
+        ndarray, shape (Y, X[, 3])
+
+        Raises
+        ------
+        VdsrError
+            When it cannot be read: the plane is lost.
+        Cancelled
+            When `check` says so.
+        """
+        if index not in self._held:
+            if not is_small(self):
+                self._held.clear()
+            self._check()
+            self._held |= self._read(index)
+        return self._held[index]
+
+    def _read(self, index: tuple[int, ...]) -> dict[tuple[int, ...], NDArray[Any]]:
+        """Read a plane, and those that lie in the same chunks."""
+        run = self._runs.around(index)
+        together = [range(part.start, part.stop) for part in run]
+        alone = all(len(part) == 1 for part in together)
+        key: Any = index if alone else run
         try:
-            plane = np.asarray(self._pixels[index])
+            planes = np.asarray(self._pixels[key])
         except (VdsrError, MemoryError):
             raise
         except Exception as error:  # damaged chunks make their libraries raise anything
-            msg = f"plane {index} of an image of shape {self.shape} is lost: {error}"
+            others = "" if alone else ", or one that lies in the same chunks,"
+            msg = (
+                f"plane {index}{others} of an image of shape {self.shape} is lost: "
+                f"{error}"
+            )
             raise VdsrError(msg) from error
-        self._held[index] = plane[..., :3] if self.rgb else plane
-        return self._held[index]
+        planes = planes[..., :3] if self.rgb else planes
+        planes = planes.reshape(-1, *self.shape[len(self.stack) :])
+        return dict(zip(product(*together), planes, strict=True))
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         """Planes in C order."""
@@ -153,6 +202,11 @@ class Stack:
         -------
         ndarray, shape (..., Y, X[, 3])
             The array itself where the pixels are in one.
+
+        Raises
+        ------
+        VdsrError, Cancelled
+            As for a plane.
         """
         if isinstance(self._pixels, np.ndarray):
             return self._pixels[..., :3] if self.rgb else self._pixels
@@ -174,7 +228,9 @@ class _Cut:
     def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
         *planes, rows, columns = self._region
         shifted = (at + part.start for at, part in zip(index, planes, strict=True))
-        return self._image[tuple(shifted)][rows, columns]
+        plane = self._image[tuple(shifted)][rows, columns]
+        # A view would hold all that was read with it.
+        return plane if self._image.stays else plane.copy()
 
 
 def stack_of(
@@ -194,7 +250,7 @@ def stack_of(
     rgb : bool, optional
         Whether the last axis holds colours; has to be said where it could.
     check : callable, optional
-        Called before a plane is read; may raise `Cancelled`.
+        Called before planes are read; may raise `Cancelled`.
 
     Returns
     -------
