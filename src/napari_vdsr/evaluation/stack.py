@@ -74,15 +74,22 @@ class Stack:
         Whether the last axis holds colours; alpha is left behind.
     check : callable, optional
         Called before planes are read; may raise `Cancelled`.
+    finite : bool
+        Whether the pixels themselves refuse infinities, so that none are looked for.
     """
 
     def __init__(
-        self, pixels: Pixels, rgb: bool, check: Callable[[], object] = lambda: None
+        self,
+        pixels: Pixels,
+        rgb: bool,
+        check: Callable[[], object] = lambda: None,
+        *,
+        finite: bool = False,
     ) -> None:
         shape = tuple(int(size) for size in pixels.shape)
         self.shape = (*shape[:-1], 3) if rgb else shape
         self.dtype: np.dtype[Any] = np.dtype(pixels.dtype)
-        self.rgb = rgb
+        self.rgb, self._finite = rgb, finite
         self._pixels, self._check = pixels, check
         self._held: dict[tuple[int, ...], NDArray[Any]] = {}
         chunks = getattr(pixels, "chunks", None)
@@ -111,6 +118,11 @@ class Stack:
     def stays(self) -> bool:
         """Whether its planes are in memory for as long as it is."""
         return isinstance(self._pixels, np.ndarray) or is_small(self)
+
+    @property
+    def infinite(self) -> int:
+        """Number of infinite values: may be one look at all planes."""
+        return 0 if self._finite else self.survey.infinite
 
     @cached_property
     def survey(self) -> Survey:
@@ -307,7 +319,7 @@ def check_image(image: NDArray[Any] | Stack, name: str) -> None:
     """
     _check_kind(image, name)
     if image.dtype.kind == "f":
-        count = survey(image).infinite
+        count = (image if isinstance(image, Stack) else survey(image)).infinite
         if count:
             msg = f"the {name} has {count} infinite values: replace them by NaN"
             raise InputError(msg)
