@@ -18,6 +18,7 @@ from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError
 from napari_vdsr.evaluation import stack
 from napari_vdsr.evaluation.compare import compare
 from napari_vdsr.evaluation.evaluate import evaluate, evaluate_pairs
+from napari_vdsr.evaluation.ranges import range_of
 from napari_vdsr.evaluation.stack import Stack, stack_of
 from napari_vdsr.evaluation.trials import resized
 from napari_vdsr.zoo import Model
@@ -301,6 +302,33 @@ def test_stacks_are_evaluated_as_if_they_were_read_whole(
             assert row.ssim == outcome.ssim
             assert row.data_range == whole.trial.data_range
             assert row.pixels == whole.trial.pixels
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "looks"),
+    [
+        ("uint8", 47, 3),
+        ("uint16", 48, 1 + 3),
+        ("uint16", 47, 3 + 3),  # each crop has a range of its own
+        ("unit", 47, 1 + 3),
+        ("floats", 48, 1 + 3),
+        ("floats", 47, 1 + 3 + 3),
+    ],
+)
+def test_large_images_are_read_once_a_factor_and_once_for_the_range(
+    monkeypatch: pytest.MonkeyPatch, kind: str, size: int, looks: int
+) -> None:
+    monkeypatch.setattr(stack, "_KEPT", 0)
+    top = 1 if kind == "unit" else 100
+    array = (RNG.random((2, size, size)) * top).astype(KINDS[kind].dtype)
+    if kind != "unit":
+        array[1, -1, -1] = 200  # which a crop leaves out
+    image, computed = counted(array, (1, size, size))
+    scores = evaluate({"a": image}, model=[], factors=[2, 3, 4], device="cpu")
+    assert len(computed) == 2 * looks
+    for row in scores.rows:
+        end = size - size % int(row.factor)
+        assert row.data_range == range_of(array[:, :end, :end])
 
 
 def test_real_pairs_of_stacks_are_scored_with_one_range(tiny: Model) -> None:
