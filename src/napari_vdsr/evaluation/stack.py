@@ -4,18 +4,19 @@ import math
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import product
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.evaluation.runs import Runs
+from napari_vdsr.evaluation.surveys import Survey, survey_of
+from napari_vdsr.imaging.dtypes import refuse_mask
 
 __all__ = [
     "Pixels",
     "Stack",
-    "Survey",
     "check_image",
     "is_colour",
     "is_small",
@@ -40,23 +41,6 @@ class Pixels(Protocol):
 
     def __getitem__(self, index: tuple[int, ...], /) -> Any:
         """The plane at an index of the leading axes."""
-
-
-class Survey(NamedTuple):
-    """What the values of an image are like.
-
-    Attributes
-    ----------
-    low, high : float
-        Smallest and largest value, NaN passed over; NaN when there is no other.
-    infinite, gaps : int
-        Number of infinite values, and of those that are NaN.
-    """
-
-    low: float
-    high: float
-    infinite: int
-    gaps: int
 
 
 class Stack:
@@ -133,7 +117,7 @@ class Stack:
         VdsrError, Cancelled
             As for a plane.
         """
-        return _survey(self)
+        return survey_of(self)
 
     def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
         """Give a plane, read now or before.
@@ -271,10 +255,11 @@ def stack_of(
     Raises
     ------
     InputError
-        When it is no image of real numbers.
+        When it is no image of real numbers, or has a mask.
     """
     if isinstance(image, Stack):
         return image
+    refuse_mask(image)
     lazy = not isinstance(image, np.ndarray) and _gives_planes(image)
     pixels = image if lazy else np.asarray(image)
     _check_kind(pixels, name)
@@ -381,20 +366,4 @@ def survey(image: NDArray[Any] | Stack) -> Survey:
     -------
     Survey
     """
-    return image.survey if isinstance(image, Stack) else _survey([image])
-
-
-def _survey(parts: "Stack | list[NDArray[Any]]") -> Survey:
-    lows, highs, infinite, gaps = [], [], 0, 0
-    for part in parts:
-        if part.dtype.kind == "f":
-            infinite += int(np.isinf(part).sum())
-            missing = int(np.isnan(part).sum())
-            gaps += missing
-            if missing == part.size:
-                continue
-        lows.append(float(np.nanmin(part)))
-        highs.append(float(np.nanmax(part)))
-    return Survey(
-        min(lows, default=math.nan), max(highs, default=math.nan), infinite, gaps
-    )
+    return image.survey if isinstance(image, Stack) else survey_of([image])
