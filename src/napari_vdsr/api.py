@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.imaging.dtypes import refuse_mask
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.progress import Progress
 from napari_vdsr.zoo import Model, load_model, models
@@ -180,6 +181,10 @@ def psnr(
     ------
     InputError
         When the images or arguments cannot be used; the message says why.
+    FileError
+        When a file cannot be read.
+    VdsrError
+        When a plane of another image is lost, as one in a damaged chunk is.
 
     Warns
     -----
@@ -272,6 +277,13 @@ def evaluate(
         When there is no such model or it cannot be had.
     FileError
         When a file cannot be read.
+    VdsrError
+        When a plane of another image is lost, as one in a damaged chunk is.
+
+    Warns
+    -----
+    VdsrWarning
+        When a model is not made for one of the factors, and left out there.
     """
     from napari_vdsr.evaluation.evaluate import evaluate as evaluate_images
 
@@ -307,16 +319,12 @@ def _is_instance(value: object, module: str, name: str) -> bool:
 
 def _refuse_what_is_no_image(value: object) -> None:
     """Say what to do with what numpy would make an array of words of."""
+    refuse_mask(value)
     msg = ""
     if isinstance(value, (str, PathLike)):
         msg = f"{value} is a path: read it first, or use the command napari-vdsr"
     elif _is_instance(value, "zarr", "Group"):
         msg = "this is a group of zarr arrays: take one of them, such as group['0']"
-    elif isinstance(value, np.ma.MaskedArray):
-        msg = (
-            "masks are not known here: mark what is missing with NaN, such as "
-            "image.astype('float32').filled(np.nan)"
-        )
     elif value is None:
         msg = "the image is None"
     if msg:

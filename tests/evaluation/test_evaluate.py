@@ -219,6 +219,7 @@ def test_progress_counts_images_and_can_cancel(
         (np.zeros((20, 20, 3), "uint8"), {}, "say rgb=True"),
         (np.zeros((20, 20), bool), {}, "bool"),
         (np.full((20, 20), np.nan), {}, "holds NaN"),
+        (np.ma.masked_less(np.eye(20), 1), {}, "mark what is missing with NaN"),
         (7, {}, "given as int"),
     ],
 )

@@ -1,5 +1,6 @@
 """Images on other grids, brought onto that of the reference."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation import stack
 from napari_vdsr.evaluation.grids import compare_on_grid
 from napari_vdsr.evaluation.psnr import psnr
 
@@ -83,6 +85,35 @@ def test_other_intensities_are_not_touched() -> None:
     _, matching = compare_on_grid(np.zeros((12, 12)), image, shift(0.3, -0.4))
     values = matching.whole()
     np.testing.assert_allclose(values[~np.isnan(values)], 7.25)
+
+
+class Counted:
+    """Planes that count how often each was read."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self.shape, self.dtype, self.reads = array.shape, array.dtype, 0
+        self._array = array
+
+    def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
+        self.reads += 1
+        return self._array[index]
+
+
+def test_planes_are_interpolated_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack, "_KEPT", 0)
+    image = Counted(np.random.default_rng(0).normal(size=(5, 12, 12)))
+    common, matching = compare_on_grid(np.zeros(image.shape), image, shift(0, 0.4, 0))
+    report = psnr(common, matching, data_range=1)
+    assert math.isfinite(report.mean)
+    assert image.reads == 5
+
+
+def test_infinities_are_refused_before_they_are_interpolated() -> None:
+    image = np.ones((3, 12, 12))
+    image[2, 4, 5] = np.inf
+    pair = compare_on_grid(np.zeros(image.shape), image, shift(0, 0.4, 0))
+    with pytest.raises(InputError, match="the image has 1 infinite values"):
+        psnr(*pair, data_range=1)
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,7 @@ def test_an_axis_of_three_is_never_guessed_to_be_colour() -> None:
         (np.zeros((4, 4)), np.full((4, 4), np.inf), {}, "infinite"),
         (np.zeros((4, 4)), np.full((4, 4), np.nan), {}, "no pixel"),
         (np.full((4, 4), 7.0), np.zeros((4, 4)), {}, "give data_range"),
+        (np.zeros((4, 4)), np.ma.masked_less(np.ones((4, 4)), 2), {}, "with NaN"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_with_a_way_out(

@@ -18,6 +18,7 @@ from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError
 from napari_vdsr.evaluation import stack
 from napari_vdsr.evaluation.compare import compare
 from napari_vdsr.evaluation.evaluate import evaluate, evaluate_pairs
+from napari_vdsr.evaluation.ranges import range_of
 from napari_vdsr.evaluation.stack import Stack, stack_of
 from napari_vdsr.evaluation.trials import resized
 from napari_vdsr.zoo import Model
@@ -63,7 +64,7 @@ WAYS: dict[str, Callable[[Path, NDArray[Any]], Any]] = {
 }
 
 
-@pytest.fixture(params=[0, 64e6], ids=["read again", "kept"])
+@pytest.fixture(params=[0, 8e3, 64e6], ids=["read again", "some kept", "kept"])
 def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "_KEPT", request.param)
 
@@ -164,14 +165,15 @@ def test_a_damaged_chunk_is_named(tmp_path: Path) -> None:
         api.psnr(array, array)
 
 
-def test_the_wish_to_stop_is_looked_at_before_each_plane() -> None:
+def test_the_wish_to_stop_is_looked_at_before_each_read() -> None:
     left = iter(range(4))
 
     def check() -> None:
         if next(left, None) is None:
             raise Cancelled
 
-    image = stack_of(da.from_array(KINDS["floats"]), "image", check=check)
+    planes = da.from_array(KINDS["floats"], chunks=(1, 1, -1, -1))
+    image = stack_of(planes, "image", check=check)
     with pytest.raises(Cancelled):
         image.whole()
 
@@ -189,6 +191,95 @@ def test_small_images_are_read_once_and_others_are_not_held() -> None:
     assert image.survey.high == 2
     np.testing.assert_array_equal(image.whole()[:, 0, 0], [0, 1, 2])
     assert pixels.reads == 3
+
+
+def counted(array: NDArray[Any], chunks: tuple[int, ...]) -> tuple[da.Array, list[int]]:
+    """A lazy array, and one entry for each time that a chunk of it is computed."""
+    computed: list[int] = []
+
+    def noted(block: NDArray[Any]) -> NDArray[Any]:
+        computed.append(1)
+        return block
+
+    lazy = da.from_array(array, chunks=chunks)
+    return lazy.map_blocks(noted, meta=np.empty(0, array.dtype)), computed
+
+
+@pytest.mark.parametrize("chunks", [(1, 3, 15, 40), (2, 1, 30, 20), (2, 3, 30, 40)])
+def test_chunks_of_small_images_are_computed_once(chunks: tuple[int, ...]) -> None:
+    image, computed = counted(KINDS["floats"], chunks)
+    api.psnr(image, noisy(KINDS["floats"]), fit=True)
+    assert len(computed) == image.npartitions
+    image, computed = counted(KINDS["uint16"], chunks)
+    evaluate({"a": image}, model=[], factors=[2, 3, 4], protocol="A", device="cpu")
+    assert len(computed) == image.npartitions
+
+
+@pytest.mark.parametrize(
+    ("planes", "chunks", "looks"),
+    [
+        (8, (8, 1, 8, 8), 4),  # room for all z of two t, of chunks of eight
+        (8, (1, 3, 8, 8), 1),
+        (24, (8, 1, 8, 8), 1),
+        (24, (4, 3, 8, 8), 1),
+        (6, (4, 3, 8, 8), 2),
+        (1, (4, 1, 8, 8), 4),
+    ],
+)
+def test_chunks_of_large_images_are_computed_once_a_look(
+    monkeypatch: pytest.MonkeyPatch,
+    planes: int,
+    chunks: tuple[int, ...],
+    looks: int,
+) -> None:
+    monkeypatch.setattr(stack, "_KEPT", planes * 8 * 8 * 2)
+    array = RNG.integers(0, 4000, (16, 3, 8, 8), np.uint16)
+    lazy, computed = counted(array, chunks)
+    image = stack_of(lazy, "image")
+    np.testing.assert_array_equal(image.whole(), array)
+    assert len(computed) == looks * lazy.npartitions
+
+
+def test_chunks_of_unequal_depth_are_computed_once_a_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stack, "_KEPT", 5 * 8 * 8 * 2)
+    array = RNG.integers(0, 4000, (12, 8, 8), np.uint16)
+    chunks: Any = ((3, 5, 1, 3), 8, 8)
+    lazy, computed = counted(array, chunks)
+    np.testing.assert_array_equal(stack_of(lazy, "image").whole(), array)
+    assert len(computed) == 4
+
+
+def test_a_damaged_chunk_of_several_planes_is_named(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.zarr")
+    array = zarr.create_array(path, data=KINDS["uint16"], chunks=(1, 3, 30, 40))
+    (tmp_path / "a.zarr/c/1/0/0/0").write_bytes(b"damaged")
+    with pytest.raises(
+        VdsrError, match=r"plane \(1, 0\), or one that lies in the same"
+    ):
+        api.psnr(array, array)
+
+
+def test_a_small_cut_of_a_large_image_holds_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stack, "_KEPT", 1e6)
+    shape = (40, 512, 512)  # of 21 MB
+    image = da.random.default_rng(0).integers(
+        0, 4000, shape, np.uint16, chunks=(1, 512, 512)
+    )
+    pair = [
+        Image(image, contrast_limits=(0, 4000)),
+        Image(np.eye(16, dtype=np.uint16)[None].repeat(40, 0), translate=(0, 90, 90)),
+    ]
+    tracemalloc.start()
+    try:
+        api.psnr(*pair)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8e6
 
 
 @pytest.mark.parametrize("protocol", ["A", "direct"])
@@ -211,6 +302,33 @@ def test_stacks_are_evaluated_as_if_they_were_read_whole(
             assert row.ssim == outcome.ssim
             assert row.data_range == whole.trial.data_range
             assert row.pixels == whole.trial.pixels
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "looks"),
+    [
+        ("uint8", 47, 3),
+        ("uint16", 48, 1 + 3),
+        ("uint16", 47, 3 + 3),  # each crop has a range of its own
+        ("unit", 47, 1 + 3),
+        ("floats", 48, 1 + 3),
+        ("floats", 47, 1 + 3 + 3),
+    ],
+)
+def test_large_images_are_read_once_a_factor_and_once_for_the_range(
+    monkeypatch: pytest.MonkeyPatch, kind: str, size: int, looks: int
+) -> None:
+    monkeypatch.setattr(stack, "_KEPT", 0)
+    top = 1 if kind == "unit" else 100
+    array = (RNG.random((2, size, size)) * top).astype(KINDS[kind].dtype)
+    if kind != "unit":
+        array[1, -1, -1] = 200  # which a crop leaves out
+    image, computed = counted(array, (1, size, size))
+    scores = evaluate({"a": image}, model=[], factors=[2, 3, 4], device="cpu")
+    assert len(computed) == 2 * looks
+    for row in scores.rows:
+        end = size - size % int(row.factor)
+        assert row.data_range == range_of(array[:, :end, :end])
 
 
 def test_real_pairs_of_stacks_are_scored_with_one_range(tiny: Model) -> None:

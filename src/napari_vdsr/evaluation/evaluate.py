@@ -65,6 +65,8 @@ def evaluate(
         When an image or argument cannot be used.
     FileError
         When a file cannot be read.
+    VdsrError
+        When a plane of another image is lost.
 
     Warns
     -----
@@ -120,6 +122,13 @@ def evaluate_pairs(
         When the images do not make pairs or an argument cannot be used.
     FileError
         When a file cannot be read.
+    VdsrError
+        When a plane of another image is lost.
+
+    Warns
+    -----
+    VdsrWarning
+        When a model is not made for the ratio of a pair, and left out there.
     """
     methods = methods_for(model, device=device, precision=precision, tile=tile)
     highs, lows = list(named(high)), list(named(low))

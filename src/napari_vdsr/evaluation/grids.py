@@ -134,14 +134,18 @@ def compare_on_grid(
     found = overlap_of(reference.shape[:axes], image.shape[:axes], matrix)
     common = reference.cut(found.region)
     if not found.coincides:
-        return common, Stack(_Interpolated(image, common, found), rgb)
+        # To interpolate once more just to look for infinities would be dear.
+        return common, Stack(_Interpolated(image, common, found), rgb, finite=True)
     parts = zip(np.rint(found.shift).astype(int), found.region[-2:], strict=True)
     yx = [slice(first, first + part.stop - part.start) for first, part in parts]
     return common, image.cut((*found.planes, *yx))
 
 
 class _Interpolated:
-    """The planes of an image at the pixels of the reference, NaN where it is not."""
+    """The planes of an image at the pixels of the reference, NaN where it is not.
+
+    Infinities are refused when their plane is read.
+    """
 
     def __init__(self, image: Stack, common: Stack, found: Overlap) -> None:
         self._image, self._found = image, found

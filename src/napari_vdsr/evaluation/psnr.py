@@ -173,6 +173,10 @@ def psnr(
     ------
     InputError
         When the images or arguments cannot be used; the message says why.
+    FileError
+        When a file that an image is read from is damaged.
+    VdsrError
+        When a plane of another image is lost.
 
     Warns
     -----
@@ -273,6 +277,13 @@ def comparable(
     ------
     InputError
         When the images or arguments cannot be used.
+    VdsrError
+        When a plane is lost.
+
+    Warns
+    -----
+    VdsrWarning
+        When the reference contradicts the given data range.
     """
     reference = stack_of(reference, "reference", rgb)
     image = stack_of(image, "image", rgb)

@@ -92,7 +92,7 @@ def opened(
     rgb : bool, optional
         Whether the last axis of an array holds colours; files and layers know.
     check : callable, optional
-        Called before a plane is read; may raise `Cancelled`.
+        Called before planes are read; may raise `Cancelled`.
 
     Yields
     ------

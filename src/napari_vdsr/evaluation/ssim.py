@@ -70,6 +70,13 @@ def ssim(
     ------
     InputError
         When the images or arguments cannot be used; the message says why.
+    FileError, VdsrError
+        As for `psnr`.
+
+    Warns
+    -----
+    VdsrWarning
+        As for `psnr`.
 
     Notes
     -----

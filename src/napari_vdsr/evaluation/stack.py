@@ -3,17 +3,20 @@
 import math
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from itertools import product
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from napari_vdsr.errors import InputError, VdsrError
+from napari_vdsr.evaluation.runs import Runs
+from napari_vdsr.evaluation.surveys import Survey, survey_of
+from napari_vdsr.imaging.dtypes import refuse_mask
 
 __all__ = [
     "Pixels",
     "Stack",
-    "Survey",
     "check_image",
     "is_colour",
     "is_small",
@@ -26,7 +29,7 @@ _KEPT = 64e6  # bytes of planes that are kept for the next look at them
 
 
 class Pixels(Protocol):
-    """Anything that gives planes when it is indexed."""
+    """Anything that gives planes when it is indexed; what has chunks, slices too."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -40,28 +43,12 @@ class Pixels(Protocol):
         """The plane at an index of the leading axes."""
 
 
-class Survey(NamedTuple):
-    """What the values of an image are like.
-
-    Attributes
-    ----------
-    low, high : float
-        Smallest and largest value, NaN passed over; NaN when there is no other.
-    infinite, gaps : int
-        Number of infinite values, and of those that are NaN.
-    """
-
-    low: float
-    high: float
-    infinite: int
-    gaps: int
-
-
 class Stack:
     """An image whose planes are read when they are asked for.
 
-    Small images are read once. Of others the last plane is kept, and each look at all
-    planes reads them again: memory is that of a few planes.
+    Small images are read once. Of others the last plane is kept, with those that lie
+    in the same chunks as far as they are small, and each look at all planes reads them
+    again: memory is that of a few planes.
 
     Parameters
     ----------
@@ -70,18 +57,30 @@ class Stack:
     rgb : bool
         Whether the last axis holds colours; alpha is left behind.
     check : callable, optional
-        Called before a plane is read; may raise `Cancelled`.
+        Called before planes are read; may raise `Cancelled`.
+    finite : bool
+        Whether the pixels themselves refuse infinities, so that none are looked for.
     """
 
     def __init__(
-        self, pixels: Pixels, rgb: bool, check: Callable[[], object] = lambda: None
+        self,
+        pixels: Pixels,
+        rgb: bool,
+        check: Callable[[], object] = lambda: None,
+        *,
+        finite: bool = False,
     ) -> None:
         shape = tuple(int(size) for size in pixels.shape)
         self.shape = (*shape[:-1], 3) if rgb else shape
         self.dtype: np.dtype[Any] = np.dtype(pixels.dtype)
-        self.rgb = rgb
+        self.rgb, self._finite = rgb, finite
         self._pixels, self._check = pixels, check
         self._held: dict[tuple[int, ...], NDArray[Any]] = {}
+        chunks = getattr(pixels, "chunks", None)
+        if chunks is None:
+            chunks = (1,) * len(self.stack)
+        plane = math.prod(self.shape[len(self.stack) :]) * self.dtype.itemsize
+        self._runs = Runs(self.stack, chunks, _KEPT // plane)
 
     @property
     def stack(self) -> tuple[int, ...]:
@@ -99,27 +98,73 @@ class Stack:
         """Number of values."""
         return math.prod(self.shape)
 
+    @property
+    def stays(self) -> bool:
+        """Whether its planes are in memory for as long as it is."""
+        return isinstance(self._pixels, np.ndarray) or is_small(self)
+
+    @property
+    def infinite(self) -> int:
+        """Number of infinite values: may be one look at all planes."""
+        return 0 if self._finite else self.survey.infinite
+
     @cached_property
     def survey(self) -> Survey:
-        """What the values are like: one look at all planes."""
-        return _survey(self)
+        """What the values are like: one look at all planes.
+
+        Raises
+        ------
+        VdsrError, Cancelled
+            As for a plane.
+        """
+        return survey_of(self)
 
     def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
-        """The plane at an index of the leading axes, (Y, X) or (Y, X, 3)."""
-        if index in self._held:
-            return self._held[index]
-        if not is_small(self):
-            self._held.clear()
-        self._check()
+        """Give a plane, read now or before.
+
+        Parameters
+        ----------
+        index : tuple of int
+            Of the leading axes.
+
+        Returns
+        -------
+        ndarray, shape (Y, X[, 3])
+
+        Raises
+        ------
+        VdsrError
+            When it cannot be read: the plane is lost.
+        Cancelled
+            When `check` says so.
+        """
+        if index not in self._held:
+            if not is_small(self):
+                self._held.clear()
+            self._check()
+            self._held |= self._read(index)
+        return self._held[index]
+
+    def _read(self, index: tuple[int, ...]) -> dict[tuple[int, ...], NDArray[Any]]:
+        """Read a plane, and those that lie in the same chunks."""
+        run = self._runs.around(index)
+        together = [range(part.start, part.stop) for part in run]
+        alone = all(len(part) == 1 for part in together)
+        key: Any = index if alone else run
         try:
-            plane = np.asarray(self._pixels[index])
+            planes = np.asarray(self._pixels[key])
         except (VdsrError, MemoryError):
             raise
         except Exception as error:  # damaged chunks make their libraries raise anything
-            msg = f"plane {index} of an image of shape {self.shape} is lost: {error}"
+            others = "" if alone else ", or one that lies in the same chunks,"
+            msg = (
+                f"plane {index}{others} of an image of shape {self.shape} is lost: "
+                f"{error}"
+            )
             raise VdsrError(msg) from error
-        self._held[index] = plane[..., :3] if self.rgb else plane
-        return self._held[index]
+        planes = planes[..., :3] if self.rgb else planes
+        planes = planes.reshape(-1, *self.shape[len(self.stack) :])
+        return dict(zip(product(*together), planes, strict=True))
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         """Planes in C order."""
@@ -153,6 +198,11 @@ class Stack:
         -------
         ndarray, shape (..., Y, X[, 3])
             The array itself where the pixels are in one.
+
+        Raises
+        ------
+        VdsrError, Cancelled
+            As for a plane.
         """
         if isinstance(self._pixels, np.ndarray):
             return self._pixels[..., :3] if self.rgb else self._pixels
@@ -174,7 +224,9 @@ class _Cut:
     def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
         *planes, rows, columns = self._region
         shifted = (at + part.start for at, part in zip(index, planes, strict=True))
-        return self._image[tuple(shifted)][rows, columns]
+        plane = self._image[tuple(shifted)][rows, columns]
+        # A view would hold all that was read with it.
+        return plane if self._image.stays else plane.copy()
 
 
 def stack_of(
@@ -194,7 +246,7 @@ def stack_of(
     rgb : bool, optional
         Whether the last axis holds colours; has to be said where it could.
     check : callable, optional
-        Called before a plane is read; may raise `Cancelled`.
+        Called before planes are read; may raise `Cancelled`.
 
     Returns
     -------
@@ -203,10 +255,11 @@ def stack_of(
     Raises
     ------
     InputError
-        When it is no image of real numbers.
+        When it is no image of real numbers, or has a mask.
     """
     if isinstance(image, Stack):
         return image
+    refuse_mask(image)
     lazy = not isinstance(image, np.ndarray) and _gives_planes(image)
     pixels = image if lazy else np.asarray(image)
     _check_kind(pixels, name)
@@ -251,7 +304,7 @@ def check_image(image: NDArray[Any] | Stack, name: str) -> None:
     """
     _check_kind(image, name)
     if image.dtype.kind == "f":
-        count = survey(image).infinite
+        count = (image if isinstance(image, Stack) else survey(image)).infinite
         if count:
             msg = f"the {name} has {count} infinite values: replace them by NaN"
             raise InputError(msg)
@@ -313,20 +366,4 @@ def survey(image: NDArray[Any] | Stack) -> Survey:
     -------
     Survey
     """
-    return image.survey if isinstance(image, Stack) else _survey([image])
-
-
-def _survey(parts: "Stack | list[NDArray[Any]]") -> Survey:
-    lows, highs, infinite, gaps = [], [], 0, 0
-    for part in parts:
-        if part.dtype.kind == "f":
-            infinite += int(np.isinf(part).sum())
-            missing = int(np.isnan(part).sum())
-            gaps += missing
-            if missing == part.size:
-                continue
-        lows.append(float(np.nanmin(part)))
-        highs.append(float(np.nanmax(part)))
-    return Survey(
-        min(lows, default=math.nan), max(highs, default=math.nan), infinite, gaps
-    )
+    return image.survey if isinstance(image, Stack) else survey_of([image])

@@ -13,6 +13,7 @@ from napari_vdsr.evaluation.planes import scaled_luminance
 from napari_vdsr.evaluation.ranges import DataRange, limits_of, range_of
 from napari_vdsr.evaluation.sources import Source
 from napari_vdsr.evaluation.stack import Stack, survey
+from napari_vdsr.imaging.dtypes import black_and_white
 from napari_vdsr.imaging.resample import resize
 
 __all__ = [
@@ -201,9 +202,19 @@ def trials_of(
     _refuse_gaps(name, stack)
     yx = slice(0, height * int(factor)), slice(0, width * int(factor))
     part = stack.cut((*(slice(0, size) for size in stack.stack), *yx))
-    scale = _Scale(range_of(part), limits_of(part))
+    scale = _scale_of(stack, part)
     for plane in part:
         yield trial_of(Source(name, plane, part.rgb), factor, protocol, scale)
+
+
+def _scale_of(stack: Stack, part: Stack) -> _Scale:
+    """Scale of a part of a stack, by a look at all if that tells: it is kept."""
+    known = stack.shape == part.shape
+    if stack.dtype.kind == "f":  # which was looked at for gaps
+        low, high, *_ = stack.survey
+        known |= black_and_white(stack.dtype, low, high) is not None
+    image = stack if known else part
+    return _Scale(range_of(image), limits_of(image))
 
 
 def _reduced(

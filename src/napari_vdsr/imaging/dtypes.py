@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_vdsr.errors import InputError
 
-__all__ = ["black_and_white", "check_dtype", "natural_range"]
+__all__ = ["black_and_white", "check_dtype", "natural_range", "refuse_mask"]
 
 
 def check_dtype(dtype: Any, images: str = "images") -> np.dtype[Any]:
@@ -110,3 +110,24 @@ def natural_range(image: np.ndarray[Any, Any]) -> tuple[float, float]:
         "intensity_range=(black, white), or use a model that follows any scale"
     )
     raise InputError(msg)
+
+
+def refuse_mask(image: object) -> None:
+    """Refuse numpy's masked arrays, of which all pixels would be taken as valid.
+
+    Parameters
+    ----------
+    image : object
+        What was given as an image.
+
+    Raises
+    ------
+    InputError
+        When it is a masked array; says what to use instead.
+    """
+    if isinstance(image, np.ma.MaskedArray):
+        msg = (
+            "masks are not known here: mark what is missing with NaN, such as "
+            "image.astype('float32').filled(np.nan)"
+        )
+        raise InputError(msg)
