@@ -19,8 +19,10 @@ from napari_vdsr.evaluation import stack
 from napari_vdsr.evaluation.compare import compare
 from napari_vdsr.evaluation.evaluate import evaluate, evaluate_pairs
 from napari_vdsr.evaluation.ranges import range_of
+from napari_vdsr.evaluation.sources import opened
 from napari_vdsr.evaluation.stack import Stack, stack_of
 from napari_vdsr.evaluation.trials import resized
+from napari_vdsr.files.zarr_reading import _ZarrPixels
 from napari_vdsr.zoo import Model
 
 RNG = np.random.default_rng(0)
@@ -249,6 +251,27 @@ def test_chunks_of_unequal_depth_are_computed_once_a_look(
     lazy, computed = counted(array, chunks)
     np.testing.assert_array_equal(stack_of(lazy, "image").whole(), array)
     assert len(computed) == 4
+
+
+def test_chunks_of_files_are_decoded_once_a_look(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(stack, "_KEPT", 8 * 8 * 8 * 2)
+    array = RNG.integers(0, 4000, (16, 8, 8), np.uint16)
+    path = tmp_path / "deep.zarr"
+    zarr.create_array(str(path), data=array, chunks=(8, 8, 8))
+    reads: list[Any] = []
+    read = _ZarrPixels.__getitem__
+
+    def noted(pixels: _ZarrPixels, key: Any) -> NDArray[Any]:
+        reads.append(key)
+        return read(pixels, key)
+
+    monkeypatch.setattr(_ZarrPixels, "__getitem__", noted)
+    with opened(path, "image") as image:
+        np.testing.assert_array_equal(image.whole(), array)
+        np.testing.assert_array_equal(image[(5,)], array[5])
+    assert [key[0] for key in reads] == [slice(0, 8), slice(8, 16), slice(0, 8)]
 
 
 def test_a_damaged_chunk_of_several_planes_is_named(tmp_path: Path) -> None:

@@ -170,13 +170,16 @@ class _FilePlanes:
         self._order = axes.moved_last(len(shape))
         self.shape = tuple(shape[axis] for axis in self._order)
         self.dtype = file.picture.array.dtype
+        chunks = getattr(self._pixels, "chunks", None)
+        self.chunks = chunks and tuple(chunks[axis] for axis in self._order)
 
-    def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
-        wanted = [slice(at, at + 1) for at in index]
+    def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
+        wanted = [at if isinstance(at, slice) else slice(at, at + 1) for at in index]
         wanted += [slice(size) for size in self.shape[len(index) :]]
         stored = (wanted[self._order.index(axis)] for axis in range(len(wanted)))
-        plane: NDArray[Any] = self._pixels[tuple(stored)].transpose(self._order)
-        return plane.reshape(plane.shape[len(index) :])
+        planes: NDArray[Any] = self._pixels[tuple(stored)].transpose(self._order)
+        kept = (slice(None) if isinstance(at, slice) else 0 for at in index)
+        return planes[tuple(kept)]
 
 
 def _is_layer(image: object) -> bool:

@@ -192,6 +192,7 @@ class _ZarrPixels:
         self._path = path
         self._array = array
         self.shape = tuple(int(size) for size in array.shape)
+        self.chunks = tuple(int(size) for size in array.chunks)
         self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("=")
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
