@@ -50,7 +50,7 @@ def weights(model: Model) -> torch.Tensor:
 def planes_of(images: Any, **options: Any) -> list[list[NDArray[Any]]]:
     """The planes of every piece of the only image there is."""
     (source,) = find_sources(images, **options)
-    return [list(piece()) for piece in source.pieces]
+    return [list(piece()) for piece in source.plan()]
 
 
 @pytest.mark.parametrize("planes", [1, 2, 3])
@@ -66,7 +66,7 @@ def test_a_file_is_read_in_runs_of_planes(
         axes = {"axes": "ZCYX"} if "ome" in name else None
         options: dict[str, Any] = {"compression": "zlib", "photometric": "minisblack"}
         tifffile.imwrite(path, stack, metadata=axes, tile=(16, 16), **options)
-    read = planes_of(path, part=planes * PLANE)
+    read = planes_of(path, memory=8 * planes * PLANE)
     assert max(map(len, read)) == planes
     np.testing.assert_array_equal([plane[0] for run in read for plane in run], STACK)
     assert len(planes_of(path)) == 1
@@ -74,7 +74,7 @@ def test_a_file_is_read_in_runs_of_planes(
 
 def test_planes_too_large_are_read_in_windows(tmp_path: Path) -> None:
     plane = np.random.default_rng(0).integers(0, 255, (2, 1100, 2300), np.uint8)
-    read = planes_of(stored(tmp_path / "a.zarr", plane), part=1024 * 1500 * 4)
+    read = planes_of(stored(tmp_path / "a.zarr", plane), memory=8 * 1024 * 1500 * 4)
     shapes = [window.shape for windows in read for window in windows]
     assert shapes == [(1, 550, 1150)] * 8
     for number in range(2):
@@ -91,13 +91,13 @@ def test_colours_and_other_orders_of_axes_come_as_planes(tmp_path: Path) -> None
         planarconfig="separate",
         compression="zlib",
     )
-    read = planes_of(tmp_path / "a.tif", part=3 * PLANE)
+    read = planes_of(tmp_path / "a.tif", memory=8 * 3 * PLANE)
     np.testing.assert_array_equal([plane for (plane,) in read], colour)
     turned = np.moveaxis(STACK, 0, 2)
     zarr.create_array(
         str(tmp_path / "b.zarr"), data=turned, dimension_names=["y", "x", "t"]
     )
-    read = planes_of(tmp_path / "b.zarr", part=PLANE)
+    read = planes_of(tmp_path / "b.zarr", memory=8 * PLANE)
     np.testing.assert_array_equal([plane[0] for (plane,) in read], STACK)
 
 

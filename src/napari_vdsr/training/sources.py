@@ -7,10 +7,11 @@ image, may be larger than memory.
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise, product
-from math import prod
+from math import inf, prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,19 @@ from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.imaging.axes import find_axes
 from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.luminance import FULL_RANGE
+from napari_vdsr.training.opened import opened_once
 
-__all__ = ["Piece", "Source", "find_sources"]
+if TYPE_CHECKING:
+    from napari_vdsr.files import Picture
+    from napari_vdsr.files.opening import OpenImage
+
+__all__ = ["MEMORY", "Piece", "Source", "find_sources"]
+
+MEMORY = 2e9
+"""Bytes of pixels held at a time, unless something else is asked for."""
 
 _BLOCK = 1024  # pixels per edge of what is read at a time from large arrays
-_PART = 250e6  # bytes, as float32, of what is read at a time from large files
+_PARTS = 8  # of the memory, for files that are read by parts
 _FLOAT = 4  # bytes
 
 Piece = Callable[[], Iterator[NDArray[Any]]]
@@ -38,13 +47,13 @@ class Source:
     ----------
     name : str
         For messages.
-    pieces : tuple of callable
-        Each reads some of its planes. A piece that cannot be read raises
-        `VdsrError`.
+    plan : callable
+        Gives its pieces, at least one, for which a file may have to be opened. Each
+        reads some of its planes. A piece that cannot be read raises `VdsrError`.
     """
 
     name: str
-    pieces: tuple[Piece, ...]
+    plan: Callable[[], tuple[Piece, ...]]
 
 
 def find_sources(
@@ -52,7 +61,7 @@ def find_sources(
     *,
     rgb: bool | None = None,
     block: int = _BLOCK,
-    part: float = _PART,
+    memory: float = MEMORY,
 ) -> list[Source]:
     """List the images in whatever holds them.
 
@@ -66,9 +75,9 @@ def find_sources(
         Whether the last axis of arrays holds colours.
     block : int
         Pixels per edge of what is read of an array at a time.
-    part : float
-        Bytes, as float32, of what is read of a file at a time. Larger OME-Zarrs and
-        TIFF files are read by planes, and larger planes by windows.
+    memory : float
+        Bytes of pixels to hold at a time. OME-Zarrs and TIFF files of more than an
+        eighth of it, as float32, are read by planes, and larger planes by windows.
 
     Returns
     -------
@@ -85,7 +94,7 @@ def find_sources(
     if isinstance(images, Source):
         sources = [images]
     elif isinstance(images, (str, Path)):
-        sources = _from_path(Path(images), part)
+        sources = _from_path(Path(images), memory)
     elif _is_layer(images):
         sources = [_from_layer(images, block)]
     elif _is_array(images):
@@ -96,7 +105,7 @@ def find_sources(
             if _is_array(image) and not _is_layer(image):
                 sources.append(_from_array(image, f"image {number}", rgb, block))
             else:
-                sources += find_sources(image, rgb=rgb, block=block, part=part)
+                sources += find_sources(image, rgb=rgb, block=block, memory=memory)
     else:
         msg = (
             f"cannot train on a {type(images).__name__}: give an array, a layer, a "
@@ -149,13 +158,13 @@ def _from_array(array: Any, name: str, rgb: bool | None, block: int) -> Source:
     axes = find_axes(shape, rgb=rgb)
     stack = product(*(range(size) for size in shape[: axes.y]))
     colours = axes.samples is not None
-    pieces = [
+    pieces = tuple(
         _block(array, name, (*index, slice(*rows), slice(*columns)), colours)
         for index in stack
         for rows in _ranges(shape[axes.y], block)
         for columns in _ranges(shape[axes.x], block)
-    ]
-    return Source(name, tuple(pieces))
+    )
+    return Source(name, lambda: pieces)
 
 
 def _ranges(size: int, block: int) -> list[tuple[int, int]]:
@@ -188,7 +197,7 @@ def _planes(array: NDArray[Any], colours: bool) -> Iterator[NDArray[Any]]:
         yield from array.reshape(-1, 1, *array.shape[-2:])
 
 
-def _from_path(path: Path, part: float) -> list[Source]:
+def _from_path(path: Path, memory: float) -> list[Source]:
     if path.suffix == ".npz":
         return _from_pack(path)
     from napari_vdsr.files.zarr_library import is_zarr_folder
@@ -197,48 +206,82 @@ def _from_path(path: Path, part: float) -> list[Source]:
         from napari_vdsr.files import list_images
 
         return [
-            Source(str(file.relative_to(path)), _pieces(file, part))
+            Source(str(file.relative_to(path)), partial(_pieces, file, memory))
             for file in list_images(path)
         ]
     if not path.exists():
         msg = f"{path} does not exist: give an image, a folder of images or a pack"
         raise FileError(msg)
-    return [Source(path.name, _pieces(path, part))]
+    return [Source(path.name, partial(_pieces, path, memory))]
 
 
-def _pieces(path: Path, part: float) -> tuple[Piece, ...]:
+def _pieces(path: Path, memory: float) -> tuple[Piece, ...]:
     """One piece for a file, or several where it is too large to be read at once."""
     from napari_vdsr.files.folders import TIFF_SUFFIXES
     from napari_vdsr.files.zarr_library import is_zarr_folder
 
     if not is_zarr_folder(path) and path.suffix.lower() not in TIFF_SUFFIXES:
         return (_whole(path),)  # no other file can be read by parts
-    from napari_vdsr.files import open_image
-
+    if memory == inf:
+        return (_whole(path),)
     try:
-        with open_image(path) as image:
-            picture = image.picture
-            axes = find_axes(picture.array.shape, picture.unique_axes)
+        with opened_once() as opened:
+            return _parts(path, opened.image(path), memory)
     except VdsrError:
         return (_whole(path),)  # which says so when it is read
+
+
+def _parts(path: Path, image: "OpenImage", memory: float) -> tuple[Piece, ...]:
+    picture = image.picture
+    axes = find_axes(picture.array.shape, picture.unique_axes)
     order = axes.moved_last(picture.array.ndim)
     shape = tuple(picture.array.shape[axis] for axis in order)
-    if prod(shape) * _FLOAT <= part:
+    nbytes = prod(shape) * _FLOAT
+    if nbytes <= memory / _PARTS:
         return (_whole(path),)
+    try:
+        image.pixels[(slice(0),) * len(shape)]  # no pixel, only to learn if it can be
+    except VdsrError as error:  # a TIFF whose pages are not its planes
+        if nbytes <= memory:
+            return (_whole(path),)
+        return (_too_large(path, nbytes, memory, error),)
     colours = axes.samples is not None
     return tuple(
-        _part(path, cut, order, colours) for cut in _cuts(shape, colours, part)
+        _part(path, cut, order, colours)
+        for cut in _cuts(shape, colours, memory / _PARTS)
     )
 
 
 def _whole(path: Path) -> Piece:
     def read() -> Iterator[NDArray[Any]]:
-        from napari_vdsr.files import read_image
-
-        picture = read_image(path)
+        picture = _picture(path)
         axes = find_axes(picture.array.shape, picture.unique_axes)
         array = picture.array.transpose(axes.moved_last(picture.array.ndim))
         yield from _planes(array, axes.samples is not None)
+
+    return read
+
+
+def _picture(path: Path) -> "Picture":
+    with opened_once() as opened:
+        image = opened.image(path)
+        try:
+            return image.read()
+        except (VdsrError, MemoryError):
+            raise
+        except Exception as error:  # decoders raise whatever damage leads to
+            msg = f"cannot read {path}: damaged or cut short ({error})"
+            raise FileError(msg) from error
+
+
+def _too_large(path: Path, nbytes: float, memory: float, why: VdsrError) -> Piece:
+    def read() -> Iterator[NDArray[Any]]:
+        msg = (
+            f"{path} can only be read whole, as {nbytes / 1e6:,.0f} MB, and "
+            f"{memory / 1e6:,.0f} MB are allowed: allow more, or save it as OME-Zarr"
+        )
+        raise FileError(msg) from why
+        yield  # so that this is a generator, as all pieces are
 
     return read
 
@@ -249,11 +292,9 @@ def _part(
     """A part of a file; `cut` has the axes in the order in which they are wanted."""
 
     def read() -> Iterator[NDArray[Any]]:
-        from napari_vdsr.files import open_image
-
         stored = tuple(cut[order.index(axis)] for axis in range(len(order)))
-        with open_image(path) as image:
-            array = image.pixels[stored].transpose(order)
+        with opened_once() as opened:
+            array = opened.image(path).pixels[stored].transpose(order)
         yield from _planes(array, colours)
 
     return read
@@ -271,13 +312,23 @@ def _cuts(
     if height * width > most:
         columns = max(_BLOCK, most // _BLOCK)
         rows = max(_BLOCK, most // min(width, columns))
-    run = max(1, most // (height * width))
     stack = shape[:-last]
-    lengths = [*([1] * (len(stack) - 1)), run][: len(stack)]
     for cut in product(
-        *map(_ranges, stack, lengths), _ranges(height, rows), _ranges(width, columns)
+        *map(_ranges, stack, _lengths(stack, most // (height * width))),
+        _ranges(height, rows),
+        _ranges(width, columns),
     ):
         yield (*(slice(*each) for each in cut), *(slice(size) for size in samples))
+
+
+def _lengths(stack: tuple[int, ...], run: int) -> list[int]:
+    """How far a run of planes reaches along each axis: the last one is filled first."""
+    lengths = []
+    for size in reversed(stack):
+        length = max(1, min(size, run))
+        lengths.append(length)
+        run //= length
+    return lengths[::-1]
 
 
 def _from_pack(path: Path) -> list[Source]:
@@ -288,7 +339,11 @@ def _from_pack(path: Path) -> list[Source]:
     except Exception as error:  # numpy and zipfile raise a dozen kinds
         msg = f"{path} is no pack of images (.npz): {error}"
         raise FileError(msg) from error
-    return [Source(name, (_packed(path, name),)) for name in names]
+    return [Source(name, partial(_of_pack, path, name)) for name in names]
+
+
+def _of_pack(path: Path, name: str) -> tuple[Piece, ...]:
+    return (_packed(path, name),)
 
 
 def _packed(path: Path, name: str) -> Piece:

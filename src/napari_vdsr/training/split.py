@@ -59,4 +59,4 @@ def _cut(source: Source, start: float, stop: float) -> Source:
 
         return read
 
-    return Source(source.name, tuple(cut(piece) for piece in source.pieces))
+    return Source(source.name, lambda: tuple(cut(piece) for piece in source.plan()))
