@@ -90,8 +90,9 @@ def prepare(
     Warns
     -----
     VdsrWarning
-        When images are left out, damaged, oversampled or of a benchmark, or when
-        there are none to validate on.
+        When images are left out, damaged, oversampled or of a benchmark, when a
+        file holds more than the one that is read, or when there are none to
+        validate on.
     """
     remarks: list[str] = []
     paired = isinstance(images, Pairs)
@@ -111,7 +112,7 @@ def prepare(
     for dataset in (learned, leaning):
         remarks += [] if dataset is None else dataset.remarks()
     scored = _examined_held(held, config, paired, memory, remarks) if held else None
-    if scored is not None:  # of a single image that is in both sets
+    if scored is not None:  # a single image is in both sets
         remarks += [note for note in scored.notes if note not in remarks]
     for remark in remarks if warn else ():
         warnings.warn(remark, VdsrWarning, stacklevel=2)

@@ -277,8 +277,8 @@ def _picture(path: Path) -> "Picture":
 def _too_large(path: Path, nbytes: float, memory: float, why: VdsrError) -> Piece:
     def read() -> Iterator[NDArray[Any]]:
         msg = (
-            f"{path} can only be read whole, as {nbytes / 1e6:,.0f} MB, and "
-            f"{memory / 1e6:,.0f} MB are allowed: allow more, or save it as OME-Zarr"
+            f"{path} can only be read whole, as {nbytes / 1e6:.3g} MB, and "
+            f"{memory / 1e6:.3g} MB are allowed: save it as OME-Zarr"
         )
         raise FileError(msg) from why
         yield  # so that this is a generator, as all pieces are
