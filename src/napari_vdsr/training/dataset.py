@@ -19,8 +19,9 @@ from napari_vdsr.training.benchmark_images import benchmark_name
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.opened import opened_once
 from napari_vdsr.training.pairs import joined
+from napari_vdsr.training.pieces import Piece
 from napari_vdsr.training.planes import Plane, normalised, with_sizes
-from napari_vdsr.training.sources import Piece, Source, luminance
+from napari_vdsr.training.sources import Source, luminance
 
 __all__ = ["Dataset", "Part", "examine"]
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import LARGEST_FACTOR
 from napari_vdsr.imaging.resample import Kernel, resize
+from napari_vdsr.training.pieces import Piece
 from napari_vdsr.training.planes import Plane, Unusable, normalised, scaled
-from napari_vdsr.training.sources import Piece, Source, find_sources, luminance
+from napari_vdsr.training.sources import Source, find_sources, luminance
 
 __all__ = ["Pairs", "find_pairs", "joined"]
 

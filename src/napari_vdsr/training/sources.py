@@ -8,10 +8,9 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise, product
-from math import inf, prod
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,23 +19,12 @@ from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.imaging.axes import find_axes
 from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.luminance import FULL_RANGE
-from napari_vdsr.training.opened import opened_once
+from napari_vdsr.training.pieces import BLOCK, Piece, file_pieces, planes_of, ranges
 
-if TYPE_CHECKING:
-    from napari_vdsr.files import Picture
-    from napari_vdsr.files.opening import OpenImage
-
-__all__ = ["MEMORY", "Piece", "Source", "find_sources"]
+__all__ = ["MEMORY", "Source", "find_sources"]
 
 MEMORY = 2e9
 """Bytes of pixels held at a time, unless something else is asked for."""
-
-_BLOCK = 1024  # pixels per edge of what is read at a time from large arrays
-_PARTS = 8  # of the memory, for files that are read by parts
-_FLOAT = 4  # bytes
-
-Piece = Callable[[], Iterator[NDArray[Any]]]
-"""Reads planes of shape (C, Y, X), C being 1 or 3, in the dtype of the image."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +48,7 @@ def find_sources(
     images: Any,
     *,
     rgb: bool | None = None,
-    block: int = _BLOCK,
+    block: int = BLOCK,
     memory: float = MEMORY,
 ) -> list[Source]:
     """List the images in whatever holds them.
@@ -161,17 +149,10 @@ def _from_array(array: Any, name: str, rgb: bool | None, block: int) -> Source:
     pieces = tuple(
         _block(array, name, (*index, slice(*rows), slice(*columns)), colours)
         for index in stack
-        for rows in _ranges(shape[axes.y], block)
-        for columns in _ranges(shape[axes.x], block)
+        for rows in ranges(shape[axes.y], block)
+        for columns in ranges(shape[axes.x], block)
     )
     return Source(name, lambda: pieces)
-
-
-def _ranges(size: int, block: int) -> list[tuple[int, int]]:
-    """Cut an axis into about equal blocks."""
-    count = -(-size // block)
-    edges = [size * index // count for index in range(count + 1)]
-    return list(pairwise(edges))
 
 
 def _block(array: Any, name: str, index: tuple[Any, ...], colours: bool) -> Piece:
@@ -183,18 +164,9 @@ def _block(array: Any, name: str, index: tuple[Any, ...], colours: bool) -> Piec
         except Exception as error:  # damaged chunks make their libraries raise anything
             msg = f"{name} cannot be read: {error}"
             raise VdsrError(msg) from error
-        yield from _planes(block, colours)
+        yield from planes_of(block, colours)
 
     return read
-
-
-def _planes(array: NDArray[Any], colours: bool) -> Iterator[NDArray[Any]]:
-    """Planes of an array of shape (..., Y, X[, S])."""
-    if colours:
-        planes = array.reshape(-1, *array.shape[-3:])[..., :3]
-        yield from np.moveaxis(planes, -1, 1)
-    else:
-        yield from array.reshape(-1, 1, *array.shape[-2:])
 
 
 def _from_path(path: Path, memory: float) -> list[Source]:
@@ -206,129 +178,13 @@ def _from_path(path: Path, memory: float) -> list[Source]:
         from napari_vdsr.files import list_images
 
         return [
-            Source(str(file.relative_to(path)), partial(_pieces, file, memory))
+            Source(str(file.relative_to(path)), partial(file_pieces, file, memory))
             for file in list_images(path)
         ]
     if not path.exists():
         msg = f"{path} does not exist: give an image, a folder of images or a pack"
         raise FileError(msg)
-    return [Source(path.name, partial(_pieces, path, memory))]
-
-
-def _pieces(path: Path, memory: float) -> tuple[Piece, ...]:
-    """One piece for a file, or several where it is too large to be read at once."""
-    from napari_vdsr.files.folders import TIFF_SUFFIXES
-    from napari_vdsr.files.zarr_library import is_zarr_folder
-
-    if not is_zarr_folder(path) and path.suffix.lower() not in TIFF_SUFFIXES:
-        return (_whole(path),)  # no other file can be read by parts
-    if memory == inf:
-        return (_whole(path),)
-    try:
-        with opened_once() as opened:
-            return _parts(path, opened.image(path), memory)
-    except VdsrError:
-        return (_whole(path),)  # which says so when it is read
-
-
-def _parts(path: Path, image: "OpenImage", memory: float) -> tuple[Piece, ...]:
-    picture = image.picture
-    axes = find_axes(picture.array.shape, picture.unique_axes)
-    order = axes.moved_last(picture.array.ndim)
-    shape = tuple(picture.array.shape[axis] for axis in order)
-    nbytes = prod(shape) * _FLOAT
-    if nbytes <= memory / _PARTS:
-        return (_whole(path),)
-    try:
-        image.pixels[(slice(0),) * len(shape)]  # no pixel, only to learn if it can be
-    except VdsrError as error:  # a TIFF whose pages are not its planes
-        if nbytes <= memory:
-            return (_whole(path),)
-        return (_too_large(path, nbytes, memory, error),)
-    colours = axes.samples is not None
-    return tuple(
-        _part(path, cut, order, colours)
-        for cut in _cuts(shape, colours, memory / _PARTS)
-    )
-
-
-def _whole(path: Path) -> Piece:
-    def read() -> Iterator[NDArray[Any]]:
-        picture = _picture(path)
-        axes = find_axes(picture.array.shape, picture.unique_axes)
-        array = picture.array.transpose(axes.moved_last(picture.array.ndim))
-        yield from _planes(array, axes.samples is not None)
-
-    return read
-
-
-def _picture(path: Path) -> "Picture":
-    with opened_once() as opened:
-        image = opened.image(path)
-        try:
-            return image.read()
-        except (VdsrError, MemoryError):
-            raise
-        except Exception as error:  # decoders raise whatever damage leads to
-            msg = f"cannot read {path}: damaged or cut short ({error})"
-            raise FileError(msg) from error
-
-
-def _too_large(path: Path, nbytes: float, memory: float, why: VdsrError) -> Piece:
-    def read() -> Iterator[NDArray[Any]]:
-        msg = (
-            f"{path} can only be read whole, as {nbytes / 1e6:.3g} MB, and "
-            f"{memory / 1e6:.3g} MB are allowed: save it as OME-Zarr"
-        )
-        raise FileError(msg) from why
-        yield  # so that this is a generator, as all pieces are
-
-    return read
-
-
-def _part(
-    path: Path, cut: tuple[slice, ...], order: tuple[int, ...], colours: bool
-) -> Piece:
-    """A part of a file; `cut` has the axes in the order in which they are wanted."""
-
-    def read() -> Iterator[NDArray[Any]]:
-        stored = tuple(cut[order.index(axis)] for axis in range(len(order)))
-        with opened_once() as opened:
-            array = opened.image(path).pixels[stored].transpose(order)
-        yield from _planes(array, colours)
-
-    return read
-
-
-def _cuts(
-    shape: tuple[int, ...], colours: bool, part: float
-) -> Iterator[tuple[slice, ...]]:
-    """Cut a stack into runs of planes or, where one is too large, into windows."""
-    last = 3 if colours else 2
-    samples = shape[2 - last :] if colours else ()
-    height, width = shape[len(shape) - last :][:2]
-    most = int(part / _FLOAT / prod(samples))  # pixels
-    rows, columns = height, width
-    if height * width > most:
-        columns = max(_BLOCK, most // _BLOCK)
-        rows = max(_BLOCK, most // min(width, columns))
-    stack = shape[:-last]
-    for cut in product(
-        *map(_ranges, stack, _lengths(stack, most // (height * width))),
-        _ranges(height, rows),
-        _ranges(width, columns),
-    ):
-        yield (*(slice(*each) for each in cut), *(slice(size) for size in samples))
-
-
-def _lengths(stack: tuple[int, ...], run: int) -> list[int]:
-    """How far a run of planes reaches along each axis: the last one is filled first."""
-    lengths = []
-    for size in reversed(stack):
-        length = max(1, min(size, run))
-        lengths.append(length)
-        run //= length
-    return lengths[::-1]
+    return [Source(path.name, partial(file_pieces, path, memory))]
 
 
 def _from_pack(path: Path) -> list[Source]:
@@ -359,6 +215,6 @@ def _packed(path: Path, name: str) -> Piece:
         except Exception as error:  # damaged images make the decoders raise anything
             msg = f"{name} in {path} cannot be read: {error}"
             raise VdsrError(msg) from error
-        yield from _planes(array, colours)
+        yield from planes_of(array, colours)
 
     return read

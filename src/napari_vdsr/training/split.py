@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.training.sources import Piece, Source
+from napari_vdsr.training.pieces import Piece
+from napari_vdsr.training.sources import Source
 
 __all__ = ["split"]
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from napari_vdsr.plugin.training.preview import Preview
     from napari_vdsr.training import History, Report, Trainer
-    from napari_vdsr.training.sources import Piece, Source
+    from napari_vdsr.training.pieces import Piece
+    from napari_vdsr.training.sources import Source
 
 __all__ = ["Session", "a_core_left"]
 
