@@ -29,6 +29,8 @@ from training_helpers import (
     wait_for_steps,
 )
 
+from napari_vdsr.files import reading
+from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.plugin.model.upscalers import device_in_use
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.facts import Facts
@@ -505,6 +507,33 @@ def test_one_small_image_is_learnt_from_whole_and_that_is_told(
     assert "nothing is held out" in panel.remarks.value
     assert panel.curves.points("gain") == {}
     assert message(panel).startswith("'mine' is in the list of models.")
+
+
+def test_files_are_opened_while_they_are_looked_through_and_not_after_a_cancel(
+    viewer: Any,
+    open_training: OpenTraining,
+    settle: Settle,
+    qtbot: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for seed in range(3):
+        tifffile.imwrite(tmp_path / f"{seed}.tif", discs(seed))
+    panel = open_training(images="a folder", folder=str(tmp_path), name="mine")
+    settle(panel)
+    real, phases = reading.open_tiff, []
+
+    def opened(path: Path) -> OpenImage:
+        session = panel._session
+        assert session is not None
+        phases.append(session.ticker.read().phase)
+        session.ask_for("cancel")
+        return real(path)
+
+    monkeypatch.setattr(reading, "open_tiff", opened)
+    panel.controls.start.native.click()
+    wait_for_end(panel, qtbot)
+    assert phases == ["Looking through the images"]
 
 
 def test_leaving_while_the_images_are_looked_through_keeps_nothing(

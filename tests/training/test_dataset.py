@@ -128,7 +128,7 @@ def test_a_layer_is_used_at_its_full_resolution() -> None:
         data = (picture(), picture()[::2, ::2])
 
     (source,) = find_sources(Layer())
-    (plane,) = source.pieces[0]()
+    (plane,) = source.plan()[0]()
     assert source.name == "cells"
     assert plane.shape == (1, 48, 56)
 
@@ -201,7 +201,7 @@ def test_benchmark_images_are_recognised_resized_and_compressed(shared: Path) ->
 @pytest.mark.needs_shared
 def test_no_training_image_is_mistaken_for_a_benchmark(shared: Path) -> None:
     for source in find_sources(shared / "data/images/T91"):
-        (plane,) = source.pieces[0]()
+        (plane,) = source.plan()[0]()
         assert benchmark_name(luminance(plane)[0]) is None, source.name
 
 

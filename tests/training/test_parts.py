@@ -1,11 +1,14 @@
 """Images too large to be read at once: the same pixels, in bounded memory."""
 
+import dataclasses
 import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 import tracemalloc
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +22,15 @@ from napari.layers import Image
 from numpy.typing import NDArray
 from small_training import picture, tiny
 
-from napari_vdsr.errors import VdsrError, VdsrWarning
+from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
+from napari_vdsr.files import reading
+from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.training import Trainer, prepare, train
 from napari_vdsr.training.checkpoint import read_checkpoint
+from napari_vdsr.training.opened import opened_once
 from napari_vdsr.training.sources import find_sources
+from napari_vdsr.training.store import StoreRounds
+from napari_vdsr.training.validate import Validation
 from napari_vdsr.zoo import Model, load_model
 
 STACK = np.stack([picture(seed) for seed in range(6)])
@@ -50,7 +58,7 @@ def weights(model: Model) -> torch.Tensor:
 def planes_of(images: Any, **options: Any) -> list[list[NDArray[Any]]]:
     """The planes of every piece of the only image there is."""
     (source,) = find_sources(images, **options)
-    return [list(piece()) for piece in source.pieces]
+    return [list(piece()) for piece in source.plan()]
 
 
 @pytest.mark.parametrize("planes", [1, 2, 3])
@@ -66,7 +74,7 @@ def test_a_file_is_read_in_runs_of_planes(
         axes = {"axes": "ZCYX"} if "ome" in name else None
         options: dict[str, Any] = {"compression": "zlib", "photometric": "minisblack"}
         tifffile.imwrite(path, stack, metadata=axes, tile=(16, 16), **options)
-    read = planes_of(path, part=planes * PLANE)
+    read = planes_of(path, memory=8 * planes * PLANE)
     assert max(map(len, read)) == planes
     np.testing.assert_array_equal([plane[0] for run in read for plane in run], STACK)
     assert len(planes_of(path)) == 1
@@ -74,12 +82,22 @@ def test_a_file_is_read_in_runs_of_planes(
 
 def test_planes_too_large_are_read_in_windows(tmp_path: Path) -> None:
     plane = np.random.default_rng(0).integers(0, 255, (2, 1100, 2300), np.uint8)
-    read = planes_of(stored(tmp_path / "a.zarr", plane), part=1024 * 1500 * 4)
+    read = planes_of(stored(tmp_path / "a.zarr", plane), memory=8 * 1024 * 1500 * 4)
     shapes = [window.shape for windows in read for window in windows]
     assert shapes == [(1, 550, 1150)] * 8
     for number in range(2):
         a, b, c, d = (windows[0][0] for windows in read[4 * number : 4 * number + 4])
         np.testing.assert_array_equal(np.block([[a, b], [c, d]]), plane[number])
+
+
+def test_runs_go_on_along_earlier_axes(tmp_path: Path) -> None:
+    twice = np.concatenate([STACK, STACK])
+    path = stored(tmp_path / "a.zarr", twice.reshape(3, 2, 2, *STACK.shape[1:]))
+    for planes, lengths in ((1, [1] * 12), (3, [2] * 6), (4, [4] * 3), (8, [4, 8])):
+        read = planes_of(path, memory=8 * planes * PLANE)
+        assert [len(run) for run in read] == lengths
+        flat = [plane[0] for run in read for plane in run]
+        np.testing.assert_array_equal(flat, twice)
 
 
 def test_colours_and_other_orders_of_axes_come_as_planes(tmp_path: Path) -> None:
@@ -91,14 +109,108 @@ def test_colours_and_other_orders_of_axes_come_as_planes(tmp_path: Path) -> None
         planarconfig="separate",
         compression="zlib",
     )
-    read = planes_of(tmp_path / "a.tif", part=3 * PLANE)
+    read = planes_of(tmp_path / "a.tif", memory=8 * 3 * PLANE)
     np.testing.assert_array_equal([plane for (plane,) in read], colour)
     turned = np.moveaxis(STACK, 0, 2)
     zarr.create_array(
         str(tmp_path / "b.zarr"), data=turned, dimension_names=["y", "x", "t"]
     )
-    read = planes_of(tmp_path / "b.zarr", part=PLANE)
+    read = planes_of(tmp_path / "b.zarr", memory=8 * PLANE)
     np.testing.assert_array_equal([plane[0] for (plane,) in read], STACK)
+
+
+@pytest.fixture
+def openings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often the image of each name was opened; those closed are counted off."""
+    counts: Counter[str] = Counter()
+
+    def counting(real: Callable[..., OpenImage]) -> Callable[..., OpenImage]:
+        def opened(path: Path, **options: Any) -> OpenImage:
+            image = real(path, **options)
+            counts.update([path.name, "open"])
+
+            def close() -> None:
+                counts.subtract(["open"])
+                image.close()
+
+            return dataclasses.replace(image, close=close)
+
+        return opened
+
+    for name in ("open_tiff", "open_zarr"):
+        monkeypatch.setattr(reading, name, counting(getattr(reading, name)))
+    return counts
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.tif"])
+def test_a_file_is_opened_once_for_the_parts_read_in_a_row(
+    tmp_path: Path, openings: Counter[str], name: str
+) -> None:
+    names = [name, "b.zarr", "c.tif"]
+    for number, each in enumerate(names):
+        if each.endswith("zarr"):
+            stored(tmp_path / each, STACK + np.uint8(number))
+        else:
+            tifffile.imwrite(tmp_path / each, STACK, compression="zlib")
+    config = tiny(validation_share=0.0)
+    paths = [tmp_path / each for each in names]
+    made = prepare(paths, config, memory=PLANE / 4)
+    assert len(made.images.parts) == 18
+    expected = dict.fromkeys(names, 1) | {"open": 0}
+    assert openings == expected
+    openings.clear()
+    StoreRounds(made.images, 16, torch.device("cpu"), 1e9, 0).at(0)
+    assert openings == expected
+    openings.clear()
+    Validation(made.images, config, torch.device("cpu"))
+    assert openings == expected
+    prepare(paths, config)  # all of it at once
+    assert openings == dict.fromkeys(names, 2) | {"open": 0}
+
+
+def test_threads_do_not_close_each_others_files(tmp_path: Path) -> None:
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(tmp_path / name, STACK, compression="zlib")
+
+    def other() -> None:
+        with opened_once() as opened:
+            opened.image(tmp_path / "b.tif")
+
+    with opened_once() as opened:
+        image = opened.image(tmp_path / "a.tif")
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        assert opened.image(tmp_path / "a.tif") is image
+        part = image.pixels[(slice(2, 3), slice(0, 48), slice(0, 56))]
+    np.testing.assert_array_equal(part, STACK[2:3])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_other_images_of_a_file_are_one_remark(tmp_path: Path, share: float) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(np.tile(STACK, (1, 1, 2)), photometric="minisblack")
+        file.write(np.zeros((8, 9), np.uint8))
+    config, memory = tiny(validation_share=share), PLANE / 4
+    made = prepare(tmp_path / "a.tif", config, memory=memory, warn=False)
+    assert len(made.images.parts) == 6
+    (remark,) = made.remarks
+    assert "a.tif holds 2 images" in remark
+    StoreRounds(made.images, 16, torch.device("cpu"), memory, 0).at(0)
+    with pytest.warns(VdsrWarning) as caught:
+        prepare(tmp_path / "a.tif", config, memory=memory)
+    assert [str(warning.message) for warning in caught] == [remark]
+
+
+def test_what_cannot_be_read_by_parts_is_read_whole_if_it_fits(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, STACK[..., None], compression="zlib")
+    (whole,) = planes_of(path, memory=6 * PLANE)
+    np.testing.assert_array_equal([plane[0] for plane in whole], STACK)
+    with pytest.raises(InputError, match=r"whole, as 0\.0645 MB, .* save it as"):
+        prepare(path, tiny(), memory=5 * PLANE)
+    with pytest.warns(VdsrWarning, match="1 of 2 images are left out: a.tif: .* whole"):
+        prepare([path, STACK], tiny(validation_share=0.0), memory=5 * PLANE)
 
 
 def test_training_from_a_zarr_equals_training_from_memory(tmp_path: Path) -> None:
@@ -183,15 +295,18 @@ import sys
 sys.path.insert(0, {tests!r})
 import torch
 torch.set_num_threads(1)
-from small_training import tiny
+from small_training import picture, tiny
 from napari_vdsr.training import Trainer, prepare
-config = tiny(steps=420, validation_share=0.0, checkpoint_every=210, validate_every=420)
+config = tiny(steps=420, checkpoint_every=210, validate_every=230)
 trainer = Trainer(
-    prepare({images!r}, config, memory=6000), config, device="cpu",
+    prepare({images!r}, config, validation=picture(9), memory=6000), config,
+    device="cpu",
     checkpoint={checkpoint!r}, resume={resume!r},
 )
 for report in trainer.run():
-    pass
+    if report.step >= {wait_at}:
+        print("waiting", flush=True)
+        sys.stdin.readline()
 trainer.model().save({output!r})
 """
 
@@ -200,7 +315,9 @@ trainer.model().save({output!r})
 def test_after_a_kill_a_training_on_a_zarr_goes_on_bit_for_bit(tmp_path: Path) -> None:
     images = stored(tmp_path / "a.zarr", STACK)
 
-    def started(name: str, resume: bool) -> subprocess.Popen[bytes]:
+    def started(
+        name: str, resume: bool = False, wait_at: int = 999
+    ) -> subprocess.Popen[bytes]:
         checkpoint = str(tmp_path / f"{name}.checkpoint")
         code = SCRIPT.format(
             tests=str(Path(__file__).parent),
@@ -208,18 +325,22 @@ def test_after_a_kill_a_training_on_a_zarr_goes_on_bit_for_bit(tmp_path: Path) -
             checkpoint=checkpoint,
             resume=checkpoint if resume else None,
             output=str(tmp_path / f"{name}.safetensors"),
+            wait_at=wait_at,
         )
-        return subprocess.Popen([sys.executable, "-c", code])
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        return subprocess.Popen([sys.executable, "-c", code], **pipes)
 
-    assert started("whole", False).wait() == 0
-    process = started("killed", False)
-    checkpoint = tmp_path / "killed.checkpoint"
-    while not checkpoint.exists():
-        assert process.poll() is None
-        time.sleep(0.002)
+    def finished(process: subprocess.Popen[bytes]) -> int:
+        process.communicate()
+        return process.returncode
+
+    assert finished(started("whole")) == 0
+    process = started("killed", wait_at=211)  # the score at 230 is reported for sure
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"waiting\n"
     process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert 0 < read_checkpoint(checkpoint).values["step"] < 420
-    assert started("killed", True).wait() == 0
+    assert finished(process) == -signal.SIGKILL
+    assert read_checkpoint(tmp_path / "killed.checkpoint").values["step"] == 210
+    assert finished(started("killed", resume=True)) == 0
     one, two = (load_model(tmp_path / f"{n}.safetensors") for n in ("whole", "killed"))
     assert torch.equal(weights(one), weights(two))

@@ -156,6 +156,20 @@ def test_after_a_kill_the_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     assert torch.equal(weights(one), weights(two))
 
 
+def test_a_checkpoint_of_an_older_version_can_be_resumed(tmp_path: Path) -> None:
+    config, path = tiny(steps=8, checkpoint_every=4), tmp_path / "state.checkpoint"
+    prepared = prepare(IMAGES, config)
+    reports = Trainer(prepared, config, device="cpu", checkpoint=path).run()
+    while next(reports).step < 6:  # where it is scored
+        pass
+    reports.close()
+    old = read_checkpoint(path)
+    del old.values["history"]["gave_up"]
+    write_checkpoint(path, old)
+    again = Trainer(prepared, config, device="cpu", resume=path)
+    assert again.history.steps == 4 and not again.history.gave_up
+
+
 def test_stopping_and_resuming_changes_nothing(tmp_path: Path) -> None:
     config = tiny(steps=20, optimiser="sgd", learning_rate=0.01, checkpoint_every=50)
     whole = trained(config)

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.training.benchmark_images import benchmark_name
 from napari_vdsr.training.config import TrainingConfig
+from napari_vdsr.training.opened import opened_once
 from napari_vdsr.training.pairs import joined
+from napari_vdsr.training.pieces import Piece
 from napari_vdsr.training.planes import Plane, normalised, with_sizes
-from napari_vdsr.training.sources import Piece, Source, luminance
+from napari_vdsr.training.sources import Source, luminance
 
 __all__ = ["Dataset", "Part", "examine"]
 
@@ -69,6 +71,8 @@ class Dataset:
         Names of images of which parts cannot be read, and why; the rest is used.
     oversampled, benchmarks : list of str
         Images that are used but should perhaps not be.
+    notes : list of str
+        What else was said about files.
     digest : str
         Says whether another set has the same pixels.
     """
@@ -80,6 +84,7 @@ class Dataset:
     damaged: list[tuple[str, str]] = field(default_factory=list)
     oversampled: list[str] = field(default_factory=list)
     benchmarks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     digest: str = ""
 
     @property
@@ -95,7 +100,7 @@ class Dataset:
         list of str
             Empty when all is well.
         """
-        remarks = []
+        remarks = list(self.notes)
         if self.left_out:
             total = self.images + len(self.left_out)
             remarks.append(
@@ -155,10 +160,13 @@ def examine(
     """
     smallest = config.patch if smallest is None else smallest
     examiner = _Examiner(Dataset(paired), memory)
-    for source in sources:
-        loaders = [_Loader(piece, config, smallest, paired) for piece in source.pieces]
-        examiner.examine(source.name, loaders)
-    return examiner.finished()
+    with opened_once() as opened:
+        for source in sources:
+            loaders = [
+                _Loader(piece, config, smallest, paired) for piece in source.plan()
+            ]
+            examiner.examine(source.name, loaders)
+    return examiner.finished(list(opened.remarks))
 
 
 class _Examiner:
@@ -192,12 +200,13 @@ class _Examiner:
             count = f"{len(damages)} of {len(loaders)} parts"
             dataset.damaged.append((name, f"{count}: {damages[0]}"))
 
-    def finished(self) -> Dataset:
+    def finished(self, notes: list[str]) -> Dataset:
         """Give the set, if there is anything in it."""
         dataset = self._dataset
         if not dataset.parts:
             msg = f"no image can be used: {_with_reasons(dataset.left_out)}"
             raise InputError(msg)
+        dataset.notes = notes
         dataset.digest = self._digest.hexdigest()
         return dataset
 

@@ -102,7 +102,7 @@ class History:
             [Event(*row) for row in values["events"]],
             values["steps"],
             values["seconds"],
-            values["gave_up"],
+            values.get("gave_up", False),  # older checkpoints do not know it
         )
 
     def to_csv(self) -> str:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import LARGEST_FACTOR
 from napari_vdsr.imaging.resample import Kernel, resize
+from napari_vdsr.training.pieces import Piece
 from napari_vdsr.training.planes import Plane, Unusable, normalised, scaled
-from napari_vdsr.training.sources import Piece, Source, find_sources, luminance
+from napari_vdsr.training.sources import Source, find_sources, luminance
 
 __all__ = ["Pairs", "find_pairs", "joined"]
 
@@ -52,7 +53,7 @@ def find_pairs(pairs: Pairs, *, rgb: bool | None = None) -> list[Source]:
         When there are not as many images of one kind as of the other.
     """
     low, high = (
-        find_sources(images, rgb=rgb, block=_WHOLE, part=math.inf) for images in pairs
+        find_sources(images, rgb=rgb, block=_WHOLE, memory=math.inf) for images in pairs
     )
     if len(low) != len(high):
         msg = (
@@ -64,14 +65,15 @@ def find_pairs(pairs: Pairs, *, rgb: bool | None = None) -> list[Source]:
 
 
 def _paired(low: Source, high: Source) -> Source:
-    if len(low.pieces) != len(high.pieces):
+    ones, others = low.plan(), high.plan()
+    if len(ones) != len(others):
         msg = (
-            f"{low.name} has {len(low.pieces)} planes of low and {len(high.pieces)} of "
+            f"{low.name} has {len(ones)} planes of low and {len(others)} of "
             "high resolution: give as many of each"
         )
         raise InputError(msg)
-    pieces = zip(low.pieces, high.pieces, strict=True)
-    return Source(low.name, tuple(_in_turn(*both) for both in pieces))
+    pieces = tuple(map(_in_turn, ones, others))
+    return Source(low.name, lambda: pieces)
 
 
 def _in_turn(low: Piece, high: Piece) -> Piece:

@@ -10,15 +10,10 @@ from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.dataset import Dataset, examine
 from napari_vdsr.training.pairs import Pairs, find_pairs
-from napari_vdsr.training.sources import Source, find_sources
+from napari_vdsr.training.sources import MEMORY, Source, find_sources
 from napari_vdsr.training.split import split
 
 __all__ = ["MEMORY", "TrainingSet", "prepare"]
-
-MEMORY = 2e9
-"""Bytes of pixels held at a time, unless something else is asked for."""
-
-_PARTS = 8  # of those bytes, for files that are read by parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +72,8 @@ def prepare(
         Whether the last axis of arrays holds colours.
     memory : float
         Bytes of pixels to hold at a time; larger sets are read again, part by part,
-        and files of more than an eighth of it are never read at once.
+        and files of more than an eighth of it are not read at once, if they can be
+        read by parts.
     warn : bool
         Whether to warn of the `remarks` on the set. Threads should not: warnings
         belong to a whole program.
@@ -94,12 +90,13 @@ def prepare(
     Warns
     -----
     VdsrWarning
-        When images are left out, damaged, oversampled or of a benchmark, or when
-        there are none to validate on.
+        When images are left out, damaged, oversampled or of a benchmark, when a
+        file holds more than the one that is read, or when there are none to
+        validate on.
     """
     remarks: list[str] = []
     paired = isinstance(images, Pairs)
-    find = partial(_found, rgb=rgb, part=memory / _PARTS)
+    find = partial(_found, rgb=rgb, memory=memory)
     sources = find(images)
     more = None if domain is None else find(domain)
     held: list[Source] = []
@@ -115,15 +112,17 @@ def prepare(
     for dataset in (learned, leaning):
         remarks += [] if dataset is None else dataset.remarks()
     scored = _examined_held(held, config, paired, memory, remarks) if held else None
+    if scored is not None:  # a single image is in both sets
+        remarks += [note for note in scored.notes if note not in remarks]
     for remark in remarks if warn else ():
         warnings.warn(remark, VdsrWarning, stacklevel=2)
     return TrainingSet(learned, leaning, scored, memory, tuple(remarks))
 
 
-def _found(images: Any, rgb: bool | None, part: float) -> list[Source]:
+def _found(images: Any, rgb: bool | None, memory: float) -> list[Source]:
     if isinstance(images, Pairs):
         return find_pairs(images, rgb=rgb)
-    return find_sources(images, rgb=rgb, part=part)
+    return find_sources(images, rgb=rgb, memory=memory)
 
 
 def _examined(

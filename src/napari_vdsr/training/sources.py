@@ -7,8 +7,8 @@ image, may be larger than memory.
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise, product
-from math import prod
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,12 @@ from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.imaging.axes import find_axes
 from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.luminance import FULL_RANGE
+from napari_vdsr.training.pieces import BLOCK, Piece, file_pieces, planes_of, ranges
 
-__all__ = ["Piece", "Source", "find_sources"]
+__all__ = ["MEMORY", "Source", "find_sources"]
 
-_BLOCK = 1024  # pixels per edge of what is read at a time from large arrays
-_PART = 250e6  # bytes, as float32, of what is read at a time from large files
-_FLOAT = 4  # bytes
-
-Piece = Callable[[], Iterator[NDArray[Any]]]
-"""Reads planes of shape (C, Y, X), C being 1 or 3, in the dtype of the image."""
+MEMORY = 2e9
+"""Bytes of pixels held at a time, unless something else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +35,21 @@ class Source:
     ----------
     name : str
         For messages.
-    pieces : tuple of callable
-        Each reads some of its planes. A piece that cannot be read raises
-        `VdsrError`.
+    plan : callable
+        Gives its pieces, at least one, for which a file may have to be opened. Each
+        reads some of its planes. A piece that cannot be read raises `VdsrError`.
     """
 
     name: str
-    pieces: tuple[Piece, ...]
+    plan: Callable[[], tuple[Piece, ...]]
 
 
 def find_sources(
     images: Any,
     *,
     rgb: bool | None = None,
-    block: int = _BLOCK,
-    part: float = _PART,
+    block: int = BLOCK,
+    memory: float = MEMORY,
 ) -> list[Source]:
     """List the images in whatever holds them.
 
@@ -66,9 +63,9 @@ def find_sources(
         Whether the last axis of arrays holds colours.
     block : int
         Pixels per edge of what is read of an array at a time.
-    part : float
-        Bytes, as float32, of what is read of a file at a time. Larger OME-Zarrs and
-        TIFF files are read by planes, and larger planes by windows.
+    memory : float
+        Bytes of pixels to hold at a time. OME-Zarrs and TIFF files of more than an
+        eighth of it, as float32, are read by planes, and larger planes by windows.
 
     Returns
     -------
@@ -85,7 +82,7 @@ def find_sources(
     if isinstance(images, Source):
         sources = [images]
     elif isinstance(images, (str, Path)):
-        sources = _from_path(Path(images), part)
+        sources = _from_path(Path(images), memory)
     elif _is_layer(images):
         sources = [_from_layer(images, block)]
     elif _is_array(images):
@@ -96,7 +93,7 @@ def find_sources(
             if _is_array(image) and not _is_layer(image):
                 sources.append(_from_array(image, f"image {number}", rgb, block))
             else:
-                sources += find_sources(image, rgb=rgb, block=block, part=part)
+                sources += find_sources(image, rgb=rgb, block=block, memory=memory)
     else:
         msg = (
             f"cannot train on a {type(images).__name__}: give an array, a layer, a "
@@ -149,20 +146,13 @@ def _from_array(array: Any, name: str, rgb: bool | None, block: int) -> Source:
     axes = find_axes(shape, rgb=rgb)
     stack = product(*(range(size) for size in shape[: axes.y]))
     colours = axes.samples is not None
-    pieces = [
+    pieces = tuple(
         _block(array, name, (*index, slice(*rows), slice(*columns)), colours)
         for index in stack
-        for rows in _ranges(shape[axes.y], block)
-        for columns in _ranges(shape[axes.x], block)
-    ]
-    return Source(name, tuple(pieces))
-
-
-def _ranges(size: int, block: int) -> list[tuple[int, int]]:
-    """Cut an axis into about equal blocks."""
-    count = -(-size // block)
-    edges = [size * index // count for index in range(count + 1)]
-    return list(pairwise(edges))
+        for rows in ranges(shape[axes.y], block)
+        for columns in ranges(shape[axes.x], block)
+    )
+    return Source(name, lambda: pieces)
 
 
 def _block(array: Any, name: str, index: tuple[Any, ...], colours: bool) -> Piece:
@@ -174,21 +164,12 @@ def _block(array: Any, name: str, index: tuple[Any, ...], colours: bool) -> Piec
         except Exception as error:  # damaged chunks make their libraries raise anything
             msg = f"{name} cannot be read: {error}"
             raise VdsrError(msg) from error
-        yield from _planes(block, colours)
+        yield from planes_of(block, colours)
 
     return read
 
 
-def _planes(array: NDArray[Any], colours: bool) -> Iterator[NDArray[Any]]:
-    """Planes of an array of shape (..., Y, X[, S])."""
-    if colours:
-        planes = array.reshape(-1, *array.shape[-3:])[..., :3]
-        yield from np.moveaxis(planes, -1, 1)
-    else:
-        yield from array.reshape(-1, 1, *array.shape[-2:])
-
-
-def _from_path(path: Path, part: float) -> list[Source]:
+def _from_path(path: Path, memory: float) -> list[Source]:
     if path.suffix == ".npz":
         return _from_pack(path)
     from napari_vdsr.files.zarr_library import is_zarr_folder
@@ -197,87 +178,13 @@ def _from_path(path: Path, part: float) -> list[Source]:
         from napari_vdsr.files import list_images
 
         return [
-            Source(str(file.relative_to(path)), _pieces(file, part))
+            Source(str(file.relative_to(path)), partial(file_pieces, file, memory))
             for file in list_images(path)
         ]
     if not path.exists():
         msg = f"{path} does not exist: give an image, a folder of images or a pack"
         raise FileError(msg)
-    return [Source(path.name, _pieces(path, part))]
-
-
-def _pieces(path: Path, part: float) -> tuple[Piece, ...]:
-    """One piece for a file, or several where it is too large to be read at once."""
-    from napari_vdsr.files.folders import TIFF_SUFFIXES
-    from napari_vdsr.files.zarr_library import is_zarr_folder
-
-    if not is_zarr_folder(path) and path.suffix.lower() not in TIFF_SUFFIXES:
-        return (_whole(path),)  # no other file can be read by parts
-    from napari_vdsr.files import open_image
-
-    try:
-        with open_image(path) as image:
-            picture = image.picture
-            axes = find_axes(picture.array.shape, picture.unique_axes)
-    except VdsrError:
-        return (_whole(path),)  # which says so when it is read
-    order = axes.moved_last(picture.array.ndim)
-    shape = tuple(picture.array.shape[axis] for axis in order)
-    if prod(shape) * _FLOAT <= part:
-        return (_whole(path),)
-    colours = axes.samples is not None
-    return tuple(
-        _part(path, cut, order, colours) for cut in _cuts(shape, colours, part)
-    )
-
-
-def _whole(path: Path) -> Piece:
-    def read() -> Iterator[NDArray[Any]]:
-        from napari_vdsr.files import read_image
-
-        picture = read_image(path)
-        axes = find_axes(picture.array.shape, picture.unique_axes)
-        array = picture.array.transpose(axes.moved_last(picture.array.ndim))
-        yield from _planes(array, axes.samples is not None)
-
-    return read
-
-
-def _part(
-    path: Path, cut: tuple[slice, ...], order: tuple[int, ...], colours: bool
-) -> Piece:
-    """A part of a file; `cut` has the axes in the order in which they are wanted."""
-
-    def read() -> Iterator[NDArray[Any]]:
-        from napari_vdsr.files import open_image
-
-        stored = tuple(cut[order.index(axis)] for axis in range(len(order)))
-        with open_image(path) as image:
-            array = image.pixels[stored].transpose(order)
-        yield from _planes(array, colours)
-
-    return read
-
-
-def _cuts(
-    shape: tuple[int, ...], colours: bool, part: float
-) -> Iterator[tuple[slice, ...]]:
-    """Cut a stack into runs of planes or, where one is too large, into windows."""
-    last = 3 if colours else 2
-    samples = shape[2 - last :] if colours else ()
-    height, width = shape[len(shape) - last :][:2]
-    most = int(part / _FLOAT / prod(samples))  # pixels
-    rows, columns = height, width
-    if height * width > most:
-        columns = max(_BLOCK, most // _BLOCK)
-        rows = max(_BLOCK, most // min(width, columns))
-    run = max(1, most // (height * width))
-    stack = shape[:-last]
-    lengths = [*([1] * (len(stack) - 1)), run][: len(stack)]
-    for cut in product(
-        *map(_ranges, stack, lengths), _ranges(height, rows), _ranges(width, columns)
-    ):
-        yield (*(slice(*each) for each in cut), *(slice(size) for size in samples))
+    return [Source(path.name, partial(file_pieces, path, memory))]
 
 
 def _from_pack(path: Path) -> list[Source]:
@@ -288,7 +195,11 @@ def _from_pack(path: Path) -> list[Source]:
     except Exception as error:  # numpy and zipfile raise a dozen kinds
         msg = f"{path} is no pack of images (.npz): {error}"
         raise FileError(msg) from error
-    return [Source(name, (_packed(path, name),)) for name in names]
+    return [Source(name, partial(_of_pack, path, name)) for name in names]
+
+
+def _of_pack(path: Path, name: str) -> tuple[Piece, ...]:
+    return (_packed(path, name),)
 
 
 def _packed(path: Path, name: str) -> Piece:
@@ -304,6 +215,6 @@ def _packed(path: Path, name: str) -> Piece:
         except Exception as error:  # damaged images make the decoders raise anything
             msg = f"{name} in {path} cannot be read: {error}"
             raise VdsrError(msg) from error
-        yield from _planes(array, colours)
+        yield from planes_of(array, colours)
 
     return read

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.training.sources import Piece, Source
+from napari_vdsr.training.pieces import Piece
+from napari_vdsr.training.sources import Source
 
 __all__ = ["split"]
 
@@ -59,4 +60,4 @@ def _cut(source: Source, start: float, stop: float) -> Source:
 
         return read
 
-    return Source(source.name, tuple(cut(piece) for piece in source.pieces))
+    return Source(source.name, lambda: tuple(cut(piece) for piece in source.plan()))

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_vdsr.errors import VdsrError
-from napari_vdsr.training.dataset import Dataset, Part
+from napari_vdsr.training.dataset import Dataset
+from napari_vdsr.training.opened import opened_once
 from napari_vdsr.training.planes import Plane
 
 __all__ = ["PixelStore", "Places", "StoreRounds"]
@@ -180,15 +181,16 @@ class StoreRounds:
     ) -> None:
         self._patch, self._device = patch, device
         order = np.random.default_rng(seed).permutation(len(dataset.parts))
-        self._groups: list[list[Part]] = [[]]
+        self._parts = dataset.parts
+        self._groups: list[list[int]] = [[]]
         held = 0
-        for index in order:
-            part = dataset.parts[index]
-            if self._groups[-1] and held + part.nbytes > memory:
+        for index in order.tolist():
+            nbytes = self._parts[index].nbytes
+            if self._groups[-1] and held + nbytes > memory:
                 self._groups.append([])
                 held = 0
-            self._groups[-1].append(part)
-            held += part.nbytes
+            self._groups[-1].append(index)
+            held += nbytes
         self._current = -1
         self._store: PixelStore | None = None
 
@@ -219,11 +221,14 @@ class StoreRounds:
         return self._store
 
     def _planes(self, group: int) -> list[Plane]:
+        wanted = self._groups[group]
         try:
-            return [plane for part in self._groups[group] for plane in part.read()]
+            with opened_once():  # sorted: those of a file one behind the other
+                read = {index: self._parts[index].read() for index in sorted(wanted)}
         except VdsrError as error:
             msg = f"an image of the training can no longer be read: {error}"
             raise VdsrError(msg) from error
+        return [plane for index in wanted for plane in read[index]]
 
 
 def _mirrored(index: Tensor, size: Tensor) -> Tensor:

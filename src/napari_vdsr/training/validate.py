@@ -10,6 +10,7 @@ from napari_vdsr.network import ConvStack
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.dataset import Dataset
 from napari_vdsr.training.degrade import degrade, whole_axis
+from napari_vdsr.training.opened import opened_once
 from napari_vdsr.training.planes import Plane
 
 __all__ = ["Score", "Validation", "middle"]
@@ -64,22 +65,23 @@ class Validation:
     ) -> None:
         generator = torch.Generator().manual_seed(config.seed)
         self._trials: dict[str, list[tuple[Tensor, Tensor, int]]] = {}
-        for part in dataset.parts[:: max(1, math.ceil(len(dataset.parts) / _MOST))]:
-            plane = part.read()[0]
-            values = middle(plane)
-            if dataset.paired:
-                pair = values.chunk(2, dim=1)
-                self._add("pairs", pair[0], pair[1], 4, device)
-                continue
-            limits = torch.tensor([plane.limits])
-            for factor in config.factors:
-                y, x = (
-                    whole_axis(size, factor, config.kernel, config.blur)
-                    for size in values.shape[2:]
-                )
-                image = values[..., : y.size, : x.size]
-                pair = degrade(image, (y, x), config, limits, generator)
-                self._add(f"x{factor:g}", *pair, math.ceil(factor), device)
+        with opened_once():
+            for part in dataset.parts[:: max(1, math.ceil(len(dataset.parts) / _MOST))]:
+                plane = part.read()[0]
+                values = middle(plane)
+                if dataset.paired:
+                    pair = values.chunk(2, dim=1)
+                    self._add("pairs", pair[0], pair[1], 4, device)
+                    continue
+                limits = torch.tensor([plane.limits])
+                for factor in config.factors:
+                    y, x = (
+                        whole_axis(size, factor, config.kernel, config.blur)
+                        for size in values.shape[2:]
+                    )
+                    image = values[..., : y.size, : x.size]
+                    pair = degrade(image, (y, x), config, limits, generator)
+                    self._add(f"x{factor:g}", *pair, math.ceil(factor), device)
 
     def _add(
         self, name: str, start: Tensor, truth: Tensor, border: int, device: torch.device

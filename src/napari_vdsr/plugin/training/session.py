@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from napari_vdsr.plugin.training.preview import Preview
     from napari_vdsr.training import History, Report, Trainer
-    from napari_vdsr.training.sources import Piece, Source
+    from napari_vdsr.training.pieces import Piece
+    from napari_vdsr.training.sources import Source
 
 __all__ = ["Session", "a_core_left"]
 
@@ -204,21 +205,32 @@ class Session:
 
         sources = find_sources(self.plan.images.what)
         self.ticker.begin("Looking through the images", len(sources))
-        return [Source(each.name, self._counted(each.pieces)) for each in sources]
+        return [Source(each.name, self._counted(each.plan)) for each in sources]
 
-    def _counted(self, pieces: "tuple[Piece, ...]") -> "tuple[Piece, ...]":
-        def counted(piece: "Piece") -> "Piece":
+    def _counted(
+        self, plan: "Callable[[], tuple[Piece, ...]]"
+    ) -> "Callable[[], tuple[Piece, ...]]":
+        def counted(piece: "Piece", share: float) -> "Piece":
             def read() -> "Iterator[NDArray[Any]]":
-                if self._trainer is None and self.ticker.cancelled:
-                    raise _LeftEarly
+                self._check()
                 yield from piece()
                 if self._trainer is None:
                     with suppress(Cancelled):
-                        self.ticker.update(1 / len(pieces))
+                        self.ticker.update(share)
 
             return read
 
-        return tuple(counted(piece) for piece in pieces)
+        def planned() -> "tuple[Piece, ...]":
+            self._check()
+            pieces = plan()
+            return tuple(counted(piece, 1 / len(pieces)) for piece in pieces)
+
+        return planned
+
+    def _check(self) -> None:
+        """Look through no more images when the user wants an end."""
+        if self._trainer is None and self.ticker.cancelled:
+            raise _LeftEarly
 
     def _train(self, trainer: "Trainer") -> None:
         done = trainer.history.steps
