@@ -109,6 +109,7 @@ def test_what_is_resumed_is_shown_and_waits_until_the_machine_is_known(
     panel = open_training(steps="100000", recipe="modern", name="mine")
     begin(panel, settle, qtbot)
     viewer.window.remove_dock_widget(panel)
+    assert nothing_is_left_running()
     viewer.add_image(discs(1), name="other")
     again = Training(viewer)
     again.form.recipe.value = "quick"
@@ -119,7 +120,7 @@ def test_what_is_resumed_is_shown_and_waits_until_the_machine_is_known(
     rate = again.form.rate.native
     assert rate.placeholderText() == f"{recipe('quick').stages[0].learning_rate:g}"
     resume.click()
-    assert again.running
+    assert again.running, message(again)
     settle(again)
     assert rate.placeholderText() == f"{recipe('modern').stages[0].learning_rate:g}"
     assert again.form.recipe.value == "modern"

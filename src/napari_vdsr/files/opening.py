@@ -61,6 +61,8 @@ class OpenImage:
         Gives the picture with all its pixels in memory.
     close : callable
         Closes the file.
+    remarks : tuple of str
+        What the user should know of the file: what of it is left out.
     """
 
     picture: Picture
@@ -68,6 +70,7 @@ class OpenImage:
     identity: Callable[[], Mapping[str, Any]]
     read: Callable[[], Picture]
     close: Callable[[], None] = lambda: None
+    remarks: tuple[str, ...] = ()
 
     def __enter__(self) -> "OpenImage":
         return self

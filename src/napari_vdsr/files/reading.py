@@ -1,13 +1,16 @@
 """Reading an image from a file, whatever its name says it is."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from napari_vdsr.errors import FileError, VdsrError
+from napari_vdsr.errors import FileError, VdsrError, VdsrWarning
 from napari_vdsr.files.opening import OpenImage, identity_of
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.raster import read_raster
-from napari_vdsr.files.tiff_reading import open_tiff, read_tiff
+from napari_vdsr.files.tiff_reading import open_tiff
 from napari_vdsr.files.zarr_library import is_zarr_folder
 from napari_vdsr.files.zarr_reading import open_zarr
 
@@ -40,25 +43,16 @@ def read_image(path: Path | str) -> Picture:
     Warns
     -----
     VdsrWarning
-        When a TIFF file holds several images: the first one is read.
+        When a file holds several images: the first one is read.
     """
     path = Path(path)
-    if is_zarr_folder(path):
-        return open_zarr(path).read()
-    start = _first_bytes(path)
-    try:
-        if start.startswith(_TIFF):
-            picture = read_tiff(path)
-        else:
-            picture = read_raster(path, _raster_format(path, start))
-    except (VdsrError, MemoryError):
-        raise
-    except Exception as error:  # the readers raise whatever a damaged file leads to
-        raise FileError(_damaged(path, error)) from error
-    return picture
+    with open_image(path) as image, _in_words(path):
+        return image.read()
 
 
-def open_image(path: Path | str, *, axes_told: bool = False) -> OpenImage:
+def open_image(
+    path: Path | str, *, axes_told: bool = False, warn: bool = True
+) -> OpenImage:
     """Open an image whose pixels are read part by part.
 
     Parameters
@@ -68,6 +62,8 @@ def open_image(path: Path | str, *, axes_told: bool = False) -> OpenImage:
         read at once.
     axes_told : bool
         Whether the user says which axis is which, should the file leave it open.
+    warn : bool
+        Whether to warn of the image's remarks, or leave that to the caller.
 
     Returns
     -------
@@ -85,22 +81,35 @@ def open_image(path: Path | str, *, axes_told: bool = False) -> OpenImage:
         When there are more images in the file: the first one is read.
     """
     path = Path(path)
+    with _in_words(path):
+        image = _opened(path, axes_told)
+    if warn:
+        for remark in image.remarks:
+            warnings.warn(remark, VdsrWarning, stacklevel=2)
+    return image
+
+
+def _opened(path: Path, axes_told: bool) -> OpenImage:
     if is_zarr_folder(path):
         return open_zarr(path, axes_told=axes_told)
-    if not _first_bytes(path).startswith(_TIFF):
-        picture = read_image(path)
-        identity = partial(identity_of, path)
-        return OpenImage(picture, picture.array, identity, lambda: picture)
-    try:
+    start = _first_bytes(path)
+    if start.startswith(_TIFF):
         return open_tiff(path)
+    picture = read_raster(path, _raster_format(path, start))
+    identity = partial(identity_of, path)
+    return OpenImage(picture, picture.array, identity, lambda: picture)
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """Say which file is damaged: the readers raise whatever that leads to."""
+    try:
+        yield
     except (VdsrError, MemoryError):
         raise
     except Exception as error:
-        raise FileError(_damaged(path, error)) from error
-
-
-def _damaged(path: Path, error: Exception) -> str:
-    return f"cannot read {path}: damaged or cut short ({error})"
+        msg = f"cannot read {path}: damaged or cut short ({error})"
+        raise FileError(msg) from error
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -4,7 +4,6 @@ import contextlib
 import logging
 import math
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,49 +14,22 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import FileError, VdsrWarning
+from napari_vdsr.errors import FileError
 from napari_vdsr.files.ome import ome_pixel_size
 from napari_vdsr.files.opening import OpenImage, as_planned, identity_of
 from napari_vdsr.files.picture import Metadata, Picture
 from napari_vdsr.files.tiff_parts import TiffPixels
 from napari_vdsr.files.units import normalise_unit
 
-__all__ = ["open_tiff", "read_tiff"]
+__all__ = ["open_tiff"]
 
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _GREY = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
 _TAG_UNITS = {tifffile.RESUNIT.INCH: "in", tifffile.RESUNIT.CENTIMETER: "cm"}
 
 
-def read_tiff(path: Path) -> Picture:
-    """Read the first image of a TIFF file, all its planes and levels of detail one.
-
-    Parameters
-    ----------
-    path : Path
-        A TIFF file.
-
-    Returns
-    -------
-    Picture
-        Colours stand in the last axis, whichever way the file stores them.
-
-    Raises
-    ------
-    FileError
-        When parts are missing or the colours are of a kind not known here.
-
-    Warns
-    -----
-    VdsrWarning
-        When there are more images in the file: the first one is read.
-    """
-    with open_tiff(path) as image:
-        return image.read()
-
-
 def open_tiff(path: Path) -> OpenImage:
-    """Open the first image of a TIFF file, to be read part by part.
+    """Open the first image of a TIFF file, all its planes and levels of detail one.
 
     Parameters
     ----------
@@ -67,29 +39,25 @@ def open_tiff(path: Path) -> OpenImage:
     Returns
     -------
     OpenImage
-        The picture is that of `read_tiff`.
+        Colours stand in the last axis, whichever way the file stores them.
 
     Raises
     ------
     FileError
-        As `read_tiff`, as far as it can be known before pixels are read.
-
-    Warns
-    -----
-    VdsrWarning
-        When there are more images in the file.
+        When parts are missing or the colours are of a kind not known here, as far as
+        it can be known before pixels are read.
     """
+    remarks: tuple[str, ...] = ()
     tif = tifffile.TiffFile(path)
     try:
         with _complaints_of_tifffile(path) as check:
             series = tif.series[0]
             check()  # a damaged header can ask for very many pixels
             if len(tif.series) > 1:
-                msg = (
+                remarks = (
                     f"{path} holds {len(tif.series)} images of different shape or "
-                    "kind: the first one is read, the others are left out"
+                    "kind: the first one is read, the others are left out",
                 )
-                warnings.warn(msg, VdsrWarning, stacklevel=3)
             arrangement = _arrangement(path, series)
             size, unit = _pixel_size(tif, series.keyframe)
             metadata = _metadata(tif, series.keyframe)
@@ -113,6 +81,7 @@ def open_tiff(path: Path) -> OpenImage:
         partial(identity_of, path),
         read,
         tif.close,
+        remarks,
     )
 
 

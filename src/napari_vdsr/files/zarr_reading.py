@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import FileError, VdsrError, VdsrWarning
+from napari_vdsr.errors import FileError, VdsrError
 from napari_vdsr.files.multiscale import Axis, Multiscale
 from napari_vdsr.files.ngff_reading import axis_letters, parse_image
 from napari_vdsr.files.opening import OpenImage, as_planned, state_of
@@ -42,11 +41,6 @@ def open_zarr(path: Path, *, axes_told: bool = False) -> OpenImage:
     ------
     FileError
         When it is no zarr, damaged or holds no image, or zarr is not installed.
-
-    Warns
-    -----
-    VdsrWarning
-        When it is a collection of images: the first one is read.
     """
     zarr = zarr_library()
     if not is_zarr(path):
@@ -93,13 +87,14 @@ def _first_of(path: Path, group: Any, attributes: Mapping[str, Any]) -> OpenImag
             "name an array within it, and its axes"
         )
         raise FileError(msg)
-    if "1" in group:
-        msg = (
-            f"{path} holds several images: the first one, {path}/0, is read, the "
-            "others are left out"
-        )
-        warnings.warn(msg, VdsrWarning, stacklevel=4)
-    return open_zarr(path / "0", axes_told=True)
+    first = open_zarr(path / "0", axes_told=True)
+    if "1" not in group:
+        return first
+    remark = (
+        f"{path} holds several images: the first one, {path}/0, is read, the others "
+        "are left out"
+    )
+    return replace(first, remarks=(remark, *first.remarks))
 
 
 def _plain_axes(array: Any) -> str:

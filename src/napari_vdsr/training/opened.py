@@ -1,13 +1,10 @@
 """Files that are opened once for all parts that are read one behind the other."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from napari_vdsr.errors import VdsrWarning
 
 if TYPE_CHECKING:
     from napari_vdsr.files.opening import OpenImage
@@ -57,16 +54,8 @@ class Opened:
     def _open(self, path: Path) -> "OpenImage":
         from napari_vdsr.files import open_image
 
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", VdsrWarning)
-            image = open_image(path)
-        for each in caught:
-            if issubclass(each.category, VdsrWarning):
-                self.remarks[str(each.message)] = None
-            else:  # of a library
-                warnings.warn_explicit(
-                    each.message, each.category, each.filename, each.lineno
-                )
+        image = open_image(path, warn=False)
+        self.remarks |= dict.fromkeys(image.remarks)
         return image
 
 
