@@ -61,7 +61,7 @@ def test_two_processes_make_what_one_makes(
     assert len(set(workers.values())) == 2
 
 
-def test_the_weights_reach_each_worker_once(
+def test_the_weights_are_not_sent_with_every_chunk(
     cluster: Cluster, source: Path, tmp_path: Path
 ) -> None:
     cluster._client.run(count_arrivals)
@@ -69,8 +69,10 @@ def test_the_weights_reach_each_worker_once(
     for number in range(2):
         target = tmp_path / f"{number}.zarr"
         stream(source, target, other, axes="ZYX", mapper=cluster)
-    # Where chunks are quick, dask may give all of them to one worker.
-    assert max(cluster._client.run(arrivals).values()) == 1
+    # Once; twice where the task that brings them was moved before it ran. Where
+    # chunks are quick, dask may give all of them to one worker.
+    counts = cluster._client.run(arrivals).values()
+    assert 1 <= max(counts) <= 2
 
 
 def test_workers_go_on_where_another_run_ended_and_mend_what_is_damaged(
