@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from napari.utils.notifications import notification_manager
 from npe2 import PluginManager, PluginManifest
 from training_helpers import TINY as TINY_TRAINING
 
@@ -55,6 +56,19 @@ def own_folders(
     Model(biased, "biased").save(tmp_path / "models" / "biased.safetensors")
     yield
     release_memory()
+
+
+@pytest.fixture
+def notices() -> Iterator[list[str]]:
+    """Collect what napari shows to the user."""
+    shown: list[str] = []
+
+    def note(event: Any) -> None:
+        shown.append(str(event.message))
+
+    notification_manager.notification_ready.connect(note)
+    yield shown
+    notification_manager.notification_ready.disconnect(note)
 
 
 @pytest.fixture

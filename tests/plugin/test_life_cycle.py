@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from heart import Heart
 from napari.utils import progress
-from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt, QThreadPool
 from qtpy.QtGui import QContextMenuEvent
 from qtpy.QtTest import QTest
@@ -29,19 +28,6 @@ def busy_device() -> Iterator[threading.Lock]:
     yield device_in_use
     if device_in_use.locked():
         device_in_use.release()
-
-
-@pytest.fixture
-def notices() -> Iterator[list[str]]:
-    """Collect what napari shows to the user."""
-    shown: list[str] = []
-
-    def note(event: Any) -> None:
-        shown.append(str(event.message))
-
-    notification_manager.notification_ready.connect(note)
-    yield shown
-    notification_manager.notification_ready.disconnect(note)
 
 
 def copied_from(label: Any) -> str:

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import tifffile
 import torch
 from heart import Heart
 from napari.utils import progress
-from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QThreadPool, QTimer
 from qtpy.QtWidgets import QApplication
 from training_helpers import (
@@ -42,19 +40,6 @@ from napari_vdsr.plugin.training.settings import TrainingSettings
 from napari_vdsr.training import prepare, recipe, store
 from napari_vdsr.training.trainer import Trainer
 from napari_vdsr.zoo import load_model, user_folder
-
-
-@pytest.fixture
-def notices() -> Iterator[list[str]]:
-    """Collect what napari shows to the user."""
-    shown: list[str] = []
-
-    def note(event: Any) -> None:
-        shown.append(str(event.message))
-
-    notification_manager.notification_ready.connect(note)
-    yield shown
-    notification_manager.notification_ready.disconnect(note)
 
 
 def nothing_is_left_running() -> bool:

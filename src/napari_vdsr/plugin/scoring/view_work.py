@@ -13,11 +13,9 @@ from napari_vdsr.plugin.model.ticker import Tick
 from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
 from napari_vdsr.plugin.views.controls import words_of
 from napari_vdsr.plugin.views.labels import breakable, let_wrap
+from napari_vdsr.plugin.views.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
 
 __all__ = ["WorkView", "words_label"]
-
-_STEPS = 1000
-_BUTTON_HEIGHT = 28
 
 
 def words_label() -> QLabel:
@@ -59,14 +57,10 @@ class WorkView(QWidget):
         self._text, self._tooltip = text, TOOLTIPS[tooltip]
         self.message = words_label()
         self.button = QPushButton(text)
-        self.button.setFixedHeight(_BUTTON_HEIGHT)
+        self.button.setFixedHeight(BUTTON_HEIGHT)
         self.bar = QProgressBar()
-        self.bar.setRange(0, _STEPS)
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(6)
-        policy = self.bar.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)  # so that nothing below it moves
-        self.bar.setSizePolicy(policy)
+        self.bar.setRange(0, BAR_STEPS)
+        keep_slim(self.bar, 6)
         row = QHBoxLayout()
         row.addWidget(self.button, 1)
         for other in others:
@@ -106,7 +100,7 @@ class WorkView(QWidget):
         tick : Tick
             Of the work.
         """
-        self.bar.setValue(round(tick.fraction * _STEPS))
+        self.bar.setValue(round(tick.fraction * BAR_STEPS))
         self.say(words_of(tick))
 
     def say(self, text: str, colour: str = "") -> None:

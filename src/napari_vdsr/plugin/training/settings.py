@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL",
-    "BEGINNINGS",
     "CUSTOM",
     "DEPTHS",
     "FOLDER",
@@ -31,7 +30,6 @@ ALL = "all image layers"
 FOLDER = "a folder"
 
 SCRATCH, MODEL, LAYER = "scratch", "model", "layer"
-BEGINNINGS = (SCRATCH, MODEL, LAYER)
 RECIPES = ("quick", "adapt", "modern", "paper", "course")
 
 CUSTOM = "custom"

@@ -8,12 +8,7 @@ from napari_vdsr.plugin.model.estimate import Outlook
 from napari_vdsr.plugin.model.ticker import Tick
 from napari_vdsr.plugin.training.session import Session
 from napari_vdsr.plugin.training.tooltips import TOOLTIPS
-from napari_vdsr.plugin.training.view_controls import (
-    BUTTON_HEIGHT,
-    TrainingControls,
-    UnfinishedBox,
-    words_below,
-)
+from napari_vdsr.plugin.training.view_controls import TrainingControls, UnfinishedBox
 from napari_vdsr.plugin.training.view_curves import Curves
 from napari_vdsr.plugin.training.view_form import TrainingForm
 from napari_vdsr.plugin.training.words import (
@@ -24,8 +19,9 @@ from napari_vdsr.plugin.training.words import (
 from napari_vdsr.plugin.views.colours import emphasise, message_colour
 from napari_vdsr.plugin.views.controls import words_of
 from napari_vdsr.plugin.views.fields import row
-from napari_vdsr.plugin.views.labels import breakable, tooltip_of_lines
+from napari_vdsr.plugin.views.labels import breakable, tooltip_of_lines, words_below
 from napari_vdsr.plugin.views.scrolling import scrolled
+from napari_vdsr.plugin.views.working import BUTTON_HEIGHT
 
 __all__ = ["TrainingView"]
 

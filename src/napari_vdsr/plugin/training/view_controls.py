@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from magicgui.widgets import (
     ComboBox,
     Container,
-    Label,
     ProgressBar,
     PushButton,
     Widget,
@@ -14,13 +13,10 @@ from magicgui.widgets import (
 from napari_vdsr.plugin.training.tooltips import TOOLTIPS
 from napari_vdsr.plugin.training.unfinished import Unfinished
 from napari_vdsr.plugin.views.fields import choice, offer, row
-from napari_vdsr.plugin.views.labels import breakable, let_wrap
+from napari_vdsr.plugin.views.labels import breakable, words_below
+from napari_vdsr.plugin.views.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
 
-__all__ = ["BUTTON_HEIGHT", "TrainingControls", "UnfinishedBox", "words_below"]
-
-BUTTON_HEIGHT = 28  # pixels; otherwise it changes with the state of the button
-
-_STEPS = 1000
+__all__ = ["TrainingControls", "UnfinishedBox"]
 
 
 class TrainingControls(Container[Widget]):
@@ -45,12 +41,8 @@ class TrainingControls(Container[Widget]):
         self.start = PushButton(text="Start", tooltip=TOOLTIPS["start"])
         self.stop = PushButton(text="Stop", tooltip=TOOLTIPS["stop"])
         self.cancel = PushButton(text="Cancel", tooltip=TOOLTIPS["cancel"])
-        self.bar = ProgressBar(min=0, max=_STEPS, visible=False)
-        self.bar.native.setTextVisible(False)
-        self.bar.native.setFixedHeight(8)
-        policy = self.bar.native.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)  # so that nothing below it moves
-        self.bar.native.setSizePolicy(policy)
+        self.bar = ProgressBar(min=0, max=BAR_STEPS, visible=False)
+        keep_slim(self.bar.native, 8)
         super().__init__(
             widgets=[
                 self.message,
@@ -93,7 +85,7 @@ class TrainingControls(Container[Widget]):
         fraction : float
             From 0 to 1.
         """
-        self.bar.value = round(fraction * _STEPS)
+        self.bar.value = round(fraction * BAR_STEPS)
 
     def say(self, text: str, colour: str = "") -> None:
         """Show a line.
@@ -155,15 +147,3 @@ class UnfinishedBox(Container[Widget]):
         one = "This training was" if len(trainings) == 1 else "These trainings were"
         self._title.value = f"{one} not finished:"
         self.visible = bool(trainings)
-
-
-def words_below() -> Label:
-    """Make a label that wraps its words and never widens the panel.
-
-    Returns
-    -------
-    magicgui.widgets.Label
-    """
-    label = Label(value="")
-    let_wrap(label.native)
-    return label

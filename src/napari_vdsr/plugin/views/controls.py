@@ -3,7 +3,6 @@
 from magicgui.widgets import (
     CheckBox,
     Container,
-    Label,
     ProgressBar,
     PushButton,
     RadioButtons,
@@ -13,15 +12,13 @@ from magicgui.widgets import (
 from napari_vdsr.plugin.model.estimate import Outlook, format_duration
 from napari_vdsr.plugin.model.ticker import Tick
 from napari_vdsr.plugin.views.fields import row
-from napari_vdsr.plugin.views.labels import breakable, let_wrap, tooltip_of_lines
+from napari_vdsr.plugin.views.labels import breakable, tooltip_of_lines, words_below
 from napari_vdsr.plugin.views.tooltips import TOOLTIPS
+from napari_vdsr.plugin.views.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
 
 __all__ = ["AFTER", "BEFORE", "Controls"]
 
 BEFORE, AFTER = "before", "after"
-
-_STEPS = 1000
-_BUTTON_HEIGHT = 28  # pixels; otherwise it changes with the state of the button
 
 
 class Controls(Container[Widget]):
@@ -38,8 +35,7 @@ class Controls(Container[Widget]):
     """
 
     def __init__(self) -> None:
-        self.message = Label(value="")
-        let_wrap(self.message.native)
+        self.message = words_below()
         # Room for two lines, so that buttons do not move under the mouse.
         self.message.native.setMinimumHeight(
             2 * self.message.native.fontMetrics().lineSpacing() + 16
@@ -47,12 +43,8 @@ class Controls(Container[Widget]):
         self.run = PushButton(text="Run", tooltip=TOOLTIPS["run"])
         self.preview = PushButton(text="Preview", tooltip=TOOLTIPS["preview"])
         self.save = PushButton(text="Save to…", tooltip=TOOLTIPS["save"])
-        self.bar = ProgressBar(min=0, max=_STEPS, visible=False)
-        self.bar.native.setTextVisible(False)
-        self.bar.native.setFixedHeight(8)
-        policy = self.bar.native.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)  # so that nothing below it moves
-        self.bar.native.setSizePolicy(policy)
+        self.bar = ProgressBar(min=0, max=BAR_STEPS, visible=False)
+        keep_slim(self.bar.native, 8)
         self.compare = RadioButtons(
             choices=[BEFORE, AFTER],
             orientation="horizontal",
@@ -78,7 +70,7 @@ class Controls(Container[Widget]):
         self.margins = (0, 0, 0, 0)
         rows = (self.run, self.preview, self.save), (self.script, self.release)
         for button in (*rows[0], *rows[1], self.reset):
-            button.native.setFixedHeight(_BUTTON_HEIGHT)
+            button.native.setFixedHeight(BUTTON_HEIGHT)
         self.show_idle()
 
     def show_idle(self) -> None:
@@ -105,7 +97,7 @@ class Controls(Container[Widget]):
         tick : Tick
             Of the run.
         """
-        self.bar.value = round(tick.fraction * _STEPS)
+        self.bar.value = round(tick.fraction * BAR_STEPS)
         self.say(words_of(tick), "")
 
     def show_outlook(self, outlook: Outlook, colour: str, ready: bool) -> None:

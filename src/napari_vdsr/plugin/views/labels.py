@@ -3,11 +3,12 @@
 import re
 from html import escape
 
+from magicgui.widgets import Label
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QApplication, QLabel, QMenu, QSizePolicy
 
-__all__ = ["breakable", "let_wrap", "tooltip_of_lines"]
+__all__ = ["breakable", "let_wrap", "tooltip_of_lines", "words_below"]
 
 _WORD = 30  # letters that fit a line of the narrowest panel
 _BREAK = "\u200b"
@@ -26,6 +27,18 @@ def let_wrap(label: QLabel) -> None:
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.installEventFilter(_Copier(label))
+
+
+def words_below() -> Label:
+    """Make a label that wraps its words and never widens the panel.
+
+    Returns
+    -------
+    magicgui.widgets.Label
+    """
+    label = Label(value="")
+    let_wrap(label.native)
+    return label
 
 
 def breakable(text: str) -> str:
