@@ -19,8 +19,7 @@ def __getattr__(name: str) -> object:
         from napari_vdsr import api
 
         return getattr(api, name)
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

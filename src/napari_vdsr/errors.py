@@ -4,16 +4,6 @@ Each message says which value was wrong, what is allowed and what to do. A user
 interface shows them without a traceback; anything else is a fault of ours.
 """
 
-__all__ = [
-    "Cancelled",
-    "FetchError",
-    "FileError",
-    "InputError",
-    "ModelError",
-    "VdsrError",
-    "VdsrWarning",
-]
-
 
 class VdsrError(Exception):
     """Anything that went wrong for a reason we can name."""

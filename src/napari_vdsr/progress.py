@@ -2,8 +2,6 @@
 
 from typing import Protocol
 
-__all__ = ["Part", "Progress"]
-
 
 class Progress(Protocol):
     """Any tqdm-like object, napari's progress bars included.

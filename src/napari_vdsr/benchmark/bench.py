@@ -31,8 +31,6 @@ from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import VDSR
 from napari_vdsr.zoo import Model, load_model
 
-__all__ = ["bench"]
-
 _SMALLEST, _LARGEST_CPU, _LARGEST = 64, 1024, 8192
 _DEPTHS = (5, 10, 15)
 _DEPTH_EDGE = {True: 512, False: 4096}  # on the CPU, elsewhere

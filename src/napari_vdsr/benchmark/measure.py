@@ -9,8 +9,6 @@ from typing import NamedTuple
 import psutil
 import torch
 
-__all__ = ["Cost", "copy_rate", "cost_of_each", "matrix_rate", "synchronise"]
-
 _SAMPLING = 0.002  # seconds between two looks at the memory of the process
 
 

@@ -3,8 +3,6 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["Bench", "Row"]
-
 
 @dataclass(frozen=True)
 class Row:

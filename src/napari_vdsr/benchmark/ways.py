@@ -15,8 +15,6 @@ from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.network import ConvStack
 from napari_vdsr.zoo import Model
 
-__all__ = ["engines_of", "in_double", "sample", "usual_way"]
-
 
 def sample(edge: int) -> NDArray[np.uint16]:
     """Make an image with structure of every size.

@@ -13,8 +13,6 @@ from napari_vdsr.cli.psnr import psnr
 from napari_vdsr.cli.train import train
 from napari_vdsr.cli.upscale import upscale
 
-__all__ = ["app"]
-
 app = typer.Typer(
     name="napari-vdsr",
     no_args_is_help=True,

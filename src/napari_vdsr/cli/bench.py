@@ -7,8 +7,6 @@ import typer
 from napari_vdsr.cli.console import note, print_json, show
 from napari_vdsr.cli.options import Json
 
-__all__ = ["bench"]
-
 
 def bench(
     device: Annotated[

@@ -8,8 +8,6 @@ from typing import Any
 
 from napari_vdsr.progress import Progress
 
-__all__ = ["note", "print_json", "progress_bar", "show"]
-
 
 def note(message: str) -> None:
     """Tell the user something, on standard error.

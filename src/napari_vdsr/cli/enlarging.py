@@ -25,8 +25,6 @@ from napari_vdsr.zoo import Model
 if TYPE_CHECKING:
     from napari_vdsr.lazy.cluster import Cluster
 
-__all__ = ["Settings"]
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -107,8 +105,9 @@ class Settings:
             When there is no such model.
         """
         if factor is not None and pixel_size is not None:
-            msg = f"--factor {factor} and --pixel-size {pixel_size}: give one of them"
-            raise InputError(msg)
+            raise InputError(
+                f"--factor {factor} and --pixel-size {pixel_size}: give one of them"
+            )
         numbers = 2.0 if factor is None else parse_pair(factor, "factor")
         check_factor(numbers)
         lengths = None if pixel_size is None else parse_lengths(pixel_size)
@@ -151,8 +150,9 @@ class Settings:
         started = time.perf_counter()
         check_name(target, overwrite=self.overwrite, source=source)
         if self.cluster is not None and target.suffix.lower() != ZARR_SUFFIX:
-            msg = f"workers write OME-Zarr only: let the name of {target} end in .zarr"
-            raise InputError(msg)
+            raise InputError(
+                f"workers write OME-Zarr only: let the name of {target} end in .zarr"
+            )
         told = self.axes is not None or self.rgb is not None
         with open_image(source, axes_told=told) as image:
             picture, axes = self._named(image.picture, source)
@@ -201,8 +201,9 @@ class Settings:
             return plan_enlargement(shape, self.factor, axes=axes)
         wanted, unit = self.pixel_size
         if picture.pixel_size is None:
-            msg = f"{source} does not say how large its pixels are: use --factor"
-            raise InputError(msg)
+            raise InputError(
+                f"{source} does not say how large its pixels are: use --factor"
+            )
         if unit is not None:
             wanted = self._converted(wanted, normalise_unit(unit) or unit, picture)
         return plan_enlargement(
@@ -216,11 +217,10 @@ class Settings:
         target = picture.unit or "pixels"
         height, width = (convert_length(size, unit, target) for size in wanted)
         if height is None or width is None:
-            msg = (
+            raise InputError(
                 f"cannot turn a pixel size in {unit} into {target}, the unit of the "
                 "file: give it without a unit, in that of the file"
             )
-            raise InputError(msg)
         return height, width
 
 

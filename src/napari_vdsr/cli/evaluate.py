@@ -13,8 +13,6 @@ from napari_vdsr.errors import FileError, InputError
 if TYPE_CHECKING:
     from napari_vdsr.evaluation.report import Evaluation
 
-__all__ = ["evaluate"]
-
 
 class Protocol(StrEnum):
     """How images are reduced and scored."""
@@ -112,11 +110,11 @@ def evaluate(
     _check_outputs(csv, grid, overwrite=overwrite)
     if low is not None and (factor or grid):
         wrong = "--factor" if factor else "--grid"
-        msg = f"{wrong} is for images that are reduced here: leave it out with --low"
-        raise InputError(msg)
+        raise InputError(
+            f"{wrong} is for images that are reduced here: leave it out with --low"
+        )
     if not folder.exists():
-        msg = f"{folder} does not exist"
-        raise FileError(msg)
+        raise FileError(f"{folder} does not exist")
     factors = [_whole(text) for text in factor or ["2", "3", "4"]]
     options: dict[str, Any] = {
         "model": [loaded_model(name) for name in model or ["vdsr20"]],
@@ -151,8 +149,9 @@ def _whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        msg = f"factor is {text!r}: evaluation takes whole factors from 2 to 8"
-        raise InputError(msg) from None
+        raise InputError(
+            f"factor is {text!r}: evaluation takes whole factors from 2 to 8"
+        ) from None
 
 
 def _evaluate_pairs(high: Path, low: Path, **options: Any) -> "Evaluation":
@@ -166,8 +165,9 @@ def _evaluate_pairs(high: Path, low: Path, **options: Any) -> "Evaluation":
     partners = {path.relative_to(low).as_posix() for path in list_images(low)}
     lonely = sorted(partners.symmetric_difference(names))
     if lonely:
-        msg = f"{high} and {low} must hold the same names: {lonely[0]} is in one only"
-        raise InputError(msg)
+        raise InputError(
+            f"{high} and {low} must hold the same names: {lonely[0]} is in one only"
+        )
     return evaluate_pairs(
         {name: high / name for name in names},
         {name: low / name for name in names},
@@ -180,16 +180,16 @@ def _check_outputs(csv: Path | None, grid: Path | None, *, overwrite: bool) -> N
     from napari_vdsr.files.atomic import already_there
 
     if grid is not None and grid.suffix.lower() != ".png":
-        msg = f"--grid {grid}: the picture is a PNG file, so its name must end in .png"
-        raise InputError(msg)
+        raise InputError(
+            f"--grid {grid}: the picture is a PNG file, so its name must end in .png"
+        )
     for path in (csv, grid):
         if path is None:
             continue
         if path.exists() and not overwrite:
             raise FileError(already_there(path))
         if not path.absolute().parent.is_dir():
-            msg = f"cannot write {path}: there is no such folder"
-            raise FileError(msg)
+            raise FileError(f"cannot write {path}: there is no such folder")
 
 
 def _write(path: Path, text: str, *, overwrite: bool) -> None:

@@ -11,7 +11,6 @@ from napari_vdsr.cli.options import Json
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["info"]
 
 _LIBRARIES = (
     "torch",

@@ -4,8 +4,6 @@ from napari_vdsr import api
 from napari_vdsr.cli.console import progress_bar
 from napari_vdsr.zoo import Model
 
-__all__ = ["loaded_model"]
-
 
 def loaded_model(name: str) -> Model:
     """Load a model, fetching it first if need be.

@@ -8,8 +8,6 @@ import typer
 from napari_vdsr.cli.console import note, print_json, progress_bar
 from napari_vdsr.cli.options import Json
 
-__all__ = ["app"]
-
 app = typer.Typer(
     no_args_is_help=True,
     help="List, fetch, import and export models.",

@@ -7,15 +7,6 @@ import typer
 
 from napari_vdsr.errors import InputError
 
-__all__ = [
-    "Device",
-    "Json",
-    "Precision",
-    "Tile",
-    "parse_lengths",
-    "parse_pair",
-]
-
 Device = Annotated[
     str,
     typer.Option(
@@ -73,8 +64,9 @@ def parse_pair(text: str, name: str) -> float | tuple[float, float]:
         return values[0]
     if len(values) == 2:
         return values[0], values[1]
-    msg = f"{name} is {text!r}: give one number, or one for Y and one for X as in 2,3"
-    raise InputError(msg)
+    raise InputError(
+        f"{name} is {text!r}: give one number, or one for Y and one for X as in 2,3"
+    )
 
 
 def parse_lengths(text: str) -> tuple[tuple[float, float], str | None]:
@@ -103,9 +95,8 @@ def parse_lengths(text: str) -> tuple[tuple[float, float], str | None]:
     except ValueError:
         values = []
     if len(values) not in (1, 2) or len(found) != len(matches) or len(units) != 1:
-        msg = (
+        raise InputError(
             f"pixel size is {text!r}: give one length, or one for Y and one for X in "
             "the same unit, such as 0.1 or 50nm or 0.1um,0.2um"
         )
-        raise InputError(msg)
     return (values[0], values[-1]), units.pop() or None

@@ -9,8 +9,6 @@ import typer
 from napari_vdsr.cli.console import print_json, show
 from napari_vdsr.cli.options import Json
 
-__all__ = ["psnr"]
-
 
 class Luminance(StrEnum):
     """What of colours is compared."""

@@ -14,8 +14,6 @@ from typing import TextIO
 from napari_vdsr.cli.console import note, print_json
 from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
 
-__all__ = ["main"]
-
 FAILED = 1
 BAD_ARGUMENTS = 2
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

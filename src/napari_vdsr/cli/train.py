@@ -8,8 +8,6 @@ import typer
 
 from napari_vdsr.cli.options import Device, Json
 
-__all__ = ["train"]
-
 
 class Recipe(StrEnum):
     """Trainings that are known to work."""

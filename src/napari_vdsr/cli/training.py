@@ -29,8 +29,6 @@ from napari_vdsr.zoo import import_model
 from napari_vdsr.zoo.porting import default_name
 from napari_vdsr.zoo.user import free_path
 
-__all__ = ["Job", "configured"]
-
 
 def configured(name: str, changes: Mapping[str, Any]) -> TrainingConfig:
     """Take a recipe and apply what was asked for.
@@ -137,24 +135,23 @@ class Job:
             if path is None:
                 continue
             if path.suffix != suffix:
-                msg = f"{path} does not end in {suffix}: only that can be written"
-                raise InputError(msg)
+                raise InputError(
+                    f"{path} does not end in {suffix}: only that can be written"
+                )
             goes_on = self.resume and path is self.log  # the table of all steps
             if path.exists() and not (self.overwrite or goes_on):
                 raise FileError(already_there(path))
             if not path.absolute().parent.is_dir():
-                msg = f"there is no folder {path.parent}: make it first"
-                raise FileError(msg)
+                raise FileError(f"there is no folder {path.parent}: make it first")
         if self.add:
             free_path(default_name(self.output.stem))
         if self.resume:
             check_there(self.checkpoint)
         elif self.checkpoint.exists() and not self.overwrite:
-            msg = (
+            raise FileError(
                 f"{self.checkpoint} holds a training that was interrupted: --resume "
                 "goes on with it, --overwrite begins anew"
             )
-            raise FileError(msg)
 
     def _trainer(self) -> Trainer:
         start = None if self.start_from is None else loaded_model(self.start_from)

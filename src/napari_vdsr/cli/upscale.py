@@ -15,8 +15,6 @@ from napari_vdsr.cli.console import note, print_json
 from napari_vdsr.cli.options import Device, Json, Precision, Tile
 from napari_vdsr.errors import FileError, InputError, VdsrError
 
-__all__ = ["upscale"]
-
 
 class OmeZarr(StrEnum):
     """Versions of OME-Zarr that can be written."""
@@ -165,18 +163,15 @@ def upscale(
     # Every thread of zarr's would keep memory that it has freed, for itself alone.
     os.environ.setdefault("ZARR_THREADING__MAX_WORKERS", "1")
     if not source.exists():
-        msg = f"cannot read {source}: it does not exist"
-        raise FileError(msg)
+        raise FileError(f"cannot read {source}: it does not exist")
     many = source.is_dir() and not is_zarr_folder(source)
     if many and target.suffix.lower() == ZARR_SUFFIX:
-        msg = (
+        raise InputError(
             f"{source} is a folder of images, and {target} would be one, too: choose a "
             "name that does not end in .zarr"
         )
-        raise InputError(msg)
     if skip_existing and not many:
-        msg = f"--skip-existing is for folders, but {source} is one image"
-        raise InputError(msg)
+        raise InputError(f"--skip-existing is for folders, but {source} is one image")
     settings = Settings.checked(
         factor=factor,
         pixel_size=pixel_size,
@@ -215,8 +210,9 @@ def upscale(
 def _cluster(workers: int | None, scheduler: str | None) -> Iterator[Any]:
     """The cluster that was asked for, or None."""
     if workers is not None and scheduler is not None:
-        msg = f"--workers {workers} and --scheduler {scheduler}: give one of them"
-        raise InputError(msg)
+        raise InputError(
+            f"--workers {workers} and --scheduler {scheduler}: give one of them"
+        )
     if workers is None and scheduler is None:
         yield None
         return
@@ -247,11 +243,10 @@ def _enlarge_folder(
 
     inner, outer = source.resolve(), target.resolve()
     if inner == outer or inner in outer.parents or outer in inner.parents:
-        msg = (
+        raise InputError(
             f"{target} and {source} are the same folder or lie within each other: "
             "choose a folder beside it for the results"
         )
-        raise InputError(msg)
     results = []
     images = list_images(source)
     for number, image in enumerate(images, start=1):
@@ -280,5 +275,4 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        msg = f"cannot make the folder {folder}: {error.strerror}"
-        raise FileError(msg) from error
+        raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error

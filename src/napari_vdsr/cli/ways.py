@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from napari_vdsr.lazy.enlarged import EnlargedPixels
     from napari_vdsr.lazy.worker import Recipe
 
-__all__ = ["Done", "Task", "enlarge"]
 
 _LARGE = 2**26
 """Bytes of a result above which a TIFF file is written by parts."""
@@ -256,9 +255,8 @@ def _check_memory(task: Task) -> None:
     needed = math.prod(task.plan.shape) * task.picture.array.dtype.itemsize
     free = psutil.virtual_memory().available + psutil.swap_memory().free
     if needed > free:
-        msg = (
+        raise VdsrError(
             f"enlarging {task.source} needs {needed / 1e9:.1f} GB of memory, but "
             f"{free / 1e9:.1f} GB are free: use a smaller factor, or write an OME-Zarr "
             "(.zarr), which is made chunk by chunk"
         )
-        raise VdsrError(msg)

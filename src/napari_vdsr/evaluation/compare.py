@@ -15,8 +15,6 @@ from napari_vdsr.evaluation.ssim import SMALLEST, similarity
 from napari_vdsr.evaluation.trials import Protocol, Trial, trial_of
 from napari_vdsr.progress import Progress
 
-__all__ = ["Comparison", "Outcome", "compare", "run_trial"]
-
 
 @dataclass(frozen=True, eq=False)
 class Outcome:

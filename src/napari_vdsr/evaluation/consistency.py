@@ -18,8 +18,6 @@ from napari_vdsr.evaluation.stack import check_image, is_colour
 from napari_vdsr.evaluation.trials import resized
 from napari_vdsr.imaging.geometry import Factor, check_factor, enlarged_size
 
-__all__ = ["ConsistencyReport", "consistency"]
-
 _ROUNDING = 1e-9  # of weights that sum to nothing
 
 
@@ -141,19 +139,17 @@ def _check_sizes(
     rest = [axis for axis in range(len(low)) if axis not in (y, x)]
     fits = len(low) == len(high) and all(low[axis] == high[axis] for axis in rest)
     if not fits or high[y] < low[y] or high[x] < low[x]:
-        msg = (
+        raise InputError(
             f"the source has shape {low} and the enlarged image {high}: only Y and X "
             "may differ, and the enlarged image has to be the larger one"
         )
-        raise InputError(msg)
     if factor is None:
         return
     factors = check_factor(factor)
     expected = enlarged_size(low[y], factors[0]), enlarged_size(low[x], factors[1])
     if (high[y], high[x]) != expected:
-        msg = (
+        raise InputError(
             f"factor {factor} makes {expected[0]} x {expected[1]} pixels of "
             f"{low[y]} x {low[x]}, but there are {high[y]} x {high[x]}: "
             "leave the factor out to use the ratio of the sizes"
         )
-        raise InputError(msg)

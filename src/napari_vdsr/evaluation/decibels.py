@@ -5,8 +5,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["decibels", "finite_or_none", "fit_to"]
-
 
 def decibels(error: float, peak: float) -> float:
     """PSNR of a mean squared error.

@@ -15,8 +15,6 @@ from napari_vdsr.evaluation.stack import check_image
 from napari_vdsr.evaluation.trials import Protocol, Trial, pair_trials, trials_of
 from napari_vdsr.progress import Part, Progress
 
-__all__ = ["evaluate", "evaluate_pairs"]
-
 
 def evaluate(
     images: Any,
@@ -133,11 +131,10 @@ def evaluate_pairs(
     methods = methods_for(model, device=device, precision=precision, tile=tile)
     highs, lows = list(named(high)), list(named(low))
     if len(highs) != len(lows):
-        msg = (
+        raise InputError(
             f"{len(highs)} high-resolution and {len(lows)} low-resolution images: "
             "each needs its partner"
         )
-        raise InputError(msg)
 
     def trials() -> Iterator[_Image]:
         for (name, truth), (low_name, image) in zip(highs, lows, strict=True):
@@ -174,8 +171,7 @@ def _scored(
 ) -> tuple[Row, ...]:
     """Run all methods on all trials and keep the figures, not the images."""
     if not count:
-        msg = "there is no image or no factor to evaluate"
-        raise InputError(msg)
+        raise InputError("there is no image or no factor to evaluate")
     if progress is not None:
         progress.reset(count)
     rows = []

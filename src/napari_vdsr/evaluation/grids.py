@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.stack import Stack, check_image, stack_of
 
-__all__ = ["Overlap", "compare_on_grid", "overlap_of"]
-
 _WHOLE = 1e-4  # pixels by which planes may miss each other
 _SPLINE = 3  # order of the interpolation
 
@@ -125,12 +123,11 @@ def compare_on_grid(
     axes = len(reference.stack) + 2
     matrix = np.asarray(affine, dtype=np.float64)
     if len(image.stack) + 2 != axes or matrix.shape != (axes + 1, axes + 1):
-        msg = (
+        raise InputError(
             f"the reference has shape {reference.shape}, the image {image.shape} and "
             f"the affine {matrix.shape}: expected as many axes in all, and one more "
             "in the affine"
         )
-        raise InputError(msg)
     found = overlap_of(reference.shape[:axes], image.shape[:axes], matrix)
     common = reference.cut(found.region)
     if not found.coincides:
@@ -194,17 +191,15 @@ def _plane_offsets(matrix: NDArray[np.float64]) -> list[int]:
     offsets = matrix[:leading, -1]
     below = matrix[leading:-1, :leading]
     if np.abs(mixed).max(initial=0) > _WHOLE or np.abs(below).max(initial=0) > _WHOLE:
-        msg = (
+        raise InputError(
             "the planes of the two images are spaced or tilted differently: only "
             "images whose planes coincide can be compared"
         )
-        raise InputError(msg)
     if not _is_whole(offsets):
-        msg = (
+        raise InputError(
             f"the planes of the two images lie {offsets.tolist()} planes apart: only "
             "images whose planes coincide can be compared"
         )
-        raise InputError(msg)
     return [round(offset) for offset in offsets]
 
 

@@ -12,8 +12,6 @@ from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.progress import Part, Progress
 from napari_vdsr.zoo import Model, load_model, models
 
-__all__ = ["Bicubic", "Method", "Models", "Network", "methods_for"]
-
 Models = str | Path | Model | Sequence[str | Path | Model]
 
 

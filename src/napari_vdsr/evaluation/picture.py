@@ -13,7 +13,6 @@ from napari_vdsr.evaluation.planes import scaled_luminance
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["draw", "error_colours", "save_picture"]
 
 _PANEL = 300  # pixels of the longer side of a panel
 _GAP = 10

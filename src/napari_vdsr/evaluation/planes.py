@@ -12,13 +12,6 @@ from napari_vdsr.evaluation.ranges import DataRange
 from napari_vdsr.evaluation.stack import Stack, stack_of
 from napari_vdsr.imaging.luminance import studio_luminance
 
-__all__ = [
-    "Luminance",
-    "Planes",
-    "planes_of",
-    "scaled_luminance",
-]
-
 Luminance = bool | Literal["auto"]
 
 
@@ -114,15 +107,15 @@ def planes_of(
     reference = stack_of(reference, "reference", rgb)
     image = stack_of(image, "image", rgb)
     if luminance is True and not reference.rgb:
-        msg = "luminance=True, but the images have no colours: use luminance='auto'"
-        raise InputError(msg)
+        raise InputError(
+            "luminance=True, but the images have no colours: use luminance='auto'"
+        )
     size = min(reference.plane_shape)
     if border < 0 or size <= 2 * border:
-        msg = (
+        raise InputError(
             f"border is {border}: with {size} pixels on the shorter side it can be "
             f"0 to {(size - 1) // 2}"
         )
-        raise InputError(msg)
     by_luminance = reference.rgb and luminance is not False
     return Planes(reference, image, data_range, by_luminance, border)
 

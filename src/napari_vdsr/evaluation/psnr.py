@@ -14,8 +14,6 @@ from napari_vdsr.evaluation.planes import Luminance, Planes, planes_of
 from napari_vdsr.evaluation.ranges import DataRange, contradiction, range_of
 from napari_vdsr.evaluation.stack import Stack, check_image, stack_of
 
-__all__ = ["PsnrReport", "comparable", "measured", "psnr"]
-
 
 @dataclass(frozen=True)
 class PsnrReport:
@@ -242,11 +240,10 @@ def measured(
         left_out=sum(count for _, _, count in pairs),
     )
     if report.data_range.value == 0 and report.identical < len(report.errors):
-        msg = (
+        raise InputError(
             f"{report.data_range.reason}, so it has no range of its own: "
             "give data_range"
         )
-        raise InputError(msg)
     if not fit:
         return report
     errors = tuple(error for _, error, _ in pairs)
@@ -311,8 +308,9 @@ def _score(
     reference, image = reference[valid], image[valid]
     left_out = valid.size - reference.size
     if not reference.size:
-        msg = "a plane has no pixel that is a number in both images: leave it out"
-        raise InputError(msg)
+        raise InputError(
+            "a plane has no pixel that is a number in both images: leave it out"
+        )
     error = _mean_square(image - reference)
     if not fit:
         return error, math.nan, left_out

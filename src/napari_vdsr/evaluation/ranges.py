@@ -15,8 +15,6 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.stack import Stack, survey
 from napari_vdsr.imaging.dtypes import black_and_white
 
-__all__ = ["DataRange", "contradiction", "limits_of", "range_of"]
-
 _TOO_LARGE = 4.0  # times the reference's own span: a gain of 12 dB out of nothing
 
 
@@ -67,16 +65,16 @@ def range_of(reference: NDArray[Any] | Stack, given: float | None = None) -> Dat
     """
     if given is not None:
         if not (math.isfinite(given) and given > 0):
-            msg = f"data_range is {given}: give a positive number, or leave it out"
-            raise InputError(msg)
+            raise InputError(
+                f"data_range is {given}: give a positive number, or leave it out"
+            )
         return DataRange(float(given), "given by the caller")
     low, high, known = _values_of(reference)
     if known is not None:
         kind = "8-bit image" if known[1] == 255 else "floating point within [0, 1]"
         return DataRange(known[1], kind)
     if math.isnan(low):
-        msg = "the reference has no valid pixel: every one is NaN"
-        raise InputError(msg)
+        raise InputError("the reference has no valid pixel: every one is NaN")
     if low == high:
         return DataRange(0.0, f"every value of the reference is {low:g}")
     return DataRange(high - low, f"the reference's values span {low:g} to {high:g}")

@@ -9,8 +9,6 @@ from napari_vdsr.evaluation.decibels import finite_or_none
 from napari_vdsr.evaluation.ranges import DataRange
 from napari_vdsr.evaluation.trials import PROTOCOLS, Protocol
 
-__all__ = ["Evaluation", "Mean", "Row"]
-
 _FIRST, _COLUMN = 24, 19  # characters of a table's columns, at least
 
 
@@ -140,8 +138,7 @@ class Evaluation:
         for mean in self.means:
             if (mean.factor, mean.method) == (factor, method):
                 return mean
-        msg = f"no images were enlarged x{factor:g} with {method}"
-        raise KeyError(msg)
+        raise KeyError(f"no images were enlarged x{factor:g} with {method}")
 
     def to_text(self) -> str:
         """Write a table for people: PSNR in dB / SSIM per image, means, speed."""

@@ -5,8 +5,6 @@ from itertools import accumulate, pairwise
 from math import prod
 from typing import Any
 
-__all__ = ["Runs"]
-
 
 class Runs:
     """The planes of a chunked array, in runs that hold no chunk by halves.

@@ -18,8 +18,6 @@ from napari_vdsr.evaluation.decibels import finite_or_none
 from napari_vdsr.evaluation.stack import check_image, is_colour
 from napari_vdsr.imaging.luminance import FULL_RANGE
 
-__all__ = ["SamplingReport", "Verdict", "check_sampling"]
-
 Verdict = Literal["oversampled", "noisy", "fine"]
 
 # Found on public microscopy images and photographs, on the same ones enlarged,
@@ -155,8 +153,9 @@ def check_sampling(image: ArrayLike, *, rgb: bool | None = None) -> SamplingRepo
     check_image(array, "image")
     parts = list(_parts(array, is_colour(array, rgb)))
     if not parts:
-        msg = "every part of the image holds NaN: fill or cut them off first"
-        raise InputError(msg)
+        raise InputError(
+            "every part of the image holds NaN: fill or cut them off first"
+        )
     spectrum = np.mean([_power(part) for part in parts], axis=0)
     dark, bright = np.percentile(np.stack(parts), (0.2, 99.8))
     return _judged(spectrum, float(bright - dark))
@@ -166,8 +165,9 @@ def _parts(array: NDArray[Any], colour: bool) -> Iterator[NDArray[np.float64]]:
     """Equal parts of the planes, spread evenly."""
     height, width = array.shape[-3:-1] if colour else array.shape[-2:]
     if min(height, width) < _SMALLEST:
-        msg = f"the image has {height} x {width} pixels: use {_SMALLEST} at least"
-        raise InputError(msg)
+        raise InputError(
+            f"the image has {height} x {width} pixels: use {_SMALLEST} at least"
+        )
     planes = list(np.ndindex(array.shape[: -3 if colour else -2]))
     for number in _spread(len(planes) - 1, _PARTS):
         plane = array[planes[number]]

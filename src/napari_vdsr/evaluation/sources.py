@@ -15,8 +15,6 @@ from napari_vdsr.imaging.axes import find_axes
 if TYPE_CHECKING:
     from napari_vdsr.files.opening import OpenImage
 
-__all__ = ["Source", "as_source", "named", "opened"]
-
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -141,11 +139,10 @@ def named(images: Any) -> Iterator[tuple[str, Any]]:
         for number, image in enumerate(images, 1):
             yield _name(image, number), image
     else:
-        msg = (
+        raise InputError(
             f"images are given as {type(images).__name__}: give a folder, a file, "
             "arrays, layers or a mapping of names to them"
         )
-        raise InputError(msg)
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:

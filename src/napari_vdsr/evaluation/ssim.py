@@ -11,8 +11,6 @@ from napari_vdsr.evaluation.psnr import comparable
 from napari_vdsr.evaluation.ranges import DataRange
 from napari_vdsr.evaluation.stack import Stack
 
-__all__ = ["SMALLEST", "SsimReport", "similarity", "similarity_of_plane", "ssim"]
-
 _SIGMA = 1.5
 SMALLEST = 11
 """Pixels on the shorter side that SSIM needs: the size of its window."""
@@ -144,17 +142,16 @@ def similarity_of_plane(
     from skimage.metrics import structural_similarity
 
     if data_range.value == 0:
-        msg = f"{data_range.reason}: SSIM needs a range, give data_range"
-        raise InputError(msg)
+        raise InputError(f"{data_range.reason}: SSIM needs a range, give data_range")
     if min(reference.shape[:2]) < SMALLEST:
-        msg = (
+        raise InputError(
             f"{reference.shape[0]} x {reference.shape[1]} pixels are left for SSIM, "
             f"whose window is {SMALLEST} x {SMALLEST}: use a larger image or border=0"
         )
-        raise InputError(msg)
     if np.isnan(reference).any() or np.isnan(image).any():
-        msg = "SSIM is not defined with NaN: cut the images to their valid part"
-        raise InputError(msg)
+        raise InputError(
+            "SSIM is not defined with NaN: cut the images to their valid part"
+        )
     return float(
         structural_similarity(  # type: ignore[no-untyped-call]
             reference,

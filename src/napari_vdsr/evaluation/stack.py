@@ -14,16 +14,6 @@ from napari_vdsr.evaluation.runs import Runs
 from napari_vdsr.evaluation.surveys import Survey, survey_of
 from napari_vdsr.imaging.dtypes import refuse_mask
 
-__all__ = [
-    "Pixels",
-    "Stack",
-    "check_image",
-    "is_colour",
-    "is_small",
-    "stack_of",
-    "survey",
-]
-
 _COLOURS = (3, 4)
 _KEPT = 64e6  # bytes of planes that are kept for the next look at them
 
@@ -157,11 +147,10 @@ class Stack:
             raise
         except Exception as error:  # damaged chunks make their libraries raise anything
             others = "" if alone else ", or one that lies in the same chunks,"
-            msg = (
+            raise VdsrError(
                 f"plane {index}{others} of an image of shape {self.shape} is lost: "
                 f"{error}"
-            )
-            raise VdsrError(msg) from error
+            ) from error
         planes = planes[..., :3] if self.rgb else planes
         planes = planes.reshape(-1, *self.shape[len(self.stack) :])
         return dict(zip(product(*together), planes, strict=True))
@@ -306,19 +295,22 @@ def check_image(image: NDArray[Any] | Stack, name: str) -> None:
     if image.dtype.kind == "f":
         count = (image if isinstance(image, Stack) else survey(image)).infinite
         if count:
-            msg = f"the {name} has {count} infinite values: replace them by NaN"
-            raise InputError(msg)
+            raise InputError(
+                f"the {name} has {count} infinite values: replace them by NaN"
+            )
 
 
 def _check_kind(image: Any, name: str) -> None:
     """Refuse what cannot be an image, without a look at its values."""
     dtype, shape = np.dtype(image.dtype), tuple(image.shape)
     if dtype.kind not in "iuf":
-        msg = f"the {name} is of dtype {dtype}: use real numbers (int or float)"
-        raise InputError(msg)
+        raise InputError(
+            f"the {name} is of dtype {dtype}: use real numbers (int or float)"
+        )
     if len(shape) < 2 or 0 in shape:
-        msg = f"the {name} has shape {shape}: expected (..., Y, X) with pixels"
-        raise InputError(msg)
+        raise InputError(
+            f"the {name} has shape {shape}: expected (..., Y, X) with pixels"
+        )
 
 
 def is_colour(image: Any, rgb: bool | None) -> bool:
@@ -343,14 +335,14 @@ def is_colour(image: Any, rgb: bool | None) -> bool:
     shape = tuple(image.shape)
     could_be = len(shape) >= 3 and shape[-1] in _COLOURS
     if rgb is None and could_be:
-        msg = (
+        raise InputError(
             f"the shape {shape} may be (..., Y, X, colour) or (..., Y, X): "
             "say rgb=True or rgb=False"
         )
-        raise InputError(msg)
     if rgb and not could_be:
-        msg = f"rgb=True, but the shape {shape} does not end in 3 or 4 colours"
-        raise InputError(msg)
+        raise InputError(
+            f"rgb=True, but the shape {shape} does not end in 3 or 4 colours"
+        )
     return bool(rgb)
 
 

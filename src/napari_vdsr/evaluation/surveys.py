@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Survey", "survey_of"]
-
 
 class Survey(NamedTuple):
     """What the values of an image are like.

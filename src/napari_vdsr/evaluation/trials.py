@@ -16,16 +16,6 @@ from napari_vdsr.evaluation.stack import Stack, survey
 from napari_vdsr.imaging.dtypes import black_and_white
 from napari_vdsr.imaging.resample import resize
 
-__all__ = [
-    "PROTOCOLS",
-    "Protocol",
-    "Trial",
-    "pair_trials",
-    "resized",
-    "trial_of",
-    "trials_of",
-]
-
 Protocol = Literal["A", "direct", "pairs"]
 
 PROTOCOLS: dict[Protocol, str] = {
@@ -222,18 +212,17 @@ def _reduced(
 ) -> tuple[int, int]:
     """Sizes of the reduced image, if it can be scored like that."""
     if protocol not in ("A", "direct"):
-        msg = f"protocol is {protocol!r}: choose 'A' or 'direct'"
-        raise InputError(msg)
+        raise InputError(f"protocol is {protocol!r}: choose 'A' or 'direct'")
     if factor not in range(2, 9):
-        msg = f"factor is {factor}: evaluation takes whole factors from 2 to 8"
-        raise InputError(msg)
+        raise InputError(
+            f"factor is {factor}: evaluation takes whole factors from 2 to 8"
+        )
     height, width = (size // int(factor) for size in shape)
     if min(height, width) < 3:
-        msg = (
+        raise InputError(
             f"{name} has {shape[0]} x {shape[1]} pixels: too "
             f"small to be reduced by {factor} and scored without its border"
         )
-        raise InputError(msg)
     return height, width
 
 
@@ -265,12 +254,11 @@ def pair_trials(
     factors = [big / small for big, small in sizes]
     fits = high.stack == low.stack and high.rgb == low.rgb
     if not fits or not 1 < min(factors) <= max(factors) <= 8:
-        msg = (
+        raise InputError(
             f"{high_name} {high.shape} and {low_name} {low.shape} are no "
             "pair: the first has to be the second enlarged 1 to 8 times, both grey or "
             "both colour, with as many planes"
         )
-        raise InputError(msg)
     scale = _Scale(range_of(high), limits_of(low))
     for truth, image in zip(high, low, strict=True):
         yield Trial(
@@ -286,8 +274,9 @@ def pair_trials(
 def _refuse_gaps(name: str, image: NDArray[Any] | Stack) -> None:
     """Refuse NaN: around it, nothing could be reduced or compared."""
     if image.dtype.kind == "f" and survey(image).gaps:
-        msg = f"{name} holds NaN: cut it to its valid part to evaluate on it"
-        raise InputError(msg)
+        raise InputError(
+            f"{name} holds NaN: cut it to its valid part to evaluate on it"
+        )
 
 
 def _paper(source: Source, small: tuple[int, int], factor: int, scale: _Scale) -> Trial:

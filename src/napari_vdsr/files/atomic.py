@@ -10,8 +10,6 @@ from pathlib import Path
 
 from napari_vdsr.errors import FileError
 
-__all__ = ["check_space", "is_full", "replacing"]
-
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -134,8 +132,7 @@ def check_space(folder: Path, needed: int) -> None:
     """
     free = shutil.disk_usage(folder).free
     if needed > free:
-        msg = (
+        raise FileError(
             f"{folder} has {free / 1e6:,.1f} MB free, but the result needs about "
             f"{needed / 1e6:,.1f} MB: free some space or choose another disk"
         )
-        raise FileError(msg)

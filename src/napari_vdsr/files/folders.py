@@ -7,8 +7,6 @@ from pathlib import Path
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr
 
-__all__ = ["RASTER_SUFFIXES", "TIFF_SUFFIXES", "list_images"]
-
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
 RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
@@ -34,17 +32,14 @@ def list_images(folder: Path | str) -> list[Path]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        msg = f"{folder} is not a folder"
-        raise FileError(msg)
+        raise FileError(f"{folder} is not a folder")
     try:
         found = sorted(_images_in(folder))
     except OSError as error:
-        msg = f"cannot list {folder}: {error.strerror}"
-        raise FileError(msg) from error
+        raise FileError(f"cannot list {folder}: {error.strerror}") from error
     if not found:
         endings = ", ".join((*TIFF_SUFFIXES, *RASTER_SUFFIXES, ZARR_SUFFIX))
-        msg = f"{folder} holds no image: none of its files ends in {endings}"
-        raise FileError(msg)
+        raise FileError(f"{folder} holds no image: none of its files ends in {endings}")
     return found
 
 

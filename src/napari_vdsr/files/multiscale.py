@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["AXIS_TYPES", "FREE_LETTERS", "Axis", "Multiscale"]
-
 AXIS_TYPES = {"T": "time", "C": "channel", "S": "channel"} | dict.fromkeys(
     "ZYX", "space"
 )

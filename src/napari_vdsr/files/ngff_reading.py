@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.multiscale import FREE_LETTERS, Axis, Multiscale
 
-__all__ = ["NgffImage", "axis_letters", "parse_image"]
-
 _KNOWN = ("0.4", "0.5")
 
 
@@ -53,12 +51,11 @@ def parse_image(name: str, attributes: Mapping[str, Any]) -> NgffImage | None:
         entry = ome["multiscales"][0]
         version = str(ome.get("version", entry.get("version", "0.4")))
         if version not in _KNOWN:
-            msg = (
+            raise FileError(
                 f"{name} is OME-Zarr {version}, but {' and '.join(_KNOWN)} are read: "
                 "name an array within it and its axes, such as "
                 f"{name}/0 with axes TCZYX"
             )
-            raise FileError(msg)
         axes = tuple(
             Axis(str(axis["name"]), axis.get("type"), axis.get("unit"))
             for axis in entry["axes"]
@@ -78,8 +75,9 @@ def parse_image(name: str, attributes: Mapping[str, Any]) -> NgffImage | None:
     except FileError:
         raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        msg = f"{name} has no valid OME-Zarr metadata ({type(error).__name__}: {error})"
-        raise FileError(msg) from error
+        raise FileError(
+            f"{name} has no valid OME-Zarr metadata ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _placed(
@@ -92,12 +90,12 @@ def _placed(
         if kind == "identity":
             continue
         if kind not in ("scale", "translation") or kind not in step:
-            msg = f"transformation {dict(step)} is neither a scale nor a translation"
-            raise ValueError(msg)
+            raise ValueError(
+                f"transformation {dict(step)} is neither a scale nor a translation"
+            )
         values = [float(value) for value in step[kind]]
         if len(values) != ndim:
-            msg = f"{kind} has {len(values)} numbers for {ndim} axes"
-            raise ValueError(msg)
+            raise ValueError(f"{kind} has {len(values)} numbers for {ndim} axes")
         if kind == "scale":
             scale = [a * b for a, b in zip(scale, values, strict=True)]
             translation = [a * b for a, b in zip(translation, values, strict=True)]

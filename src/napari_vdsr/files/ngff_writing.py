@@ -9,8 +9,6 @@ from napari_vdsr.files.multiscale import AXIS_TYPES, Axis, Multiscale
 from napari_vdsr.files.ome import ome_channels, ome_steps
 from napari_vdsr.files.picture import Picture
 
-__all__ = ["NgffVersion", "described", "level_shapes", "ngff_attributes", "ngff_order"]
-
 NgffVersion = Literal["0.4", "0.5"]
 
 _LARGEST_TOP = 512  # pixels a side of a level that gets no further level above it
@@ -123,11 +121,10 @@ def ngff_order(axes: str, name: str) -> tuple[int, ...]:
     kinds = [AXIS_TYPES.get(axis, "other") for axis in axes]
     others = kinds.count("channel") + kinds.count("other")
     if others > 1 or any(axes.count(axis) > 1 for axis in "TZYX"):
-        msg = (
+        raise InputError(
             f"OME-Zarr has one axis of channels beside T, Z, Y and X, but {name} "
             f"would have {axes}: name the axes, such as TCZYX"
         )
-        raise InputError(msg)
     rank = {axis: place for place, axis in enumerate("TCZYX")}
     places = [rank.get(axis, rank["C"]) for axis in axes]
     return tuple(sorted(range(len(axes)), key=places.__getitem__))

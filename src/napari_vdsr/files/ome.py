@@ -7,8 +7,6 @@ from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.units import convert_length, normalise_unit
 
-__all__ = ["enlarged_ome", "ome_channels", "ome_pixel_size", "ome_steps"]
-
 _STORAGE = ("TiffData", "BinData", "MetadataOnly")
 
 

@@ -13,8 +13,6 @@ from napari_vdsr.files.picture import Picture
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Blocks", "OpenImage", "Pixels", "as_planned", "identity_of", "state_of"]
-
 
 class Blocks(Protocol):
     """Anything that gives the blocks of an array."""

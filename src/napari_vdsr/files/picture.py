@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from napari_vdsr.files.multiscale import FREE_LETTERS, Multiscale
 
-__all__ = ["Metadata", "Picture"]
-
 
 @dataclass(frozen=True, eq=False)
 class Metadata:

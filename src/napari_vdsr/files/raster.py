@@ -16,8 +16,6 @@ from napari_vdsr.errors import FileError
 from napari_vdsr.files.picture import Metadata, Picture
 from napari_vdsr.files.units import convert_length
 
-__all__ = ["read_raster", "write_raster"]
-
 _LENGTHS = {"PNG": "m", "JPEG": "in", "BMP": "in"}  # units of the resolution
 _JPEG_QUALITY = 95
 
@@ -69,8 +67,7 @@ def _opened(data: bytes, kind: str) -> Image.Image:
 def _decoded(path: Path, image: Image.Image) -> NDArray[np.uint8]:
     upright = ImageOps.exif_transpose(image)
     if upright.mode == "CMYK":
-        msg = f"{path} has CMYK colours: convert it to RGB first"
-        raise FileError(msg)
+        raise FileError(f"{path} has CMYK colours: convert it to RGB first")
     if upright.mode not in ("L", "RGB", "RGBA"):
         upright = upright.convert("L" if upright.mode == "1" else "RGB")
     return np.array(upright)

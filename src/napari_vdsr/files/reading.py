@@ -14,8 +14,6 @@ from napari_vdsr.files.tiff_reading import open_tiff
 from napari_vdsr.files.zarr_library import is_zarr_folder
 from napari_vdsr.files.zarr_reading import open_zarr
 
-__all__ = ["open_image", "read_image"]
-
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _RASTER = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP"}
 
@@ -108,27 +106,24 @@ def _in_words(path: Path) -> Iterator[None]:
     except (VdsrError, MemoryError):
         raise
     except Exception as error:
-        msg = f"cannot read {path}: damaged or cut short ({error})"
-        raise FileError(msg) from error
+        raise FileError(
+            f"cannot read {path}: damaged or cut short ({error})"
+        ) from error
 
 
 def _first_bytes(path: Path) -> bytes:
     """Read enough of a file to tell its format."""
     if path.is_dir():
-        msg = f"{path} is a folder, not an image file"
-        raise FileError(msg)
+        raise FileError(f"{path} is a folder, not an image file")
     try:
         with path.open("rb") as file:
             start = file.read(16)
     except FileNotFoundError as error:
-        msg = f"{path} does not exist"
-        raise FileError(msg) from error
+        raise FileError(f"{path} does not exist") from error
     except OSError as error:
-        msg = f"cannot read {path}: {error.strerror}"
-        raise FileError(msg) from error
+        raise FileError(f"cannot read {path}: {error.strerror}") from error
     if not start:
-        msg = f"{path} is empty (0 bytes)"
-        raise FileError(msg)
+        raise FileError(f"{path} is empty (0 bytes)")
     return start
 
 
@@ -136,5 +131,4 @@ def _raster_format(path: Path, start: bytes) -> str:
     for signature, name in _RASTER.items():
         if start.startswith(signature):
             return name
-    msg = f"{path} is no image that can be read: not TIFF, PNG, JPEG or BMP"
-    raise FileError(msg)
+    raise FileError(f"{path} is no image that can be read: not TIFF, PNG, JPEG or BMP")

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, VdsrError
 
-__all__ = ["TiffPixels"]
-
 _KEPT = 32_000_000  # bytes of decoded strips and tiles that are kept for the next read
 
 
@@ -62,8 +60,9 @@ class TiffPixels:
         except (VdsrError, MemoryError):
             raise
         except Exception as error:  # decoders raise whatever damage leads to
-            msg = f"cannot read {self._path}: damaged or cut short ({error})"
-            raise FileError(msg) from error
+            raise FileError(
+                f"cannot read {self._path}: damaged or cut short ({error})"
+            ) from error
         kept = (slice(None) if isinstance(item, slice) else 0 for item in key)
         return pixels[tuple(kept)].astype(self.dtype.newbyteorder("="), copy=False)
 
@@ -76,8 +75,7 @@ class TiffPixels:
         if (*sizes, *self._keyframe.shape) != self.shape or prod(sizes) != len(
             self._series.pages
         ):
-            msg = "its pages are not the planes of its image"
-            raise ValueError(msg)
+            raise ValueError("its pages are not the planes of its image")
         out = np.empty([part.stop - part.start for part in parts], self._file_dtype)
         for index in product(*(range(part.start, part.stop) for part in stack)):
             number = int(np.ravel_multi_index(index, sizes)) if sizes else 0
@@ -162,8 +160,7 @@ def _decode(page: Any, index: int) -> NDArray[Any]:
     where = [page.dataoffsets[index]], [page.databytecounts[index]], [index]
     ((data, _),) = file.read_segments(*where, lock=file.lock)
     if data is not None and len(data) < page.databytecounts[index]:
-        msg = f"strip or tile {index} ends too early"
-        raise ValueError(msg)
+        raise ValueError(f"strip or tile {index} ends too early")
     segment, _, shape = frame.decode(data, index, **options)
     if segment is None:  # left out by the program that wrote the file
         return np.full(shape, frame.nodata, frame.dtype)

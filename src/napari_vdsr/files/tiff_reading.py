@@ -21,8 +21,6 @@ from napari_vdsr.files.picture import Metadata, Picture
 from napari_vdsr.files.tiff_parts import TiffPixels
 from napari_vdsr.files.units import normalise_unit
 
-__all__ = ["open_tiff"]
-
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _GREY = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
 _TAG_UNITS = {tifffile.RESUNIT.INCH: "in", tifffile.RESUNIT.CENTIMETER: "cm"}
@@ -105,8 +103,9 @@ def _complaints_of_tifffile(path: Path) -> Iterator[Callable[[], None]]:
 
     def check() -> None:
         if complaints:
-            msg = f"cannot read {path}: damaged or cut short ({complaints[0]})"
-            raise FileError(msg)
+            raise FileError(
+                f"cannot read {path}: damaged or cut short ({complaints[0]})"
+            )
 
     try:
         yield check
@@ -119,11 +118,9 @@ def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> "_Arrangement":
     page: Any = series.keyframe
     axes, shape = series.axes, series.shape
     if 0 in shape:
-        msg = f"{path} holds no pixels: its shape is {shape}"
-        raise FileError(msg)
+        raise FileError(f"{path} holds no pixels: its shape is {shape}")
     if not {"Y", "X"} <= set(axes):
-        msg = f"{path} has axes {axes}: there is no image plane (Y, X) in it"
-        raise FileError(msg)
+        raise FileError(f"{path} has axes {axes}: there is no image plane (Y, X) in it")
     as_stored = tuple(range(len(axes)))
     photometric = page.photometric
     if photometric == _PHOTOMETRIC.PALETTE:
@@ -137,11 +134,10 @@ def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> "_Arrangement":
         and page.compression == tifffile.COMPRESSION.JPEG  # decoded to RGB
     )
     if not is_colour and photometric not in _GREY:
-        msg = (
+        raise FileError(
             f"{path} has {photometric.name} colours: convert it to grey or RGB "
             "with the program that wrote it"
         )
-        raise FileError(msg)
     if not is_colour or "S" not in axes or shape[axes.index("S")] not in (3, 4):
         return _Arrangement(axes, as_stored)
     samples = axes.index("S")

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from napari_vdsr.files.opening import Blocks
 
-__all__ = ["TILE", "strips", "tiles"]
-
 TILE = 512
 """Pixels per edge of a tile, and rows of a strip."""
 

@@ -14,8 +14,6 @@ from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.tiff_tiles import TILE, strips, tiles
 from napari_vdsr.files.units import convert_length, normalise_unit
 
-__all__ = ["check_tiff", "write_tiff"]
-
 _CLASSIC_LIMIT = 2**32 - 2**25  # bytes that 32-bit offsets reach, less some headers
 _BUFFER = 2**24  # bytes that are made before threads compress them
 _OME_DTYPES = "bool int8 int16 int32 uint8 uint16 uint32 float32 float64 complex64"
@@ -41,17 +39,15 @@ def check_tiff(picture: Picture, *, name: str) -> None:
     if not _asks_for_ome(name):
         return
     if picture.array.dtype.name not in (*_OME_DTYPES.split(), "complex128"):
-        msg = (
+        raise InputError(
             f"OME-TIFF cannot hold {picture.array.dtype.name}, as {name} would be: "
             "write a plain .tif file"
         )
-        raise InputError(msg)
     if not _has_ome_axes(picture.axes):
-        msg = (
+        raise InputError(
             f"OME-TIFF has axes T, C, Z before Y, X, but {name} would have "
             f"{picture.axes}: name the axes, or write a plain .tif file"
         )
-        raise InputError(msg)
 
 
 def write_tiff(

@@ -1,7 +1,5 @@
 """Units of length and time as files spell them, and how lengths compare."""
 
-__all__ = ["convert_length", "normalise_unit"]
-
 _METRES = {
     "m": 1.0,
     "dm": 1e-1,

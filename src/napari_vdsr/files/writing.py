@@ -14,8 +14,6 @@ from napari_vdsr.files.raster import write_raster
 from napari_vdsr.files.tiff_writing import check_tiff, write_tiff
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX, check_existing_zarr
 
-__all__ = ["check_output", "write_image"]
-
 _RASTER = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
 _DTYPES = {"PNG": ("uint8", "uint16"), "JPEG": ("uint8",), "BMP": ("uint8",)}
 _SAMPLES = {"PNG": (1, 2, 3, 4), "JPEG": (1, 3), "BMP": (1, 3)}
@@ -64,8 +62,9 @@ def write_image(
     path = Path(path)
     check_output(path, picture, overwrite=overwrite, source=source)
     if pixels is not None and path.suffix.lower() not in TIFF_SUFFIXES:
-        msg = f"{path} cannot be written part by part: choose a .tif or .zarr"
-        raise InputError(msg)
+        raise InputError(
+            f"{path} cannot be written part by part: choose a .tif or .zarr"
+        )
     with replacing(path, overwrite=overwrite) as temporary:
         kind = _RASTER.get(path.suffix.lower())
         if kind is None:
@@ -106,8 +105,9 @@ def check_output(
     path = Path(path)
     check_name(path, overwrite=overwrite, source=source)
     if path.suffix.lower() == ZARR_SUFFIX:
-        msg = f"{path}: an OME-Zarr is written by `napari-vdsr upscale` alone"
-        raise InputError(msg)
+        raise InputError(
+            f"{path}: an OME-Zarr is written by `napari-vdsr upscale` alone"
+        )
     if path.suffix.lower() in TIFF_SUFFIXES:
         check_tiff(picture, name=path.name)
     else:
@@ -138,62 +138,57 @@ def check_name(path: Path, *, overwrite: bool, source: Path | str | None) -> Non
     """
     suffixes = (*TIFF_SUFFIXES, *RASTER_SUFFIXES, ZARR_SUFFIX)
     if path.suffix.lower() not in suffixes:
-        msg = f"cannot tell the format of {path}: its name must end in " + ", ".join(
-            suffixes
+        raise InputError(
+            f"cannot tell the format of {path}: its name must end in "
+            + ", ".join(suffixes)
         )
-        raise InputError(msg)
     within = source is not None and Path(source).resolve() in path.resolve().parents
     if within and Path(str(source)).is_dir():
-        msg = f"{path} lies within the source {source}: choose another place"
-        raise InputError(msg)
+        raise InputError(
+            f"{path} lies within the source {source}: choose another place"
+        )
     folder = path.absolute().parent
     if not folder.is_dir():
         what = "is no folder" if os.path.lexists(folder) else "does not exist"
-        msg = f"cannot write {path}: {folder} {what}"
-        raise FileError(msg)
+        raise FileError(f"cannot write {path}: {folder} {what}")
     if os.path.lexists(path):
         if source is not None and path.exists() and path.samefile(source):
-            msg = f"{path} is the source itself: choose another name for the result"
-            raise InputError(msg)
+            raise InputError(
+                f"{path} is the source itself: choose another name for the result"
+            )
         if path.suffix.lower() == ZARR_SUFFIX:
             check_existing_zarr(path, overwrite=overwrite)
         elif not path.is_file() and path.exists():
-            msg = f"cannot write {path}: it is no regular file"
-            raise FileError(msg)
+            raise FileError(f"cannot write {path}: it is no regular file")
         elif not overwrite:
             raise FileError(already_there(path))
     if not os.access(path.resolve().parent, os.W_OK | os.X_OK):
-        msg = f"cannot write {path}: no permission to write in {folder}"
-        raise FileError(msg)
+        raise FileError(f"cannot write {path}: no permission to write in {folder}")
 
 
 def _check_raster(path: Path, picture: Picture) -> None:
     kind = _RASTER[path.suffix.lower()]
     array = picture.array
     if picture.axes not in ("YX", "YXS"):
-        msg = (
+        raise InputError(
             f"{kind} holds one image plane, but {path.name} would have axes "
             f"{picture.axes} {array.shape}: write a TIFF file"
         )
-        raise InputError(msg)
     if array.dtype.name not in _DTYPES[kind]:
         allowed = " and ".join(_DTYPES[kind])
         better = "PNG or TIFF" if array.dtype == np.uint16 else "TIFF"
-        msg = (
+        raise InputError(
             f"{kind} holds {allowed}, but {path.name} would be {array.dtype.name}: "
             f"write a {better} file, or convert the image first"
         )
-        raise InputError(msg)
     samples = array.shape[2] if picture.axes == "YXS" else 1
     if samples not in _SAMPLES[kind]:
-        msg = (
+        raise InputError(
             f"{kind} cannot hold {samples} samples per pixel (alpha?), as "
             f"{path.name} would have: write a PNG or TIFF file"
         )
-        raise InputError(msg)
     if max(picture.plane_shape) > _LONGEST[kind]:
-        msg = (
+        raise InputError(
             f"{kind} ends at {_LONGEST[kind]} pixels a side, but {path.name} would "
             f"have {picture.plane_shape}: write a TIFF file"
         )
-        raise InputError(msg)

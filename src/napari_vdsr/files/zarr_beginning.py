@@ -25,7 +25,6 @@ from napari_vdsr.files.zarr_writing import PartialZarr, sweep, writing_to
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["ZarrPlan", "begin_zarr", "part_of", "writing_alone"]
 
 _KEY = "napari-vdsr"
 _EDGE = 512  # pixels a side of a chunk
@@ -109,11 +108,10 @@ def writing_alone(target: Path) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout as error:
-            msg = (
+            raise FileError(
                 f"another run is writing {target}: wait for it, or stop it and run "
                 "the same command again, which goes on where it ended"
-            )
-            raise FileError(msg) from error
+            ) from error
     try:
         yield
     finally:
@@ -154,8 +152,9 @@ def begin_zarr(
     zarr_library()
     check_existing_zarr(target, overwrite=overwrite)
     if plan.dtype.itemsize > 8:
-        msg = f"zarr cannot hold {plan.dtype.name}, as {target} would be: convert it"
-        raise InputError(msg)
+        raise InputError(
+            f"zarr cannot hold {plan.dtype.name}, as {target} would be: convert it"
+        )
     part = part_of(target)
     job = json.loads(json.dumps(job))
     with writing_to(target):
@@ -165,12 +164,11 @@ def begin_zarr(
                 sweep(part)
                 return PartialZarr(part)
             if not (overwrite and is_zarr(part)):
-                msg = (
+                raise FileError(
                     f"{part} is there already, {difference}: run the same command as "
                     "then to go on with it, remove it, choose another name, or "
                     "allow --overwrite"
                 )
-                raise FileError(msg)
             shutil.rmtree(part)
         # Made under another name: a part that is there is complete in its metadata.
         new = part.with_name(f".{part.name}.{secrets.token_hex(4)}")

@@ -7,14 +7,6 @@ from typing import Any
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.atomic import already_there
 
-__all__ = [
-    "ZARR_SUFFIX",
-    "check_existing_zarr",
-    "is_zarr",
-    "is_zarr_folder",
-    "zarr_library",
-]
-
 ZARR_SUFFIX = ".zarr"
 _MARKS = ("zarr.json", ".zgroup", ".zarray")
 
@@ -66,17 +58,15 @@ def zarr_library() -> Any:
     try:
         import zarr
     except ImportError as error:
-        msg = (
+        raise FileError(
             "reading and writing OME-Zarr needs the package zarr: "
             'pip install "napari-vdsr[zarr]"'
-        )
-        raise FileError(msg) from error
+        ) from error
     if not hasattr(zarr, "create_array"):
-        msg = (
+        raise FileError(
             f"zarr {zarr.__version__} is too old, OME-Zarr needs zarr 3: "
             'pip install --upgrade "napari-vdsr[zarr]"'
         )
-        raise FileError(msg)
     return zarr
 
 
@@ -98,8 +88,9 @@ def check_existing_zarr(target: Path, *, overwrite: bool) -> None:
     if not os.path.lexists(target):
         return
     if not target.is_dir() or not (is_zarr(target) or _is_empty(target)):
-        msg = f"cannot write {target}: it is there already, and it is no zarr"
-        raise FileError(msg)
+        raise FileError(
+            f"cannot write {target}: it is there already, and it is no zarr"
+        )
     if not overwrite:
         raise FileError(already_there(target))
 

@@ -18,8 +18,6 @@ from napari_vdsr.files.picture import Metadata, Picture
 from napari_vdsr.files.units import convert_length, normalise_unit
 from napari_vdsr.files.zarr_library import is_zarr, zarr_library
 
-__all__ = ["open_zarr"]
-
 
 def open_zarr(path: Path, *, axes_told: bool = False) -> OpenImage:
     """Open an OME-Zarr image (0.4 or 0.5), or a plain zarr array.
@@ -44,8 +42,9 @@ def open_zarr(path: Path, *, axes_told: bool = False) -> OpenImage:
     """
     zarr = zarr_library()
     if not is_zarr(path):
-        msg = f"{path} is no zarr: there is no zarr.json, .zgroup or .zarray in it"
-        raise FileError(msg)
+        raise FileError(
+            f"{path} is no zarr: there is no zarr.json, .zgroup or .zarray in it"
+        )
     try:
         node = zarr.open(str(path), mode="r")
         attributes = dict(node.attrs)
@@ -59,18 +58,19 @@ def open_zarr(path: Path, *, axes_told: bool = False) -> OpenImage:
             return _first_of(path, node, attributes)
         array = node[found.path]
         if not isinstance(array, zarr.Array):
-            msg = f"{path} has no array {found.path}"
-            raise FileError(msg)
+            raise FileError(f"{path} has no array {found.path}")
         axes = axis_letters(found.multiscale.axes)
         if len(axes) != len(array.shape):
-            msg = f"{path} names {len(axes)} axes, but its shape is {array.shape}"
-            raise FileError(msg)
+            raise FileError(
+                f"{path} names {len(axes)} axes, but its shape is {array.shape}"
+            )
         return _opened(path, array, axes, found.multiscale, attributes)
     except (VdsrError, MemoryError):
         raise
     except Exception as error:  # whatever damaged metadata leads to
-        msg = f"cannot read {path}: damaged ({type(error).__name__}: {error})"
-        raise FileError(msg) from error
+        raise FileError(
+            f"cannot read {path}: damaged ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _first_of(path: Path, group: Any, attributes: Mapping[str, Any]) -> OpenImage:
@@ -78,15 +78,15 @@ def _first_of(path: Path, group: Any, attributes: Mapping[str, Any]) -> OpenImag
     ome = attributes.get("ome", attributes)
     if "plate" in ome or "well" in ome:
         kind = "plate" if "plate" in ome else "well"
-        msg = f"{path} is a {kind} of images: name one of them, such as {path}/A/1/0"
-        raise FileError(msg)
+        raise FileError(
+            f"{path} is a {kind} of images: name one of them, such as {path}/A/1/0"
+        )
     if "bioformats2raw.layout" not in ome or "0" not in group:
         within = ", ".join(sorted(group.keys())) or "nothing"
-        msg = (
+        raise FileError(
             f"{path} is a zarr group without OME-Zarr metadata, with {within} in it: "
             "name an array within it, and its axes"
         )
-        raise FileError(msg)
     first = open_zarr(path / "0", axes_told=True)
     if "1" not in group:
         return first
@@ -117,11 +117,10 @@ _XARRAY = "_ARRAY_DIMENSIONS"
 def _refuse_doubt(path: Path, axes: str, shape: tuple[int, ...]) -> None:
     """Raise an error where the last axis of an array may as well be colours."""
     if axes.startswith("Q") and shape[-1] in (3, 4):
-        msg = (
+        raise FileError(
             f"{path} does not name its axes, and the last one of shape {shape} may be "
             "colours or X: name the axes, such as YXS or ZYX"
         )
-        raise FileError(msg)
 
 
 def _opened(
@@ -136,8 +135,7 @@ def _opened(
         what = f"no pixels: its shape is {shape}"
         if 0 not in shape:
             what = f"axes {axes} of shape {shape}: there is no image plane (Y, X) in it"
-        msg = f"{path} has {what}"
-        raise FileError(msg)
+        raise FileError(f"{path} has {what}")
     size, unit = (None, None) if multiscale is None else _pixel_size(multiscale, axes)
     pixels = _ZarrPixels(path, array)
     metadata = Metadata(multiscale=multiscale)
@@ -196,6 +194,5 @@ class _ZarrPixels:
         except MemoryError:
             raise
         except Exception as error:  # codecs raise whatever damage leads to
-            msg = f"cannot read {self._path}: damaged ({error})"
-            raise FileError(msg) from error
+            raise FileError(f"cannot read {self._path}: damaged ({error})") from error
         return pixels.astype(self.dtype, copy=False)

@@ -22,8 +22,6 @@ from napari_vdsr.errors import FileError
 from napari_vdsr.files.atomic import is_full
 from napari_vdsr.files.zarr_library import check_existing_zarr, zarr_library
 
-__all__ = ["Chunk", "PartialZarr", "sweep", "writing_to"]
-
 Chunk = tuple[int, ...]
 State = Literal["missing", "good", "damaged"]
 
@@ -49,8 +47,7 @@ class PartialZarr:
             with zarr.config.set({"array.write_empty_chunks": True}):
                 self._levels = [group[str(number)] for number in numbers]
         except Exception as error:
-            msg = f"cannot open {folder}: {error}"
-            raise FileError(msg) from error
+            raise FileError(f"cannot open {folder}: {error}") from error
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -254,5 +251,4 @@ def writing_to(place: Path) -> Iterator[None]:
                 "the disk is full or a size limit is reached. Finished chunks are "
                 "kept: free some space and run the same command again to go on"
             )
-        msg = f"cannot write {place}: {reason}"
-        raise FileError(msg) from error
+        raise FileError(f"cannot write {place}: {reason}") from error

@@ -5,8 +5,6 @@ from typing import Any, NamedTuple
 
 from napari_vdsr.errors import InputError
 
-__all__ = ["Axes", "find_axes"]
-
 
 class Axes(NamedTuple):
     """The axes of an array that matter here, counted from the front.
@@ -62,14 +60,12 @@ def find_axes(
     """
     found = _unnamed(shape, rgb) if axes is None else _named(shape, axes, rgb)
     if prod(shape) == 0:
-        msg = f"the image has shape {shape}: it holds no pixel"
-        raise InputError(msg)
+        raise InputError(f"the image has shape {shape}: it holds no pixel")
     if found.samples is not None and shape[found.samples] not in (3, 4):
-        msg = (
+        raise InputError(
             f"colours need an axis of 3 or 4 (R, G, B and alpha), but the one of "
             f"shape {shape} has {shape[found.samples]}"
         )
-        raise InputError(msg)
     return found
 
 
@@ -77,27 +73,28 @@ def _unnamed(shape: tuple[int, ...], rgb: bool | None) -> Axes:
     ndim = len(shape)
     if ndim < 2 + bool(rgb):
         least = "three dimensions (Y, X, colour)" if rgb else "two dimensions (Y, X)"
-        msg = f"the image has shape {shape}: it needs at least {least}"
-        raise InputError(msg)
+        raise InputError(f"the image has shape {shape}: it needs at least {least}")
     if rgb is None and ndim > 2 and shape[-1] in (3, 4):
-        msg = (
+        raise InputError(
             f"the last axis of shape {shape} may be colours or X: say rgb=True or "
             'rgb=False, or name the axes, such as axes="YXS" or axes="ZYX"'
         )
-        raise InputError(msg)
     return Axes(ndim - 3, ndim - 2, ndim - 1) if rgb else Axes(ndim - 2, ndim - 1, None)
 
 
 def _named(shape: tuple[int, ...], axes: Any, rgb: bool | None) -> Axes:
     names = str(axes).upper()
     if len(names) != len(shape):
-        msg = f"axes are {axes!r}, {len(names)} letters, but the shape is {shape}"
-        raise InputError(msg)
+        raise InputError(
+            f"axes are {axes!r}, {len(names)} letters, but the shape is {shape}"
+        )
     if len(set(names)) != len(names) or not {"Y", "X"} <= set(names):
-        msg = f'axes are {axes!r}: name each once, Y and X among them, such as "TCZYX"'
-        raise InputError(msg)
+        raise InputError(
+            f'axes are {axes!r}: name each once, Y and X among them, such as "TCZYX"'
+        )
     samples = names.index("S") if "S" in names else None
     if rgb is not None and rgb != (samples is not None):
-        msg = f'axes are {axes!r} and rgb={rgb}: colours are the axis named "S"'
-        raise InputError(msg)
+        raise InputError(
+            f'axes are {axes!r} and rgb={rgb}: colours are the axis named "S"'
+        )
     return Axes(names.index("Y"), names.index("X"), samples)

@@ -6,8 +6,6 @@ import numpy as np
 
 from napari_vdsr.errors import InputError
 
-__all__ = ["black_and_white", "check_dtype", "natural_range", "refuse_mask"]
-
 
 def check_dtype(dtype: Any, images: str = "images") -> np.dtype[Any]:
     """Accept real numbers and refuse everything else, with the reason.
@@ -43,8 +41,7 @@ def check_dtype(dtype: Any, images: str = "images") -> np.dtype[Any]:
         "O": "convert it to a numeric dtype first",
     }
     reason = reasons.get(kind.kind, "only integers and floating-point numbers are")
-    msg = f"{images} of dtype {kind} cannot be enlarged: {reason}"
-    raise InputError(msg)
+    raise InputError(f"{images} of dtype {kind} cannot be enlarged: {reason}")
 
 
 def black_and_white(
@@ -105,11 +102,10 @@ def natural_range(image: np.ndarray[Any, Any]) -> tuple[float, float]:
     known = black_and_white(image.dtype, low, high)
     if known is not None:
         return known
-    msg = (
+    raise InputError(
         f"the intensity range of this {image.dtype} image is not known: give "
         "intensity_range=(black, white), or use a model that follows any scale"
     )
-    raise InputError(msg)
 
 
 def refuse_mask(image: object) -> None:
@@ -126,8 +122,7 @@ def refuse_mask(image: object) -> None:
         When it is a masked array; says what to use instead.
     """
     if isinstance(image, np.ma.MaskedArray):
-        msg = (
+        raise InputError(
             "masks are not known here: mark what is missing with NaN, such as "
             "image.astype('float32').filled(np.nan)"
         )
-        raise InputError(msg)

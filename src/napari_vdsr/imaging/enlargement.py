@@ -11,8 +11,6 @@ from napari_vdsr.imaging.geometry import (
     factor_for_pixel_size,
 )
 
-__all__ = ["Enlargement", "plan_enlargement"]
-
 
 class Enlargement(NamedTuple):
     """What enlarging an array means, before anything is computed.
@@ -79,8 +77,9 @@ def plan_enlargement(
     factors = check_factor(factor)
     if pixel_size is not None:
         if factors != (2.0, 2.0):
-            msg = f"factor {factor} and pixel_size {pixel_size}: give one of the two"
-            raise InputError(msg)
+            raise InputError(
+                f"factor {factor} and pixel_size {pixel_size}: give one of the two"
+            )
         factors = factor_for_pixel_size(pixel_size, source_pixel_size)
     y = enlarged_size(shape[found.y], factors[0])
     x = enlarged_size(shape[found.x], factors[1])

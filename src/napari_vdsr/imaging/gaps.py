@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fill_gaps"]
-
 
 def fill_gaps(
     image: NDArray[np.floating], rings: int

@@ -13,15 +13,6 @@ import numpy as np
 
 from napari_vdsr.errors import InputError
 
-__all__ = [
-    "LARGEST_FACTOR",
-    "Factor",
-    "check_factor",
-    "enlarged_size",
-    "factor_for_pixel_size",
-    "pixel_centre_shift",
-]
-
 LARGEST_FACTOR = 8.0
 
 Factor = float | tuple[float, float]
@@ -76,8 +67,9 @@ def check_factor(factor: Any) -> tuple[float, float]:
     pair = _as_pair(factor, "factor")
     for value in pair:
         if not 1 <= value <= LARGEST_FACTOR:
-            msg = f"factor is {value:g}: it must be from 1 to {LARGEST_FACTOR:g}"
-            raise InputError(msg)
+            raise InputError(
+                f"factor is {value:g}: it must be from 1 to {LARGEST_FACTOR:g}"
+            )
     return pair
 
 
@@ -114,11 +106,10 @@ def factor_for_pixel_size(
     for value, now in zip(wanted, source, strict=True):
         least = abs(now) / LARGEST_FACTOR
         if not least * (1 - 1e-9) <= value <= abs(now) * (1 + 1e-9):
-            msg = (
+            raise InputError(
                 f"target pixel size is {value:g}: pixels are {abs(now):g} now, so it "
                 f"must be from {least:g} to {abs(now):g}"
             )
-            raise InputError(msg)
         factors.append(min(max(abs(now) / value, 1.0), LARGEST_FACTOR))
     return factors[0], factors[1]
 
@@ -149,8 +140,9 @@ def _as_pair(value: Any, what: str) -> tuple[float, float]:
     if isinstance(value, (Sequence, np.ndarray)) and np.ndim(value) == 1:
         values = list(value)
     if len(values) != 2 or not all(map(_is_number, values)):
-        msg = f"{what} is {value!r}: give one number, or one for Y and one for X"
-        raise InputError(msg)
+        raise InputError(
+            f"{what} is {value!r}: give one number, or one for Y and one for X"
+        )
     return float(values[0]), float(values[1])
 
 

@@ -8,13 +8,6 @@ from torch import Tensor
 
 from napari_vdsr.errors import InputError
 
-__all__ = [
-    "into_dtype",
-    "refuse_infinities",
-    "within_float64",
-    "work_dtype",
-]
-
 
 def work_dtype(dtype: np.dtype[Any]) -> torch.dtype:
     """Precision in which images of this dtype are enlarged and summed.
@@ -76,11 +69,10 @@ def refuse_infinities(image: np.ndarray[Any, Any]) -> None:
     # Part by part, so that the masks stay small beside the image.
     count = sum(int(np.isinf(within_float64(part)).sum()) for part in image)
     if count:
-        msg = (
+        raise InputError(
             f"{count} of {image.size} pixels are infinite: "
             "replace them by NaN or by a number"
         )
-        raise InputError(msg)
 
 
 _TORCH = {

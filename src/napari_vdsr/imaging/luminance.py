@@ -6,8 +6,6 @@ https://www.itu.int/rec/R-REC-BT.601 gives the weights of R, G and B.
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FULL_RANGE", "studio_luminance"]
-
 FULL_RANGE = (0.299, 0.587, 0.114)
 """Weights of R, G and B in full-range luminance; their sum is one."""
 

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from napari_vdsr.imaging.intensities import into_dtype, within_float64
 from napari_vdsr.imaging.resample import Rows
 
-__all__ = ["reduced"]
-
 
 def reduced(pixels: NDArray[Any], rows: Rows, columns: Rows) -> NDArray[Any]:
     """Reduce the last two axes with weights from `resize_rows`.

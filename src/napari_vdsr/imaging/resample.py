@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 
-__all__ = ["Kernel", "Rows", "resize", "resize_rows"]
-
 Kernel = Literal["bicubic", "bilinear"]
 
 _NOTHING = 1e-12
@@ -43,7 +41,7 @@ class Rows(NamedTuple):
         return slice(self.first, self.first + int(self.weights.shape[1]))
 
 
-def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Keys' cubic convolution kernel with a = -0.5."""
     x = np.abs(x)
     near = (1.5 * x - 2.5) * x * x + 1
@@ -60,7 +58,7 @@ def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 _KERNELS: dict[
     str, tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], float]
-] = {"bicubic": (_cubic, 2.0), "bilinear": (_triangle, 1.0)}
+] = {"bicubic": (cubic, 2.0), "bilinear": (_triangle, 1.0)}
 
 
 def resize_rows(
@@ -108,11 +106,11 @@ def resize_rows(
     """
     stop = new_size if stop is None else stop
     if size < 1 or new_size < 1:
-        msg = f"cannot resize {size} to {new_size} pixels: sizes start at 1"
-        raise InputError(msg)
+        raise InputError(f"cannot resize {size} to {new_size} pixels: sizes start at 1")
     if not 0 <= start < stop <= new_size:
-        msg = f"pixels {start} to {stop} are not within the {new_size} of the output"
-        raise InputError(msg)
+        raise InputError(
+            f"pixels {start} to {stop} are not within the {new_size} of the output"
+        )
     function, radius = _KERNELS[kernel]
     scale = new_size / size
     shrink = min(scale, 1.0)
@@ -124,16 +122,16 @@ def resize_rows(
     values = function((centre[:, None] - taps) * shrink)
     values[np.abs(values) < _NOTHING] = 0  # what rounding left where the kernel is 0
     values /= values.sum(axis=1, keepdims=True)
-    return _gathered(_mirrored(taps, size), values)
+    return gathered(mirrored(taps, size), values)
 
 
-def _mirrored(index: NDArray[np.int_], size: int) -> NDArray[np.int_]:
+def mirrored(index: NDArray[np.int_], size: int) -> NDArray[np.int_]:
     """Indices beyond a border, folded back into the axis."""
     index = index % (2 * size)
     return np.where(index < size, index, 2 * size - 1 - index)
 
 
-def _gathered(index: NDArray[np.int_], values: NDArray[np.float64]) -> Rows:
+def gathered(index: NDArray[np.int_], values: NDArray[np.float64]) -> Rows:
     """Scatter weights per tap into a matrix over the pixels that matter."""
     used = index[values != 0]
     first, last = int(used.min()), int(used.max())

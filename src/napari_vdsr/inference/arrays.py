@@ -22,8 +22,6 @@ from napari_vdsr.progress import Progress
 from napari_vdsr.zoo.loading import load_model
 from napari_vdsr.zoo.model import Model
 
-__all__ = ["upscale_array", "warn_of_factors"]
-
 
 def upscale_array(
     image: NDArray[Any],

@@ -7,16 +7,6 @@ import torch
 
 from napari_vdsr.errors import InputError
 
-__all__ = [
-    "available_devices",
-    "check_device",
-    "device_lock",
-    "free_memory",
-    "is_out_of_memory",
-    "release_memory",
-    "resolve_device",
-]
-
 _KINDS = re.compile(r"auto|(cpu|mps)(:0)?|(cuda|xpu)(:\d+)?")
 _locks: dict[torch.device, Lock] = {}
 
@@ -52,11 +42,10 @@ def check_device(name: str | torch.device) -> None:
         When it is no such name.
     """
     if not _KINDS.fullmatch(str(name)):
-        msg = (
+        raise InputError(
             f"device is {str(name)!r}: choose auto, cpu, cuda, mps or xpu, or one of "
             "several such as cuda:1"
         )
-        raise InputError(msg)
 
 
 def resolve_device(name: str | torch.device) -> torch.device:
@@ -90,8 +79,9 @@ def resolve_device(name: str | torch.device) -> torch.device:
         wanted = wanted.removesuffix(":0")
     matches = [device for device in devices if wanted in (device, device.split(":")[0])]
     if not matches:
-        msg = f"device is {str(name)!r}: this machine has auto, {', '.join(devices)}"
-        raise InputError(msg)
+        raise InputError(
+            f"device is {str(name)!r}: this machine has auto, {', '.join(devices)}"
+        )
     return torch.device(matches[0])
 
 

@@ -15,8 +15,6 @@ from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.network import ConvStack
 from napari_vdsr.zoo.model import Model
 
-__all__ = ["Engine", "bytes_per_pixel", "forget_engines", "make_engine"]
-
 _KEPT = 4
 _ready: OrderedDict[tuple[str, torch.device, torch.dtype], Callable[[], "Engine"]] = (
     OrderedDict()

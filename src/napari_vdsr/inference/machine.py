@@ -4,8 +4,6 @@ import platform
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["processor_name"]
-
 
 def processor_name() -> str:
     """Name of the processor, as far as the system tells it.

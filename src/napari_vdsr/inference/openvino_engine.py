@@ -10,8 +10,6 @@ from torch import Tensor, nn
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.network import ConvStack
 
-__all__ = ["OpenVinoEngine", "compile_for_openvino"]
-
 _PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
 
 

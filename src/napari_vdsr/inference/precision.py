@@ -11,15 +11,6 @@ from napari_vdsr.inference.device import is_out_of_memory
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
 
-__all__ = [
-    "PRECISIONS",
-    "computes_bfloat16",
-    "parse_precision",
-    "relative_error",
-    "resolve_precision",
-    "usable_precisions",
-]
-
 PRECISIONS = {
     "float32": torch.float32,
     "float16": torch.float16,
@@ -128,11 +119,13 @@ def parse_precision(name: str | torch.dtype, kind: str) -> torch.dtype:
         return torch.float32 if kind == "cpu" else torch.float16
     precision = PRECISIONS.get(str(name).removeprefix("torch."))
     if precision is None:
-        msg = f"precision is {str(name)!r}: choose auto, {', '.join(PRECISIONS)}"
-        raise InputError(msg)
+        raise InputError(
+            f"precision is {str(name)!r}: choose auto, {', '.join(PRECISIONS)}"
+        )
     if precision is torch.float16 and kind == "cpu":
-        msg = "precision float16 is not for the CPU: choose float32 or bfloat16"
-        raise InputError(msg)
+        raise InputError(
+            "precision float16 is not for the CPU: choose float32 or bfloat16"
+        )
     return precision
 
 

@@ -5,14 +5,6 @@ from math import ceil
 from napari_vdsr.imaging.geometry import enlarged_size
 from napari_vdsr.imaging.resample import resize_rows
 
-__all__ = [
-    "KERNEL_REACH",
-    "LARGEST_SINGLE_FACTOR",
-    "gap_halo",
-    "middle_shape",
-    "source_span",
-]
-
 LARGEST_SINGLE_FACTOR = 4.0
 """Above this, an image is enlarged in two equal passes."""
 

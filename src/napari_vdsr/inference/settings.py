@@ -12,8 +12,6 @@ from napari_vdsr.inference.tile_size import tile_edge
 from napari_vdsr.network import SRCNN
 from napari_vdsr.zoo.model import Model
 
-__all__ = ["check_settings", "checked_range"]
-
 
 def check_settings(
     model: Model,
@@ -73,17 +71,18 @@ def checked_range(
     if model.equivariant:
         return None
     if intensity_range is None:
-        msg = (
+        raise InputError(
             f"{model.name} has to know the intensity range of the image: give "
             "intensity_range=(black, white), or use a model that follows any scale"
         )
-        raise InputError(msg)
     try:
         low, high = (float(value) for value in intensity_range)
     except (TypeError, ValueError) as error:
-        msg = f"intensity_range is {intensity_range!r}: give (black, white)"
-        raise InputError(msg) from error
+        raise InputError(
+            f"intensity_range is {intensity_range!r}: give (black, white)"
+        ) from error
     if not (isfinite(low) and isfinite(high) and low < high):
-        msg = f"intensity_range is ({low:g}, {high:g}): give black, then a larger white"
-        raise InputError(msg)
+        raise InputError(
+            f"intensity_range is ({low:g}, {high:g}): give black, then a larger white"
+        )
     return low, high

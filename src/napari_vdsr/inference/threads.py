@@ -4,8 +4,6 @@ import math
 import os
 from pathlib import Path
 
-__all__ = ["limit_threads", "usable_threads"]
-
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _UNLIMITED = 1 << 30
 _limit = _UNLIMITED

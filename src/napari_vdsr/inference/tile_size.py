@@ -7,8 +7,6 @@ import torch
 from napari_vdsr.errors import InputError
 from napari_vdsr.inference.device import free_memory
 
-__all__ = ["SMALLEST_TILE", "tile_edge"]
-
 SMALLEST_TILE = 32
 """Tiles are not made smaller than this to save memory: the halo would be most of it."""
 
@@ -60,8 +58,9 @@ def tile_edge(
         edge = _edge_within(_budget(tile), bytes_per_pixel, halo)
         if edge < SMALLEST_TILE:
             least = (SMALLEST_TILE + 2 * halo) ** 2 * bytes_per_pixel / 1e6
-            msg = f"tile is {tile!r}: this model needs at least {least:.0f} MB"
-            raise InputError(msg)
+            raise InputError(
+                f"tile is {tile!r}: this model needs at least {least:.0f} MB"
+            )
         return edge
     try:
         edge = int(tile)

@@ -13,8 +13,6 @@ from math import ceil
 
 from napari_vdsr.errors import InputError
 
-__all__ = ["Region", "Span", "Tile", "plan_axis", "plan_tiles"]
-
 Region = tuple[slice, slice]
 
 
@@ -97,11 +95,11 @@ def plan_axis(size: int, wanted: slice, tile: int, halo: int) -> list[Span]:
     slice(5, 10, None) slice(4, 10, None)
     """
     if tile < 1:
-        msg = f"tile is {tile}: a tile has at least 1 pixel"
-        raise InputError(msg)
+        raise InputError(f"tile is {tile}: a tile has at least 1 pixel")
     if not 0 <= wanted.start < wanted.stop <= size:
-        msg = f"pixels {wanted.start} to {wanted.stop} are not within the {size} there"
-        raise InputError(msg)
+        raise InputError(
+            f"pixels {wanted.start} to {wanted.stop} are not within the {size} there"
+        )
     low = max(0, wanted.start - halo)
     high = min(size, wanted.stop + halo)
     count = max(1, ceil((high - low - 2 * halo) / tile))

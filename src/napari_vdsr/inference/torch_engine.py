@@ -9,8 +9,6 @@ from torch.nn import functional
 
 from napari_vdsr.network import ConvStack
 
-__all__ = ["TorchEngine"]
-
 
 class TorchEngine:
     """A network prepared for one device and one precision.

@@ -8,8 +8,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Download", "uploaded"]
-
 
 def uploaded(array: NDArray[Any], device: torch.device, dtype: torch.dtype) -> Tensor:
     """Bring an array to a device, in the precision of the work there.

@@ -38,8 +38,6 @@ from napari_vdsr.inference.window import has_gaps, restore_window, sum_device
 from napari_vdsr.progress import Progress
 from napari_vdsr.zoo.model import Model
 
-__all__ = ["Plane", "Upscaler"]
-
 # Few: the matrices of a tile take a fraction of a millisecond, and a megabyte. All
 # that an axis needs of them would make memory depend on the size of the image.
 _KEPT_WEIGHTS = 8
@@ -168,8 +166,9 @@ class Upscaler:
         kind = check_dtype(plane.dtype)
         dtype = kind if dtype is None else dtype
         if len(plane.shape) not in (2, 3) or plane.shape[2:] not in ((), (3,), (4,)):
-            msg = f"a plane is (Y, X), (Y, X, 3) or (Y, X, 4), not {plane.shape}"
-            raise InputError(msg)
+            raise InputError(
+                f"a plane is (Y, X), (Y, X, 3) or (Y, X, 4), not {plane.shape}"
+            )
         wanted = region or (slice(0, out_shape[0]), slice(0, out_shape[1]))
         if out is None:
             shape = [part.stop - part.start for part in wanted]
@@ -251,11 +250,10 @@ class Upscaler:
     def _smaller(self, edge: int, error: Exception) -> int:
         """The next smaller tile, with memory freed for it."""
         if edge // 2 < SMALLEST_TILE:
-            msg = (
+            raise VdsrError(
                 f"{self.device} has too little memory even for tiles of {edge} "
                 "pixels: close other programs or choose another device"
-            )
-            raise VdsrError(msg) from error
+            ) from error
         self._weights.cache_clear()
         release_memory(self.device)
         return edge // 2

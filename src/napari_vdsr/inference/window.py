@@ -19,8 +19,6 @@ from napari_vdsr.imaging.luminance import FULL_RANGE
 from napari_vdsr.inference.engine import Engine
 from napari_vdsr.inference.transfer import uploaded
 
-__all__ = ["has_gaps", "restore_window", "sum_device"]
-
 _EXPONENTS = (-1000, 1000)  # of units whose reciprocal is a float64 as well
 
 
@@ -70,11 +68,10 @@ def scale_of(pixels: NDArray[Any], work: torch.dtype) -> Scale:
         valid = pixels[~np.isnan(pixels)]
         return scale_of(valid, work) if valid.size else Scale(0.0, 1.0)
     if math.isinf(low) or math.isinf(high):
-        msg = (
+        raise InputError(
             f"{np.isinf(pixels).sum()} of {pixels.size} pixels here are infinite: "
             "replace them by NaN or by a number"
         )
-        raise InputError(msg)
     zero = low / 2 + high / 2
     if work is torch.float32:
         zero = float(np.float32(zero))

@@ -13,8 +13,6 @@ from napari_vdsr.layers.plan import level_data
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["Aligned", "aligned", "to_world"]
-
 
 class Aligned(NamedTuple):
     """Two images of one shape, of the same place in the world.
@@ -49,11 +47,10 @@ def aligned(reference: "Image", image: "Image") -> Aligned:
         When the layers do not overlap in the world or cannot be compared.
     """
     if reference.rgb != image.rgb or reference.ndim != image.ndim:
-        msg = (
+        raise InputError(
             f"{reference.name!r} has {_described(reference)}, {image.name!r} has "
             f"{_described(image)}: only images of one kind can be compared"
         )
-        raise InputError(msg)
     affine = np.linalg.solve(to_world(image), to_world(reference))
     pair = level_data(reference), level_data(image)
     return Aligned(*compare_on_grid(*pair, affine, rgb=bool(image.rgb)))

@@ -11,8 +11,6 @@ from napari_vdsr.imaging.resample import resize_rows
 from napari_vdsr.layers.compute import planes_of
 from napari_vdsr.layers.plan import LayerPlan
 
-__all__ = ["bicubic_plan", "bicubic_planes"]
-
 _BLOCK = 512  # pixels per edge of what is made at a time
 
 

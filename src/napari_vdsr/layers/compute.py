@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from napari_vdsr.inference.upscaler import Upscaler
     from napari_vdsr.zoo import Model
 
-__all__ = ["LayerPlane", "compute_plan", "intensity_range_of", "planes_of"]
-
 
 class LayerPlane:
     """One plane of a layer's array, read where it is sliced.

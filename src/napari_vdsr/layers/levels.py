@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from napari_vdsr.zoo import Model
 
-__all__ = ["enlarged_levels"]
-
 
 def enlarged_levels(
     plan: LayerPlan,

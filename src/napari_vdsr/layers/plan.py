@@ -17,7 +17,6 @@ from napari_vdsr.imaging.geometry import Factor, enlarged_size
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
-__all__ = ["LayerPlan", "is_lazy", "level_data", "levels_of", "plan_layer"]
 
 Region = tuple[slice, ...]
 
@@ -151,8 +150,7 @@ def plan_layer(
     data = level_data(image, level)
     if rgb is not None and rgb != image.rgb:
         kind = "a colour layer" if image.rgb else "no colour layer"
-        msg = f"rgb is {rgb}, but {image.name!r} is {kind}: leave rgb out"
-        raise InputError(msg)
+        raise InputError(f"rgb is {rgb}, but {image.name!r} is {kind}: leave rgb out")
     names = _axis_names(image, axes)
     sizes = tuple(int(size) for size in data.shape[: image.ndim])
     finest = tuple(int(size) for size in level_data(image, 0).shape[: image.ndim])
@@ -216,8 +214,9 @@ def level_data(layer: "Image", level: int = 0) -> Any:
     """
     levels = levels_of(layer)
     if not 0 <= level < len(levels):
-        msg = f"level is {level}: {layer.name!r} has levels 0 to {len(levels) - 1}"
-        raise InputError(msg)
+        raise InputError(
+            f"level is {level}: {layer.name!r} has levels 0 to {len(levels) - 1}"
+        )
     return levels[level]
 
 
@@ -245,8 +244,9 @@ def _checked(layer: "Layer") -> "Image":
         return layer
     kind = type(layer).__name__
     reason = "holds label numbers" if kind == "Labels" else "holds no intensities"
-    msg = f"{layer.name!r} is a {kind} layer and {reason}: choose an Image layer"
-    raise InputError(msg)
+    raise InputError(
+        f"{layer.name!r} is a {kind} layer and {reason}: choose an Image layer"
+    )
 
 
 def _axis_names(layer: "Image", axes: str | None) -> str:
@@ -256,11 +256,10 @@ def _axis_names(layer: "Image", axes: str | None) -> str:
         names = str(axes).upper()
         names += colours if len(names) == layer.ndim else ""
         if len(names) != layer.ndim + len(colours) or ("S" in names) != layer.rgb:
-            msg = (
+            raise InputError(
                 f"axes are {axes!r}: name each of the {layer.ndim} axes of "
                 f'{layer.name!r}, Y and X among them, such as "TCZYX"'
             )
-            raise InputError(msg)
         return names
     others = [letter for letter in ascii_uppercase if letter not in "YXS"]
     names = "".join(others[: layer.ndim - 2]) + "YX"
@@ -306,14 +305,16 @@ def _enlarged_region(
     if region is None:
         return tuple(slice(0, size) for size in full)
     if len(region) != len(sizes):
-        msg = f"region has {len(region)} slices: give one for each of {len(sizes)} axes"
-        raise InputError(msg)
+        raise InputError(
+            f"region has {len(region)} slices: give one for each of {len(sizes)} axes"
+        )
     parts = []
     for part, size, new in zip(region, sizes, full, strict=True):
         start, stop, step = part.indices(size)
         if step != 1 or stop <= start:
-            msg = f"region {part} of an axis of {size} pixels holds no pixels in a row"
-            raise InputError(msg)
+            raise InputError(
+                f"region {part} of an axis of {size} pixels holds no pixels in a row"
+            )
         first = enlarged_size(start, new / size)
         parts.append(slice(first, max(first + 1, enlarged_size(stop, new / size))))
     return tuple(parts)

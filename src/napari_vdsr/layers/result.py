@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from napari_vdsr.zoo import Model
 
-__all__ = ["METADATA_KEY", "provenance", "result_layer", "result_name"]
 
 METADATA_KEY = "napari-vdsr"
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from napari_vdsr.files.multiscale import Multiscale
     from napari_vdsr.zoo import Model
 
-__all__ = ["picture_of", "save_enlarged"]
 
 _LABELS = {"T": ("t", "time"), "C": ("c", "ch", "channel"), "Z": ("z",)}
 
@@ -218,11 +217,10 @@ def _refuse_slant(layer: "Image") -> None:
     shear = np.asarray(layer.shear, dtype=float)
     if straight and np.allclose(layer.rotate, np.eye(layer.ndim)) and not shear.any():
         return
-    msg = (
+    raise InputError(
         f"{layer.name!r} is rotated, sheared or moved by an affine transform, which "
         "these files cannot say: use Run, and save its result with napari"
     )
-    raise InputError(msg)
 
 
 def _letters(labels: Sequence[str], plan: LayerPlan) -> str:

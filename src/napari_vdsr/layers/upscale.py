@@ -15,8 +15,6 @@ from napari_vdsr.zoo import Model, load_model
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["upscale_layer"]
-
 
 def upscale_layer(
     layer: "Image",

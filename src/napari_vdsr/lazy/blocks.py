@@ -15,17 +15,6 @@ from numpy.typing import NDArray
 
 from napari_vdsr.imaging.geometry import enlarged_size
 
-__all__ = [
-    "BLOCK",
-    "Part",
-    "Window",
-    "assembled",
-    "enlarged_bounds",
-    "make_parts",
-    "planes_in_block",
-    "stack_bounds",
-]
-
 BLOCK = 512
 """Pixels per edge that blocks are near to: what a viewer likes to load at a time."""
 

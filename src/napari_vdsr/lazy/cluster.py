@@ -17,8 +17,6 @@ from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.lazy.streaming import StreamJob, finish_chunk
 from napari_vdsr.lazy.worker import Recipe, upscaler_for
 
-__all__ = ["Cluster", "connected", "started"]
-
 _PATIENCE = 30  # seconds to wait for a scheduler or for the first worker
 
 
@@ -61,8 +59,9 @@ class Cluster:
         try:
             client.wait_for_workers(1, timeout=_PATIENCE)
         except TimeoutError as error:
-            msg = f"the scheduler {client.scheduler.address} has no workers: start some"
-            raise VdsrError(msg) from error
+            raise VdsrError(
+                f"the scheduler {client.scheduler.address} has no workers: start some"
+            ) from error
         asked = {
             address: client.submit(
                 _look_around,
@@ -78,25 +77,24 @@ class Cluster:
             try:
                 found = future.result()
             except Exception as error:
-                msg = (
+                raise VdsrError(
                     f"worker {address} cannot do the work ({error}): install the same "
                     "version of napari-vdsr there"
-                )
-                raise VdsrError(msg) from error
+                ) from error
             if isinstance(found, VdsrError):
                 raise type(found)(f"worker {address}: {found}")
             unseen, precisions[address] = found
             if unseen:
-                msg = (
+                raise FileError(
                     f"worker {address} does not see {unseen[0]}: the source and the "
                     "folder of the result have to be on a disk that all workers share, "
                     "under the same path"
                 )
-                raise FileError(msg)
         if len(set(precisions.values())) > 1:
             told = ", ".join(f"{who}: {what}" for who, what in precisions.items())
-            msg = f"the workers differ in precision ({told}): say which one to use"
-            raise InputError(msg)
+            raise InputError(
+                f"the workers differ in precision ({told}): say which one to use"
+            )
         return replace(recipe, precision=next(iter(precisions.values())))
 
     def __call__(
@@ -170,11 +168,10 @@ def _distributed() -> Any:
     try:
         import distributed
     except ImportError as error:
-        msg = (
+        raise VdsrError(
             "working on several processes or machines needs the package distributed: "
             'pip install "napari-vdsr[distributed]"'
-        )
-        raise VdsrError(msg) from error
+        ) from error
     return distributed
 
 
@@ -200,8 +197,7 @@ def connected(address: str) -> Iterator[Cluster]:
     try:
         client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
-        msg = f"no scheduler answers at {address}: {error}"
-        raise VdsrError(msg) from error
+        raise VdsrError(f"no scheduler answers at {address}: {error}") from error
     with client:
         yield Cluster(client)
 

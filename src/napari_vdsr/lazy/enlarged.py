@@ -10,8 +10,6 @@ from napari_vdsr.files.opening import Pixels
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.progress import Progress
 
-__all__ = ["EnlargedPixels"]
-
 
 class EnlargedPixels:
     """An enlarged image that is computed where it is sliced.

@@ -20,7 +20,6 @@ from napari_vdsr.lazy.blocks import Part
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Blocks", "array_of_blocks", "as_dask", "unread"]
 
 Key = Any
 Function = Callable[..., "np.ndarray[Any, Any]"]
@@ -177,11 +176,10 @@ def as_dask(array: Any) -> da.Array:
         chunks = getattr(array, "chunks", None) or "auto"
         array = da.from_array(array, chunks, fancy=False)  # type: ignore[no-untyped-call]
     if any(isnan(size) for size in array.shape):
-        msg = (
+        raise InputError(
             f"the image has shape {array.shape}, which is not known yet: call its "
             "compute_chunk_sizes() first"
         )
-        raise InputError(msg)
     lazy: da.Array = array
     return lazy
 

@@ -23,8 +23,6 @@ from napari_vdsr.lazy.blocks import (
 )
 from napari_vdsr.lazy.graph import array_of_blocks, as_dask, unread
 
-__all__ = ["levels_below", "reduced_levels"]
-
 _COARSEST = 1024  # pixels of Y and X that are looked at as a whole
 _MUCH = 1.4  # times more pixels than the source, which are worth a level
 

@@ -24,8 +24,6 @@ from napari_vdsr.lazy.enlarged import EnlargedPixels
 from napari_vdsr.lazy.worker import Recipe, upscaler_for
 from napari_vdsr.progress import Progress
 
-__all__ = ["Counts", "Mapper", "StreamJob", "finish_all", "finish_chunk"]
-
 
 @dataclass(frozen=True)
 class StreamJob:

@@ -22,8 +22,6 @@ from napari_vdsr.progress import Progress
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["ZarrTarget", "files_of", "identity_of", "stream_to_zarr"]
-
 
 @dataclass(frozen=True)
 class ZarrTarget:

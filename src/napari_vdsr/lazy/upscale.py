@@ -26,8 +26,6 @@ from napari_vdsr.lazy.worker import Planes, Recipe, enlarge_block, upscaler_for
 from napari_vdsr.progress import Progress
 from napari_vdsr.zoo import Model, load_model
 
-__all__ = ["enlarge_lazily", "upscale_lazy", "upscale_levels"]
-
 
 def upscale_lazy(
     image: Any,

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from napari_vdsr.inference.upscaler import Upscaler
     from napari_vdsr.zoo import Model
 
-__all__ = ["Planes", "Recipe", "enlarge_block", "forget_upscalers", "upscaler_for"]
 
 _KEPT = 4
 _ready: OrderedDict["Recipe", "Upscaler"] = OrderedDict()

@@ -11,8 +11,6 @@ from napari_vdsr.network.srcnn import SRCNN
 from napari_vdsr.network.stack import ConvStack, sums_to_zero
 from napari_vdsr.network.vdsr import VDSR
 
-__all__ = ["network_from_state"]
-
 _NAME = re.compile(r"conv(\d+)\.(weight|bias)")
 
 
@@ -54,11 +52,10 @@ def _ordered(state: Mapping[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     """Weights and biases, first layer first."""
     strange = [name for name in state if not _NAME.fullmatch(name)]
     if strange:
-        msg = (
+        raise ModelError(
             f"unknown tensors {_listed(strange)}: "
             "expected conv0.weight, conv0.bias, conv1.weight and so on"
         )
-        raise ModelError(msg)
     depth = sum(name.endswith(".weight") for name in state)
     names = [f"conv{index}" for index in range(depth)]
     weights = [state.get(f"{name}.weight") for name in names]
@@ -66,11 +63,13 @@ def _ordered(state: Mapping[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     given = [bias for bias in biases if bias is not None]
     whole = [weight for weight in weights if weight is not None]
     if depth < 2 or len(whole) < depth or len(state) != depth + len(given):
-        msg = f"the layers are not numbered without a gap: {_listed(sorted(state))}"
-        raise ModelError(msg)
+        raise ModelError(
+            f"the layers are not numbered without a gap: {_listed(sorted(state))}"
+        )
     if len(given) not in (0, depth):
-        msg = f"{len(given)} of {depth} layers have a bias: expected all or none"
-        raise ModelError(msg)
+        raise ModelError(
+            f"{len(given)} of {depth} layers have a bias: expected all or none"
+        )
     _check(whole, given)
     return whole, given
 
@@ -85,27 +84,23 @@ def _check(weights: list[Tensor], biases: list[Tensor]) -> None:
             or not all(shape)
             or shape[2] % 2 == 0
         ):
-            msg = (
+            raise ModelError(
                 f"conv{index}.weight has shape {shape}: "
                 "expected (out, in, k, k) with odd k"
             )
-            raise ModelError(msg)
         if index and shape[1] != weights[index - 1].shape[0]:
-            msg = (
+            raise ModelError(
                 f"conv{index}.weight takes {shape[1]} channels, "
                 f"but the layer before gives {weights[index - 1].shape[0]}"
             )
-            raise ModelError(msg)
     for index, (weight, bias) in enumerate(zip(weights, biases, strict=False)):
         if tuple(bias.shape) != (weight.shape[0],):
-            msg = (
+            raise ModelError(
                 f"conv{index}.bias has shape {tuple(bias.shape)}: "
                 f"expected ({weight.shape[0]},)"
             )
-            raise ModelError(msg)
     if not all(_is_finite(tensor) for tensor in (*weights, *biases)):
-        msg = "the weights are not all finite floating-point numbers"
-        raise ModelError(msg)
+        raise ModelError("the weights are not all finite floating-point numbers")
 
 
 def _is_finite(tensor: Tensor) -> bool:
@@ -136,12 +131,11 @@ def _empty(weights: list[Tensor], bias: bool) -> ConvStack:
                 (features[0], features[1]),
                 channels,
             )
-    msg = (
+    raise ModelError(
         f"{len(shapes)} layers with kernels {_listed(kernels)}, {channels} channels "
         f"in and {channels_out} out {'with' if bias else 'without'} biases "
         "are neither a VDSR nor an SRCNN"
     )
-    raise ModelError(msg)
 
 
 def _listed(items: list[str] | list[int]) -> str:

@@ -5,8 +5,6 @@ from torch import Tensor, nn
 
 from napari_vdsr.network.stack import ConvStack
 
-__all__ = ["SRCNN"]
-
 
 class SRCNN(ConvStack):
     """Three convolutions that predict the restored image itself.

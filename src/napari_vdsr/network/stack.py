@@ -7,8 +7,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ConvStack", "Padding"]
-
 Padding = Literal["zeros", "replicate"]
 
 

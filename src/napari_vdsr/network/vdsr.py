@@ -7,8 +7,6 @@ from torch import Tensor, nn
 
 from napari_vdsr.network.stack import ConvStack, Padding
 
-__all__ = ["VDSR"]
-
 
 class VDSR(ConvStack):
     """A plain stack of 3x3 convolutions that predicts the missing detail.

@@ -9,8 +9,6 @@ from napari_vdsr.plugin.model.jobs import Job
 from napari_vdsr.plugin.model.settings import FieldError, Settings
 from napari_vdsr.plugin.prober import Prober
 
-__all__ = ["check_machine"]
-
 
 def check_machine(jobs: Sequence[Job], settings: Settings, prober: Prober) -> None:
     """Refuse models and devices that are not there, and ask for what they need.

@@ -3,8 +3,6 @@
 from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
 
-__all__ = ["upscale_x2", "upscale_x3", "upscale_x4"]
-
 _PLUGIN = "napari-vdsr"
 _PANEL = "Super-resolution"
 

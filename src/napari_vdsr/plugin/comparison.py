@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-__all__ = ["Comparison"]
 
 _LINKED = ("contrast_limits", "gamma")
 _COVERING = ("translucent", "translucent_no_depth", "opaque")

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-__all__ = ["StaleSourceError", "add_result"]
-
 
 class StaleSourceError(Exception):
     """The source has other dimensions now: there is nothing to lie upon."""
@@ -45,11 +43,10 @@ def add_result(viewer: "ViewerModel", result: Result) -> "Image":
     source = result.job.layer
     data = level_data(source)
     if data is not result.job.data and data.shape != result.job.data.shape:
-        msg = (
+        raise StaleSourceError(
             f"'{source.name}' was given other data while it was enlarged: "
             "press Run again for a result that fits."
         )
-        raise StaleSourceError(msg)
     index = place_above(source, viewer.layers)
     layers = [_extra_layer(result, extra) for extra in result.extras]
     layers.append(

@@ -12,8 +12,6 @@ from napari_vdsr.layers.result import METADATA_KEY
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-__all__ = ["is_made", "likely_truth", "made_of", "place_above"]
-
 
 def is_made(layer: "Layer") -> bool:
     """Whether this plugin made a layer.

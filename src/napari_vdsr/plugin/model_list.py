@@ -3,8 +3,6 @@
 from typing import Any, Protocol
 from weakref import WeakSet
 
-__all__ = ["announce_change", "follow", "forget"]
-
 
 class _Panel(Protocol):
     def reset_choices(self, *_: Any) -> None:

@@ -5,8 +5,6 @@ from typing import Any
 
 from napari_vdsr.plugin.model.settings import Settings
 
-__all__ = ["apply_cache_folder", "preferred_settings"]
-
 
 def preferred_settings() -> Settings:
     """Settings to start from.

@@ -10,8 +10,6 @@ from napari_vdsr.plugin.model.estimate import Speeds
 from napari_vdsr.plugin.model.probe import Probe, probe_machine
 from napari_vdsr.plugin.model.settings import Settings
 
-__all__ = ["Prober"]
-
 _EVERY = 50  # milliseconds between two looks at the thread
 
 

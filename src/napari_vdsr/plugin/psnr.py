@@ -14,8 +14,6 @@ from napari_vdsr.plugin.scoring.tab_model import ModelTab
 from napari_vdsr.plugin.views.closing import ClosingWatcher
 from napari_vdsr.plugin.views.scrolling import scrolled
 
-__all__ = ["Psnr"]
-
 
 class Psnr(QWidget):
     """Scores of layers: against a reference, of a model, and without a reference.

@@ -11,8 +11,6 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_vdsr.plugin.model.ticker import Tick, Ticker
 
-__all__ = ["Run", "Work"]
-
 _EVERY = 100  # milliseconds between two looks at the worker
 _STEPS = 100
 

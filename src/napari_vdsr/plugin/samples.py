@@ -4,8 +4,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["coins"]
-
 
 def coins() -> list[tuple[Any, dict[str, Any], str]]:
     """Photograph of coins at half its size, and the original below it.

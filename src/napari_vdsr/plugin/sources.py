@@ -16,8 +16,6 @@ from napari_vdsr.plugin.model.settings import Settings
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["Sources", "selection_in_words"]
-
 
 class Sources:
     """The layers of a viewer, as the panel sees them.

@@ -38,8 +38,6 @@ from napari_vdsr.plugin.views.target import ask_for_target
 from napari_vdsr.plugin.watching import ViewerWatcher
 from napari_vdsr.zoo import models
 
-__all__ = ["SuperResolution"]
-
 _WAIT = 60  # milliseconds in which several changes count as one
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["ViewerWatcher"]
 
 _LAYER_EVENTS = ("data", "scale", "affine", "axis_labels", "units")
 

@@ -4,7 +4,7 @@
 can be paused, stopped and taken up again; `train` does all of it in one call.
 """
 
-from napari_vdsr.training.config import CameraNoise, Stage, TrainingConfig
+from napari_vdsr.training.config import Stage, TrainingConfig
 from napari_vdsr.training.history import (
     Event,
     History,
@@ -12,6 +12,7 @@ from napari_vdsr.training.history import (
     Report,
     TrainedModel,
 )
+from napari_vdsr.training.instrument import BlindNoise, CameraNoise, Spot
 from napari_vdsr.training.pairs import Pairs
 from napari_vdsr.training.prepare import TrainingSet, prepare
 from napari_vdsr.training.recipes import RECIPES, recipe
@@ -21,6 +22,7 @@ from napari_vdsr.training.validate import Score
 
 __all__ = [
     "RECIPES",
+    "BlindNoise",
     "CameraNoise",
     "Event",
     "History",
@@ -28,6 +30,7 @@ __all__ = [
     "Pairs",
     "Report",
     "Score",
+    "Spot",
     "Stage",
     "TrainedModel",
     "Trainer",

@@ -1,21 +1,21 @@
 """Batches of degraded patches with the truth, made on the training device."""
 
 import math
+from functools import partial
 from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
 
+from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.training.config import Stage, TrainingConfig
 from napari_vdsr.training.dataset import Dataset
-from napari_vdsr.training.degrade import Axis, crop_axis, degrade
+from napari_vdsr.training.degrade import Axis, Degradation, crop_axis, degrade
 from napari_vdsr.training.store import PixelStore, Places, StoreRounds
-
-__all__ = ["Batches"]
 
 _GROUPS = 4  # factors in one batch at most
 _CANDIDATES = 4  # patches looked at for each one chosen by its detail
-_GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples keep no time with anything
+_GOLDEN = (math.sqrt(5) - 1) / 2  # golden ratio: successive offsets spread evenly
 
 
 class Batches:
@@ -49,14 +49,17 @@ class Batches:
         memory: float,
     ) -> None:
         self._config = config
-        self._images = StoreRounds(images, config.patch, device, memory, config.seed)
-        self._domain = (
-            None
-            if domain is None
-            else StoreRounds(domain, config.patch, device, memory, config.seed)
+        rounds = partial(
+            StoreRounds,
+            patch=config.footprint,
+            device=device,
+            memory=memory,
+            seed=config.seed,
         )
+        self._images = rounds(images)
+        self._domain = None if domain is None else rounds(domain)
         self._paired = images.paired
-        self._axes: dict[float, Axis] = {}
+        self._axes: dict[tuple[float, Sampling], Axis] = {}
         self.generator = torch.Generator(device)
         self.generator.manual_seed(config.seed)
 
@@ -86,36 +89,57 @@ class Batches:
         made = []
         pairs = zip(counts, _leaning(step, counts, share), strict=True)
         for group, (count, leaning) in enumerate(pairs):
-            factor = factors[(step * groups + group) % len(factors)]
+            turn = step * groups + group
+            factor = factors[turn % len(factors)]
+            sampling = self._sampling(turn)
             if leaning and self._domain is not None:
                 store = self._domain.at(step)
-                made.append(self._patches(store, leaning, factor, stage.detail))
+                made.append(
+                    self._patches(store, leaning, factor, sampling, stage.detail)
+                )
             if count > leaning:
                 store = self._images.at(step)
-                made.append(self._patches(store, count - leaning, factor, stage.detail))
+                count -= leaning
+                made.append(self._patches(store, count, factor, sampling, stage.detail))
         degraded, truth = zip(*made, strict=True)
         return torch.cat(degraded), torch.cat(truth)
 
     def _patches(
-        self, store: PixelStore, count: int, factor: float, detail: bool
+        self,
+        store: PixelStore,
+        count: int,
+        factor: float,
+        sampling: Sampling,
+        detail: bool,
     ) -> tuple[Tensor, Tensor]:
         config = self._config
         places = self._places(store, count, detail)
         if self._paired:
             both = store.cut(places, 0, config.patch)
             return both.chunk(2, dim=1)  # type: ignore[return-value]
-        axis = self._axis(factor)
+        axis = self._axis(factor, sampling)
         source = store.cut(places, axis.before, axis.size)
         limits = store.limits(places)
         return degrade(source, (axis, axis), config, limits, self.generator)
 
-    def _axis(self, factor: float) -> Axis:
+    def _sampling(self, turn: int) -> Sampling:
+        """How the patches of a group are sampled: each kind in turn, by its share."""
+        *others, last = self._config.samplings.items()
+        place = turn * _GOLDEN % 1
+        for name, share in others:
+            if place < share:
+                return name
+            place -= share
+        return last[0]
+
+    def _axis(self, factor: float, sampling: Sampling) -> Axis:
         """How patches are degraded, kept on the device."""
-        if factor not in self._axes:
-            config = self._config
-            axis = crop_axis(config.patch, factor, config.kernel, config.blur)
-            self._axes[factor] = axis.on(self.generator.device, torch.float32)
-        return self._axes[factor]
+        key = factor, sampling
+        if key not in self._axes:
+            kind = Degradation.of(self._config, sampling)
+            axis = crop_axis(self._config.patch, factor, kind)
+            self._axes[key] = axis.on(self.generator.device, torch.float32)
+        return self._axes[key]
 
     def _places(self, store: PixelStore, count: int, detail: bool) -> Places:
         flips = self._config.flips
@@ -123,7 +147,7 @@ class Batches:
             return store.draw(count, flips, self.generator)
         # One of a few candidates, as likely as its standard deviation is large.
         places = store.draw(count * _CANDIDATES, flips, self.generator)
-        patches = store.cut(places, 0, self._config.patch)
+        patches = store.cut(places, 0, self._config.footprint)
         spread = patches.flatten(1).std(1).view(count, _CANDIDATES)
         pick = torch.multinomial(spread + 1e-6, 1, generator=self.generator)[:, 0]
         first = torch.arange(count, device=pick.device) * _CANDIDATES

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from napari_vdsr.imaging.resample import resize
 
-__all__ = ["benchmark_name", "fingerprint"]
-
 _EDGE = 32
 _KEPT = 8
 _NEAR = 5  # bits of 64 that a resized or recompressed copy may differ in

@@ -16,14 +16,6 @@ from napari_vdsr.errors import FileError, InputError, ModelError
 from napari_vdsr.files.atomic import replacing
 from napari_vdsr.zoo.formats.native import read_native
 
-__all__ = [
-    "Snapshot",
-    "check_same",
-    "check_there",
-    "read_checkpoint",
-    "write_checkpoint",
-]
-
 _FORMAT = "napari-vdsr checkpoint 1"
 
 
@@ -81,8 +73,9 @@ def check_there(path: Path) -> None:
         When there is no such file.
     """
     if not path.is_file():
-        msg = f"there is no checkpoint {path}: start the training without resuming"
-        raise FileError(msg)
+        raise FileError(
+            f"there is no checkpoint {path}: start the training without resuming"
+        )
 
 
 def read_checkpoint(path: Path) -> Snapshot:
@@ -108,14 +101,12 @@ def read_checkpoint(path: Path) -> Snapshot:
     try:
         tensors, metadata = read_native(path.read_bytes())
     except ModelError as error:
-        msg = f"{path} is no checkpoint of a training: {error}"
-        raise InputError(msg) from error
+        raise InputError(f"{path} is no checkpoint of a training: {error}") from error
     if metadata.get("format") != _FORMAT:
-        msg = (
+        raise InputError(
             f"{path} is no checkpoint of a training; to go on from a finished model, "
             "start from it instead"
         )
-        raise InputError(msg)
     return Snapshot(tensors, json.loads(metadata["values"]))
 
 
@@ -139,12 +130,12 @@ def check_same(path: Path, theirs: Mapping[str, Any], mine: Mapping[str, Any]) -
         name for name, value in settings.items() if theirs["config"].get(name) != value
     ]
     if different:
-        msg = (
+        raise InputError(
             f"{path} belongs to a training with other settings "
             f"({', '.join(different)}): resume with the same, or start anew"
         )
-        raise InputError(msg)
     for name, what in (("images", "images"), ("start_from", "first weights")):
         if theirs[name] != mine[name]:
-            msg = f"{path} belongs to a training with other {what}: start anew"
-            raise InputError(msg)
+            raise InputError(
+                f"{path} belongs to a training with other {what}: start anew"
+            )

@@ -9,48 +9,14 @@ from typing import Any, Literal, get_args
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import check_factor
 from napari_vdsr.imaging.resample import Kernel
-
-__all__ = ["CameraNoise", "Loss", "Optimiser", "Stage", "TrainingConfig", "Variant"]
+from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling
+from napari_vdsr.training.instrument import BlindNoise, CameraNoise, Spot
 
 Variant = Literal["equivariant", "paper", "course", "srcnn-915", "srcnn-955"]
-Loss = Literal["charbonnier", "mse", "l1", "euclidean"]
+Loss = Literal["charbonnier", "mse", "l1", "euclidean", "relative"]
 Optimiser = Literal["adamw", "adam", "sgd"]
 Schedule = Literal["cosine", "steps", "constant"]
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
-
-
-@dataclass(frozen=True)
-class CameraNoise:
-    """What a camera adds to an image: shot noise of the light and read noise.
-
-    Attributes
-    ----------
-    gain : float
-        Electrons per count.
-    offset : float
-        Counts that the camera shows in the dark.
-    read_noise : float
-        Standard deviation of the read noise, in electrons.
-    white : float, optional
-        Electrons of the brightest value, for images whose counts mean nothing
-        (8-bit pictures); `gain` and `offset` are then not used.
-    """
-
-    gain: float = 1.0
-    offset: float = 0.0
-    read_noise: float = 0.0
-    white: float | None = None
-
-    def __post_init__(self) -> None:
-        _require_positive("gain", self.gain)
-        if self.white is not None:
-            _require_positive("white", self.white)
-        if not (math.isfinite(self.offset) and 0 <= self.read_noise < math.inf):
-            msg = (
-                f"read_noise is {self.read_noise} and offset {self.offset}: give "
-                "electrons from 0 upwards and a finite number of counts"
-            )
-            raise InputError(msg)
 
 
 @dataclass(frozen=True)
@@ -82,14 +48,14 @@ class Stage:
         _require_count("steps", self.steps)
         _require_count("warm_up", self.warm_up, least=0)
         if not 0 < self.learning_rate < math.inf:
-            msg = (
+            raise InputError(
                 f"learning rate is {self.learning_rate}: nothing is learned unless it "
                 "is above 0; 0.001 suits Adam, 0.1 the paper's SGD"
             )
-            raise InputError(msg)
         if not 0 <= self.share <= 1:
-            msg = f"share is {self.share}: it is a part of each batch, from 0 to 1"
-            raise InputError(msg)
+            raise InputError(
+                f"share is {self.share}: it is a part of each batch, from 0 to 1"
+            )
 
 
 @dataclass(frozen=True)
@@ -109,21 +75,32 @@ class TrainingConfig:
     factors : tuple of float
         Mixed in every batch.
     kernel : {"bicubic", "bilinear"}
-        How reduced images are enlarged again. They are reduced bicubically.
+        How small images are enlarged again.
+    sampling : str or mapping of str to float
+        How small images are made: "scanner" (point samples), "camera" (mean over the
+        area of the pixel), "reduced" (bicubic, by software), or several of these with
+        the share of the patches that each makes. For scanner and camera the truth is
+        the image at half its size, in means of 2 x 2 pixels, which also halves its
+        own noise.
+    spot : Spot, optional
+        The instrument's, the same for the small image and the truth.
     blur : float
-        Standard deviation of a Gaussian blur before the reduction, in pixels of the
-        full-size image.
-    noise : CameraNoise, optional
-        Added to the reduced image.
+        Standard deviation of a Gaussian blur of the small image alone, before it is
+        sampled, in pixels of the full-size image.
+    noise : CameraNoise or BlindNoise, optional
+        Added to the small image.
     patch, batch : int
         Pixels per edge of a patch, and patches per step.
     sizes : tuple of float
         Sizes, relative to the original, at which every image is used.
     flips : bool
         Whether patches are flipped and turned, in all eight ways.
-    loss : {"charbonnier", "mse", "l1", "euclidean"}
+    loss : {"charbonnier", "mse", "l1", "euclidean", "relative"}
         On intensities from 0 to 1. "euclidean" is the paper's: half the squared error
         summed over a patch; it is as much larger than "mse" as SGD at 0.1 needs.
+        "relative" is the root of the mean squared error of a patch over that of the
+        enlarged patch, so that faint, clean and noisy ones count alike: 1 is as good
+        as interpolation.
     optimiser : {"adamw", "adam", "sgd"}
         The second figure of `betas` is not used by SGD, whose momentum is the first.
     betas : tuple of float
@@ -158,8 +135,10 @@ class TrainingConfig:
     depth: int = 20
     factors: tuple[float, ...] = (2.0, 3.0, 4.0)
     kernel: Kernel = "bicubic"
+    sampling: Sampling | Mapping[Sampling, float] = "reduced"
+    spot: Spot | None = None
     blur: float = 0.0
-    noise: CameraNoise | None = None
+    noise: CameraNoise | BlindNoise | None = None
     patch: int = 64
     batch: int = 128
     sizes: tuple[float, ...] = (1.0, 0.8, 0.6)
@@ -181,12 +160,12 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         if not self.stages:
-            msg = "a training has no stages: give at least one"
-            raise InputError(msg)
+            raise InputError("a training has no stages: give at least one")
         for name in ("patch", "batch", "validate_every", "checkpoint_every"):
             _require_count(name, getattr(self, name))
         _require_count("depth", self.depth, least=2)
         _require_choices(self)
+        _require_samplings(self)
         _require_sets(self)
         _require_limits(self)
 
@@ -199,6 +178,20 @@ class TrainingConfig:
     def channels(self) -> int:
         """Channels of the images: 3 for the course's variant, 1 for all others."""
         return 3 if self.variant == "course" else 1
+
+    @property
+    def samplings(self) -> dict[Sampling, float]:
+        """How small images are made, with shares that sum to 1; largest first."""
+        if isinstance(self.sampling, str):
+            return {self.sampling: 1.0}
+        total = sum(self.sampling.values())
+        shares = sorted(self.sampling.items(), key=lambda item: -item[1])
+        return {name: share / total for name, share in shares if share}
+
+    @property
+    def footprint(self) -> int:
+        """Pixels per edge of the full-size image that a patch stands for."""
+        return self.patch * max(map(source_pixels, self.samplings))
 
     def with_steps(self, steps: int) -> "TrainingConfig":
         """Stretch or shorten all stages alike.
@@ -250,13 +243,46 @@ class TrainingConfig:
         try:
             known["stages"] = tuple(Stage(**stage) for stage in known["stages"])
             if known.get("noise") is not None:
-                known["noise"] = CameraNoise(**known["noise"])
+                known["noise"] = _noise(known["noise"])
+            if known.get("spot") is not None:
+                spot = known["spot"]
+                known["spot"] = Spot(**spot | {"sigma": tuple(spot["sigma"])})
             for name in ("factors", "sizes", "betas"):
                 known[name] = tuple(known[name])
             return cls(**known)
         except (KeyError, TypeError) as error:
-            msg = f"these are not the settings of a training: {error}"
-            raise InputError(msg) from error
+            raise InputError(
+                f"these are not the settings of a training: {error}"
+            ) from error
+
+
+def source_pixels(sampling: Sampling) -> int:
+    """Pixels of a full-size image, per axis, that one pixel of the truth is made of."""
+    return 1 if sampling == "reduced" else 2
+
+
+def _noise(values: Mapping[str, Any]) -> CameraNoise | BlindNoise:
+    if "clean" not in values:
+        return CameraNoise(**values)
+    names = ("white", "read_noise", "correlation")
+    ranges = {name: tuple(values[name]) for name in names}
+    return BlindNoise(**ranges, clean=values["clean"])
+
+
+def _require_samplings(config: TrainingConfig) -> None:
+    sampling: Any = config.sampling
+    shares = {sampling: 1.0} if isinstance(sampling, str) else sampling
+    if not isinstance(shares, Mapping) or not set(shares) <= set(SAMPLINGS):
+        raise InputError(
+            f"sampling is {sampling!r}: choose {', '.join(SAMPLINGS)}, or give a share "
+            "for each of these"
+        )
+    values = list(shares.values())
+    if not all(0 <= value < math.inf for value in values) or sum(values) == 0:
+        raise InputError(
+            f"sampling is {sampling!r}: shares are numbers from 0 upwards, one at "
+            "least above 0"
+        )
 
 
 def _require_choices(config: TrainingConfig) -> None:
@@ -271,23 +297,27 @@ def _require_choices(config: TrainingConfig) -> None:
     for name, kind in choices.items():
         allowed = get_args(kind)
         if getattr(config, name) not in allowed:
-            msg = f"{name} is {getattr(config, name)!r}: choose {', '.join(allowed)}"
-            raise InputError(msg)
+            raise InputError(
+                f"{name} is {getattr(config, name)!r}: choose {', '.join(allowed)}"
+            )
 
 
 def _require_sets(config: TrainingConfig) -> None:
     if not config.factors or not config.sizes:
-        msg = "factors and sizes must name one at least, such as (2, 3, 4) and (1,)"
-        raise InputError(msg)
+        raise InputError(
+            "factors and sizes must name one at least, such as (2, 3, 4) and (1,)"
+        )
     for factor in config.factors:
         check_factor(factor)
         if factor == 1:
-            msg = "factor is 1: there is nothing to restore; it must be above 1"
-            raise InputError(msg)
+            raise InputError(
+                "factor is 1: there is nothing to restore; it must be above 1"
+            )
     for size in config.sizes:
         if not 0.1 <= size <= 1:
-            msg = f"sizes has {size}: images are used at 0.1 to 1 times their size"
-            raise InputError(msg)
+            raise InputError(
+                f"sizes has {size}: images are used at 0.1 to 1 times their size"
+            )
 
 
 def _require_limits(config: TrainingConfig) -> None:
@@ -298,21 +328,21 @@ def _require_limits(config: TrainingConfig) -> None:
         values = getattr(config, name)
         for value in values if isinstance(values, tuple) else (values,):
             if not 0 <= value < 1:
-                msg = f"{name} is {values}: it must be from 0 to below 1"
-                raise InputError(msg)
+                raise InputError(f"{name} is {values}: it must be from 0 to below 1")
     for name in ("weight_decay", "blur"):
         if not 0 <= getattr(config, name) <= 100:
-            msg = f"{name} is {getattr(config, name)}: it must be from 0 to 100"
-            raise InputError(msg)
+            raise InputError(
+                f"{name} is {getattr(config, name)}: it must be from 0 to 100"
+            )
 
 
 def _require_positive(name: str, value: float) -> None:
     if not 0 < value < math.inf:
-        msg = f"{name} is {value}: it must be a positive number"
-        raise InputError(msg)
+        raise InputError(f"{name} is {value}: it must be a positive number")
 
 
 def _require_count(name: str, value: int, least: int = 1) -> None:
     if type(value) is not int or value < least:
-        msg = f"{name} is {value!r}: it must be a whole number from {least} upwards"
-        raise InputError(msg)
+        raise InputError(
+            f"{name} is {value!r}: it must be a whole number from {least} upwards"
+        )

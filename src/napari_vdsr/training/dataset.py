@@ -23,8 +23,6 @@ from napari_vdsr.training.pieces import Piece
 from napari_vdsr.training.planes import Plane, normalised, with_sizes
 from napari_vdsr.training.sources import Source, luminance
 
-__all__ = ["Dataset", "Part", "examine"]
-
 _NAMED = 5  # in a warning
 _LOOKED_AT = 512  # pixels per edge whose sampling is checked
 _TOO_FEW = 64  # pixels per edge that say nothing about it
@@ -158,7 +156,7 @@ def examine(
     InputError
         When no image can be used.
     """
-    smallest = config.patch if smallest is None else smallest
+    smallest = config.footprint if smallest is None else smallest
     examiner = _Examiner(Dataset(paired), memory)
     with opened_once() as opened:
         for source in sources:
@@ -204,8 +202,7 @@ class _Examiner:
         """Give the set, if there is anything in it."""
         dataset = self._dataset
         if not dataset.parts:
-            msg = f"no image can be used: {_with_reasons(dataset.left_out)}"
-            raise InputError(msg)
+            raise InputError(f"no image can be used: {_with_reasons(dataset.left_out)}")
         dataset.notes = notes
         dataset.digest = self._digest.hexdigest()
         return dataset

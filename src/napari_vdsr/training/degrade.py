@@ -1,4 +1,4 @@
-"""What an image loses: reduction, blur and noise, as small matrices on the device."""
+"""What an image loses: spot, sampling and noise, as small matrices on the device."""
 
 from functools import lru_cache
 from math import ceil, floor
@@ -6,135 +6,139 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_vdsr.imaging.geometry import enlarged_size
 from napari_vdsr.imaging.resample import Kernel, resize_rows
-from napari_vdsr.training.config import CameraNoise, TrainingConfig
+from napari_vdsr.imaging.sampling import Sampling, sampling_rows
+from napari_vdsr.training.config import TrainingConfig, source_pixels
+from napari_vdsr.training.instrument import BlindNoise, CameraNoise, Spot
 
-__all__ = ["Axis", "add_noise", "crop_axis", "degrade", "whole_axis"]
-
-_REACH = 4  # reduced pixels: enlarging reaches two, and each of them was made from two
+_REACH = 4  # coarse pixels: enlarging reaches two, and each of them was made from two
 
 
 class Axis(NamedTuple):
-    """How one axis is reduced and enlarged again.
+    """How one axis of a source image becomes a coarse one and the truth.
 
     Attributes
     ----------
     before : int
-        Pixels of the source before those that are kept.
+        Pixels of the source before those that the truth is made of.
     size : int
         Pixels of the source.
-    reduce : Tensor of float64, shape (reduced pixels, size)
-        Blur and reduction.
-    enlarge : Tensor of float64, shape (pixels kept, reduced pixels)
-        Enlargement of the pixels that are kept.
+    reduce : Tensor of float64, shape (coarse pixels, size)
+        Blur and sampling.
+    enlarge : Tensor of float64, shape (pixels of the truth, coarse pixels)
+        Enlargement to the pixels of the truth.
+    keep : Tensor of float64, shape (pixels of the truth, size)
+        The truth: source pixels, or means of two.
     """
 
     before: int
     size: int
     reduce: Tensor
     enlarge: Tensor
+    keep: Tensor
 
     @property
-    def kept(self) -> slice:
-        """The pixels of the source that are kept."""
-        return slice(self.before, self.before + len(self.enlarge))
+    def width(self) -> float:
+        """Source pixels of a coarse one."""
+        return self.size / len(self.reduce)
 
     def on(self, device: torch.device, dtype: torch.dtype) -> "Axis":
-        """Bring the matrices to where the images are.
-
-        Parameters
-        ----------
-        device : torch.device
-            Of the images.
-        dtype : torch.dtype
-            Of the images.
-
-        Returns
-        -------
-        Axis
-        """
+        """Bring the matrices to where the images are."""
         # The dtype first, as not all devices know float64.
-        matrices = (each.to(dtype).to(device) for each in (self.reduce, self.enlarge))
+        matrices = (
+            each.to(dtype).to(device) for each in (self.reduce, self.enlarge, self.keep)
+        )
         return Axis(self.before, self.size, *matrices)
 
 
+class Degradation(NamedTuple):
+    """What decides how an axis is degraded, the patch and the factor aside."""
+
+    kernel: Kernel
+    sampling: Sampling
+    blur: float  # of the source, in its pixels
+    spot: float  # largest, in coarse pixels
+
+    @classmethod
+    def of(cls, config: TrainingConfig, sampling: Sampling) -> "Degradation":
+        """Take what the settings of a training say."""
+        spot = 0.0 if config.spot is None else config.spot.sigma[1]
+        return cls(config.kernel, sampling, config.blur, spot)
+
+
 @lru_cache(maxsize=64)
-def crop_axis(patch: int, factor: float, kernel: Kernel, blur: float) -> Axis:
+def crop_axis(patch: int, factor: float, kind: Degradation) -> Axis:
     """Plan the degradation of a patch that lies inside a larger image.
 
-    Parameters
-    ----------
-    patch : int
-        Pixels of the patch.
-    factor : float
-        Of the reduction, above 1.
-    kernel : {"bicubic", "bilinear"}
-        Of the enlargement.
-    blur : float
-        Standard deviation in pixels of the source.
-
-    Returns
-    -------
-    Axis
-        Its source is so much larger than the patch that no pixel of the patch feels
-        where the source ends.
+    The source is so much larger than the patch that no pixel of the patch feels where
+    the source ends.
     """
-    margin = ceil(_REACH + 3 * blur / factor)  # in reduced pixels
+    per = source_pixels(kind.sampling)
+    reach = 3 * kind.blur / (per * factor) + 4 * kind.spot
+    margin = ceil(_REACH + reach)  # in coarse pixels
     before = enlarged_size(margin, factor)
-    reduced = ceil((patch + 2 * before) / factor)
-    return _axis(enlarged_size(reduced, factor), reduced, before, patch, kernel, blur)
+    coarse = ceil((patch + 2 * before) / factor)
+    return _axis(enlarged_size(coarse, factor), coarse, before, patch, kind)
 
 
 @lru_cache(maxsize=64)
-def whole_axis(size: int, factor: float, kernel: Kernel, blur: float) -> Axis:
+def whole_axis(size: int, factor: float, kind: Degradation) -> Axis:
     """Plan the degradation of a whole image.
+
+    Source pixels beyond a whole number of coarse ones are left out.
+    """
+    fine = size // source_pixels(kind.sampling)
+    coarse = max(1, floor(fine / factor))
+    kept = min(fine, enlarged_size(coarse, factor))
+    return _axis(kept, coarse, 0, kept, kind)
+
+
+def _axis(fine: int, coarse: int, before: int, kept: int, kind: Degradation) -> Axis:
+    per = source_pixels(kind.sampling)
+    size = fine * per
+    down = sampling_rows(size, coarse, kind.sampling)
+    reduce = np.zeros((coarse, size))
+    reduce[:, down.source] = down.weights
+    up = resize_rows(coarse, fine, before, before + kept, kind.kernel)
+    enlarge = np.zeros((kept, coarse))
+    enlarge[:, up.source] = up.weights
+    keep = np.kron(np.eye(fine)[before : before + kept], np.full((1, per), 1 / per))
+    if kind.blur:
+        reduce = (
+            reduce @ gaussian_matrix(size, torch.tensor(kind.blur)).double().numpy()
+        )
+    matrices = map(torch.from_numpy, (reduce, enlarge, keep))
+    return Axis(before * per, size, *matrices)
+
+
+def gaussian_matrix(size: int, sigma: Tensor) -> Tensor:
+    """Matrices that blur an axis, mirrored at its borders.
 
     Parameters
     ----------
     size : int
-        Pixels of the image; those beyond a whole number of reduced ones are left out.
-    factor, kernel, blur : float, str, float
-        As for `crop_axis`.
+        Pixels of the axis.
+    sigma : Tensor of any shape
+        Standard deviations in pixels; 0 gives the identity.
 
     Returns
     -------
-    Axis
+    Tensor of the dtype of `sigma`, shape (*sigma.shape, size, size)
+        Every row sums to one.
     """
-    reduced = max(1, floor(size / factor))
-    kept = min(size, enlarged_size(reduced, factor))
-    return _axis(kept, reduced, 0, kept, kernel, blur)
-
-
-def _axis(
-    size: int, reduced: int, before: int, kept: int, kernel: Kernel, blur: float
-) -> Axis:
-    down = resize_rows(size, reduced)
-    reduce = np.zeros((reduced, size))
-    reduce[:, down.source] = down.weights
-    up = resize_rows(reduced, size, before, before + kept, kernel)
-    enlarge = np.zeros((kept, reduced))
-    enlarge[:, up.source] = up.weights
-    down_matrix = torch.from_numpy(reduce @ _gaussian(size, blur))
-    return Axis(before, size, down_matrix, torch.from_numpy(enlarge))
-
-
-def _gaussian(size: int, sigma: float) -> NDArray[np.float64]:
-    """Matrix that blurs an axis, mirrored at its borders."""
-    if sigma == 0:
-        return np.eye(size)
-    reach = ceil(4 * sigma)
-    taps = np.arange(-reach, reach + 1)
-    weights = np.exp(-0.5 * (taps / sigma) ** 2)
-    index = (np.arange(size)[:, None] + taps) % (2 * size)
-    index = np.where(index < size, index, 2 * size - 1 - index)
-    matrix = np.zeros((size, size))
-    rows = np.broadcast_to(np.arange(size)[:, None], index.shape)
-    np.add.at(matrix, (rows, index), weights / weights.sum())
-    return matrix
+    reach = torch.arange(2 * size, device=sigma.device)
+    # Below 0.05 pixels it is the identity.
+    table = torch.exp(-0.5 * (reach / sigma[..., None].clamp_min(0.05)) ** 2)
+    index = reach[:size]
+    row, column = index[:, None], index
+    direct, mirrored = (row - column).abs(), row + column + 1
+    weights = (
+        table[..., direct] + table[..., mirrored] + table[..., mirrored.flip(0, 1)]
+    )
+    return weights / weights.sum(dim=-1, keepdim=True)
 
 
 def degrade(
@@ -144,7 +148,7 @@ def degrade(
     limits: Tensor,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Reduce images and enlarge them again, with blur and noise in between.
+    """Sample images coarsely and enlarge them again, with spot and noise in between.
 
     Parameters
     ----------
@@ -153,34 +157,56 @@ def degrade(
     axes : tuple of Axis
         For Y and X.
     config : TrainingConfig
-        Its noise is added.
+        Its spot and its noise are used.
     limits : Tensor, shape (N, 2)
         What 0 and 1 stand for, in counts.
     generator : torch.Generator
-        For the noise.
+        For spots and noise.
 
     Returns
     -------
     degraded, truth : Tensor of float32, shape (N, C, kept Y, kept X)
     """
     y, x = (axis.on(image.device, image.dtype) for axis in axes)
-    reduced = y.reduce @ image @ x.reduce.T
+    if config.spot is not None:
+        sigma = _spots(len(image), config.spot, generator)[:, None].to(image)
+        x = _through_spot(x, sigma)
+        y = x if axes[0] is axes[1] else _through_spot(y, sigma)
+    coarse = y.reduce @ image @ x.reduce.mT
     if config.noise is not None:
-        reduced = add_noise(reduced, config.noise, limits, generator)
-    degraded = y.enlarge @ reduced @ x.enlarge.T
-    return degraded, image[..., y.kept, x.kept]
+        coarse = add_noise(coarse, config.noise, limits, generator)
+    return y.enlarge @ coarse @ x.enlarge.mT, y.keep @ image @ x.keep.mT
+
+
+def _through_spot(axis: Axis, sigma: Tensor) -> Axis:
+    """Look at the source through a spot before anything is made of it."""
+    blur = gaussian_matrix(axis.size, sigma * axis.width)
+    return axis._replace(reduce=axis.reduce @ blur, keep=axis.keep @ blur)
+
+
+def _spots(count: int, spot: Spot, generator: torch.Generator) -> Tensor:
+    """Draw standard deviations in coarse pixels, 0 for patches without a spot."""
+    blurred, drawn = _uniform((2, count), generator).unbind(0)
+    return torch.where(blurred < spot.share, _between(spot.sigma, drawn), 0.0)
+
+
+def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=generator, device=generator.device)
 
 
 def add_noise(
-    image: Tensor, noise: CameraNoise, limits: Tensor, generator: torch.Generator
+    image: Tensor,
+    noise: CameraNoise | BlindNoise,
+    limits: Tensor,
+    generator: torch.Generator,
 ) -> Tensor:
-    """Add what a camera adds.
+    """Add shot noise and read noise.
 
     Parameters
     ----------
     image : Tensor of float32, shape (N, C, Y, X)
         Intensities from 0 to 1.
-    noise : CameraNoise
+    noise : CameraNoise or BlindNoise
         What the camera is like.
     limits : Tensor, shape (N, 2)
         What 0 and 1 stand for, in counts.
@@ -192,6 +218,8 @@ def add_noise(
     Tensor
         In the unit of `image`, neither rounded nor clipped.
     """
+    if isinstance(noise, BlindNoise):
+        return _add_blind(image, noise, generator)
     low, high = limits.to(image)[:, :, None, None, None].unbind(1)
     span = high - low
     if noise.white is not None:
@@ -201,9 +229,42 @@ def add_noise(
         dark, gain = noise.offset, noise.gain
     electrons = ((low + span * image - dark) * gain).clamp_min(0)
     seen = torch.poisson(electrons, generator)
-    read = (
-        torch.empty_like(seen).normal_(0, noise.read_noise, generator=generator)
-        if (noise.read_noise)
-        else 0.0
+    if noise.read_noise:
+        seen += noise.read_noise * _normal(seen, generator)
+    return (seen / gain + dark - low) / span
+
+
+def _add_blind(image: Tensor, noise: BlindNoise, generator: torch.Generator) -> Tensor:
+    """Draw the strength for each image, then the noise."""
+    clean, *drawn = (
+        _uniform((4, len(image)), generator).to(image)[..., None, None, None].unbind(0)
     )
-    return ((seen + read) / gain + dark - low) / span
+    low, high = noise.white
+    white = low * (high / low) ** drawn[0]
+    read = _between(noise.read_noise, drawn[1])
+    seen = torch.poisson((image * white).clamp_min(0), generator)
+    added = (seen + read * _normal(seen, generator)) / white - image
+    added = _correlated(added, _between(noise.correlation, drawn[2]))
+    return torch.where(clean < noise.clean, image, image + added)
+
+
+def _between(limits: tuple[float, float], part: Tensor) -> Tensor:
+    return limits[0] + (limits[1] - limits[0]) * part
+
+
+def _correlated(noise: Tensor, correlation: Tensor) -> Tensor:
+    """Mix white noise with its neighbours, by the same amount on both axes.
+
+    The filter a, 1, a gives neighbours a correlation of 2 a / (1 + 2 a²); the variance
+    stays.
+    """
+    rho = correlation.clamp_min(1e-6)
+    side = (1 - torch.sqrt(1 - 2 * rho**2)) / (2 * rho)
+    for axis in (-2, -1):
+        both = noise.roll(1, axis) + noise.roll(-1, axis)
+        noise = (noise + side * both) / torch.sqrt(1 + 2 * side**2)
+    return noise
+
+
+def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.empty_like(like).normal_(generator=generator)

@@ -8,8 +8,6 @@ from napari_vdsr.training.history import History
 from napari_vdsr.training.prepare import TrainingSet
 from napari_vdsr.zoo.model import Model
 
-__all__ = ["describe"]
-
 
 def describe(
     config: TrainingConfig,

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 from napari_vdsr.training.validate import Score
 from napari_vdsr.zoo.model import Model
 
-__all__ = ["Event", "History", "Loss", "Report", "TrainedModel"]
-
 
 class Loss(NamedTuple):
     """Mean loss of some steps.

@@ -20,8 +20,6 @@ from napari_vdsr.training.optimise import (
 )
 from napari_vdsr.training.parametrise import keep_equivariant, plain_network
 
-__all__ = ["Learner", "hidden_precision"]
-
 
 class Learner:
     """The part of a training that lives on the device.
@@ -97,7 +95,7 @@ class Learner:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._optimiser.zero_grad()
-        loss = loss_of(self._run(x), truth, self._config)
+        loss = loss_of(self._run(x), truth, x, self._config)
         if self._scaler.is_enabled():
             self._step_scaled(loss, rate, loss < limit)
         else:
@@ -137,8 +135,8 @@ class Learner:
         tuple of float
         """
         with torch.no_grad():
-            mine = loss_of(self._restored(x), truth, self._config)
-            nothing = loss_of(x, truth, self._config)
+            mine = loss_of(self._restored(x), truth, x, self._config)
+            nothing = loss_of(x, truth, x, self._config)
         return mine.item(), nothing.item()
 
     def network(self) -> ConvStack:
@@ -234,8 +232,9 @@ def hidden_precision(config: TrainingConfig, device: torch.device) -> torch.dtyp
     precision = parse_precision(config.precision, device.type)
     slow = device.type == "cpu" and not computes_bfloat16()
     if precision is torch.bfloat16 and slow:
-        msg = "this processor does not compute in bfloat16: choose float32 or auto"
-        raise InputError(msg)
+        raise InputError(
+            "this processor does not compute in bfloat16: choose float32 or auto"
+        )
     return precision
 
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_vdsr.files.opening import OpenImage
 
-__all__ = ["Opened", "opened_once"]
-
 
 class Opened:
     """The image that was read last, kept open for the next part of it.

@@ -8,25 +8,20 @@ from torch.nn import functional
 
 from napari_vdsr.training.config import Stage, TrainingConfig
 
-__all__ = [
-    "average",
-    "clip",
-    "learning_rate",
-    "loss_of",
-    "make_optimiser",
-    "stage_at",
-]
-
+_FLOOR = 2e-3  # an error of half a grey level in 255 is as good as none
 _CHARBONNIER = 1e-3  # below this the loss is quadratic, above it grows linearly
 
 
-def loss_of(result: Tensor, truth: Tensor, config: TrainingConfig) -> Tensor:
+def loss_of(
+    result: Tensor, truth: Tensor, enlarged: Tensor, config: TrainingConfig
+) -> Tensor:
     """Say how far results are from the truth.
 
     Parameters
     ----------
-    result, truth : Tensor of float32
-        From 0 to 1.
+    result, truth, enlarged : Tensor of float32, shape (N, C, H, W)
+        What the network made, what it should have made and what it made it from;
+        from 0 to 1.
     config : TrainingConfig
         The choices made.
 
@@ -41,7 +36,14 @@ def loss_of(result: Tensor, truth: Tensor, config: TrainingConfig) -> Tensor:
         return (result - truth).square().sum() / (2 * len(result))
     if config.loss == "l1":
         return functional.l1_loss(result, truth)
+    if config.loss == "relative":
+        return (_rms(result - truth) / _rms(enlarged - truth)).mean()
     return torch.sqrt((result - truth) ** 2 + _CHARBONNIER**2).mean()
+
+
+def _rms(error: Tensor) -> Tensor:
+    """Root of the mean square of each patch, and of what does not matter."""
+    return torch.sqrt(error.square().mean(dim=(1, 2, 3)) + _FLOOR**2)
 
 
 def make_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
@@ -94,8 +96,7 @@ def stage_at(config: TrainingConfig, step: int) -> tuple[Stage, int]:
         if step < stage.steps:
             return stage, step
         step -= stage.steps
-    msg = f"step {step} lies beyond the last stage"
-    raise IndexError(msg)
+    raise IndexError(f"step {step} lies beyond the last stage")
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:

@@ -14,8 +14,6 @@ from napari_vdsr.training.pieces import Piece
 from napari_vdsr.training.planes import Plane, Unusable, normalised, scaled
 from napari_vdsr.training.sources import Source, find_sources, luminance
 
-__all__ = ["Pairs", "find_pairs", "joined"]
-
 _WHOLE = 2**31  # pixels: planes of pairs are never cut into blocks
 
 
@@ -56,22 +54,20 @@ def find_pairs(pairs: Pairs, *, rgb: bool | None = None) -> list[Source]:
         find_sources(images, rgb=rgb, block=_WHOLE, memory=math.inf) for images in pairs
     )
     if len(low) != len(high):
-        msg = (
+        raise InputError(
             f"there are {len(low)} images of low and {len(high)} of high resolution: "
             "give as many of each, in the same order"
         )
-        raise InputError(msg)
     return [_paired(one, other) for one, other in zip(low, high, strict=True)]
 
 
 def _paired(low: Source, high: Source) -> Source:
     ones, others = low.plan(), high.plan()
     if len(ones) != len(others):
-        msg = (
+        raise InputError(
             f"{low.name} has {len(ones)} planes of low and {len(others)} of "
             "high resolution: give as many of each"
         )
-        raise InputError(msg)
     pieces = tuple(map(_in_turn, ones, others))
     return Source(low.name, lambda: pieces)
 
@@ -80,8 +76,9 @@ def _in_turn(low: Piece, high: Piece) -> Piece:
     def read() -> Iterator[NDArray[Any]]:
         ones, others = list(low()), list(high())
         if len(ones) != len(others):
-            msg = f"{len(ones)} planes of low, {len(others)} of high resolution"
-            raise Unusable(msg)
+            raise Unusable(
+                f"{len(ones)} planes of low, {len(others)} of high resolution"
+            )
         for one, other in zip(ones, others, strict=True):
             yield one
             yield other
@@ -127,19 +124,19 @@ def joined(
     if not 1 <= min(ratios) <= max(ratios) <= LARGEST_FACTOR or spread > 1 / min(
         before for _, before in sizes
     ):
-        msg = (
+        raise Unusable(
             f"sizes {low.shape[1:]} and {high.shape[1:]} are no pair: the second must "
             f"be 1 to {LARGEST_FACTOR:g} times the first, in Y as in X"
         )
-        raise Unusable(msg)
     truth = normalised(high, channels, smallest)
     source = normalised(low, channels, 1)
     low, high = (luminance(low), luminance(high)) if channels == 1 else (low, high)
     enlarged = resize(low, truth.pixels.shape[1:], kernel)
     shift = _shift(enlarged[0], high[0].astype(np.float64))
     if max(map(abs, shift)) > max(1.0, max(ratios) / 2):
-        msg = f"not registered: shifted by {shift[0]}, {shift[1]} pixels in Y, X"
-        raise Unusable(msg)
+        raise Unusable(
+            f"not registered: shifted by {shift[0]}, {shift[1]} pixels in Y, X"
+        )
     return scaled(np.concatenate([enlarged, high]), source.limits)
 
 

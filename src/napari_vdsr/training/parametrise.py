@@ -12,8 +12,6 @@ from napari_vdsr.network import SRCNN, VDSR, ConvStack, network_from_state
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.zoo.model import Model
 
-__all__ = ["empty_network", "first_network", "keep_equivariant", "plain_network"]
-
 
 class _ZeroMean(nn.Module):
     """Subtracts from every filter its mean."""
@@ -71,12 +69,11 @@ def first_network(config: TrainingConfig, start_from: Model | None) -> ConvStack
     network = deepcopy(start_from.network)
     if network.channels != config.channels:
         takes = {1: "luminance", 3: "colours"}
-        msg = (
+        raise InputError(
             f"{start_from.name} takes {takes[network.channels]}, but variant "
             f"{config.variant!r} takes {takes[config.channels]}: choose the variant "
             "that fits the model"
         )
-        raise InputError(msg)
     return network
 
 

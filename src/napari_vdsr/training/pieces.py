@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from napari_vdsr.files import Picture
     from napari_vdsr.files.opening import OpenImage
 
-__all__ = ["BLOCK", "Piece", "file_pieces", "planes_of", "ranges"]
 
 BLOCK = 1024
 """Pixels per edge of what is read at a time from large planes."""
@@ -97,17 +96,17 @@ def _picture(path: Path) -> "Picture":
         except (VdsrError, MemoryError):
             raise
         except Exception as error:  # decoders raise whatever damage leads to
-            msg = f"cannot read {path}: damaged or cut short ({error})"
-            raise FileError(msg) from error
+            raise FileError(
+                f"cannot read {path}: damaged or cut short ({error})"
+            ) from error
 
 
 def _too_large(path: Path, nbytes: float, memory: float, why: VdsrError) -> Piece:
     def read() -> Iterator[NDArray[Any]]:
-        msg = (
+        raise FileError(
             f"{path} can only be read whole, as {nbytes / 1e6:.3g} MB, and "
             f"{memory / 1e6:.3g} MB are allowed: save it as OME-Zarr"
-        )
-        raise FileError(msg) from why
+        ) from why
         yield  # so that this is a generator, as all pieces are
 
     return read

@@ -12,8 +12,6 @@ from napari_vdsr.imaging.geometry import enlarged_size
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.training.sources import luminance
 
-__all__ = ["Plane", "Unusable", "normalised", "with_sizes"]
-
 
 class Unusable(VdsrError):
     """A plane that nothing can be learned from; the message says why."""
@@ -60,19 +58,15 @@ def normalised(plane: NDArray[Any], channels: int, smallest: int) -> Plane:
     """
     height, width = plane.shape[1:]
     if min(height, width) < smallest:
-        msg = f"{height} × {width} pixels, smaller than a patch of {smallest}"
-        raise Unusable(msg)
+        raise Unusable(f"{height} × {width} pixels, smaller than a patch of {smallest}")
     if channels == 3 and len(plane) != 3:
-        msg = "grey, but this network takes colours"
-        raise Unusable(msg)
+        raise Unusable("grey, but this network takes colours")
     plane = luminance(plane) if channels == 1 else plane
     if plane.dtype.kind == "f" and not np.isfinite(plane).all():
-        msg = "has NaN or infinite pixels"
-        raise Unusable(msg)
+        raise Unusable("has NaN or infinite pixels")
     low, high = plane.min(), plane.max()
     if low == high:
-        msg = f"constant: every pixel is {low:g}"
-        raise Unusable(msg)
+        raise Unusable(f"constant: every pixel is {low:g}")
     if plane.dtype == np.uint8:
         return Plane(np.ascontiguousarray(plane), (0.0, 255.0))
     if plane.dtype.kind == "f" and low >= 0 and high <= 1:

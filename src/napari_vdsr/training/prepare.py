@@ -13,8 +13,6 @@ from napari_vdsr.training.pairs import Pairs, find_pairs
 from napari_vdsr.training.sources import MEMORY, Source, find_sources
 from napari_vdsr.training.split import split
 
-__all__ = ["MEMORY", "TrainingSet", "prepare"]
-
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
@@ -102,8 +100,7 @@ def prepare(
     held: list[Source] = []
     if validation is not None:
         if isinstance(validation, Pairs) != paired:
-            msg = "validate pairs on pairs, and images on images"
-            raise InputError(msg)
+            raise InputError("validate pairs on pairs, and images on images")
         held = find(validation)
         learned = _examined(sources, config, paired, memory)
     else:
@@ -165,7 +162,9 @@ def _examined_held(
     remarks: list[str],
 ) -> Dataset | None:
     """The held-out images, or None with a remark when none can be scored."""
-    smallest = math.ceil(4 * max(config.factors)) + 8
+    smallest = (
+        (math.ceil(4 * max(config.factors)) + 8) * config.footprint // config.patch
+    )
     once = replace(config, sizes=(1.0,))
     try:
         return examine(sources, once, paired=paired, smallest=smallest, memory=memory)

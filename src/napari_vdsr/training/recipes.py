@@ -6,8 +6,7 @@ from typing import Any
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.training.config import Stage, TrainingConfig
-
-__all__ = ["RECIPES", "recipe"]
+from napari_vdsr.training.instrument import BlindNoise, Spot
 
 
 def _paper() -> TrainingConfig:
@@ -85,12 +84,36 @@ def _adapt() -> TrainingConfig:
     )
 
 
+def _microscope() -> TrainingConfig:
+    """Fine-tune on what a microscope does: its spot, its sampling, its noise.
+
+    The sampling is to be chosen; "scanner" stands for confocals and their like.
+    """
+    return TrainingConfig(
+        stages=(
+            Stage(
+                steps=22_000, learning_rate=4e-4, warm_up=100, detail=True, share=0.6
+            ),
+        ),
+        patch=48,
+        batch=16,
+        sampling="scanner",
+        spot=Spot(),
+        noise=BlindNoise(),
+        loss="relative",
+        ema=0.998,
+        validate_every=1000,
+        checkpoint_every=500,
+    )
+
+
 RECIPES: dict[str, Callable[[], TrainingConfig]] = {
     "modern": _modern,
     "paper": _paper,
     "course": _course,
     "quick": _quick,
     "adapt": _adapt,
+    "microscope": _microscope,
 }
 """The recipes by name."""
 
@@ -102,7 +125,8 @@ def recipe(name: str = "modern", **changes: Any) -> TrainingConfig:
     ----------
     name : str
         "modern" (how the released weights are made), "paper", "course", "quick"
-        (minutes on a CPU) or "adapt" (to fine-tune a model on one image).
+        (minutes on a CPU), "adapt" (to fine-tune a model on one image) or
+        "microscope" (to fine-tune a model on spot, sampling and noise).
     **changes : Any
         Fields of `TrainingConfig`, and ``steps`` and ``learning_rate``: the one
         stretches all stages alike, the other becomes the rate of the first stage
@@ -126,15 +150,15 @@ def recipe(name: str = "modern", **changes: Any) -> TrainingConfig:
     330
     """
     if name not in RECIPES:
-        msg = f"recipe is {name!r}: choose {', '.join(RECIPES)}"
-        raise InputError(msg)
+        raise InputError(f"recipe is {name!r}: choose {', '.join(RECIPES)}")
     config = RECIPES[name]()
     steps, rate = changes.pop("steps", None), changes.pop("learning_rate", None)
     try:
         config = replace(config, **changes)
     except TypeError as error:
-        msg = f"{error}: the fields of TrainingConfig can be changed"
-        raise InputError(msg) from error
+        raise InputError(
+            f"{error}: the fields of TrainingConfig can be changed"
+        ) from error
     if rate is None and name == "course" and config.depth < _DEEPEST:
         rate = _RATE_FOR_FEWER_LAYERS
     if rate is not None:

@@ -21,8 +21,6 @@ from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.luminance import FULL_RANGE
 from napari_vdsr.training.pieces import BLOCK, Piece, file_pieces, planes_of, ranges
 
-__all__ = ["MEMORY", "Source", "find_sources"]
-
 MEMORY = 2e9
 """Bytes of pixels held at a time, unless something else is asked for."""
 
@@ -95,14 +93,12 @@ def find_sources(
             else:
                 sources += find_sources(image, rgb=rgb, block=block, memory=memory)
     else:
-        msg = (
+        raise InputError(
             f"cannot train on a {type(images).__name__}: give an array, a layer, a "
             "folder, a file, or a list of these"
         )
-        raise InputError(msg)
     if not sources:
-        msg = "there are no images to train on: the list is empty"
-        raise InputError(msg)
+        raise InputError("there are no images to train on: the list is empty")
     return sources
 
 
@@ -162,8 +158,7 @@ def _block(array: Any, name: str, index: tuple[Any, ...], colours: bool) -> Piec
         except (VdsrError, MemoryError):
             raise
         except Exception as error:  # damaged chunks make their libraries raise anything
-            msg = f"{name} cannot be read: {error}"
-            raise VdsrError(msg) from error
+            raise VdsrError(f"{name} cannot be read: {error}") from error
         yield from planes_of(block, colours)
 
     return read
@@ -182,8 +177,9 @@ def _from_path(path: Path, memory: float) -> list[Source]:
             for file in list_images(path)
         ]
     if not path.exists():
-        msg = f"{path} does not exist: give an image, a folder of images or a pack"
-        raise FileError(msg)
+        raise FileError(
+            f"{path} does not exist: give an image, a folder of images or a pack"
+        )
     return [Source(path.name, partial(file_pieces, path, memory))]
 
 
@@ -193,8 +189,7 @@ def _from_pack(path: Path) -> list[Source]:
         with np.load(path) as pack:
             names = list(pack.files)
     except Exception as error:  # numpy and zipfile raise a dozen kinds
-        msg = f"{path} is no pack of images (.npz): {error}"
-        raise FileError(msg) from error
+        raise FileError(f"{path} is no pack of images (.npz): {error}") from error
     return [Source(name, partial(_of_pack, path, name)) for name in names]
 
 
@@ -213,8 +208,7 @@ def _packed(path: Path, name: str) -> Piece:
                 colours = picture.mode not in ("L", "I;16", "I", "F")
                 array = np.asarray(picture.convert("RGB") if colours else picture)
         except Exception as error:  # damaged images make the decoders raise anything
-            msg = f"{name} in {path} cannot be read: {error}"
-            raise VdsrError(msg) from error
+            raise VdsrError(f"{name} in {path} cannot be read: {error}") from error
         yield from planes_of(array, colours)
 
     return read

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from napari_vdsr.training.pieces import Piece
 from napari_vdsr.training.sources import Source
 
-__all__ = ["split"]
-
 _MOST = 16  # images that tell enough
 _PART = 0.25  # of the only image
 

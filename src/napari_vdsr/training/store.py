@@ -12,8 +12,6 @@ from napari_vdsr.training.dataset import Dataset
 from napari_vdsr.training.opened import opened_once
 from napari_vdsr.training.planes import Plane
 
-__all__ = ["PixelStore", "Places", "StoreRounds"]
-
 ROUND = 200
 """Steps between two parts of a set that does not fit into memory."""
 
@@ -226,8 +224,9 @@ class StoreRounds:
             with opened_once():  # sorted: those of a file one behind the other
                 read = {index: self._parts[index].read() for index in sorted(wanted)}
         except VdsrError as error:
-            msg = f"an image of the training can no longer be read: {error}"
-            raise VdsrError(msg) from error
+            raise VdsrError(
+                f"an image of the training can no longer be read: {error}"
+            ) from error
         return [plane for index in wanted for plane in read[index]]
 
 

@@ -34,8 +34,6 @@ from napari_vdsr.training.prepare import TrainingSet
 from napari_vdsr.training.validate import Score, Validation
 from napari_vdsr.zoo.model import Model
 
-__all__ = ["Trainer"]
-
 _OFTEN = 0.1  # seconds between reports
 _ROWS = 1000  # of losses in a history
 _WAIT = 20  # steps that a GPU may be ahead of us
@@ -168,12 +166,11 @@ class Trainer:
         except RuntimeError as error:
             if not isinstance(error, torch.OutOfMemoryError):
                 raise
-            msg = (
+            raise VdsrError(
                 f"{self.device} has too little memory for batches of "
                 f"{self.config.batch} patches of {self.config.patch} pixels: choose "
                 "smaller ones"
-            )
-            raise VdsrError(msg) from error
+            ) from error
 
     def _steps(self) -> Iterator[Report]:
         if self._step == 0:

@@ -9,11 +9,9 @@ from torch import Tensor
 from napari_vdsr.network import ConvStack
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.dataset import Dataset
-from napari_vdsr.training.degrade import degrade, whole_axis
+from napari_vdsr.training.degrade import Degradation, degrade, whole_axis
 from napari_vdsr.training.opened import opened_once
 from napari_vdsr.training.planes import Plane
-
-__all__ = ["Score", "Validation", "middle"]
 
 _EDGE = 128  # pixels of each image, from its middle
 _MOST = 12  # images
@@ -48,7 +46,7 @@ class Score(NamedTuple):
 
 
 class Validation:
-    """Held-out images, degraded once for every factor.
+    """Held-out images, degraded once for every factor by the main way of sampling.
 
     Parameters
     ----------
@@ -64,6 +62,7 @@ class Validation:
         self, dataset: Dataset, config: TrainingConfig, device: torch.device
     ) -> None:
         generator = torch.Generator().manual_seed(config.seed)
+        kind = Degradation.of(config, next(iter(config.samplings)))
         self._trials: dict[str, list[tuple[Tensor, Tensor, int]]] = {}
         with opened_once():
             for part in dataset.parts[:: max(1, math.ceil(len(dataset.parts) / _MOST))]:
@@ -75,10 +74,7 @@ class Validation:
                     continue
                 limits = torch.tensor([plane.limits])
                 for factor in config.factors:
-                    y, x = (
-                        whole_axis(size, factor, config.kernel, config.blur)
-                        for size in values.shape[2:]
-                    )
+                    y, x = (whole_axis(size, factor, kind) for size in values.shape[2:])
                     image = values[..., : y.size, : x.size]
                     pair = degrade(image, (y, x), config, limits, generator)
                     self._add(f"x{factor:g}", *pair, math.ceil(factor), device)

@@ -4,8 +4,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["Card", "Score"]
-
 
 class Score(NamedTuple):
     """Quality on a set of images under protocol A, on luminance.

@@ -7,8 +7,6 @@ from napari_vdsr.zoo.card import Card
 from napari_vdsr.zoo.registry import registered, registered_as
 from napari_vdsr.zoo.user import user_cards
 
-__all__ = ["find", "models"]
-
 
 def models() -> list[Card]:
     """List the models that can be asked for by name.
@@ -53,5 +51,4 @@ def find(name: str) -> Card:
         return cards[name]
     close = get_close_matches(name, cards, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    msg = f"there is no model {name!r}.{hint} There are: {', '.join(cards)}"
-    raise ModelError(msg)
+    raise ModelError(f"there is no model {name!r}.{hint} There are: {', '.join(cards)}")

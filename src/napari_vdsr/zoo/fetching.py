@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from napari_vdsr.progress import Progress
     from napari_vdsr.zoo.card import Card
 
-__all__ = ["fetch"]
 
 _TIMEOUT = 20  # seconds without a byte
 _RETRIES = 2
@@ -60,13 +59,12 @@ def fetch(name: str, *, progress: "Progress | None" = None) -> "Path":
             if not is_good(card.path, card.sha256):
                 continue
         return card.path
-    msg = (
+    raise FetchError(
         f"could not fetch {name!r}:\n"
         + "\n".join(f"- {reason}" for reason in reasons)
         + f"\nTo use it without a download, put the file with sha256 {card.sha256} "
         f"at {card.path}"
     )
-    raise FetchError(msg)
 
 
 def is_good(path: "Path", sha256: str) -> bool:
@@ -150,8 +148,7 @@ class _Bar:
         """Count bytes; pooch counts whole chunks."""
         self._seen += count
         if self._seen > self._size + 100_000:
-            msg = f"it is longer than the expected {self._size} bytes"
-            raise ValueError(msg)
+            raise ValueError(f"it is longer than the expected {self._size} bytes")
         if time.monotonic() - self._when > _REPORT_EVERY:
             self._tell(min(self._seen, self._size))
 

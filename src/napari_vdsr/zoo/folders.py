@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-__all__ = ["cache_folder", "user_folder"]
-
 
 def cache_folder() -> Path:
     """Folder of the weights that were fetched.

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from napari_vdsr.progress import Progress
     from napari_vdsr.zoo.card import Card
 
-__all__ = ["load_model"]
-
 
 def load_model(
     model: str | Path | Model, *, progress: "Progress | None" = None
@@ -53,12 +51,12 @@ def load_model(
     if isinstance(model, Model):
         return model
     if not isinstance(model, str | Path):
-        msg = f"a model is a name, a path or a Model, not a {type(model).__name__}"
-        raise InputError(msg)
+        raise InputError(
+            f"a model is a name, a path or a Model, not a {type(model).__name__}"
+        )
     if isinstance(model, Path) or _is_file_name(model):
         if not Path(model).expanduser().exists():
-            msg = f"cannot read {model}: it does not exist"
-            raise FileError(msg)
+            raise FileError(f"cannot read {model}: it does not exist")
         return _read(Path(model).expanduser(), Path(model).stem)
     card = find(model)
     return _read(fetch(model, progress=progress), model, card)
@@ -77,11 +75,9 @@ def _read(path: Path, name: str, card: "Card | None" = None) -> Model:
         network = network_from_state(state)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except ModelError as error:
-        msg = f"cannot use the weights in {path}: {error}"
-        raise ModelError(msg) from error
+        raise ModelError(f"cannot use the weights in {path}: {error}") from error
     except OSError as error:
-        msg = f"cannot read {path}: {error}"
-        raise FileError(msg) from error
+        raise FileError(f"cannot read {path}: {error}") from error
     if card is not None:
         metadata = _told(card) | metadata
     return Model(network, name, metadata.get("title") or name, digest, metadata)

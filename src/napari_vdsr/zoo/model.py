@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from napari_vdsr.imaging.resample import Kernel
     from napari_vdsr.network import ConvStack
 
-__all__ = ["Model"]
 
 _NEAR = 0.5
 

@@ -16,8 +16,6 @@ from napari_vdsr.zoo.user import free_path
 if TYPE_CHECKING:
     from napari_vdsr.progress import Progress
 
-__all__ = ["default_name", "export_model", "import_model"]
-
 
 def import_model(
     source: str | Path | Model, name: str | None = None, *, title: str | None = None
@@ -112,8 +110,9 @@ def export_model(
     """
     path = Path(path).expanduser()
     if path.suffix.lower() not in (".safetensors", ".onnx"):
-        msg = f"cannot export to {path.name!r}: the name ends in .safetensors or .onnx"
-        raise InputError(msg)
+        raise InputError(
+            f"cannot export to {path.name!r}: the name ends in .safetensors or .onnx"
+        )
     if path.exists() and not overwrite:
         raise FileError(already_there(path))
     loaded = load_model(model, progress=progress)

@@ -14,8 +14,6 @@ import napari_vdsr
 from napari_vdsr.zoo.card import Card, Score
 from napari_vdsr.zoo.folders import cache_folder
 
-__all__ = ["registered", "registered_as"]
-
 _HERE = Path(__file__).parent
 _RELEASED = "https://github.com/napari-vdsr/napari-vdsr/raw/v{version}/weights"
 

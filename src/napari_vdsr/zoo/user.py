@@ -11,8 +11,6 @@ from napari_vdsr.zoo.folders import user_folder
 from napari_vdsr.zoo.formats.native import read_metadata
 from napari_vdsr.zoo.registry import registered
 
-__all__ = ["free_path", "is_file_like", "remove_model", "rename_model", "user_cards"]
-
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".mat", ".ckpt", ".tar", ".bin", ".onnx")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -97,16 +95,14 @@ def free_path(name: str) -> Path:
         When the folder cannot be made.
     """
     if not _NAME.fullmatch(name) or is_file_like(name):
-        msg = (
+        raise InputError(
             f"the name is {name!r}: use 1 to 64 letters, digits, dots, dashes and "
             "underscores, the first a letter or digit, and no ending of a file"
         )
-        raise InputError(msg)
     # Some file systems do not tell upper from lower case.
     taken = {card.name.lower() for card in (*registered(), *user_cards())}
     if name.lower() in taken:
-        msg = f"there is a model {name!r} already: choose another name"
-        raise InputError(msg)
+        raise InputError(f"there is a model {name!r} already: choose another name")
     return _made(user_folder()) / f"{name}.safetensors"
 
 
@@ -138,8 +134,7 @@ def rename_model(name: str, new_name: str) -> Card:
         card.path.unlink()
     except OSError as error:
         target.unlink()
-        msg = f"cannot move {card.path}: {error.strerror}"
-        raise FileError(msg) from error
+        raise FileError(f"cannot move {card.path}: {error.strerror}") from error
     return _card(target)
 
 
@@ -172,16 +167,16 @@ def remove_model(name: str) -> Path:
     try:
         return card.path.rename(target)
     except OSError as error:
-        msg = f"cannot move {card.path} to {target}: {error.strerror}"
-        raise FileError(msg) from error
+        raise FileError(
+            f"cannot move {card.path} to {target}: {error.strerror}"
+        ) from error
 
 
 def _own(name: str) -> Card:
     cards = {card.name: card for card in user_cards()}
     if name not in cards:
         own = ", ".join(cards) or "none yet"
-        msg = f"{name!r} is not one of your own models: {own}"
-        raise InputError(msg)
+        raise InputError(f"{name!r} is not one of your own models: {own}")
     return cards[name]
 
 
@@ -189,6 +184,5 @@ def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        msg = f"cannot make the folder {folder}: {error.strerror}"
-        raise FileError(msg) from error
+        raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error
     return folder

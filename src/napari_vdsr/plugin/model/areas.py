@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from napari.components import Dims
     from napari.layers import Image, Layer, Shapes
 
-__all__ = ["preview_region", "region_in_view", "regions_of_shapes"]
 
 Corners = np.ndarray[Any, np.dtype[np.float64]]
 

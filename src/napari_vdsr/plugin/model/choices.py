@@ -4,8 +4,6 @@ from textwrap import fill
 
 from napari_vdsr.zoo import Card, models
 
-__all__ = ["find_card", "label_of", "tooltip_of"]
-
 _WIDTH = 70
 
 

@@ -5,8 +5,6 @@ from napari_vdsr.plugin.model.execution import Execution
 from napari_vdsr.plugin.model.jobs import in_short
 from napari_vdsr.plugin.model.saving import Saving
 
-__all__ = ["how_it_ended"]
-
 
 def how_it_ended(execution: Execution) -> Outlook:
     """Sum up a run, and tell what failed and why, and what it left out.

@@ -5,15 +5,6 @@ from dataclasses import dataclass, replace
 
 from napari_vdsr.plugin.model.jobs import Batch, Job
 
-__all__ = [
-    "Outlook",
-    "Speeds",
-    "describe_jobs",
-    "format_bytes",
-    "format_duration",
-    "look_ahead",
-]
-
 Key = tuple[str, str, str]
 
 

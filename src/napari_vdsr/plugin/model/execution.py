@@ -23,7 +23,6 @@ from napari_vdsr.plugin.model.upscalers import device_in_use, kept_upscaler
 if TYPE_CHECKING:
     from napari_vdsr.zoo import Model
 
-__all__ = ["Execution", "Result"]
 
 _SMALL = 256e6  # bytes that are copied against changes without a second thought
 _PATIENCE = 0.5  # seconds; longer than measuring the speed takes

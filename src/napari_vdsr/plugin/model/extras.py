@@ -13,8 +13,6 @@ from napari_vdsr.plugin.model.ticker import Ticker
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Extra", "make_extras"]
-
 
 @dataclass(frozen=True, eq=False)
 class Extra:

@@ -12,7 +12,6 @@ from napari_vdsr.plugin.model.settings import FieldError, Settings
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
-__all__ = ["Batch", "Job", "Region", "in_short", "plan_jobs"]
 
 Region = tuple[slice, ...]
 Parts = Sequence[Region | None]

@@ -9,8 +9,6 @@ from napari_vdsr.errors import VdsrError
 from napari_vdsr.plugin.model.settings import Settings
 from napari_vdsr.plugin.model.upscalers import device_in_use, kept_upscaler
 
-__all__ = ["Probe", "probe_machine"]
-
 _EDGE = 160  # output pixels: enough to tell, done in a tenth of a second
 
 

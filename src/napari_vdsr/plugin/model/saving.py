@@ -12,8 +12,6 @@ from napari_vdsr.plugin.model.execution import Execution
 from napari_vdsr.plugin.model.jobs import Batch, Job
 from napari_vdsr.plugin.model.settings import FieldError, Settings
 
-__all__ = ["Saving", "check_whole", "file_name", "in_the_way", "targets_of"]
-
 _ENDINGS = (".zarr", ".ome.tif", ".tif", ".tiff")
 _OTHER_ENDING = re.compile(r"\.[a-z]\w{1,3}", re.IGNORECASE)  # of a file of any kind
 _NAMED = 5  # files in a question
@@ -55,8 +53,9 @@ class Saving(Execution):
 
         settings, target = self.settings, self.targets[job]
         if os.path.lexists(target) and not self._overwrite:
-            msg = f"{target} exists already: choose another name, or replace it"
-            raise FileError(msg)
+            raise FileError(
+                f"{target} exists already: choose another name, or replace it"
+            )
         model = load_model(settings.model, progress=self.ticker)
         self.ticker.begin(f"Saving {target.name}")
         options: dict[str, Any] = {

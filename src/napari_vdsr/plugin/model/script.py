@@ -6,8 +6,6 @@ from itertools import groupby
 from napari_vdsr.plugin.model.jobs import Job, Region
 from napari_vdsr.plugin.model.settings import Settings
 
-__all__ = ["as_script"]
-
 _DEFAULT = Settings()
 
 

@@ -7,18 +7,6 @@ from typing import Any, Self
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import Factor
 
-__all__ = [
-    "AREAS",
-    "CUSTOM",
-    "FACTORS",
-    "PIXEL_SIZE",
-    "PRECISIONS",
-    "TILES",
-    "FieldError",
-    "Remembered",
-    "Settings",
-]
-
 CUSTOM = "custom"
 PIXEL_SIZE = "pixel size"
 FACTORS = ("2", "3", "4", CUSTOM, PIXEL_SIZE)

@@ -7,8 +7,6 @@ from typing import Any, TypeVar
 
 from napari_vdsr.plugin.model.settings import Remembered
 
-__all__ = ["load_settings", "save_settings", "state_file"]
-
 Kind = TypeVar("Kind", bound=Remembered)
 
 _FIRST = "super-resolution"

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from napari_vdsr.errors import Cancelled
 
-__all__ = ["Tick", "Ticker"]
-
 
 @dataclass(frozen=True)
 class Tick:
@@ -119,8 +117,7 @@ class Ticker:
             When the work has been asked to stop.
         """
         if self.cancelled:
-            msg = "stopped"
-            raise Cancelled(msg)
+            raise Cancelled("stopped")
 
     def read(self) -> Tick:
         """How far the work has come.

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from napari_vdsr.inference.upscaler import Upscaler
     from napari_vdsr.zoo import Model
 
-__all__ = ["device_in_use", "kept_upscaler", "release_memory"]
 
 IntensityRange = tuple[float, float] | None
 

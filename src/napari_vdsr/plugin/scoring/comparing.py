@@ -24,8 +24,6 @@ from napari_vdsr.plugin.scoring.work import ScoringWork
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Compared", "Comparing", "Subject"]
-
 
 @dataclass(frozen=True, eq=False)
 class Subject:

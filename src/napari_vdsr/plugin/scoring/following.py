@@ -10,8 +10,6 @@ from superqt.utils import create_worker
 from napari_vdsr.layers.plan import level_data
 from napari_vdsr.plugin.scoring.snapshots import fingerprint
 
-__all__ = ["Follower"]
-
 _WAIT = 300  # milliseconds in which several changes count as one
 _CHANGES = (
     *("data", "scale", "translate", "rotate", "shear", "affine", "axis_labels"),

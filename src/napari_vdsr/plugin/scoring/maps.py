@@ -9,8 +9,6 @@ from napari_vdsr.plugin.lineage import place_above
 from napari_vdsr.plugin.scoring.comparing import Compared
 from napari_vdsr.plugin.scoring.placing import difference_layer
 
-__all__ = ["ErrorMaps", "add_quietly"]
-
 _FULL_COLOUR = 0.1  # of the data range
 
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from napari_vdsr.plugin.model.settings import FieldError
 
-__all__ = ["ScoreOptions"]
-
 
 @dataclass(frozen=True)
 class ScoreOptions:

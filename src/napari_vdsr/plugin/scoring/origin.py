@@ -14,8 +14,6 @@ from napari_vdsr.layers.result import METADATA_KEY
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["Origin", "is_map", "origin_of"]
-
 
 @dataclass(frozen=True, eq=False)
 class Origin:

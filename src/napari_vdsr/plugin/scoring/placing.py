@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
-__all__ = ["coarser_layer", "difference_layer", "finer_layer"]
-
 
 def difference_layer(
     layer: "Image",

@@ -14,8 +14,6 @@ from napari_vdsr.evaluation.ssim import similarity_of_plane
 from napari_vdsr.evaluation.stack import Stack, check_image
 from napari_vdsr.plugin.scoring.options import ScoreOptions
 
-__all__ = ["WARNING", "Score", "score_images"]
-
 WARNING = "Warning: "
 
 

@@ -22,14 +22,6 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
-__all__ = [
-    "Snapshot",
-    "check_memory",
-    "check_pair",
-    "fingerprint",
-    "on_grid",
-    "take_snapshot",
-]
 
 _LARGEST = 1e9  # bytes of which a fingerprint is taken
 

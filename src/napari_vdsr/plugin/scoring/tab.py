@@ -12,8 +12,6 @@ from napari_vdsr.plugin.scoring.origin import is_map
 from napari_vdsr.plugin.scoring.view_work import WorkView
 from napari_vdsr.plugin.scoring.work import ScoringWork
 
-__all__ = ["Tab"]
-
 
 class Tab(QWidget):
     """Runs one piece of work at a time and shows what came out.

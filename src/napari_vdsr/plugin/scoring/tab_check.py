@@ -22,8 +22,6 @@ from napari_vdsr.plugin.scoring.unreferenced import (
 from napari_vdsr.plugin.scoring.view_fields import FieldForm, choice, offer
 from napari_vdsr.plugin.scoring.view_work import WorkView, words_label
 
-__all__ = ["CheckTab"]
-
 _ABOUT = (
     "Without a sharper image of the same sample nobody can say how true new detail "
     "is. Two things can be checked nevertheless. Neither is a PSNR."

@@ -34,8 +34,6 @@ from napari_vdsr.plugin.scoring.view_results import ResultsView
 from napari_vdsr.plugin.scoring.view_work import WorkView
 from napari_vdsr.plugin.views.colours import emphasise
 
-__all__ = ["CompareTab"]
-
 
 class CompareTab(Tab):
     """Reference, layers and options above; figures below.

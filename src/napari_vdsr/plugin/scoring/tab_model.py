@@ -25,8 +25,6 @@ from napari_vdsr.plugin.scoring.view_work import WorkView, words_label
 from napari_vdsr.plugin.views.colours import emphasise
 from napari_vdsr.zoo import Card, models
 
-__all__ = ["ModelTab"]
-
 _ABOUT = (
     "An image with fine detail is made smaller and enlarged again by bicubic "
     "interpolation and by the model; both are compared with what it was."

@@ -11,18 +11,6 @@ import numpy as np
 from napari_vdsr.evaluation.psnr import PsnrReport
 from napari_vdsr.plugin.scoring.scores import Score
 
-__all__ = [
-    "IDENTICAL",
-    "OF_MEAN_ERROR",
-    "Table",
-    "notes_on",
-    "plane_names",
-    "plane_table",
-    "rows_of",
-    "summary",
-    "to_csv",
-]
-
 IDENTICAL = "∞ (identical)"
 OF_MEAN_ERROR = "of MSE"
 

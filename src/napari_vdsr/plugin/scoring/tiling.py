@@ -6,8 +6,6 @@ from weakref import ref
 
 from napari.layers import Layer
 
-__all__ = ["Tiling"]
-
 
 class Tiling:
     """Shows some layers in the cells of a grid, and hides the others meanwhile.

@@ -1,7 +1,5 @@
 """All tooltips of the panel in one table."""
 
-__all__ = ["TOOLTIPS"]
-
 TOOLTIPS = {
     "reference": "The truth that layers are compared with, pixel by pixel.",
     "layers": (

@@ -10,8 +10,6 @@ from napari_vdsr.plugin.scoring.scores import Score
 from napari_vdsr.plugin.scoring.snapshots import Snapshot
 from napari_vdsr.plugin.scoring.work import ScoringWork
 
-__all__ = ["Trying", "gain_in_words", "scores_of"]
-
 _PATIENCE = 0.2  # seconds between two looks at a device that is in use
 
 
@@ -48,8 +46,9 @@ class Trying(ScoringWork):
             self.ticker.begin("Loading the model")
             model = load_model(self.model, progress=self.ticker)
             if not model.serves((self.factor,)):
-                msg = f"'{self.model}' is not made for ×{self.factor}: choose another"
-                raise InputError(msg)
+                raise InputError(
+                    f"'{self.model}' is not made for ×{self.factor}: choose another"
+                )
             self.ticker.begin(f"Reducing and enlarging ×{self.factor}")
             self.results.append(self._compared())
         finally:
@@ -70,8 +69,7 @@ class Trying(ScoringWork):
             )
         except RuntimeError as error:
             # That is how torch says that a device has no memory left.
-            msg = f"the device '{self.device}' failed: {error}"
-            raise InputError(msg) from error
+            raise InputError(f"the device '{self.device}' failed: {error}") from error
 
 
 def scores_of(comparison: Comparison) -> list[Score]:

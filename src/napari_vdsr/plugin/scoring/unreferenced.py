@@ -15,13 +15,6 @@ from napari_vdsr.plugin.scoring.work import ScoringWork
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "Agreement",
-    "CheckingConsistency",
-    "CheckingSampling",
-    "agreement_in_words",
-    "sampling_in_words",
-]
 
 _VERDICTS = {
     "oversampled": "Enlarging can add nothing here.",
@@ -166,10 +159,9 @@ def _source_region(origin: Origin) -> tuple[slice, ...]:
     ):
         start, stop = part.start * size / full, part.stop * size / full
         if not (np.isclose(start, round(start)) and np.isclose(stop, round(stop))):
-            msg = (
+            raise InputError(
                 "the result is a part whose edges lie within pixels of the source: "
                 "enlarge the whole layer to check it"
             )
-            raise InputError(msg)
         parts.append(slice(round(start), round(stop)))
     return tuple(parts)

@@ -9,8 +9,6 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.scoring.scores import Score
 
-__all__ = ["CurveView", "colour_of"]
-
 # Told apart by colour-blind people as well (Okabe and Ito).
 _COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442")
 _HEIGHT = 150

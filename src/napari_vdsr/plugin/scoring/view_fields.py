@@ -16,8 +16,6 @@ from qtpy.QtWidgets import (
 
 from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
 
-__all__ = ["FieldForm", "LayerList", "choice", "mark", "offer"]
-
 _ROWS = 4  # of the layer list that are seen at once
 
 

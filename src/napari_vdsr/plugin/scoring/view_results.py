@@ -29,8 +29,6 @@ from napari_vdsr.plugin.scoring.view_curve import CurveView, colour_of
 from napari_vdsr.plugin.scoring.view_table import FiguresTable
 from napari_vdsr.plugin.scoring.view_work import words_label
 
-__all__ = ["ResultsView"]
-
 
 class ResultsView(QWidget):
     """Figures of a comparison; nothing is seen before there are any.

@@ -13,8 +13,6 @@ from qtpy.QtWidgets import (
 
 from napari_vdsr.plugin.scoring.tables import IDENTICAL, OF_MEAN_ERROR, Table
 
-__all__ = ["FiguresTable"]
-
 _EXPLAINED = {
     "mean": "Mean of the planes' figures, as papers report it.",
     OF_MEAN_ERROR: (

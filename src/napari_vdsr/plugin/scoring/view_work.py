@@ -15,8 +15,6 @@ from napari_vdsr.plugin.views.controls import words_of
 from napari_vdsr.plugin.views.labels import breakable, let_wrap
 from napari_vdsr.plugin.views.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
 
-__all__ = ["WorkView", "words_label"]
-
 
 def words_label() -> QLabel:
     """Make a label that wraps its words and never widens the panel.

@@ -6,8 +6,6 @@ from typing import Any
 from napari_vdsr.errors import Cancelled, VdsrError
 from napari_vdsr.plugin.model.ticker import Ticker
 
-__all__ = ["ScoringWork"]
-
 
 class ScoringWork:
     """Work for a thread of its own, which touches nothing of Qt.

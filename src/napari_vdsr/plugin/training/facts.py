@@ -6,8 +6,6 @@ from napari_vdsr.errors import ModelError
 from napari_vdsr.zoo import Card
 from napari_vdsr.zoo.formats.native import read_metadata
 
-__all__ = ["Facts", "facts_of"]
-
 
 @dataclass(frozen=True)
 class Facts:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from napari_vdsr.training import TrainingConfig
 
-__all__ = ["Images", "choose_images"]
-
 
 @dataclass(frozen=True, eq=False)
 class Images:

@@ -8,8 +8,6 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_vdsr.plugin.model.settings import FieldError
 
-__all__ = ["Machine"]
-
 _EVERY = 50  # milliseconds between two looks at the thread
 
 

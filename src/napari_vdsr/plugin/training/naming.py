@@ -9,8 +9,6 @@ from napari_vdsr.plugin.training.unfinished import is_begun
 from napari_vdsr.zoo import models
 from napari_vdsr.zoo.user import free_path
 
-__all__ = ["check_name", "free_name"]
-
 
 def free_name(stem: str = "trained") -> str:
     """Find a name that no model has.

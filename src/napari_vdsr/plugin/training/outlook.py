@@ -9,7 +9,6 @@ from napari_vdsr.plugin.training.images import Images
 if TYPE_CHECKING:
     from napari_vdsr.training import TrainingConfig
 
-__all__ = ["foresee", "memory_needed"]
 
 _FLOAT = 4  # bytes
 _COPIES = 5  # of the weights: themselves, gradient, two running means, their average

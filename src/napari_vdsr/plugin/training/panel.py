@@ -38,8 +38,6 @@ from napari_vdsr.plugin.views.closing import ClosingWatcher
 from napari_vdsr.plugin.watching import ViewerWatcher
 from napari_vdsr.zoo import models
 
-__all__ = ["Training"]
-
 _PANEL = "training"
 _WAIT = 60  # milliseconds in which several changes count as one
 _DRAWN_EVERY = 1.0  # seconds between two drawings of the curves

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from napari_vdsr.training import TrainingConfig
 
-__all__ = ["Plan", "plan_training"]
-
 
 @dataclass(frozen=True, eq=False)
 class Plan:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_vdsr.training.degrade import degrade, whole_axis
+from napari_vdsr.training.degrade import Degradation, degrade, whole_axis
 from napari_vdsr.training.validate import middle
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from napari_vdsr.network import ConvStack
     from napari_vdsr.training import TrainingConfig, TrainingSet
 
-__all__ = ["TILES", "Preview"]
 
 TILES = ("input", "prediction", "truth")
 """From top to bottom."""
@@ -46,10 +45,8 @@ class Preview:
         plane = dataset.parts[0].read()[0]
         values = middle(plane)
         factor = config.factors[0]
-        axes = [
-            whole_axis(size, factor, config.kernel, config.blur)
-            for size in values.shape[2:]
-        ]
+        kind = Degradation.of(config, next(iter(config.samplings)))
+        axes = [whole_axis(size, factor, kind) for size in values.shape[2:]]
         truth = values[..., : axes[0].size, : axes[1].size]
         self._start, self._truth = degrade(
             truth,

@@ -9,8 +9,6 @@ from napari.layers import Image
 from napari_vdsr.layers.result import METADATA_KEY
 from napari_vdsr.plugin.scoring.maps import add_quietly
 
-__all__ = ["PreviewLayer", "is_preview"]
-
 _KIND = "training preview"
 _GAP = 0.03  # of the height, between the images and the preview
 

@@ -8,8 +8,6 @@ if TYPE_CHECKING:
     from napari_vdsr.plugin.training.images import Images
     from napari_vdsr.training import TrainingConfig
 
-__all__ = ["as_script"]
-
 
 def as_script(
     images: "Images", config: "TrainingConfig", settings: TrainingSettings

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from napari_vdsr.training.pieces import Piece
     from napari_vdsr.training.sources import Source
 
-__all__ = ["Session", "a_core_left"]
 
 _BREATH = 0.002  # seconds between reports, in which others may take the device
 _PATIENCE = 0.2  # seconds of waiting for the device before looking at the buttons

@@ -10,20 +10,6 @@ from napari_vdsr.plugin.model.settings import FieldError, Remembered
 if TYPE_CHECKING:
     from napari_vdsr.training import TrainingConfig
 
-__all__ = [
-    "ALL",
-    "CUSTOM",
-    "DEPTHS",
-    "FOLDER",
-    "HELD_OUT",
-    "LAYER",
-    "MODEL",
-    "RECIPES",
-    "SCRATCH",
-    "SELECTED",
-    "TrainingSettings",
-    "sentence",
-]
 
 SELECTED = "selected layers"
 ALL = "all image layers"

@@ -1,7 +1,5 @@
 """All tooltips of the training panel in one table."""
 
-__all__ = ["TOOLTIPS"]
-
 _AS_RECIPE = " Empty: as the recipe says."
 
 TOOLTIPS = {

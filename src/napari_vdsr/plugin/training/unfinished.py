@@ -20,16 +20,6 @@ from napari_vdsr.plugin.training.settings import TrainingSettings
 from napari_vdsr.zoo import user_folder
 from napari_vdsr.zoo.formats.native import read_metadata
 
-__all__ = [
-    "Unfinished",
-    "begin",
-    "checkpoint_of",
-    "find_unfinished",
-    "forget",
-    "is_begun",
-    "leave",
-]
-
 _in_work: set[str] = set()
 """Names of the trainings of this process."""
 
@@ -101,8 +91,9 @@ def begin(settings: TrainingSettings, layers: Sequence[str]) -> Path:
     try:
         _folder().mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        msg = f"cannot make the folder {_folder()}: {error.strerror}"
-        raise FileError(msg) from error
+        raise FileError(
+            f"cannot make the folder {_folder()}: {error.strerror}"
+        ) from error
     with replacing(_note_of(settings.name), overwrite=True) as temporary:
         temporary.write_text(json.dumps(told), encoding="utf-8")
     _in_work.add(settings.name)

@@ -23,8 +23,6 @@ from napari_vdsr.plugin.views.labels import breakable, tooltip_of_lines, words_b
 from napari_vdsr.plugin.views.scrolling import scrolled
 from napari_vdsr.plugin.views.working import BUTTON_HEIGHT
 
-__all__ = ["TrainingView"]
-
 
 class TrainingView(QWidget):
     """The panel without what it does.

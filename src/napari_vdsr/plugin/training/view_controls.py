@@ -16,8 +16,6 @@ from napari_vdsr.plugin.views.fields import choice, offer, row
 from napari_vdsr.plugin.views.labels import breakable, words_below
 from napari_vdsr.plugin.views.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
 
-__all__ = ["TrainingControls", "UnfinishedBox"]
-
 
 class TrainingControls(Container[Widget]):
     """What is pressed, and how far the training is.

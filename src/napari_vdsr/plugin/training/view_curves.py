@@ -12,7 +12,6 @@ from napari_vdsr.plugin.training.tooltips import TOOLTIPS
 if TYPE_CHECKING:
     from napari_vdsr.training import History
 
-__all__ = ["Curves"]
 
 _HEIGHT = 110  # pixels of each plot
 _POINTS = 60  # of the smooth curve of the loss

@@ -5,8 +5,6 @@ from pathlib import Path
 from magicgui.widgets import Container, LineEdit, PushButton, Widget
 from qtpy.QtWidgets import QFileDialog
 
-__all__ = ["FolderField"]
-
 _BUTTON_WIDTH = 34
 
 

@@ -36,7 +36,6 @@ from napari_vdsr.zoo import Card
 if TYPE_CHECKING:
     from napari_vdsr.training import TrainingConfig
 
-__all__ = ["TrainingForm"]
 
 _BEGINNINGS = {
     "from scratch": SCRATCH,

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from napari_vdsr.plugin.training.session import Session
     from napari_vdsr.training import Report, Score
 
-__all__ = ["memory_in_use", "news_of", "progress_words", "remark_words"]
 
 _SHOWN = 3  # remarks
 

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
-__all__ = ["ClosingWatcher"]
-
 
 class ClosingWatcher(QObject):
     """Calls back once when a widget is taken out of its window or destroyed.

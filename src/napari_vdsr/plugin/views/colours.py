@@ -3,8 +3,6 @@
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QWidget
 
-__all__ = ["emphasise", "message_colour"]
-
 
 def message_colour(level: str, theme: str) -> str:
     """Colour of a line that says what is wrong.

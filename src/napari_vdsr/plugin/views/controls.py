@@ -16,8 +16,6 @@ from napari_vdsr.plugin.views.labels import breakable, tooltip_of_lines, words_b
 from napari_vdsr.plugin.views.tooltips import TOOLTIPS
 from napari_vdsr.plugin.views.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
 
-__all__ = ["AFTER", "BEFORE", "Controls"]
-
 BEFORE, AFTER = "before", "after"
 
 

@@ -7,8 +7,6 @@ from magicgui.widgets import ComboBox, Container, Widget
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
-__all__ = ["choice", "choose", "frame", "label_fields", "offer", "offer_devices", "row"]
-
 _MARGIN = 10  # pixels that the style adds to a label once it is shown
 
 

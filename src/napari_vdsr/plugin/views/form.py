@@ -24,8 +24,6 @@ from napari_vdsr.plugin.views.fields import (
 from napari_vdsr.plugin.views.tooltips import NO_GPU, TOOLTIPS
 from napari_vdsr.zoo import Card
 
-__all__ = ["SELECTED", "Form"]
-
 SELECTED = "selected layers"
 
 _FACTOR_NAMES = {

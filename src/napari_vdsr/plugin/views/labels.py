@@ -8,8 +8,6 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QApplication, QLabel, QMenu, QSizePolicy
 
-__all__ = ["breakable", "let_wrap", "tooltip_of_lines", "words_below"]
-
 _WORD = 30  # letters that fit a line of the narrowest panel
 _BREAK = "\u200b"
 _NEW_LINES = str.maketrans({"\u2028": "\n", "\u2029": "\n", _BREAK: None})

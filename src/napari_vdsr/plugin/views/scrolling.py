@@ -3,8 +3,6 @@
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-__all__ = ["let_scroll", "scrolled"]
-
 
 def scrolled(widget: QWidget) -> QScrollArea:
     """Put a widget where it can be higher than the window, but never wider.

@@ -15,8 +15,6 @@ from napari_vdsr.plugin.model.saving import (
 )
 from napari_vdsr.plugin.model.settings import FieldError
 
-__all__ = ["ask_for_target"]
-
 _TITLE = "Save the enlarged layer"
 _KINDS = {"OME-Zarr (*.zarr)": ".zarr", "OME-TIFF (*.ome.tif)": ".ome.tif"}
 

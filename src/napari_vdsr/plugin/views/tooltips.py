@@ -1,7 +1,5 @@
 """All tooltips of the panel in one table."""
 
-__all__ = ["NO_GPU", "TOOLTIPS"]
-
 TOOLTIPS = {
     "layer": (
         "The image to enlarge. 'Selected' follows the layer list: select several "

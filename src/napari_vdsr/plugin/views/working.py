@@ -2,8 +2,6 @@
 
 from qtpy.QtWidgets import QProgressBar
 
-__all__ = ["BAR_STEPS", "BUTTON_HEIGHT", "keep_slim"]
-
 BAR_STEPS = 1000
 """Of a bar from its beginning to its end."""
 

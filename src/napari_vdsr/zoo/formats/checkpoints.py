@@ -24,8 +24,6 @@ from napari_vdsr.zoo.formats.pickles import (
     read_pickle,
 )
 
-__all__ = ["read_checkpoint"]
-
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _MOST_TENSORS = 10_000
 
@@ -71,13 +69,11 @@ def read_checkpoint(data: bytes) -> dict[str, NDArray[np.float32]]:
         else:
             content, read, order = _opened_legacy(data)
     except (*_DAMAGE, OverflowError) as error:
-        msg = f"it is damaged ({type(error).__name__}: {error})"
-        raise ModelError(msg) from error
+        raise ModelError(f"it is damaged ({type(error).__name__}: {error})") from error
     tensors = _weights_in(content)
     # Many tensors may share a storage; copies of it would grow without bound.
     if sum(prod(ref.shape) for ref in tensors.values()) > len(data):
-        msg = "it is damaged: its tensors hold more numbers than the file"
-        raise ModelError(msg)
+        raise ModelError("it is damaged: its tensors hold more numbers than the file")
     return {name: _array(ref, read, order) for name, ref in tensors.items()}
 
 
@@ -92,23 +88,21 @@ def _opened_zip(data: bytes) -> tuple[Any, _Reader, str]:
     archive = zipfile.ZipFile(BytesIO(data))
     names = {name.partition("/")[2]: info for name, info in archive.NameToInfo.items()}
     if "data.pkl" not in names or "constants.pkl" in names:
-        msg = "it is a zip file, but not one of torch.save"
-        raise ModelError(msg)
+        raise ModelError("it is a zip file, but not one of torch.save")
 
     def member(name: str) -> bytes:
         info = names.get(name)
         if info is None:
-            msg = f"it is damaged: its part {name} is missing"
-            raise ModelError(msg)
+            raise ModelError(f"it is damaged: its part {name} is missing")
         # torch compresses nothing; what is compressed could be of any size.
         if info.compress_type != zipfile.ZIP_STORED:
-            msg = f"its part {name} is compressed, which torch.save never does"
-            raise ModelError(msg)
+            raise ModelError(
+                f"its part {name} is compressed, which torch.save never does"
+            )
         try:
             return archive.read(info)
         except _DAMAGE as error:
-            msg = f"its part {name} is damaged: {error}"
-            raise ModelError(msg) from error
+            raise ModelError(f"its part {name} is damaged: {error}") from error
 
     order = "<"
     if "byteorder" in names:
@@ -121,8 +115,7 @@ def _opened_legacy(data: bytes) -> tuple[Any, _Reader, str]:
     """Content, reader of storages and byte order of a file before PyTorch 1.6."""
     stream = BytesIO(data)
     if read_pickle(stream) != _LEGACY_MAGIC:
-        msg = "it is a pickle, but not one of torch.save"
-        raise ModelError(msg)
+        raise ModelError("it is a pickle, but not one of torch.save")
     read_pickle(stream)  # version of the protocol
     system = read_pickle(stream)
     little = not isinstance(system, dict) or system.get("little_endian", True)
@@ -132,8 +125,9 @@ def _opened_legacy(data: bytes) -> tuple[Any, _Reader, str]:
 
     def read(storage: Storage) -> bytes:
         if storage.key not in places:
-            msg = f"it is damaged: its storage {storage.key[:40]} is missing"
-            raise ModelError(msg)
+            raise ModelError(
+                f"it is damaged: its storage {storage.key[:40]} is missing"
+            )
         return data[places[storage.key]]
 
     return content, read, order
@@ -148,8 +142,9 @@ def _stored(
         (count,) = struct.unpack(f"{order}q", stream.read(8))
         start = stream.tell()
         if key not in sizes or count < 0:
-            msg = f"it is damaged: a storage {str(key)[:40]} of {count} numbers"
-            raise ModelError(msg)
+            raise ModelError(
+                f"it is damaged: a storage {str(key)[:40]} of {count} numbers"
+            )
         stop = start + count * sizes[key]
         yield key, slice(start, stop)
         stream.seek(stop)
@@ -179,11 +174,10 @@ def _weights_in(content: Any) -> dict[str, TensorRef]:
         if isinstance(found, Module) or _is_state(found):
             return _flat(found)
     names = ", ".join(str(place)[:40] for place in list(places)[:8])
-    msg = (
+    raise ModelError(
         f"there are no weights in it (found: {names or type(content).__name__}); "
         "expected a state_dict, alone or under one of: " + ", ".join(_PLACES)
     )
-    raise ModelError(msg)
 
 
 def _is_state(content: Any) -> bool:
@@ -213,8 +207,7 @@ def _flat(content: Any) -> dict[str, TensorRef]:
                     waiting.append((f"{prefix}{name}.", value))
         # A module can hold itself.
         if steps > _MOST_TENSORS or len(prefix) > 1000:
-            msg = "its modules are nested without end"
-            raise ModelError(msg)
+            raise ModelError("its modules are nested without end")
     return tensors
 
 
@@ -222,8 +215,9 @@ def _array(ref: TensorRef, read: _Reader, order: str) -> NDArray[np.float32]:
     """The numbers of a tensor."""
     kind = ref.storage.kind
     if kind not in _FLOATS and kind != "BFloat16Storage":
-        msg = f"its weights are of type {kind}: expected floating-point numbers"
-        raise ModelError(msg)
+        raise ModelError(
+            f"its weights are of type {kind}: expected floating-point numbers"
+        )
     count = prod(ref.shape)
     last = ref.offset + sum(
         (size - 1) * step for size, step in zip(ref.shape, ref.stride, strict=False)
@@ -231,11 +225,10 @@ def _array(ref: TensorRef, read: _Reader, order: str) -> NDArray[np.float32]:
     numbers = read(ref.storage)
     held = len(numbers) // _BYTES[kind]
     if len(ref.shape) != len(ref.stride) or not 0 < count <= held or last >= held:
-        msg = (
+        raise ModelError(
             f"it is damaged: a tensor of shape {ref.shape[:6]} "
             f"in a storage of {held} numbers"
         )
-        raise ModelError(msg)
     flat = _decoded(numbers[: held * _BYTES[kind]], kind, order)[ref.offset :]
     steps = [step * flat.itemsize for step in ref.stride]
     view = np.lib.stride_tricks.as_strided(flat, ref.shape, steps, writeable=False)

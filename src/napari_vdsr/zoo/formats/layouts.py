@@ -10,8 +10,6 @@ from typing import NamedTuple, TypeVar
 
 from napari_vdsr.errors import ModelError
 
-__all__ = ["renamed"]
-
 T = TypeVar("T")
 
 
@@ -71,11 +69,10 @@ def renamed(state: Mapping[str, T]) -> dict[str, T]:
         shown = ", ".join(sorted(name[:60] for name in state)[:8])
         more = f", … ({len(state)})" if len(state) > 8 else ""
         known = "; ".join(", ".join(filter(None, layout)) for layout in _LAYOUTS)
-        msg = (
+        raise ModelError(
             f"unknown layout of layers: {shown}{more}. "
             f"Known are, after any prefix that all layers share: {known}"
         )
-        raise ModelError(msg)
     return {
         f"conv{order[match[1]]}.{match[2]}": state[name]
         for name, match in parts.items()

@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import ModelError
 from napari_vdsr.zoo.formats.numbers import as_weights
 
-__all__ = ["is_matlab", "read_matlab"]
-
 _LARGEST = 1 << 28  # bytes that a compressed variable may unpack to
 
 _CELL, _STRUCT = 1, 2
@@ -65,8 +63,7 @@ class _Reader:
             self.position = min(start + padded, len(self.data))
             largest = len(self.data) - start
         if size > largest:
-            msg = f"a part of {size} bytes where {largest} are left"
-            raise ValueError(msg)
+            raise ValueError(f"a part of {size} bytes where {largest} are left")
         return Element(tag, self.data[start : start + size])
 
     def numbers(self) -> NDArray[Any]:
@@ -103,8 +100,7 @@ def read_matlab(data: bytes) -> dict[str, NDArray[np.float32]]:
         When the file holds anything else or is damaged.
     """
     if data[124:126] == b"\x00\x02" or data.startswith(b"MATLAB 7.3"):
-        msg = "it is a MATLAB 7.3 file: save it again in MATLAB with '-v7'"
-        raise ModelError(msg)
+        raise ModelError("it is a MATLAB 7.3 file: save it again in MATLAB with '-v7'")
     names = []
     try:
         for name, value in _variables(data):
@@ -112,20 +108,18 @@ def read_matlab(data: bytes) -> dict[str, NDArray[np.float32]]:
                 return _layers(value["weight"], value["bias"])
             names.append(name[:40])
     except (LookupError, TypeError, ValueError, struct.error, zlib.error) as error:
-        msg = f"it is damaged ({type(error).__name__}: {error})"
-        raise ModelError(msg) from error
+        raise ModelError(f"it is damaged ({type(error).__name__}: {error})") from error
     found = ", ".join(names[:8]) or "nothing"
-    msg = f"there is no structure with weight and bias in it (found: {found})"
-    raise ModelError(msg)
+    raise ModelError(
+        f"there is no structure with weight and bias in it (found: {found})"
+    )
 
 
 def _layers(weights: Any, biases: Any) -> dict[str, NDArray[np.float32]]:
     if not (isinstance(weights, list) and isinstance(biases, list)):
-        msg = "its weight and bias are not cells with one matrix a layer"
-        raise ModelError(msg)
+        raise ModelError("its weight and bias are not cells with one matrix a layer")
     if len(weights) != len(biases):
-        msg = f"it has {len(weights)} weights, but {len(biases)} biases"
-        raise ModelError(msg)
+        raise ModelError(f"it has {len(weights)} weights, but {len(biases)} biases")
     state = {}
     for index, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
         # MATLAB drops trailing axes of one.
@@ -152,8 +146,7 @@ def _variables(data: bytes) -> Iterator[tuple[str, Any]]:
 def _matrix(data: memoryview, order: str, depth: int) -> tuple[str, Any]:
     """Name and value: an array, a list for cells or a dict for a structure."""
     if depth > _DEEPEST:
-        msg = f"matrices nested more than {_DEEPEST} deep"
-        raise ValueError(msg)
+        raise ValueError(f"matrices nested more than {_DEEPEST} deep")
     if not data:
         return "", np.empty(0)
     reader = _Reader(data, order)
@@ -163,8 +156,7 @@ def _matrix(data: memoryview, order: str, depth: int) -> tuple[str, Any]:
 
     def cells(count: int) -> list[Any]:
         if count > reader.left():
-            msg = f"{count} matrices in {reader.left()} bytes"
-            raise ValueError(msg)
+            raise ValueError(f"{count} matrices in {reader.left()} bytes")
         return [
             _matrix(reader.element().data, order, depth + 1)[1] for _ in range(count)
         ]

@@ -15,7 +15,6 @@ from napari_vdsr.files.atomic import replacing
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["is_native", "read_metadata", "read_native", "write_native"]
 
 _DAMAGE = (LookupError, RecursionError, TypeError, ValueError)
 _LONGEST_HEADER = 1 << 20  # bytes; a network of 20 layers has 3,500
@@ -53,8 +52,7 @@ def read_native(data: bytes) -> tuple[dict[str, "Tensor"], dict[str, str]]:
         metadata = _metadata(data)
         return load(data), metadata
     except (SafetensorError, *_DAMAGE) as error:
-        msg = f"it is a damaged safetensors file ({error})"
-        raise ModelError(msg) from error
+        raise ModelError(f"it is a damaged safetensors file ({error})") from error
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -78,21 +76,18 @@ def read_metadata(path: Path) -> dict[str, str]:
         with path.open("rb") as file:
             return _metadata(file.read(_LONGEST_HEADER))
     except (OSError, *_DAMAGE) as error:
-        msg = f"{path} is damaged or cannot be read: {error}"
-        raise ModelError(msg) from error
+        raise ModelError(f"{path} is damaged or cannot be read: {error}") from error
 
 
 def _metadata(data: bytes) -> dict[str, str]:
     """What the header says, in which tensors and metadata are described."""
     length = int.from_bytes(data[:8], "little")
     if not 2 <= length <= min(len(data), _LONGEST_HEADER) - 8:
-        msg = f"a header of {length} bytes"
-        raise ValueError(msg)
+        raise ValueError(f"a header of {length} bytes")
     header = json.loads(data[8 : 8 + length])
     metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
     if not isinstance(metadata, dict):
-        msg = "a header without names"
-        raise TypeError(msg)
+        raise TypeError("a header without names")
     return {str(name): str(value) for name, value in metadata.items()}
 
 

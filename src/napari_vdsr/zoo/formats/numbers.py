@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["as_weights"]
-
 
 def as_weights(numbers: NDArray[Any]) -> NDArray[np.float32]:
     """Round numbers to float32.

@@ -11,7 +11,6 @@ from napari_vdsr.zoo.model import Model
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["write_onnx"]
 
 # Old enough for any runtime in use; nothing newer is needed.
 _OPSET = 13
@@ -44,8 +43,9 @@ def write_onnx(path: Path, model: Model, *, overwrite: bool) -> None:
     try:
         import onnx
     except ImportError as error:
-        msg = "export to ONNX needs a library: pip install 'napari-vdsr[onnx]'"
-        raise InputError(msg) from error
+        raise InputError(
+            "export to ONNX needs a library: pip install 'napari-vdsr[onnx]'"
+        ) from error
 
     network = model.network
     nodes, tensors = _stack(list(network.layers))

@@ -13,8 +13,6 @@ from typing import Any, BinaryIO, NamedTuple
 
 from napari_vdsr.errors import ModelError
 
-__all__ = ["Module", "Storage", "TensorRef", "read_pickle"]
-
 _MOST_STEPS = 200_000  # a checkpoint of 20 layers takes 5,400
 
 _ADVICE = (
@@ -82,14 +80,14 @@ def read_pickle(stream: BinaryIO) -> Any:
     try:
         for step, (code, argument, _) in enumerate(pickletools.genops(stream)):
             if step >= _MOST_STEPS:
-                msg = f"its pickle has more than {_MOST_STEPS} steps"
-                raise ModelError(msg)
+                raise ModelError(f"its pickle has more than {_MOST_STEPS} steps")
             machine.run(code.name, argument)
         return machine.result()
     # pickletools may warn of strange escapes, which is an error for those who ask.
     except (ArithmeticError, LookupError, TypeError, ValueError, Warning) as error:
-        msg = f"its pickle is damaged ({type(error).__name__}: {error})"
-        raise ModelError(msg) from error
+        raise ModelError(
+            f"its pickle is damaged ({type(error).__name__}: {error})"
+        ) from error
 
 
 class _Machine:
@@ -109,16 +107,18 @@ class _Machine:
             return
         step = getattr(self, f"_{code.lower()}", None)
         if step is None:
-            msg = f"its pickle has an instruction {code}, which no checkpoint needs"
-            raise ModelError(msg)
+            raise ModelError(
+                f"its pickle has an instruction {code}, which no checkpoint needs"
+            )
         step(argument)
 
     def result(self) -> Any:
         """Take what was built, unless names were left over that are no modules."""
         strange = sorted(str(name) for name in self._classes - self._modules)
         if strange:
-            msg = f"it names {', '.join(strange[:5])}, which is no tensor. {_ADVICE}"
-            raise ModelError(msg)
+            raise ModelError(
+                f"it names {', '.join(strange[:5])}, which is no tensor. {_ADVICE}"
+            )
         return self._stack.pop()
 
     def _since_mark(self) -> list[Any]:
@@ -157,8 +157,7 @@ class _Machine:
 
     def _last(self, count: int) -> None:
         if len(self._stack) < count:
-            msg = "a tuple of more than there is"
-            raise ValueError(msg)
+            raise ValueError("a tuple of more than there is")
         self._stack[-count:] = [tuple(self._stack[-count:])]
 
     def _tuple1(self, _: Any) -> None:
@@ -203,15 +202,13 @@ class _Machine:
         arguments, function = self._stack.pop(), self._stack.pop()
         call = _CALLS.get(_of(function, Global))
         if call is None:
-            msg = f"it wants to run {function}, which is refused. {_ADVICE}"
-            raise ModelError(msg)
+            raise ModelError(f"it wants to run {function}, which is refused. {_ADVICE}")
         self._stack.append(call(*_of(arguments, tuple)))
 
     def _newobj(self, _: Any) -> None:
         arguments, kind = self._stack.pop(), self._stack.pop()
         if _of(kind, Global) not in self._classes or arguments != ():
-            msg = f"it wants to make a {kind}, which is refused. {_ADVICE}"
-            raise ModelError(msg)
+            raise ModelError(f"it wants to make a {kind}, which is refused. {_ADVICE}")
         self._stack.append(Module(kind))
 
     def _build(self, _: Any) -> None:
@@ -219,14 +216,16 @@ class _Machine:
         target = self._stack[-1]
         if isinstance(target, Module):
             if not {"_modules", "_parameters"} <= _of(state, dict).keys():
-                msg = f"it wants to set up a {target.kind}, which is no torch module"
-                raise ModelError(msg)
+                raise ModelError(
+                    f"it wants to set up a {target.kind}, which is no torch module"
+                )
             target.attributes = state
             self._modules.add(target.kind)
         # Attributes of dicts and tensors say nothing about weights.
         elif target is not None and not isinstance(target, dict | TensorRef):
-            msg = f"it wants to set up a {type(target).__name__}, which is refused"
-            raise ModelError(msg)
+            raise ModelError(
+                f"it wants to set up a {type(target).__name__}, which is refused"
+            )
 
     def _binpersid(self, _: Any) -> None:
         what, *rest = _of(self._stack.pop(), tuple)
@@ -234,8 +233,9 @@ class _Machine:
             self._stack.append(_of(rest[0], Global))
             return
         if what != "storage" or rest[0] not in _STORAGES:
-            msg = f"its pickle refers to an unknown thing {str(what)[:40]!r}"
-            raise ModelError(msg)
+            raise ModelError(
+                f"its pickle refers to an unknown thing {str(what)[:40]!r}"
+            )
         kind, key, _location, size = rest[:4]
         self._stack.append(Storage(kind.name, _of(key, str), _of(size, int)))
 
@@ -289,8 +289,7 @@ def _rebuild_tensor(
 ) -> TensorRef:
     sizes = [*_of(shape, tuple), *_of(stride, tuple), offset]
     if any(type(size) is not int or size < 0 for size in sizes):
-        msg = "its pickle is damaged: a tensor of impossible size"
-        raise ModelError(msg)
+        raise ModelError("its pickle is damaged: a tensor of impossible size")
     return TensorRef(_of(storage, Storage), offset, shape, stride)
 
 

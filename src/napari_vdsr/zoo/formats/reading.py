@@ -9,7 +9,6 @@ from napari_vdsr.errors import FileError, ModelError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["read_weights"]
 
 _LARGEST = 1 << 28
 
@@ -40,11 +39,9 @@ def read_weights(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:
     try:
         return _read(path)
     except OSError as error:
-        msg = f"cannot read {path}: {error}"
-        raise FileError(msg) from error
+        raise FileError(f"cannot read {path}: {error}") from error
     except ModelError as error:
-        msg = f"cannot use the weights in {path}: {error}"
-        raise ModelError(msg) from error
+        raise ModelError(f"cannot use the weights in {path}: {error}") from error
 
 
 def _read(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:
@@ -55,8 +52,9 @@ def _read(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:
 
     size = path.stat().st_size
     if size > _LARGEST:
-        msg = f"it has {size:,} bytes, more than the {_LARGEST:,} that are read"
-        raise ModelError(msg)
+        raise ModelError(
+            f"it has {size:,} bytes, more than the {_LARGEST:,} that are read"
+        )
     data = path.read_bytes()
     if is_native(data):
         state, metadata = read_native(data)
@@ -65,11 +63,10 @@ def _read(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:
         return _tensors(read_matlab(data)), {}
     if data.startswith((b"PK", b"\x80")):
         return _tensors(renamed(read_checkpoint(data))), {}
-    msg = (
+    raise ModelError(
         "it is neither safetensors nor a file of torch.save (.pt, .pth) "
         "nor a MATLAB file"
     )
-    raise ModelError(msg)
 
 
 def _tensors(arrays: Mapping[str, Any]) -> dict[str, "Tensor"]:
