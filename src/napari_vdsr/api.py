@@ -18,11 +18,20 @@ from napari_vdsr.zoo import Model, load_model, models
 if TYPE_CHECKING:
     import torch
 
+    from napari_vdsr.evaluation.description import describe_image
     from napari_vdsr.evaluation.psnr import PsnrReport
     from napari_vdsr.evaluation.report import Evaluation
     from napari_vdsr.training import train
 
-__all__ = ["evaluate", "load_model", "models", "psnr", "train", "upscale"]
+__all__ = [
+    "describe_image",
+    "evaluate",
+    "load_model",
+    "models",
+    "psnr",
+    "train",
+    "upscale",
+]
 
 
 def upscale(
@@ -301,6 +310,10 @@ def evaluate(
 
 
 def __getattr__(name: str) -> Any:
+    if name == "describe_image":
+        from napari_vdsr.evaluation.description import describe_image
+
+        return describe_image
     # Loaded when it is asked for, because it needs torch.
     if name == "train":
         from napari_vdsr.training import train

@@ -6,7 +6,7 @@ under the whole spectrum, and is read off its corners, where detail is rare.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -151,7 +151,14 @@ def check_sampling(image: ArrayLike, *, rgb: bool | None = None) -> SamplingRepo
     """
     array = np.asarray(image)
     check_image(array, "image")
-    parts = list(_parts(array, is_colour(array, rgb)))
+    return sampling_of(list(_parts(array, is_colour(array, rgb))))
+
+
+def sampling_of(parts: Sequence[NDArray[np.float64]]) -> SamplingReport:
+    """Check parts of an image, all of one shape (Y, X) and without NaN.
+
+    Raises InputError when there is none.
+    """
     if not parts:
         raise InputError(
             "every part of the image holds NaN: fill or cut them off first"
@@ -219,6 +226,6 @@ def _judged(spectrum: NDArray[np.float64], span: float) -> SamplingReport:
         detail=fine / whole if whole else 0.0,
         fall=fine / coarse if coarse else 0.0,
         noise_share=min(1.0, floor * count[half:].sum() / energy[half:].sum())
-        if whole
+        if span > 0 and energy[half:].any()
         else 0.0,
     )

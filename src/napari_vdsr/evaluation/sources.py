@@ -109,7 +109,7 @@ def opened(
         with open_image(image) as file:
             planes = _FilePlanes(file)
             yield stack_of(planes, name, file.picture.rgb, check)
-    elif _is_layer(image):
+    elif is_layer(image):
         data = image.data[0] if getattr(image, "multiscale", False) else image.data
         yield stack_of(data, name, bool(image.rgb), check)
     else:
@@ -133,7 +133,7 @@ def named(images: Any) -> Iterator[tuple[str, Any]]:
         yield from _files(Path(images))
     elif isinstance(images, Mapping):
         yield from images.items()
-    elif hasattr(images, "dtype") or _is_layer(images):
+    elif hasattr(images, "dtype") or is_layer(images):
         yield _name(images, 1), images
     elif isinstance(images, Iterable):
         for number, image in enumerate(images, 1):
@@ -179,7 +179,7 @@ class _FilePlanes:
         return planes[tuple(kept)]
 
 
-def _is_layer(image: object) -> bool:
+def is_layer(image: object) -> bool:
     """Whether it has what is used of a napari Image layer; napari stays unloaded."""
     return all(hasattr(image, name) for name in ("data", "rgb", "name", "scale"))
 
@@ -187,4 +187,4 @@ def _is_layer(image: object) -> bool:
 def _name(image: Any, number: int) -> str:
     if isinstance(image, str | Path):
         return Path(image).name
-    return str(image.name) if _is_layer(image) else f"image {number}"
+    return str(image.name) if is_layer(image) else f"image {number}"

@@ -1,0 +1,177 @@
+"""What an image says of itself, put into words."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from napari_vdsr.evaluation.history import ValueHistory
+from napari_vdsr.evaluation.instrument import Instrument
+from napari_vdsr.evaluation.model_advice import ModelAdvice, advise, noise_share
+from napari_vdsr.evaluation.noise import NoiseEstimate
+from napari_vdsr.evaluation.sampling import SamplingReport
+
+
+@dataclass(frozen=True)
+class ImageReport:
+    """What an image says of itself before it is enlarged.
+
+    Attributes
+    ----------
+    noise : NoiseEstimate, optional
+        How noisy it is; None when that cannot be told.
+    sampling : SamplingReport, optional
+        How fine its detail is, compared with its pixels; None when that cannot be
+        told.
+    history : ValueHistory, optional
+        Saturation, 8-bit history and JPEG; None when no pixel has a value.
+    colour : bool
+        Whether it holds colours.
+    instrument : {"scanner", "camera"}, optional
+        What its file says of the microscope.
+    pixels : int
+        How many pixels were looked at.
+    unknown : tuple of str
+        What cannot be told, and why.
+    """
+
+    noise: NoiseEstimate | None
+    sampling: SamplingReport | None
+    history: ValueHistory | None
+    colour: bool
+    instrument: Instrument | None = None
+    pixels: int = 0
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def helps(self) -> bool | None:
+        """Whether enlarging can add anything; None when that cannot be told."""
+        return self._advice.helps
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models that fit; two when the instrument decides."""
+        return self._advice.models
+
+    @property
+    def model(self) -> str | None:
+        """Name of the model that is meant for it; None unless there is just one."""
+        return self.models[0] if len(self.models) == 1 else None
+
+    @property
+    def reason(self) -> str:
+        """Why that model, or why none."""
+        return self._advice.reason
+
+    @property
+    def summary(self) -> str:
+        """The report in one line."""
+        parts = (
+            [_noise_in_short(self.noise, self.sampling)] if self._worth_telling else []
+        )
+        if self.history is not None:
+            parts += _history_in_short(self.history)
+        return _sentence(" · ".join([*parts, self._advice_in_short]))
+
+    def to_text(self) -> str:
+        """Write the report as lines for people."""
+        lines = []
+        if self._worth_telling:
+            lines += _noise_at_length(self.noise) if self.noise else []
+            lines += [self.sampling.advice] if self.sampling else []
+        if self.history is not None:
+            lines += [_sentence(each) + "." for each in self.history.remarks]
+        lines += [_sentence(each) + "." for each in self.unknown]
+        fitting = f" Fitting: {' or '.join(self.models)}." if self.models else ""
+        return "\n".join([*lines, f"{_sentence(self.reason)}.{fitting}"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the report as plain values for JSON."""
+        sampling = self.sampling and self.sampling.to_json()
+        for curve in ("frequencies", "power"):
+            if sampling:
+                sampling.pop(curve)
+        return {
+            "summary": self.summary,
+            "helps": self.helps,
+            "model": self.model,
+            "models": list(self.models),
+            "reason": self.reason,
+            "noise": self.noise and self.noise.to_json(),
+            "sampling": sampling,
+            "history": self.history and self.history.to_json(),
+            "colour": self.colour,
+            "instrument": self.instrument,
+            "pixels": self.pixels,
+            "unknown": list(self.unknown),
+        }
+
+    @property
+    def _advice(self) -> ModelAdvice:
+        return advise(
+            self.noise, self.sampling, self.history, self.colour, self.instrument
+        )
+
+    @property
+    def _worth_telling(self) -> bool:
+        """Whether noise and detail mean anything: not those of labels."""
+        return self.history is not None and not self.history.like_labels
+
+    @property
+    def _advice_in_short(self) -> str:
+        if self.models:
+            return f"fits {' or '.join(self.models)}"
+        if self.helps is None and self.unknown:
+            return self.unknown[0]
+        return self.reason
+
+
+def _noise_in_short(
+    noise: NoiseEstimate | None, sampling: SamplingReport | None
+) -> str:
+    if noise is None:
+        return "noise unknown"
+    share = noise_share(noise, sampling)
+    if share >= 1:
+        return "hardly anything but noise"
+    if not noise.sure:
+        return f"noise at most {_percent(share)} of the range"
+    electrons = noise.electrons_at_white
+    photons = f", some {_rounded(electrons)} photons at white" if electrons else ""
+    return f"noise {_percent(share)} of the range{photons}"
+
+
+def _noise_at_length(noise: NoiseEstimate) -> list[str]:
+    y, x = noise.correlation
+    lines = [
+        f"Noise: {noise.sigma:.3g} grey levels at mid intensity, "
+        f"{_percent(noise.share)} of the range; variance = {noise.gain:.3g} x "
+        f"(signal - {noise.offset:.4g}) + {noise.read_noise:.3g}²; neighbours "
+        f"correlate by {y:.2f} along Y and {x:.2f} along X."
+    ]
+    if noise.doubts:
+        lines.append(f"These figures are not sure: {'; '.join(noise.doubts)}.")
+    return lines
+
+
+def _history_in_short(history: ValueHistory) -> list[str]:
+    said = {
+        "saturated": history.saturated,
+        "few values": history.eight_bit and history.bits > 8,
+        "contrast was changed": history.comb,
+        "was JPEG": history.was_jpeg,
+    }
+    return (
+        [] if history.like_labels else [words for words, holds in said.items() if holds]
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{_rounded(100 * share)} %"
+
+
+def _rounded(number: float) -> str:
+    """Two digits, as people write them: 12,000 instead of 1.2e+04."""
+    return f"{float(f'{number:.2g}'):,.10g}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,115 @@
+"""Which model is meant for an image, and whether enlarging it can help at all."""
+
+from dataclasses import dataclass
+
+from napari_vdsr.evaluation.history import ValueHistory
+from napari_vdsr.evaluation.instrument import Instrument
+from napari_vdsr.evaluation.noise import NoiseEstimate
+from napari_vdsr.evaluation.sampling import SamplingReport
+
+REDUCED = "vdsr20"
+"""For images without noise that software has made smaller."""
+SCANNER = "vdsr20-scanner"
+"""For confocal, two-photon, STED and scanning electron microscopes."""
+CAMERA = "vdsr20-camera"
+"""For microscopes with a camera."""
+
+NOISY = 0.01
+"""Noise at mid intensity, relative to the range, that a model has to know of: there
+`vdsr20` begins to lose against a spline."""
+
+
+def noise_share(noise: NoiseEstimate, sampling: SamplingReport | None) -> float:
+    """Noise at mid intensity relative to the range; the most it can be if not sure.
+
+    What is in the corners of the spectrum, where detail is rare, is a limit, too.
+    """
+    span = noise.white - noise.offset
+    if noise.sure or sampling is None or span <= 0:
+        return noise.share
+    return min(noise.sigma, sampling.noise) / span
+
+
+@dataclass(frozen=True)
+class ModelAdvice:
+    """What follows for the choice of a model.
+
+    Attributes
+    ----------
+    helps : bool or None
+        Whether enlarging can add anything; None when that cannot be told.
+    models : tuple of str
+        The models that fit; two when it depends on the instrument, none when
+        enlarging cannot help or nothing can be told.
+    reason : str
+        Why.
+    """
+
+    helps: bool | None
+    models: tuple[str, ...]
+    reason: str
+
+
+def advise(
+    noise: NoiseEstimate | None,
+    sampling: SamplingReport | None,
+    history: ValueHistory | None,
+    colour: bool,
+    instrument: Instrument | None,
+) -> ModelAdvice:
+    """Apply the rules that the docstring of `describe_image` lists, in their order."""
+    if history is None:
+        return ModelAdvice(None, (), "nothing can be told from its values")
+    if history.distinct < 2:
+        return ModelAdvice(False, (), "it is constant: there is nothing to enlarge")
+    if history.like_labels:
+        return ModelAdvice(
+            False,
+            (),
+            "it looks like a mask, labels or a drawing: enlarge it without "
+            "interpolation instead",
+        )
+    if sampling is None:
+        return ModelAdvice(None, (), "how fine its detail is cannot be told")
+    if sampling.verdict == "oversampled":
+        return ModelAdvice(
+            False,
+            (),
+            "the detail is coarser than the pixels already: enlarging adds pixels, not "
+            "detail",
+        )
+    why = _why_microscope(noise, sampling, history, colour)
+    if why:
+        return _for_microscopes(why, instrument)
+    kind = "a colour picture" if colour else "an 8-bit picture"
+    return ModelAdvice(True, (REDUCED,), f"{kind} with next to no noise")
+
+
+def _why_microscope(
+    noise: NoiseEstimate | None,
+    sampling: SamplingReport,
+    history: ValueHistory,
+    colour: bool,
+) -> str:
+    """Why a model has to expect noise; empty when it need not."""
+    noisy = noise is None or noise_share(noise, sampling) >= NOISY
+    if sampling.verdict == "noisy" or (noisy and noise is not None and noise.sure):
+        return "it is noisy"
+    if noisy:
+        return "its noise cannot be told from fine detail"
+    if not (colour or history.eight_bit):
+        return "it is not a picture of 8 bits or in colour"
+    return ""
+
+
+def _for_microscopes(why: str, instrument: Instrument | None) -> ModelAdvice:
+    if instrument is not None:
+        model = SCANNER if instrument == "scanner" else CAMERA
+        told = f"{why}, and its file says that it comes from a {instrument}"
+        return ModelAdvice(True, (model,), told)
+    return ModelAdvice(
+        True,
+        (SCANNER, CAMERA),
+        f"{why}; whether a scanning microscope or a camera made it cannot be told from "
+        "the pixels, so that you have to choose",
+    )
