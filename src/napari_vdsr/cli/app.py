@@ -6,6 +6,7 @@ import typer
 
 import napari_vdsr
 from napari_vdsr.cli.bench import bench
+from napari_vdsr.cli.describe import describe
 from napari_vdsr.cli.evaluate import evaluate
 from napari_vdsr.cli.info import info
 from napari_vdsr.cli.models import app as models
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command("upscale")(upscale)
+app.command("describe")(describe)
 app.command("psnr")(psnr)
 app.command("evaluate")(evaluate)
 app.command("train")(train)
@@ -36,7 +38,7 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def describe(
+def program(
     version: Annotated[
         bool,
         typer.Option(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.cli.console import progress_bar
+from napari_vdsr.cli.describe import describe_beforehand
 from napari_vdsr.cli.loading import loaded_model
 from napari_vdsr.cli.options import parse_lengths, parse_pair
 from napari_vdsr.cli.ways import Task, enlarge
@@ -147,7 +148,6 @@ class Settings:
         VdsrError
             When it cannot be done; there is no target then.
         """
-        started = time.perf_counter()
         check_name(target, overwrite=self.overwrite, source=source)
         if self.cluster is not None and target.suffix.lower() != ZARR_SUFFIX:
             raise InputError(
@@ -157,6 +157,8 @@ class Settings:
         with open_image(source, axes_told=told) as image:
             picture, axes = self._named(image.picture, source)
             plan = self._plan(picture, axes, source)
+            report = describe_beforehand(source, axes)
+            started = time.perf_counter()
             task = Task(source, target, image, picture, axes, plan, told)
             with progress_bar(f"{prefix}{source.name}") as bar:
                 done = enlarge(task, self, bar)
@@ -177,6 +179,7 @@ class Settings:
             "model": self.model.name,
             "device": self.device,
             "precision": self.precision,
+            "image": report,
             **done.details,
         }
 

@@ -136,7 +136,8 @@ def upscale(
     Only Y and X are enlarged; stacks and channels go plane by plane. Bit depth, axes
     and metadata of TIFF, OME-TIFF and ImageJ files are kept, and the pixel size is
     divided by the factor. The source is never changed, and a result is there whole
-    or not at all.
+    or not at all. What an image says of itself (see `napari-vdsr describe`) is told
+    beforehand, and changes nothing.
 
     An OME-Zarr is made chunk by chunk, with a pyramid, in memory that does not depend
     on its size. When that is interrupted, the same command goes on where it ended.

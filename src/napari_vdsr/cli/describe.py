@@ -1,0 +1,61 @@
+"""`napari-vdsr describe`: what a file says of itself before it is enlarged."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_vdsr.cli.console import note, print_json, show
+from napari_vdsr.cli.options import Json
+
+
+def describe(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image file.")],
+    axes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LETTERS",
+            help="What the axes are, where the file does not tell or is wrong: a "
+            "letter each, such as TCZYX; S stands for colours.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what an image says of itself: noise, detail, past, and the model for it.
+
+    At most nine parts of it are read, which takes a few seconds whatever its size.
+    Noise is given as variance against signal, with how sure that is. Detail coarser
+    than the pixels means that enlarging cannot help. Saturation, few values and the
+    grid of JPEG are said.
+
+    For instance:
+
+        napari-vdsr describe cells.ome.tif
+
+        napari-vdsr describe cells.ome.tif --json
+    """
+    from napari_vdsr.evaluation.description import describe_image
+
+    report = describe_image(image, axes=axes)
+    if as_json:
+        print_json({"file": str(image)} | report.to_json())
+    else:
+        show(f"{report.summary}\n\n{report.to_text()}")
+
+
+def describe_beforehand(image: Path, axes: str) -> dict[str, Any]:
+    """Tell the user in a line what an image says of itself; give it for JSON.
+
+    Whatever goes wrong becomes that line: it is no reason not to enlarge the image.
+    """
+    from napari_vdsr.evaluation.description import describe_image
+
+    try:
+        report = describe_image(image, axes=axes)
+    except Exception as error:
+        message = f"cannot say anything about the image: {error}"
+        note(f"{image}: {message}")
+        return {"summary": message, "unknown": [message]}
+    note(f"{image}: {report.summary}")
+    return report.to_json()
