@@ -114,7 +114,7 @@ def open_training(viewer: Any, qtbot: Any) -> Callable[..., Training]:
 
 def wait_for_the_probe(panel: SuperResolution, qtbot: Any) -> None:
     prober = panel._prober
-    qtbot.waitUntil(lambda: prober._looked and not prober._busy, timeout=20_000)
+    qtbot.waitUntil(lambda: prober._looked and not prober.busy, timeout=20_000)
 
 
 @pytest.fixture

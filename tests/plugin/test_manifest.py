@@ -51,7 +51,7 @@ def test_a_menu_command_enlarges_the_active_layer(
         "cells",
         "cells ×3 tiny",
     ]
-    qtbot.waitUntil(lambda: not panel._prober._busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not panel._prober.busy, timeout=20_000)
 
 
 def test_preferences_are_what_the_panel_starts_from(

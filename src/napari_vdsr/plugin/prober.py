@@ -1,24 +1,21 @@
 """Keeps up with what this machine offers, in a background thread."""
 
 from collections.abc import Callable
-from threading import Thread
+from functools import partial
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
+from napari_vdsr.plugin.background import Background
 from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.model.estimate import Speeds
 from napari_vdsr.plugin.model.probe import Probe, probe_machine
 from napari_vdsr.plugin.model.settings import Settings
 
-_EVERY = 50  # milliseconds between two looks at the thread
-
 
 class Prober:
     """Devices, speeds and needs of models, as far as they are known.
 
-    The first look imports torch, which takes seconds: the panel does not wait. It
-    is a plain thread that touches nothing of Qt, so that napari may be closed at
-    any time.
+    The first look imports torch, which takes seconds: the panel does not wait.
 
     Parameters
     ----------
@@ -44,12 +41,14 @@ class Prober:
         self._needing_range: set[str] = set()
         self._wanted: Settings | None = None
         self._looked = False
-        self._busy = False
         self._tried: set[tuple[str, str, str]] = set()
-        self._found: list[tuple[Settings, Probe | Exception]] = []
-        self._timer = QTimer(parent)
-        self._timer.setInterval(_EVERY)
-        self._timer.timeout.connect(self._look)
+        self._probing: Settings | None = None
+        self._background: Background[Probe] = Background(parent, self._take)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is finding something out."""
+        return self._background.busy
 
     def lacks(self, device: str) -> bool:
         """Whether a device is known not to be there.
@@ -77,11 +76,7 @@ class Prober:
         """
         self._wanted = settings
         key = _key(settings)
-        if (
-            self._busy
-            or self._callback is None
-            or (self._looked and key in self._tried)
-        ):
+        if self.busy or self._callback is None or (self._looked and key in self._tried):
             return
         card = find_card(settings.model)
         measure = card is not None and card.here
@@ -89,9 +84,8 @@ class Prober:
             self._tried.add(key)
         elif self._looked:
             return
-        self._busy = True
-        Thread(target=self._probe, args=(settings, measure)).start()
-        self._timer.start()
+        self._probing = settings
+        self._background.start(partial(probe_machine, settings, measure))
 
     def seconds(self, settings: Settings, pixels: float) -> float | None:
         """How long so many output pixels may take.
@@ -142,20 +136,9 @@ class Prober:
         """Call back no more."""
         self._callback = None
 
-    def _probe(self, settings: Settings, measure: bool) -> None:
-        """Run in the thread."""
-        try:
-            self._found.append((settings, probe_machine(settings, measure)))
-        except Exception as error:  # such as a torch that cannot be imported
-            self._found.append((settings, error))
-
-    def _look(self) -> None:
-        """Run in the GUI thread."""
-        if not self._found:
-            return
-        self._timer.stop()
-        settings, found = self._found.pop()
-        self._busy = False
+    def _take(self, found: Probe | Exception) -> None:
+        settings = self._probing
+        assert settings is not None
         self._looked = True
         if isinstance(found, Exception):
             self.problem = f"The network cannot run here: {found}"

@@ -16,6 +16,7 @@ from napari_vdsr.plugin import model_list
 from napari_vdsr.plugin.checks import check_machine
 from napari_vdsr.plugin.comparison import Comparison
 from napari_vdsr.plugin.delivery import StaleSourceError, add_result
+from napari_vdsr.plugin.describer import Describer
 from napari_vdsr.plugin.model.ending import how_it_ended
 from napari_vdsr.plugin.model.estimate import Outlook, look_ahead
 from napari_vdsr.plugin.model.execution import Execution, Result
@@ -71,6 +72,7 @@ class SuperResolution(Container[Widget]):
         self._defaults = preferred_settings()
         self._saved = load_settings(self._defaults)
         self._prober = Prober(self.native, self._probed)
+        self._describer = Describer(self.native, self._refresh_soon)
         self._soon = QTimer(self.native)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_WAIT)
@@ -240,6 +242,7 @@ class SuperResolution(Container[Widget]):
             save_settings(settings, self._defaults)
             self._saved = settings
         self._prober.want(settings)
+        self.controls.show_image(self._describer.words_on(self._layers))
         self.form.show_range(self._prober.needs_range(settings.model))
         try:
             batch = self._batch()
@@ -367,6 +370,7 @@ class SuperResolution(Container[Widget]):
         self._closed = True
         model_list.forget(self)
         self._prober.stop()
+        self._describer.stop()
         self._viewer_watcher.stop()
         if self._run is not None:
             self._run.abandon()

@@ -26,6 +26,8 @@ class Controls(Container[Widget]):
     ----------
     message : Label
         What Run will make, how far it is, or what is wrong.
+    image : Label
+        What the image says of itself.
     run, preview, save, compare, link, script, release, reset
         The buttons.
     bar : ProgressBar
@@ -34,10 +36,10 @@ class Controls(Container[Widget]):
 
     def __init__(self) -> None:
         self.message = words_below()
+        self.image = words_below()
         # Room for two lines, so that buttons do not move under the mouse.
-        self.message.native.setMinimumHeight(
-            2 * self.message.native.fontMetrics().lineSpacing() + 16
-        )
+        for label in (self.message.native, self.image.native):
+            label.setMinimumHeight(2 * label.fontMetrics().lineSpacing() + 16)
         self.run = PushButton(text="Run", tooltip=TOOLTIPS["run"])
         self.preview = PushButton(text="Preview", tooltip=TOOLTIPS["preview"])
         self.save = PushButton(text="Save to…", tooltip=TOOLTIPS["save"])
@@ -58,6 +60,7 @@ class Controls(Container[Widget]):
         super().__init__(
             widgets=[
                 self.message,
+                self.image,
                 row("", self.run, self.preview, self.save),
                 self.bar,
                 row("", self.compare, self.link),
@@ -114,6 +117,12 @@ class Controls(Container[Widget]):
         self.run.enabled = ready
         self.preview.enabled = ready
         self.save.enabled = ready
+
+    def show_image(self, words: tuple[str, str]) -> None:
+        """What the image says of itself: a line, and the tooltip."""
+        line, details = words
+        self.image.value = breakable(line)
+        self.image.tooltip = tooltip_of_lines(details)
 
     def say(self, text: str, colour: str, details: str = "") -> None:
         """Show a line.
