@@ -189,6 +189,9 @@ def test_two_viewers_may_run_at_once(
     cells: Any,
 ) -> None:
     first = open_panel()
+    cells = np.tile(
+        cells, (8, 8)
+    )  # the first run must not end before the second begins
     viewer.add_image(cells, name="cells")
     second_viewer = make_napari_viewer()
     second = SuperResolution(second_viewer)
@@ -196,6 +199,7 @@ def test_two_viewers_may_run_at_once(
     second_viewer.add_image(cells, name="cells")
     for panel in (first, second):
         settle(panel)
+    for panel in (first, second):
         panel.controls.run.native.click()
     assert first.running
     assert second.running

@@ -75,7 +75,8 @@ class ImageReport:
         """Write the report as lines for people."""
         lines = []
         if self._worth_telling:
-            lines += _noise_at_length(self.noise) if self.noise else []
+            if self.noise is not None:
+                lines += _noise_at_length(self.noise, self.sampling)
             lines += [self.sampling.advice] if self.sampling else []
         if self.history is not None:
             lines += [_sentence(each) + "." for each in self.history.remarks]
@@ -139,17 +140,22 @@ def _noise_in_short(
     return f"noise {_percent(share)} of the range{photons}"
 
 
-def _noise_at_length(noise: NoiseEstimate) -> list[str]:
+def _noise_at_length(
+    noise: NoiseEstimate, sampling: SamplingReport | None
+) -> list[str]:
+    share = _percent(noise_share(noise, sampling))
+    if not noise.sure:
+        return [
+            f"Noise: at most {share} of the range at mid intensity. More cannot be "
+            f"told: {'; '.join(noise.doubts)}."
+        ]
     y, x = noise.correlation
-    lines = [
-        f"Noise: {noise.sigma:.3g} grey levels at mid intensity, "
-        f"{_percent(noise.share)} of the range; variance = {noise.gain:.3g} x "
-        f"(signal - {noise.offset:.4g}) + {noise.read_noise:.3g}²; neighbours "
-        f"correlate by {y:.2f} along Y and {x:.2f} along X."
+    return [
+        f"Noise: {noise.sigma:.3g} grey levels at mid intensity, {share} of the range; "
+        f"variance = {noise.gain:.3g} x (signal - {noise.offset:.4g}) + "
+        f"{noise.read_noise:.3g}²; neighbours correlate by {y:.2f} along Y and "
+        f"{x:.2f} along X."
     ]
-    if noise.doubts:
-        lines.append(f"These figures are not sure: {'; '.join(noise.doubts)}.")
-    return lines
 
 
 def _history_in_short(history: ValueHistory) -> list[str]:

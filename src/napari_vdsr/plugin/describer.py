@@ -33,8 +33,8 @@ class Describer:
         Called in the GUI thread when more is known.
     """
 
-    def __init__(self, parent: QObject, callback: Callable[[], None]) -> None:
-        self._callback: Callable[[], None] | None = callback
+    def __init__(self, parent: QObject, callback: Callable[[], object]) -> None:
+        self._callback: Callable[[], object] | None = callback
         self._known: WeakKeyDictionary[Image, Words] = WeakKeyDictionary()
         self._followed: WeakKeyDictionary[Image, bool] = WeakKeyDictionary()
         self._in_work: Any = lambda: None

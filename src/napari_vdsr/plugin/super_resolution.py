@@ -72,7 +72,7 @@ class SuperResolution(Container[Widget]):
         self._defaults = preferred_settings()
         self._saved = load_settings(self._defaults)
         self._prober = Prober(self.native, self._probed)
-        self._describer = Describer(self.native, self._refresh_soon)
+        self._describer = Describer(self.native, self._refresh)
         self._soon = QTimer(self.native)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_WAIT)

@@ -37,9 +37,9 @@ class Controls(Container[Widget]):
     def __init__(self) -> None:
         self.message = words_below()
         self.image = words_below()
-        # Room for two lines, so that buttons do not move under the mouse.
-        for label in (self.message.native, self.image.native):
-            label.setMinimumHeight(2 * label.fontMetrics().lineSpacing() + 16)
+        # Room for the usual lines, so that buttons do not move under the mouse.
+        for label, lines in ((self.message.native, 2), (self.image.native, 3)):
+            label.setMinimumHeight(lines * label.fontMetrics().lineSpacing() + 16)
         self.run = PushButton(text="Run", tooltip=TOOLTIPS["run"])
         self.preview = PushButton(text="Preview", tooltip=TOOLTIPS["preview"])
         self.save = PushButton(text="Save to…", tooltip=TOOLTIPS["save"])
