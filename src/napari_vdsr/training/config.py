@@ -78,10 +78,10 @@ class TrainingConfig:
         How small images are enlarged again.
     sampling : str or mapping of str to float
         How small images are made: "scanner" (point samples), "camera" (mean over the
-        area of the pixel), "reduced" (bicubic, by software), or several of these with
-        the share of the patches that each makes. For scanner and camera the truth is
-        the image at half its size, in means of 2 x 2 pixels, which also halves its
-        own noise.
+        area of the pixel), "reduced" (bicubic, by software), "gaussian" (by software
+        that blurs first, as scikit-image does), or several of these with the share of
+        the patches that each makes. For scanner and camera the truth is the image at
+        half its size, in means of 2 x 2 pixels, which also halves its own noise.
     spot : Spot, optional
         The instrument's, the same for the small image and the truth.
     blur : float
@@ -258,7 +258,7 @@ class TrainingConfig:
 
 def source_pixels(sampling: Sampling) -> int:
     """Pixels of a full-size image, per axis, that one pixel of the truth is made of."""
-    return 1 if sampling == "reduced" else 2
+    return 2 if sampling in ("camera", "scanner") else 1
 
 
 def _noise(values: Mapping[str, Any]) -> CameraNoise | BlindNoise:
