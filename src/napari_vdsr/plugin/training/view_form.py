@@ -52,7 +52,7 @@ _TAKEN = {
     "Camera: widefield, spinning disk": "camera",
     "Reduced by software": "reduced",
 }
-_NOISE = {"as the recipe": AS_RECIPE, "none": NO_NOISE, "of any strength": BLIND}
+_NOISE = {"as recipe": AS_RECIPE, "none": NO_NOISE, "of any strength": BLIND}
 _LABELS = {
     "images": "Images",
     "folder": "Folder",
@@ -213,7 +213,7 @@ class TrainingForm(Container[Widget]):
         taken = f"As the recipe says ({config.main_sampling})"
         self.sampling.native.setItemText(0, taken)
         noise = "none" if config.noise is None else "any"
-        self.noise.native.setItemText(0, f"as the recipe ({noise})")
+        self.noise.native.setItemText(0, f"as recipe ({noise})")
 
     def show_held(self, single: bool) -> None:
         """Show what will be held out.
