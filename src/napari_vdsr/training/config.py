@@ -166,6 +166,9 @@ class TrainingConfig:
         _require_count("depth", self.depth, least=2)
         _require_choices(self)
         _require_samplings(self)
+        _require_instrument(self)
+        if not isinstance(self.sampling, str):  # a copy that nobody else can change
+            object.__setattr__(self, "sampling", dict(self.sampling))
         _require_sets(self)
         _require_limits(self)
 
@@ -185,8 +188,14 @@ class TrainingConfig:
         if isinstance(self.sampling, str):
             return {self.sampling: 1.0}
         total = sum(self.sampling.values())
-        shares = sorted(self.sampling.items(), key=lambda item: -item[1])
+        # Equal shares by name: configurations that are equal train alike.
+        shares = sorted(self.sampling.items(), key=lambda item: (-item[1], item[0]))
         return {name: share / total for name, share in shares if share}
+
+    @property
+    def main_sampling(self) -> Sampling:
+        """How most small images are made, and those that are scored on."""
+        return next(iter(self.samplings))
 
     @property
     def footprint(self) -> int:
@@ -261,6 +270,15 @@ def source_pixels(sampling: Sampling) -> int:
     return 2 if sampling in ("camera", "scanner") else 1
 
 
+def too_small(config: TrainingConfig) -> str:
+    """Why images smaller than the footprint of a patch cannot be learnt from."""
+    patch = f"a patch of {config.patch}"
+    if config.footprint == config.patch:
+        return f"smaller than {patch}"
+    halved = next(name for name in config.samplings if source_pixels(name) > 1)
+    return f"too few: {patch} needs {config.footprint} pixels of a {halved}'s image"
+
+
 def _noise(values: Mapping[str, Any]) -> CameraNoise | BlindNoise:
     if "clean" not in values:
         return CameraNoise(**values)
@@ -278,10 +296,23 @@ def _require_samplings(config: TrainingConfig) -> None:
             "for each of these"
         )
     values = list(shares.values())
-    if not all(0 <= value < math.inf for value in values) or sum(values) == 0:
+    try:
+        good = all(0 <= value < math.inf for value in values) and sum(values) > 0
+    except TypeError:
+        good = False
+    if not good:
         raise InputError(
             f"sampling is {sampling!r}: shares are numbers from 0 upwards, one at "
             "least above 0"
+        )
+
+
+def _require_instrument(config: TrainingConfig) -> None:
+    if not isinstance(config.spot, Spot | None):
+        raise InputError(f"spot is {config.spot!r}: give a Spot, or None for none")
+    if not isinstance(config.noise, CameraNoise | BlindNoise | None):
+        raise InputError(
+            f"noise is {config.noise!r}: give CameraNoise, BlindNoise, or None for none"
         )
 
 
