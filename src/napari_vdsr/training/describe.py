@@ -13,6 +13,7 @@ _TAKEN: dict[Sampling, str] = {
     "scanner": "taken by a scanner (confocal, two-photon, STED, SEM)",
     "camera": "taken by a camera (widefield, spinning disk)",
     "reduced": "reduced by software",
+    "gaussian": "reduced by software behind a Gaussian",
 }
 
 
