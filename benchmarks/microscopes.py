@@ -2,10 +2,9 @@ r"""What enlarging gains on images as microscopes take them.
 
     python benchmarks/microscopes.py ../shared/data/packs/microscopy_train.npz
 
-makes small images of sharp ones in several ways, each without noise, with weak and
-with strong noise, enlarges them with every method and prints the mean PSNR over the
-images. The
-images belong to sources of the pack that no model of this package was trained on
+makes small images in several ways, each without noise, with weak and with strong noise,
+enlarges them with every method and prints the mean PSNR over the images. The images
+belong to sources of the pack that the models for microscopes were not trained on
 (`--sources`). A row says how the small image came about:
 
     reduced       bicubic with antialiasing, by software
@@ -13,18 +12,24 @@ images belong to sources of the pack that no model of this package was trained o
     scanner       point samples at the centre of the coarse pixel
     gauss S       point samples behind a Gaussian of S fine pixels; the truth is sharp
     spot S        the same, and the truth is seen through the same Gaussian
+    simulated     filaments, puncta and nuclei of `napari_vdsr.simulate`, by a scanner
+                  and by a camera
 
 Noise is Poisson with 8,128 (weak) or 903 (strong) electrons at white: 2 and 6 of 255
-grey levels at mid-grey. Methods are bicubic, a cubic spline, the best linear
-enlargement there is (a Gaussian before the spline, its width chosen with the truth in
-hand: nobody has that), and the models. The last columns say how far each model is from
-the better one of bicubic and spline, which is what counts.
+grey levels at mid-grey. Simulated images have 1,000 or 100 photons in their brightest
+pixel. The truth is free of added noise.
+
+Methods are bicubic, a cubic spline, the best linear enlargement there is (a Gaussian
+before the spline, its width chosen for each image with the truth in hand, which nobody
+has), and the models. In brackets stands how far a model is above the better one of
+bicubic and spline: below zero it makes the image worse than interpolation does.
 """
 
 import argparse
 import io
+import math
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +41,8 @@ from scipy import ndimage
 import napari_vdsr
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.imaging.sampling import Sampling, sampling_rows
+from napari_vdsr.simulation.detection import Instrument
+from napari_vdsr.simulation.scenes import Scene
 from napari_vdsr.zoo import Model
 
 Array = NDArray[np.float64]
@@ -43,7 +50,12 @@ Array = NDArray[np.float64]
 NOISES = {"none": None, "weak": 8128.0, "strong": 903.0}
 SOURCES = ("neubias", "holo2bright_bf", "bbbc039")
 EDGE = 252  # fine pixels per edge at most; all factors divide it
+MODELS = ("vdsr20", "vdsr20-scanner", "vdsr20-camera")
 SIGMAS = np.arange(0, 2.05, 0.1)  # coarse pixels, of the best linear enlargement
+
+
+SCENES = ("filaments", "puncta", "nuclei")
+PHOTONS = {"none": math.inf, "weak": 1000.0, "strong": 100.0}
 
 
 class Way(NamedTuple):
@@ -75,16 +87,16 @@ def main() -> None:
     parser.add_argument("images", type=Path, help="a pack, or a folder of images")
     parser.add_argument("--sources", nargs="*", default=SOURCES)
     parser.add_argument("--each", type=int, default=4, help="images of each source")
-    parser.add_argument("--models", nargs="*", default=["vdsr20"])
+    parser.add_argument("--models", nargs="*", default=MODELS)
     parser.add_argument("--factors", nargs="*", type=int, default=[2, 3, 4])
     parser.add_argument("--ways", nargs="*", default=[way.name for way in WAYS])
     parser.add_argument("--noises", nargs="*", default=list(NOISES))
     options = parser.parse_args()
     images = dict(chosen(options.images, options.sources, options.each))
     print(f"{len(images)} images: {', '.join(images)}\n")
-    models = {model: napari_vdsr.load_model(model) for model in options.models}
-    names = {label(model): loaded for model, loaded in models.items()}
-    table = Table(names)
+    table = Table(
+        {label(name): napari_vdsr.load_model(name) for name in options.models}
+    )
     table.print_head()
     for factor in options.factors:
         for way in (way for way in WAYS if way.name in options.ways):
@@ -94,6 +106,14 @@ def main() -> None:
                     for seed, source in enumerate(images.values())
                 ]
                 table.add(f"x{factor} {way.name} {noise}", trials, factor)
+        for instrument in ("scanner", "camera"):
+            for noise in options.noises:
+                trials = [
+                    simulated(scene, instrument, factor, PHOTONS[noise])
+                    for scene in SCENES
+                ]
+                name = f"x{factor} simulated {instrument} {noise}"
+                table.add(name, trials, factor)
     table.print_worst()
 
 
@@ -105,12 +125,14 @@ def label(model: str) -> str:
 def chosen(
     path: Path, sources: tuple[str, ...], each: int
 ) -> Iterator[tuple[str, Array]]:
-    """The sharpest images of each source, by what a 2 x 2 mean takes from them."""
+    """Images of each source, from the one with most detail to one with little."""
     pack = np.load(path)
     for source in sources:
         found = [(name, decoded(pack[name])) for name in pack if source in name]
         found.sort(key=lambda item: -detail(item[1]))
-        yield from ((name.split("/")[-1][:40], image) for name, image in found[:each])
+        for index in np.linspace(0, len(found) - 1, each + 1).astype(int)[:-1]:
+            name, image = found[index]
+            yield name.split("/")[-1][:40], image
 
 
 def decoded(encoded: NDArray[np.uint8]) -> Array:
@@ -159,6 +181,19 @@ def trial(
     return small, truth
 
 
+def simulated(
+    scene: Scene, instrument: Instrument, factor: int, photons: float
+) -> tuple[Array, Array]:
+    """Take an image of a simulated scene; white is the brightest pixel of the truth."""
+    size = EDGE // factor
+    made = napari_vdsr.simulate(
+        scene, shape=(size, size), factor=factor, sampling=instrument, photons=photons
+    )
+    unit = 255 / (made.truth.max() - made.offset)
+    small, truth = ((each - made.offset) * unit for each in (made.image, made.truth))
+    return small.astype(float), truth.astype(float)
+
+
 @cache
 def spline_matrix(size: int, factor: int, sigma: float = 0.0) -> Array:
     """Weights of a Gaussian and a cubic spline along an axis."""
@@ -193,46 +228,29 @@ class Table:
 
     def print_head(self) -> None:
         """Print the names of the columns."""
-        columns = ["bicubic", "spline", "linear*", *self._models]
-        gains = [f"{name} gain" for name in self._models]
-        heads = [f"{column:>16}" for column in columns] + [f"{g:>20}" for g in gains]
-        print(f"{'':24}" + "".join(heads))
+        interpolations = "".join(
+            f"{name:>9}" for name in ("bicubic", "spline", "linear")
+        )
+        print(f"{'':28}{interpolations}" + "".join(f"{m:>18}" for m in self._models))
 
     def add(self, name: str, trials: list[tuple[Array, Array]], factor: int) -> None:
         """Score all methods on the images of a row."""
 
-        def mean(enlarge: Callable[[Array, Array], float]) -> float:
-            return float(np.mean([enlarge(small, truth) for small, truth in trials]))
+        def mean(score: Callable[[Array, Array], float]) -> float:
+            return float(np.mean([score(small, truth) for small, truth in trials]))
 
         bicubic = mean(
             lambda small, truth: psnr(resize(small, truth.shape), truth, factor)
         )
         plain = mean(lambda small, truth: psnr(spline(small, factor), truth, factor))
-        linear = mean(
-            lambda small, truth: max(
-                psnr(spline(small, factor, sigma), truth, factor) for sigma in SIGMAS
-            )
-        )
-        scores = [bicubic, plain, linear]
+        linear = mean(partial(best_linear, factor=factor))
+        row = f"{name:28}{bicubic:9.2f}{plain:9.2f}{linear:9.2f}"
         for model_name, model in self._models.items():
-            score = mean(
-                lambda small, truth, model=model: psnr(
-                    np.asarray(
-                        napari_vdsr.upscale(
-                            small.astype(np.float32), factor, model=model
-                        )
-                    ),
-                    truth,
-                    factor,
-                )
-            )
-            scores.append(score)
-            self._gains[model_name][name] = score - max(bicubic, plain)
-        gains = [self._gains[model][name] for model in self._models]
-        row = "".join(f"{score:16.2f}" for score in scores)
-        print(
-            f"{name:24}{row}" + "".join(f"{gain:+20.2f}" for gain in gains), flush=True
-        )
+            score = mean(partial(network, factor=factor, model=model))
+            gain = score - max(bicubic, plain)
+            self._gains[model_name][name] = gain
+            row += f"{score:10.2f} ({gain:+.2f})"
+        print(row, flush=True)
 
     def print_worst(self) -> None:
         """Print each model's worst row."""
@@ -240,6 +258,23 @@ class Table:
         for model, gains in self._gains.items():
             worst = min(gains, key=lambda row: gains[row])
             print(f"{model}: worst {gains[worst]:+.2f} dB ({worst})")
+
+
+def cubic(small: Array, truth: Array) -> Array:
+    """Enlarge bicubically."""
+    return resize(small, (truth.shape[0], truth.shape[1]))
+
+
+def best_linear(small: Array, truth: Array, factor: int) -> float:
+    """PSNR of the best Gaussian before a spline."""
+    tried = (psnr(spline(small, factor, sigma), truth, factor) for sigma in SIGMAS)
+    return max(tried)
+
+
+def network(small: Array, truth: Array, factor: int, model: Model) -> float:
+    """PSNR of a model's result."""
+    result = napari_vdsr.upscale(small.astype(np.float32), factor, model=model)
+    return psnr(np.asarray(result), truth, factor)
 
 
 if __name__ == "__main__":
