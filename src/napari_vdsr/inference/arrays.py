@@ -19,7 +19,7 @@ from napari_vdsr.imaging.intensities import (
 from napari_vdsr.inference.reach import LARGEST_SINGLE_FACTOR
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.progress import Progress
-from napari_vdsr.zoo.loading import load_model
+from napari_vdsr.zoo.loading import shared_model
 from napari_vdsr.zoo.model import Model
 
 
@@ -78,7 +78,7 @@ def upscale_array(
         image.shape, factor, axes=axes, rgb=rgb, pixel_size=pixel_size
     )
     refuse_infinities(image)
-    model = load_model(model, progress=progress)
+    model = shared_model(model, progress=progress)
     if not model.equivariant and intensity_range is None:
         intensity_range = natural_range(image)
     upscaler = Upscaler(

@@ -23,22 +23,6 @@ def write_onnx(path: Path, model: Model, *, overwrite: bool) -> None:
     Its input ``enlarged``, float32 of shape (N, channels, H, W), is an image that was
     enlarged bicubically; its output ``restored`` has the same shape. N, H and W are
     free.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write.
-    model : Model
-        What to write.
-    overwrite : bool
-        Whether an existing file may be replaced.
-
-    Raises
-    ------
-    InputError
-        When the library onnx is not installed.
-    FileError
-        When the file cannot be written.
     """
     try:
         import onnx
