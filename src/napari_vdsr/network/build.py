@@ -41,7 +41,12 @@ def network_from_state(state: Mapping[str, Tensor]) -> ConvStack:
     >>> network_from_state(VDSR(depth=5).state_dict()).depth
     5
     """
-    _check_numbers(state)
+    for name, tensor in state.items():
+        if tensor.dtype not in _FLOATS:
+            raise ModelError(
+                f"{name} has dtype {str(tensor.dtype).removeprefix('torch.')}: "
+                "expected float16, bfloat16, float32 or float64"
+            )
     state = {name: tensor.detach().float() for name, tensor in state.items()}
     weights, biases = _ordered(state)
     _check_shapes(weights, biases)
@@ -52,17 +57,6 @@ def network_from_state(state: Mapping[str, Tensor]) -> ConvStack:
         {name: tensor.clone() for name, tensor in state.items()}, assign=True
     )
     return network.eval().requires_grad_(False)
-
-
-def _check_numbers(state: Mapping[str, Tensor]) -> None:
-    """Refuse what is no floating-point number of at least 16 bits."""
-    for name, tensor in state.items():
-        if tensor.dtype not in _FLOATS:
-            kind = str(tensor.dtype).removeprefix("torch.")
-            raise ModelError(
-                f"{name} has dtype {kind}: expected float16, bfloat16, float32 or "
-                "float64"
-            )
 
 
 def _ordered(state: Mapping[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:

@@ -25,7 +25,7 @@ def is_native(data: bytes) -> bool:
 
 
 def read_native(data: bytes) -> tuple[dict[str, "Tensor"], dict[str, str]]:
-    """Read the named tensors and the metadata of a whole file."""
+    """Read the named tensors and the metadata of a file."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 

@@ -98,7 +98,7 @@ class _Steps(dict[int, Any]):
         )
 
     def spend(self, count: int) -> None:
-        """Count steps, and end the reading of a pickle that goes on and on."""
+        """Count steps, and end the reading of a pickle that has too many."""
         self.left -= count
         if self.left < 0:
             raise ModelError(f"its pickle has more than {_MOST_STEPS:,} steps")
@@ -158,8 +158,8 @@ class PickleReader(pickle._Unpickler):
         self.storages.setdefault(key, kind.name)
         return Storage(kind.name, key)
 
-    def reduce(self) -> None:
-        """Call something: a name of the table, or nothing."""
+    def _call(self) -> None:
+        """Call a name of the table; a call of anything else makes an inert object."""
         arguments, called = self.stack.pop(), self.stack.pop()
         if not isinstance(called, _Known):
             self.append(Inert())
@@ -170,40 +170,33 @@ class PickleReader(pickle._Unpickler):
             self._steps.spend(sum(len(x) for x in arguments if type(x) is list))
         self.append(called.make(*arguments))
 
-    def reduce_with_keywords(self) -> None:
-        """Call something, with keywords."""
+    def _call_with_keywords(self) -> None:
         self.stack.pop()
-        self.reduce()
+        self._call()
 
-    def instance(self) -> None:
-        """Make an instance in the oldest way: class and arguments since the mark."""
+    def _inert_from_mark(self) -> None:
         self.pop_mark()
         self.append(Inert())
 
-    def instance_by_name(self) -> None:
-        """Make an instance of a named class in the oldest way."""
+    def _inert_by_name(self) -> None:
         self.load_global()  # type: ignore[attr-defined]
-        self.stack.pop()
-        self.instance()
+        self._inert_from_mark()
 
-    def build(self) -> None:
+    def _inert(self) -> None:
+        self.append(Inert())
+
+    def _build(self) -> None:
         """Set attributes; only those of modules are kept."""
         state = self.stack.pop()
         if isinstance(self.stack[-1], Inert) and isinstance(state, Mapping):
             self.stack[-1].attributes = state
 
-    def empty_mapping(self) -> None:
-        """Begin a dict."""
+    def _empty_mapping(self) -> None:
         self.append(Mapping())
 
-    def mapping(self) -> None:
-        """Make a dict of what stands since the mark."""
+    def _mapping_from_mark(self) -> None:
         items = iter(self.pop_mark())
         self.append(_mapping(list(zip(items, items, strict=True))))
-
-    def empty_set(self) -> None:
-        """Begin a set, whose items would have to be hashed."""
-        self.append(Inert())
 
 
 def _mapping(items: Any = (), *_: Any) -> Mapping:
@@ -258,16 +251,16 @@ _TABLE: dict[str, Callable[..., Any]] = {
 # announced, are ours. Those that are missing look into registries of Python.
 _INSTRUCTIONS = {
     **pickle._Unpickler.dispatch,
-    pickle.REDUCE[0]: PickleReader.reduce,
-    pickle.NEWOBJ[0]: PickleReader.reduce,
-    pickle.NEWOBJ_EX[0]: PickleReader.reduce_with_keywords,
-    pickle.OBJ[0]: PickleReader.instance,
-    pickle.INST[0]: PickleReader.instance_by_name,
-    pickle.BUILD[0]: PickleReader.build,
-    pickle.EMPTY_DICT[0]: PickleReader.empty_mapping,
-    pickle.DICT[0]: PickleReader.mapping,
-    pickle.EMPTY_SET[0]: PickleReader.empty_set,
-    pickle.FROZENSET[0]: PickleReader.instance,
+    pickle.REDUCE[0]: PickleReader._call,
+    pickle.NEWOBJ[0]: PickleReader._call,
+    pickle.NEWOBJ_EX[0]: PickleReader._call_with_keywords,
+    pickle.OBJ[0]: PickleReader._inert_from_mark,
+    pickle.INST[0]: PickleReader._inert_by_name,
+    pickle.BUILD[0]: PickleReader._build,
+    pickle.EMPTY_DICT[0]: PickleReader._empty_mapping,
+    pickle.DICT[0]: PickleReader._mapping_from_mark,
+    pickle.EMPTY_SET[0]: PickleReader._inert,
+    pickle.FROZENSET[0]: PickleReader._inert_from_mark,
     pickle.BYTEARRAY8[0]: pickle._Unpickler.dispatch[pickle.BINBYTES8[0]],
 }
 for _code in (
