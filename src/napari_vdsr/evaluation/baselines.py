@@ -79,6 +79,9 @@ class BestLinear(Baseline):
         return result
 
 
+BASELINES = (Bicubic.name, Spline.name, BestLinear.name)
+
+
 def _best(plane: Trial, progress: Progress | None) -> NDArray[np.float64]:
     """The best enlargement of a single plane."""
 
