@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from napari_vdsr.evaluation.evaluate import evaluate
 from napari_vdsr.evaluation.report import Evaluation
+from napari_vdsr.imaging.sampling import SAMPLINGS
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", action="append", help="name or file; repeatable")
     parser.add_argument("--factor", action="append", type=int, help="repeatable")
     parser.add_argument("--protocol", default="A", choices=["A", "direct"])
-    parser.add_argument("--sampling", choices=["scanner", "camera", "reduced"])
+    parser.add_argument("--sampling", choices=SAMPLINGS)
     parser.add_argument("--noise", choices=["weak", "strong", "estimated"])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="float32")

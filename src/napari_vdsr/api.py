@@ -13,6 +13,7 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.dtypes import refuse_mask
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.progress import Progress
+from napari_vdsr.simulation import simulate
 from napari_vdsr.zoo import Model, load_model, models
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from napari_vdsr.imaging.sampling import Sampling
     from napari_vdsr.training import train
 
-__all__ = ["evaluate", "load_model", "models", "psnr", "train", "upscale"]
+__all__ = ["evaluate", "load_model", "models", "psnr", "simulate", "train", "upscale"]
 
 
 def upscale(
@@ -259,12 +260,13 @@ def evaluate(
     protocol : {"A", "direct"}
         "A" scores as the papers do; "direct" as a user meets it, from images that
         were rounded to their dtype.
-    sampling : {"scanner", "camera", "reduced"}, optional
+    sampling : {"scanner", "camera", "reduced", "gaussian"}, optional
         How the small image is taken, for "direct": as points (confocal, two-photon,
-        SEM), as areas of pixels (cameras), or by software (bicubic). By default as
-        each model was trained for; models of different kinds are then scored in each
-        of their ways, and rows say which. A scanner's spot has to be seen at half a
-        pixel, so the truth is then the 2 x 2 means of the image.
+        SEM), as areas of pixels (cameras), or by software (bicubic, or behind a
+        Gaussian as scikit-image does). By default as each model was trained for;
+        models of different kinds are then scored in each of their ways, and rows say
+        which. A scanner's spot has to be seen at half a pixel, so the truth is then
+        the 2 x 2 means of the image.
     noise : float or {"weak", "strong", "estimated"}, optional
         Shot noise of the small image, for "direct": electrons that white stands for,
         8128 for "weak" and 903 for "strong" (2 and 6 grey levels of 255 at mid-grey),

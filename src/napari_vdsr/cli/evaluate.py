@@ -27,6 +27,7 @@ class Sampling(StrEnum):
     scanner = "scanner"
     camera = "camera"
     reduced = "reduced"
+    gaussian = "gaussian"
 
 
 def evaluate(
@@ -68,10 +69,10 @@ def evaluate(
     sampling: Annotated[
         Sampling | None,
         typer.Option(
-            metavar="scanner|camera|reduced",
+            metavar="scanner|camera|reduced|gaussian",
             help="How are the images taken? scanner = points (confocal, two-photon, "
-            "SEM), camera = areas of pixels, reduced = by software.  [default: as "
-            "each model was trained for]",
+            "SEM), camera = areas of pixels, reduced = by software, gaussian = by "
+            "scikit-image.  [default: as each model was trained for]",
             show_default=False,
         ),
     ] = None,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.noise import (
+from napari_vdsr.evaluation.added_noise import (
     Noise,
     add_shot_noise,
     check_noise,
@@ -19,6 +19,9 @@ from napari_vdsr.evaluation.stack import Stack
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling, sampling_rows
 
+_BLOCK = 256  # coarse pixels made at a time, to keep the weight matrices small
+_REACH = 6  # coarse pixels around a block that may be felt
+
 SAMPLING_IN_WORDS: dict[Sampling, str] = {
     "scanner": (
         "points, as by confocal, two-photon or SEM: the truth is the 2 x 2 means of "
@@ -26,6 +29,7 @@ SAMPLING_IN_WORDS: dict[Sampling, str] = {
     ),
     "camera": "areas, as by a camera: a small pixel is the mean over its area",
     "reduced": "by software: antialiased bicubic, as in MATLAB's imresize",
+    "gaussian": "by software: points behind a Gaussian, as scikit-image's resize",
 }
 
 
@@ -35,7 +39,7 @@ class Acquisition:
 
     Attributes
     ----------
-    sampling : {"reduced", "camera", "scanner"}
+    sampling : {"reduced", "gaussian", "camera", "scanner"}
         As of `sampling_rows`.
     noise : float or "estimated", optional
         Electrons at white; "estimated" for as much as the image has itself.
@@ -69,7 +73,7 @@ class Acquisition:
 
     def truth_of(self, image: NDArray[Any], rgb: bool) -> NDArray[Any]:
         """The image on the grid of the truth."""
-        return image if self.finer == 1 else _binned(image, 2, "camera", rgb)
+        return image if self.finer == 1 else _sampled(image, 2, "camera", rgb)
 
     def small_of(
         self, image: NDArray[Any], factor: int, rgb: bool
@@ -79,7 +83,7 @@ class Acquisition:
         Its sizes are multiples of `factor` times `finer`.
         """
         if self.sampling != "reduced":
-            return _binned(image, factor * self.finer, self.sampling, rgb)
+            return _sampled(image, factor * self.finer, self.sampling, rgb)
         y, x = image.shape[-3:-1] if rgb else image.shape[-2:]
         return resized(image, (y // factor, x // factor), rgb)
 
@@ -144,16 +148,30 @@ def resized(
     return np.moveaxis(resize(np.moveaxis(image, -1, 0), shape), 0, -1)
 
 
-def _binned(
+def _sampled(
     image: NDArray[Any], width: int, sampling: Sampling, rgb: bool
 ) -> NDArray[np.float64]:
-    """Make one pixel of each cell of `width` pixels in Y and X."""
-    # A cell is sampled like any other: no matrix of the whole axis is needed.
-    rows = sampling_rows(width, 1, sampling)
+    """Make one pixel of each `width` pixels in Y and X."""
     result = np.asarray(image, dtype=np.float64)
     first = -3 if rgb else -2
     for axis in (first, first + 1):
-        cells = np.moveaxis(result, axis, -1)
-        cells = cells.reshape(*cells.shape[:-1], -1, width)[..., rows.source]
-        result = np.moveaxis(cells @ rows.weights[0], -1, axis)
+        moved = np.moveaxis(result, axis, -1)
+        coarse = moved.shape[-1] // width
+        blocks = [
+            _sampled_block(moved, width, sampling, start, min(start + _BLOCK, coarse))
+            for start in range(0, coarse, _BLOCK)
+        ]
+        result = np.moveaxis(np.concatenate(blocks, axis=-1), -1, axis)
     return result
+
+
+def _sampled_block(
+    image: NDArray[np.float64], width: int, sampling: Sampling, start: int, stop: int
+) -> NDArray[np.float64]:
+    """Coarse pixels of the last axis, by the weights of a part that is wide enough."""
+    first, last = max(0, start - _REACH), stop + _REACH
+    part = image[..., first * width : last * width]
+    rows = sampling_rows(part.shape[-1], part.shape[-1] // width, sampling)
+    weights = rows.weights[start - first : stop - first]
+    block: NDArray[np.float64] = part[..., rows.source] @ weights.T
+    return block

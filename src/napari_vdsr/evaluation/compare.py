@@ -8,8 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_vdsr.evaluation.acquisition import acquisitions_for
+from napari_vdsr.evaluation.added_noise import Noise
 from napari_vdsr.evaluation.methods import Method, Models, methods_for
-from napari_vdsr.evaluation.noise import Noise
 from napari_vdsr.evaluation.psnr import PsnrReport, measured
 from napari_vdsr.evaluation.sources import as_source
 from napari_vdsr.evaluation.ssim import SMALLEST, similarity

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.evaluation.acquisition import acquisitions_for
+from napari_vdsr.evaluation.added_noise import Noise
 from napari_vdsr.evaluation.compare import Outcome, run_trial
 from napari_vdsr.evaluation.methods import Method, Models, methods_for
-from napari_vdsr.evaluation.noise import Noise
 from napari_vdsr.evaluation.report import Evaluation, Row
 from napari_vdsr.evaluation.sources import named, opened
 from napari_vdsr.evaluation.stack import check_image

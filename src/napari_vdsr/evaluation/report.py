@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from textwrap import wrap
 
 from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS
+from napari_vdsr.evaluation.added_noise import noise_in_words
 from napari_vdsr.evaluation.baselines import BestLinear, Bicubic, Spline
 from napari_vdsr.evaluation.decibels import finite_or_none
-from napari_vdsr.evaluation.noise import noise_in_words
 from napari_vdsr.evaluation.ranges import DataRange
 from napari_vdsr.evaluation.trials import PROTOCOLS, Protocol
 from napari_vdsr.imaging.sampling import Sampling
@@ -43,7 +43,7 @@ class Row:
         Enlarged pixels.
     seconds : float
         Wall time of enlarging.
-    sampling : {"reduced", "camera", "scanner"}, optional
+    sampling : {"reduced", "gaussian", "camera", "scanner"}, optional
         How the small image was taken; None for a real pair.
     noise : float, optional
         Electrons at white of the noise that was added to it; None for none.
@@ -87,7 +87,7 @@ class Mean:
         Wall time of all.
     speed : float
         Enlarged megapixels per second, over all.
-    sampling : {"reduced", "camera", "scanner"}, optional
+    sampling : {"reduced", "gaussian", "camera", "scanner"}, optional
         How the small images were taken; None for real pairs.
     """
 
@@ -158,7 +158,7 @@ class Evaluation:
             One of `factors`.
         method : str
             One of `methods`.
-        sampling : {"reduced", "camera", "scanner"}, optional
+        sampling : {"reduced", "gaussian", "camera", "scanner"}, optional
             One of `samplings`; by default the first.
 
         Returns

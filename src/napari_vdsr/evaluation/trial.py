@@ -34,7 +34,7 @@ class Trial:
     stored : numpy.dtype, optional
         The dtype in which results would be stored, where that is not theirs: they
         are rounded and clipped to what it holds.
-    sampling : {"reduced", "camera", "scanner"}, optional
+    sampling : {"reduced", "gaussian", "camera", "scanner"}, optional
         How `low` was made of the truth; None for a real pair.
     electrons : float, optional
         Electrons at white of the noise that was added to `low`.

@@ -4,9 +4,9 @@ import numpy as np
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS
+from napari_vdsr.evaluation.added_noise import Noise, noise_in_words
 from napari_vdsr.evaluation.baselines import BASELINES
 from napari_vdsr.evaluation.compare import Comparison, compare
-from napari_vdsr.evaluation.noise import Noise, noise_in_words
 from napari_vdsr.evaluation.report import BEST_IN_WORDS
 from napari_vdsr.evaluation.stack import stack_of
 from napari_vdsr.imaging.sampling import Sampling
