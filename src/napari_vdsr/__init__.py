@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         load_model,
         models,
         psnr,
+        simulate,
         train,
         upscale,
     )
@@ -25,6 +26,7 @@ __all__ = [
     "load_model",
     "models",
     "psnr",
+    "simulate",
     "train",
     "upscale",
 ]

@@ -1,16 +1,17 @@
 """A network with its name and what is known about it."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_vdsr.zoo.card import factors_in
+
 if TYPE_CHECKING:
     from napari_vdsr.imaging.resample import Kernel
+    from napari_vdsr.imaging.sampling import Sampling
     from napari_vdsr.network import ConvStack
-
 
 _NEAR = 0.5
 
@@ -50,6 +51,14 @@ class Model:
         return "bilinear" if self.metadata.get("kernel") == "bilinear" else "bicubic"
 
     @property
+    def sampling(self) -> "Sampling":
+        """How the images were taken that it is made for."""
+        from napari_vdsr.imaging.sampling import SAMPLINGS
+
+        told = self.metadata.get("sampling")
+        return next((known for known in SAMPLINGS if known == told), "reduced")
+
+    @property
     def only_factors(self) -> tuple[float, ...]:
         """The factors that it is made for where others make images worse: SRCNN's.
 
@@ -59,8 +68,7 @@ class Model:
 
         if not isinstance(self.network, SRCNN):
             return ()
-        told = self.metadata.get("factors", "")
-        return tuple(map(float, re.findall(r"\d+(?:\.\d+)?", told)))
+        return factors_in(self.metadata.get("factors", ""))
 
     def serves(self, factors: Iterable[float]) -> bool:
         """Whether it is made for an enlargement.
@@ -113,7 +121,7 @@ class Model:
     def described(self) -> dict[str, str]:
         """The metadata, completed by what the network itself says."""
         network = self.network
-        first, last = next(network.layers), list(network.layers)[-1]
+        first, *_, last = network.layers
         return {
             **self.metadata,
             "architecture": type(network).__name__.lower(),
