@@ -21,8 +21,8 @@ from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
     from napari_vdsr.cli.enlarging import Settings
-    from napari_vdsr.lazy.enlarged import EnlargedPixels
-    from napari_vdsr.lazy.worker import Recipe
+    from napari_vdsr.inference.enlarged_array import EnlargedArray
+    from napari_vdsr.lazy.worker import UpscaleSettings
 
 
 _LARGE = 2**26
@@ -166,24 +166,23 @@ def _in_memory(task: Task, settings: "Settings", bar: Progress) -> Picture:
     return task.picture.reordered(task.order).enlarged(result)
 
 
-def _by_parts(task: Task, settings: "Settings", bar: Progress) -> "EnlargedPixels":
+def _by_parts(task: Task, settings: "Settings", bar: Progress) -> "EnlargedArray":
     """The result, of which each tile is made when it is written."""
     from napari_vdsr.inference.arrays import warn_of_factors
-    from napari_vdsr.lazy.enlarged import EnlargedPixels
+    from napari_vdsr.inference.enlarged_array import EnlargedArray
     from napari_vdsr.lazy.worker import upscaler_for
 
     warn_of_factors(task.plan.factors, settings.model)
-    samples = task.plan.axes.samples
-    colours = 1 if samples is None else task.plan.shape[samples]
-    bar.reset(math.prod(task.plan.shape) // colours)
-    return EnlargedPixels(
+    enlarged = EnlargedArray(
         task.image.pixels,
-        task.axes,
-        task.order,
+        task.plan.axes,
         task.plan.plane_shape,
         upscaler_for(_recipe(task, settings)),
-        bar,
+        order=task.order,
+        progress=bar,
     )
+    bar.reset(enlarged.pixels)
+    return enlarged
 
 
 def _into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
@@ -196,7 +195,7 @@ def _into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
     recipe = _recipe(task, settings)
     if settings.cluster is not None:
         places = task.source.resolve(), task.target.resolve().parent
-        recipe = settings.cluster.settled(recipe, *places)
+        recipe = settings.cluster.agree_on_precision(recipe, *places)
     warn_of_factors(task.plan.factors, settings.model)
     source = task.source.resolve()
     try:
@@ -231,15 +230,15 @@ def _into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
     )
 
 
-def _recipe(task: Task, settings: "Settings") -> "Recipe":
+def _recipe(task: Task, settings: "Settings") -> "UpscaleSettings":
     from napari_vdsr.imaging.dtypes import natural_range
-    from napari_vdsr.lazy.worker import Recipe
+    from napari_vdsr.lazy.worker import UpscaleSettings
 
     intensity_range = settings.intensity_range
     if not settings.model.equivariant and intensity_range is None:
         # Looking at all pixels first would mean reading them twice.
         intensity_range = natural_range(np.empty(0, task.picture.array.dtype))
-    return Recipe.of(
+    return UpscaleSettings.of(
         settings.model,
         device=settings.device,
         precision=settings.precision,

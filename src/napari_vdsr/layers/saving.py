@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.enlargement import Enlargement
+from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.layers.compute import intensity_range_of
 from napari_vdsr.layers.plan import LayerPlan
 from napari_vdsr.progress import Progress
@@ -79,27 +80,27 @@ def save_enlarged(
         identity_of,
         stream_to_zarr,
     )
-    from napari_vdsr.lazy.worker import Recipe, upscaler_for
+    from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for
 
     zarr = path.suffix.lower() == ".zarr"
     sources = files_of(data) | _file_of(layer)
     check_name(path, overwrite=overwrite, source=None)
     for source in sources:
         check_name(path, overwrite=overwrite, source=source)
-    recipe = Recipe.of(
+    settings = UpscaleSettings.of(
         model,
         device=device,
         precision=precision,
         tile=tile,
         intensity_range=intensity_range_of(data, model, intensity_range),
     )
-    used = str(upscaler_for(recipe).precision).removeprefix("torch.")
-    recipe = replace(recipe, precision=used)
+    used = str(upscaler_for(settings).precision).removeprefix("torch.")
+    settings = replace(settings, precision=used)
     picture = picture_of(layer, plan, data.dtype)
     whole = Enlargement(plan.axes, plan.shape, plan.plane_shape, plan.plane_factors)
     pixels = _Pixels(data)
     if not zarr:
-        upscaler = upscaler_for(recipe)
+        upscaler = upscaler_for(settings)
         _save_tiff(path, picture, whole, pixels, upscaler, overwrite, progress)
         return
     opened = OpenImage(
@@ -114,7 +115,7 @@ def save_enlarged(
         picture,
         picture.axes,
         whole,
-        recipe,
+        settings,
         ZarrTarget(path, overwrite=overwrite),
         model=model.name,
         progress=progress,
@@ -138,19 +139,21 @@ def _save_tiff(
 ) -> None:
     from napari_vdsr.files import write_image
     from napari_vdsr.files.opening import as_planned
-    from napari_vdsr.lazy.enlarged import EnlargedPixels
 
     order = whole.axes.moved_last(len(picture.axes))
     planned = picture.enlarged(
         as_planned(picture, whole.shape, picture.array.dtype).array
     ).reordered(order)
-    parts = EnlargedPixels(
-        pixels, picture.axes, order, whole.plane_shape, upscaler, progress
+    parts = EnlargedArray(
+        pixels,
+        whole.axes,
+        whole.plane_shape,
+        upscaler,
+        order=order,
+        progress=progress,
     )
     if progress is not None:
-        samples = whole.axes.samples
-        colours = 1 if samples is None else whole.shape[samples]
-        progress.reset(planned.array.size // colours)
+        progress.reset(parts.pixels)
     write_image(path, planned, overwrite=overwrite, pixels=parts)
 
 

@@ -15,7 +15,7 @@ from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.files.zarr_writing import Chunk
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.lazy.streaming import StreamJob, finish_chunk
-from napari_vdsr.lazy.worker import Recipe, upscaler_for
+from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for
 
 _PATIENCE = 30  # seconds to wait for a scheduler or for the first worker
 
@@ -31,21 +31,23 @@ class Cluster:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._sent: dict[Recipe, Any] = {}
+        self._sent: dict[UpscaleSettings, Any] = {}
 
-    def settled(self, recipe: Recipe, *places: Path) -> Recipe:
+    def agree_on_precision(
+        self, settings: UpscaleSettings, *places: Path
+    ) -> UpscaleSettings:
         """Find out what the workers will do, before any work is begun.
 
         Parameters
         ----------
-        recipe : Recipe
+        settings : UpscaleSettings
             As the user wants it; device and precision may be "auto".
         *places : Path
             What every worker has to see.
 
         Returns
         -------
-        Recipe
+        UpscaleSettings
             With the precision that all of them use.
 
         Raises
@@ -64,8 +66,8 @@ class Cluster:
             ) from error
         asked = {
             address: client.submit(
-                _look_around,
-                self._shared(recipe),
+                _probe_worker,
+                self._shared(settings),
                 [str(place) for place in places],
                 workers=[address],
                 pure=False,
@@ -95,16 +97,20 @@ class Cluster:
             raise InputError(
                 f"the workers differ in precision ({told}): say which one to use"
             )
-        return replace(recipe, precision=next(iter(precisions.values())))
+        return replace(settings, precision=next(iter(precisions.values())))
 
     def __call__(
-        self, job: StreamJob, recipe: Recipe, level: int, chunks: Sequence[Chunk]
+        self,
+        job: StreamJob,
+        settings: UpscaleSettings,
+        level: int,
+        chunks: Sequence[Chunk],
     ) -> Iterable[tuple[Chunk, str]]:
         """Finish all chunks of a level, wherever dask likes."""
         futures = self._client.map(
             partial(_finish, job),
             chunks,
-            recipe=self._shared(recipe),
+            settings=self._shared(settings),
             level=level,
             pure=False,
         )
@@ -120,19 +126,19 @@ class Cluster:
         finally:
             self._client.cancel(futures)
 
-    def _shared(self, recipe: Recipe) -> Any:
-        """The recipe, weights included, where each worker gets it once.
+    def _shared(self, settings: UpscaleSettings) -> Any:
+        """The settings, weights included, where each worker gets it once.
 
         A task and not scattered data: dask makes it again when the worker that holds
         it dies.
         """
-        if recipe not in self._sent:
-            self._sent[recipe] = self._client.submit(_itself, recipe, pure=False)
-        return self._sent[recipe]
+        if settings not in self._sent:
+            self._sent[settings] = self._client.submit(_itself, settings, pure=False)
+        return self._sent[settings]
 
 
-def _itself(recipe: Recipe) -> Recipe:
-    return recipe
+def _itself(settings: UpscaleSettings) -> UpscaleSettings:
+    return settings
 
 
 def _or_its_error(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -152,16 +158,20 @@ def _or_its_error(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_or_its_error
-def _look_around(recipe: Recipe, places: Sequence[str]) -> tuple[list[str], str]:
+def _probe_worker(
+    settings: UpscaleSettings, places: Sequence[str]
+) -> tuple[list[str], str]:
     """The places that a worker does not see, and its precision."""
     unseen = [place for place in places if not Path(place).exists()]
-    precision = str(upscaler_for(recipe).precision).removeprefix("torch.")
+    precision = str(upscaler_for(settings).precision).removeprefix("torch.")
     return unseen, precision
 
 
 @_or_its_error
-def _finish(job: StreamJob, chunk: Chunk, *, recipe: Recipe, level: int) -> str:
-    return finish_chunk(job, recipe, level, chunk)
+def _finish(
+    job: StreamJob, chunk: Chunk, *, settings: UpscaleSettings, level: int
+) -> str:
+    return finish_chunk(job, settings, level, chunk)
 
 
 def _distributed() -> Any:

@@ -16,7 +16,7 @@ from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.zarr_beginning import ZarrPlan, begin_zarr, writing_alone
 from napari_vdsr.imaging.enlargement import Enlargement
 from napari_vdsr.lazy.streaming import Counts, Mapper, StreamJob, finish_all
-from napari_vdsr.lazy.worker import Recipe
+from napari_vdsr.lazy.worker import UpscaleSettings
 from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def stream_to_zarr(
     picture: Picture,
     axes: str,
     enlargement: Enlargement,
-    recipe: Recipe,
+    settings: UpscaleSettings,
     target: ZarrTarget,
     *,
     model: str,
@@ -122,7 +122,7 @@ def stream_to_zarr(
         A different letter for each of its axes; S for colours enlarged together.
     enlargement : Enlargement
         Shape and factors of the result.
-    recipe : Recipe
+    settings : UpscaleSettings
         With which model, device and precision.
     target : ZarrTarget
         Where to.
@@ -160,15 +160,15 @@ def stream_to_zarr(
         target.version,
     )
     job = {
-        **_provenance(source.identity(), axes, enlargement, recipe, model),
+        **_provenance(source.identity(), axes, enlargement, settings, model),
         "shape": list(shape),
         "dtype": dtype.name,
         "OME-Zarr": target.version,
     }
     with writing_alone(target.path):
         part = begin_zarr(target.path, plan, job, overwrite=target.overwrite)
-        stream = StreamJob.of(opener, part.folder, axes, order)
-        counts = finish_all(stream, recipe, mapper, progress)
+        stream = StreamJob(opener, part.folder, enlargement.axes, order)
+        counts = finish_all(stream, settings, part, mapper, progress)
         if "C" in plan.axes:
             part.set_windows(plan.axes.index("C"))
         part.finish(target.path, overwrite=target.overwrite)
@@ -179,7 +179,7 @@ def _provenance(
     source: Mapping[str, Any],
     axes: str,
     enlargement: Enlargement,
-    recipe: Recipe,
+    settings: UpscaleSettings,
     model: str,
 ) -> dict[str, Any]:
     """All that the pixels of a result depend on."""
@@ -188,8 +188,8 @@ def _provenance(
         "source": dict(source),
         "axes": axes,
         "model": model,
-        "fingerprint": recipe.token,
+        "fingerprint": settings.token,
         "factor": list(enlargement.factors),
-        "precision": recipe.precision,
-        "intensity_range": recipe.intensity_range,
+        "precision": settings.precision,
+        "intensity_range": settings.intensity_range,
     }

@@ -22,7 +22,12 @@ from napari_vdsr.lazy.blocks import (
 )
 from napari_vdsr.lazy.graph import array_of_blocks, as_dask
 from napari_vdsr.lazy.pyramid import levels_below
-from napari_vdsr.lazy.worker import Planes, Recipe, enlarge_block, upscaler_for
+from napari_vdsr.lazy.worker import (
+    PlaneGeometry,
+    UpscaleSettings,
+    enlarge_block,
+    upscaler_for,
+)
 from napari_vdsr.progress import Progress
 from napari_vdsr.zoo import Model, load_model
 
@@ -170,7 +175,7 @@ def enlarge_lazily(
     if not model.equivariant and intensity_range is None:
         # Looking at the values would compute them all.
         intensity_range = natural_range(np.empty(0, array.dtype))
-    recipe = Recipe.of(
+    settings = UpscaleSettings.of(
         model,
         device=device,
         precision=precision,
@@ -178,14 +183,14 @@ def enlarge_lazily(
         intensity_range=intensity_range,
     )
     if not _on_a_cluster():
-        upscaler_for(recipe)
-    planes = Planes(axes, (array.shape[axes.y], array.shape[axes.x]), out_shape)
+        upscaler_for(settings)
+    planes = PlaneGeometry(axes, (array.shape[axes.y], array.shape[axes.x]), out_shape)
     factors = [new / old for new, old in zip(out_shape, planes.shape, strict=True)]
     warn_of_factors((factors[0], factors[1]), model)
     parts = _parts(array, planes, model.halo)
-    name = f"vdsr-{tokenize(array.name, recipe.key, planes, parts)}"
+    name = f"vdsr-{tokenize(array.name, settings.key, planes, parts)}"
     return array_of_blocks(
-        name, array, parts, enlarge_block, (planes,), {recipe.key: recipe}
+        name, array, parts, enlarge_block, (planes,), {settings.key: settings}
     )
 
 
@@ -202,7 +207,7 @@ def _on_a_cluster() -> bool:
     return True
 
 
-def _parts(array: da.Array, planes: Planes, halo: int) -> list[tuple[Part, ...]]:
+def _parts(array: da.Array, planes: PlaneGeometry, halo: int) -> list[tuple[Part, ...]]:
     """How each axis of the result is cut, and what the parts are made from."""
     from napari_vdsr.inference.reach import source_span
 
