@@ -24,8 +24,8 @@ from streaming_helpers import (
 
 from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.files import open_image
+from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import OpenImage
-from napari_vdsr.files.zarr_beginning import part_of
 from napari_vdsr.lazy.cluster import Cluster, connected
 from napari_vdsr.zoo import Model
 

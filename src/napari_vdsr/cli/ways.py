@@ -187,8 +187,8 @@ def _by_parts(task: Task, settings: "Settings", bar: Progress) -> "EnlargedArray
 
 def _into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
     """Make an OME-Zarr chunk by chunk, or go on with one that is begun."""
-    from napari_vdsr.files.ngff_writing import ngff_order
-    from napari_vdsr.files.zarr_beginning import part_of
+    from napari_vdsr.files.ngff import ngff_order
+    from napari_vdsr.files.ome_zarr_writer import part_of
     from napari_vdsr.inference.arrays import warn_of_factors
     from napari_vdsr.lazy.to_zarr import ZarrTarget, stream_to_zarr
 

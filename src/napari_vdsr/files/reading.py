@@ -10,9 +10,9 @@ from napari_vdsr.errors import FileError, VdsrError, VdsrWarning
 from napari_vdsr.files.opening import OpenImage, identity_of
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.raster import read_raster
-from napari_vdsr.files.tiff_reading import open_tiff
+from napari_vdsr.files.tiff_reader import open_tiff
 from napari_vdsr.files.zarr_library import is_zarr_folder
-from napari_vdsr.files.zarr_reading import open_zarr
+from napari_vdsr.files.zarr_reader import open_zarr
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _RASTER = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP"}

@@ -11,7 +11,7 @@ from napari_vdsr.files.folders import RASTER_SUFFIXES, TIFF_SUFFIXES
 from napari_vdsr.files.opening import Blocks
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.raster import write_raster
-from napari_vdsr.files.tiff_writing import check_tiff, write_tiff
+from napari_vdsr.files.tiff_writer import check_tiff, write_tiff
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX, check_existing_zarr
 
 _RASTER = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}

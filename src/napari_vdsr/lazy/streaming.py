@@ -13,15 +13,13 @@ from threading import Lock
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
 from numpy.typing import NDArray
 
+from napari_vdsr.files.ome_zarr_writer import Chunk, PartialZarr
 from napari_vdsr.files.opening import OpenImage
-from napari_vdsr.files.zarr_writing import Chunk, PartialZarr
 from napari_vdsr.imaging.axes import Axes
-from napari_vdsr.imaging.reduction import reduced
-from napari_vdsr.imaging.resample import resize_rows
 from napari_vdsr.inference.enlarged_array import EnlargedArray
+from napari_vdsr.lazy.pyramid import region_of_level
 from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for
 from napari_vdsr.progress import Progress
 
@@ -48,37 +46,28 @@ class _Opened:
     def __init__(self, job: StreamJob, settings: UpscaleSettings) -> None:
         self.part = PartialZarr(job.folder)
         self.source = job.opener()
-        self.yx = job.order.index(job.axes.y), job.order.index(job.axes.x)
-        shape = self.part.shapes[0]
-        self.pixels = EnlargedArray(
-            self.source.pixels,
-            job.axes,
-            (shape[self.yx[0]], shape[self.yx[1]]),
-            upscaler_for(settings),
-            order=job.order,
-        )
         self.users = 0
+        self._job = job
+        self._axes = job.axes.ordered(job.order)  # of the result
+        self._upscaler = upscaler_for(settings)
         self._lock = Lock()
 
     def made(self, level: int, region: tuple[slice, ...]) -> NDArray[Any]:
-        """A region of a level, computed."""
-        if level > 0:
-            return self._reduced(level, region)
-        with self._lock:  # readers keep what they decoded last, for one at a time
-            return self.pixels[region]
+        """A region of a level, computed.
 
-    def _reduced(self, level: int, region: tuple[slice, ...]) -> NDArray[Any]:
-        """A region of a level, from the level below."""
-        below, here = self.part.shapes[level - 1], self.part.shapes[level]
-        rows, columns = (
-            resize_rows(below[axis], here[axis], region[axis].start, region[axis].stop)
-            for axis in self.yx
+        The level with as many pixels as the source is the source, as in a viewer.
+        """
+        shape = self.part.shapes[level]
+        plane = shape[self._axes.y], shape[self._axes.x]
+        source, (y, x, _) = self.source.pixels, self._job.axes
+        if level > 0 and plane != (source.shape[y], source.shape[x]):
+            below = self.part.levels[level - 1]
+            return region_of_level(below, shape, self._axes, region)
+        enlarged = EnlargedArray(
+            source, self._job.axes, plane, self._upscaler, order=self._job.order
         )
-        wanted = list(region)
-        wanted[self.yx[0]], wanted[self.yx[1]] = rows.source, columns.source
-        pixels = self.part.read(level - 1, tuple(wanted))
-        moved = np.moveaxis(pixels, self.yx, (-2, -1))
-        return np.moveaxis(reduced(moved, rows, columns), (-2, -1), self.yx)
+        with self._lock:  # readers keep what they decoded last, for one at a time
+            return enlarged[region]
 
 
 _KEPT = 2

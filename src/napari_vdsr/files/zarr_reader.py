@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, VdsrError
 from napari_vdsr.files.multiscale import Axis, Multiscale
-from napari_vdsr.files.ngff_reading import axis_letters, parse_image
+from napari_vdsr.files.ngff import axis_letters, parse_image
 from napari_vdsr.files.opening import OpenImage, as_planned, state_of
 from napari_vdsr.files.picture import Metadata, Picture
 from napari_vdsr.files.units import convert_length, normalise_unit

@@ -15,10 +15,10 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.files.ome import ome_pixel_size
+from napari_vdsr.files.ome_xml import ome_pixel_size
 from napari_vdsr.files.opening import OpenImage, as_planned, identity_of
 from napari_vdsr.files.picture import Metadata, Picture
-from napari_vdsr.files.tiff_parts import TiffPixels
+from napari_vdsr.files.tiff_region import TiffPixels
 from napari_vdsr.files.units import normalise_unit
 
 _PHOTOMETRIC = tifffile.PHOTOMETRIC

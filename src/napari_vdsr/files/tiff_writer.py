@@ -8,7 +8,7 @@ import numpy as np
 import tifffile
 
 from napari_vdsr.errors import InputError, VdsrWarning
-from napari_vdsr.files.ome import enlarged_ome
+from napari_vdsr.files.ome_xml import enlarged_ome
 from napari_vdsr.files.opening import Blocks
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.tiff_tiles import TILE, strips, tiles
