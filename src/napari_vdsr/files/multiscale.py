@@ -17,14 +17,8 @@ FREE_LETTERS = "QIPLHERAMVWBDFGJKNOU"
 class Axis:
     """One axis of an image.
 
-    Attributes
-    ----------
-    name : str
-        Such as "z".
-    type : str, optional
-        "time", "channel", "space", or something else or nothing.
-    unit : str, optional
-        As OME-Zarr spells it, such as "micrometer".
+    `type` is "time", "channel", "space" or something else, `unit` as OME-Zarr spells
+    it, such as "micrometer".
     """
 
     name: str
@@ -36,18 +30,9 @@ class Axis:
 class Multiscale:
     """Axes, places and channels of an image; all sequences follow its axes.
 
-    Attributes
-    ----------
-    axes : tuple of Axis
-        As many as the array has.
-    scale : tuple of float
-        Distance between neighbouring pixel centres, in the unit of the axis.
-    translation : tuple of float
-        Where the centre of the first pixel lies.
-    name : str
-        Of the image.
-    omero : mapping, optional
-        How to show the channels: names, colours, windows of intensity.
+    `scale` is the distance between neighbouring pixel centres and `translation` the
+    centre of the first pixel, in the unit of the axis. `omero` says how to show the
+    channels: names, colours, windows of intensity.
     """
 
     axes: tuple[Axis, ...]
@@ -57,18 +42,9 @@ class Multiscale:
     omero: Mapping[str, Any] | None = None
 
     def resized(self, before: Sequence[int], after: Sequence[int]) -> "Multiscale":
-        """Describe the same image on a finer or coarser grid with the same edges.
+        """The same image on a finer or coarser grid of the same outer edges.
 
-        Parameters
-        ----------
-        before, after : sequence of int
-            Pixels of every axis.
-
-        Returns
-        -------
-        Multiscale
-            A pixel is as much smaller as there are more of them, and the centre of
-            the first one lies half a pixel from the edge that stays where it is.
+        `before` and `after` are the pixels of every axis.
 
         Examples
         --------
@@ -84,17 +60,7 @@ class Multiscale:
         return replace(self, scale=tuple(scale), translation=tuple(translation))
 
     def ordered(self, order: Sequence[int]) -> "Multiscale":
-        """Describe the image with its axes in another order.
-
-        Parameters
-        ----------
-        order : sequence of int
-            Which axis comes first, second and so on.
-
-        Returns
-        -------
-        Multiscale
-        """
+        """The image with its axes in another order."""
         return replace(
             self,
             axes=tuple(self.axes[axis] for axis in order),

@@ -11,18 +11,9 @@ _STORAGE = ("TiffData", "BinData", "MetadataOnly")
 
 
 def ome_pixel_size(xml: str) -> tuple[tuple[float, float], str] | None:
-    """Find the size of a pixel of the first image.
+    """Height and width of a pixel of the first image, with their unit.
 
-    Parameters
-    ----------
-    xml : str
-        An OME-XML document.
-
-    Returns
-    -------
-    tuple of (tuple of float, str) or None
-        Height and width with their unit (micrometres unless it says otherwise), or
-        None where the document does not tell.
+    Micrometres unless the document says otherwise; None where it does not say.
     """
     pixels = _find(ElementTree.fromstring(xml), "Pixels")
     if pixels is None:
@@ -42,18 +33,7 @@ def ome_pixel_size(xml: str) -> tuple[tuple[float, float], str] | None:
 
 
 def ome_steps(xml: str) -> dict[str, tuple[float, str]]:
-    """Find the distance of planes in Z and of images in time.
-
-    Parameters
-    ----------
-    xml : str
-        An OME-XML document.
-
-    Returns
-    -------
-    dict of str to (float, str)
-        Distance and unit for Z and T, as far as the document tells.
-    """
+    """Distance of planes in Z and of images in T with units, as far as given."""
     pixels = _find(ElementTree.fromstring(xml), "Pixels")
     steps: dict[str, tuple[float, str]] = {}
     if pixels is None:
@@ -73,18 +53,9 @@ def ome_steps(xml: str) -> dict[str, tuple[float, str]]:
 
 
 def ome_channels(xml: str) -> list[dict[str, str]]:
-    """Find names and colours of the channels of the first image.
+    """For each channel of the first image a "label" and a "color" (hexadecimal RRGGBB).
 
-    Parameters
-    ----------
-    xml : str
-        An OME-XML document.
-
-    Returns
-    -------
-    list of dict
-        For each channel a "label" and a "color" (RRGGBB, in hexadecimal); empty
-        where no channel has a name.
+    Empty where no channel has a name.
     """
     pixels = _find(ElementTree.fromstring(xml), "Pixels")
     found = [] if pixels is None else [c for c in pixels if _name(c) == "Channel"]
@@ -102,23 +73,11 @@ def ome_channels(xml: str) -> list[dict[str, str]]:
 
 
 def enlarged_ome(picture: Picture) -> str | None:
-    """Write the OME-XML document of a picture anew for its present size.
+    """The OME-XML document of an enlarged picture, made from that of its source.
 
-    Parameters
-    ----------
-    picture : Picture
-        An enlarged picture whose `metadata` holds the document of the source.
-
-    Returns
-    -------
-    str or None
-        The document with sizes, pixel size and storage of the picture, all else as
-        it was; None when it does not describe such a picture.
-
-    Warns
-    -----
-    VdsrWarning
-        When regions of interest are left out, as they count source pixels.
+    Only sizes, pixel size and storage change; regions of interest, which count source
+    pixels, are left out with a warning. None when the document does not describe the
+    picture.
     """
     if picture.metadata.ome is None:
         return None

@@ -21,27 +21,10 @@ _RASTER = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP"}
 def read_image(path: Path | str) -> Picture:
     """Read a TIFF, OME-TIFF, ImageJ TIFF, PNG, JPEG or BMP file, or an OME-Zarr.
 
-    Parameters
-    ----------
-    path : path
-        The file, or the folder of an OME-Zarr. The first bytes of a file decide how
-        it is read, not its name.
-
-    Returns
-    -------
-    Picture
-        Intensities in the dtype of the file (palettes become colours, one-bit PNG
-        becomes 0 and 255), axes, pixel size and what else must survive.
-
-    Raises
-    ------
-    FileError
-        When the file is missing, unreadable, damaged, of another format or empty.
-
-    Warns
-    -----
-    VdsrWarning
-        When a file holds several images: the first one is read.
+    The first bytes of a file decide how it is read, not its name. Palettes become
+    colours, one-bit PNG becomes 0 and 255. Warns when a file holds several images: the
+    first one is read. Raises `FileError` when the file is missing, damaged, empty or of
+    another format.
     """
     path = Path(path)
     with open_image(path) as image, _in_words(path):
@@ -53,30 +36,9 @@ def open_image(
 ) -> OpenImage:
     """Open an image whose pixels are read part by part.
 
-    Parameters
-    ----------
-    path : path
-        TIFF files and OME-Zarr folders are read by parts; others are small and are
-        read at once.
-    axes_told : bool
-        Whether the user says which axis is which, should the file leave it open.
-    warn : bool
-        Whether to warn of the image's remarks, or leave that to the caller.
-
-    Returns
-    -------
-    OpenImage
-        To be closed; reading its pixels raises the errors of `read_image`.
-
-    Raises
-    ------
-    FileError
-        As `read_image`.
-
-    Warns
-    -----
-    VdsrWarning
-        When there are more images in the file: the first one is read.
+    TIFF files and OME-Zarr folders are; others are small and are read at once.
+    `axes_told` says that the user names the axes, should the file leave them open.
+    Without `warn` the caller has to show the remarks. Errors are those of `read_image`.
     """
     path = Path(path)
     with _in_words(path):

@@ -27,23 +27,11 @@ _TAG_UNITS = {tifffile.RESUNIT.INCH: "in", tifffile.RESUNIT.CENTIMETER: "cm"}
 
 
 def open_tiff(path: Path) -> OpenImage:
-    """Open the first image of a TIFF file, all its planes and levels of detail one.
+    """Open the first image of a TIFF file with all its planes, at full resolution.
 
-    Parameters
-    ----------
-    path : Path
-        A TIFF file.
-
-    Returns
-    -------
-    OpenImage
-        Colours stand in the last axis, whichever way the file stores them.
-
-    Raises
-    ------
-    FileError
-        When parts are missing or the colours are of a kind not known here, as far as
-        it can be known before pixels are read.
+    Colours are the last axis, whichever way the file stores them. Raises `FileError`
+    when parts are missing or the colours are of a kind not known here, as far as that
+    can be known before pixels are read.
     """
     remarks: tuple[str, ...] = ()
     tif = tifffile.TiffFile(path)
@@ -149,16 +137,8 @@ def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> "_Arrangement":
 class _Arrangement:
     """How the axes of a file become those of a picture.
 
-    Attributes
-    ----------
-    axes : str
-        Of the picture.
-    order : tuple of int
-        Which axis of the file comes first, second and so on.
-    rgb : bool
-        Whether the last axis holds colours.
-    palette : ndarray of shape (colours, 3), optional
-        In which the values of the file are looked up.
+    `order` says which axis of the file comes first, second and so on. The values of the
+    file are looked up in `palette`, of shape (colours, 3), where there is one.
     """
 
     axes: str

@@ -17,24 +17,11 @@ _KEPT = 32_000_000  # bytes of decoded strips and tiles that are kept for the ne
 
 
 class TiffPixels:
-    """The pixels of a TIFF series, read where they are sliced.
+    """The pixels of a TIFF series of an open file, read where they are sliced.
 
-    Uncompressed pixels are read row by row, others strip by strip or tile by tile.
-    A page that is one compressed strip can only be read whole.
-
-    Parameters
-    ----------
-    path : Path
-        Of the file, for messages.
-    series : tifffile.TiffPageSeries
-        Of a file that stays open.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        With the axes of the series.
-    dtype : numpy.dtype
-        In the byte order of the file.
+    Uncompressed pixels are read row by row, others strip by strip or tile by tile. A
+    page that is one compressed strip can only be read whole. `shape` has the axes of
+    the series, `dtype` its byte order.
     """
 
     def __init__(self, path: Path, series: tifffile.TiffPageSeries) -> None:

@@ -14,36 +14,15 @@ TILE = 512
 
 
 def tiles(pixels: Blocks, axes: str) -> Iterator[NDArray[Any]]:
-    """The tiles of all planes, row by row.
+    """The tiles of all planes, row by row; smaller at the right and lower edge.
 
-    Parameters
-    ----------
-    pixels : Blocks
-        Of the image to write.
-    axes : str
-        Its axes, which end in YX, or in YXS where samples lie together.
-
-    Yields
-    ------
-    ndarray, shape (rows, columns) or (rows, columns, samples)
-        Those at the right and lower edge are smaller.
+    `axes` end in YX, or in YXS where samples lie together.
     """
     return _parts(pixels, axes, TILE)
 
 
 def strips(pixels: Blocks, axes: str) -> Iterator[bytes]:
-    """The strips of all planes, from top to bottom.
-
-    Parameters
-    ----------
-    pixels, axes
-        As for `tiles`.
-
-    Yields
-    ------
-    bytes
-        Little-endian.
-    """
+    """The little-endian strips of all planes, from top to bottom."""
     width = pixels.shape[axes.rindex("X")]
     for part in _parts(pixels, axes, width):
         yield part.astype(part.dtype.newbyteorder("<"), copy=False).tobytes()

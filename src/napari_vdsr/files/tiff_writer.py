@@ -22,19 +22,9 @@ _IMAGEJ_REGIONS = ("ROI", "Overlays")
 
 
 def check_tiff(picture: Picture, *, name: str) -> None:
-    """Find out whether a TIFF file can hold a picture.
+    """Raise `InputError` when a TIFF file of this name cannot hold the picture.
 
-    Parameters
-    ----------
-    picture : Picture
-        What is to be written.
-    name : str
-        Name of the file; ``.ome.tif`` asks for OME-TIFF.
-
-    Raises
-    ------
-    InputError
-        When OME-TIFF is asked for and has no such data type or axes.
+    A name that ends in ``.ome.tif`` asks for OME-TIFF.
     """
     if not _asks_for_ome(name):
         return
@@ -53,30 +43,14 @@ def check_tiff(picture: Picture, *, name: str) -> None:
 def write_tiff(
     path: Path, picture: Picture, *, name: str, pixels: Blocks | None = None
 ) -> None:
-    """Write a TIFF file of the kind that the picture came from.
+    """Write a TIFF file of the kind that the picture came from, over one that is there.
 
-    Parameters
-    ----------
-    path : Path
-        Where to; a file there is replaced.
-    picture : Picture
-        What to write. OME-TIFF and ImageJ TIFF stay what they were where their rules
-        allow it.
-    name : str
-        Name that the file will have; ``.ome.tif`` asks for OME-TIFF.
-    pixels : Blocks, optional
-        Gives the pixels tile by tile, as they are written; the array of the picture
-        then tells shape and dtype only.
-
-    Warns
-    -----
-    VdsrWarning
-        When the file cannot say all that is known of the picture, such as where it
-        lies.
-
-    Notes
-    -----
-    Files above 4 GB become BigTIFF. What was compressed is compressed without loss.
+    OME-TIFF and ImageJ TIFF stay what they were where their rules allow it; `name` is
+    that of the finished file, and ``.ome.tif`` asks for OME-TIFF. Files above 4 GB
+    become BigTIFF. What was compressed is compressed without loss. `pixels`, if given,
+    are read tile by tile as they are written, and the array of the picture is not
+    looked at. Warns when the file cannot say all that is known, such as where the
+    picture lies.
     """
     options = _layout(picture)
     if name.lower().endswith(".btf"):

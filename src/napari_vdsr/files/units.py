@@ -43,17 +43,7 @@ _NO_LENGTH = {"", "none", "pixel", "pixels", "px", "null", "reference frame"}
 
 
 def normalise_unit(unit: str | None) -> str | None:
-    """Give a unit its usual symbol.
-
-    Parameters
-    ----------
-    unit : str, optional
-        A unit as a file or a user spells it.
-
-    Returns
-    -------
-    str or None
-        The symbol; an unknown unit as it is; None for none or pixels.
+    """The usual symbol of a unit; an unknown one as it is; None for none or pixels.
 
     Examples
     --------
@@ -67,19 +57,9 @@ def normalise_unit(unit: str | None) -> str | None:
 
 
 def convert_length(value: float, unit: str, target: str) -> float | None:
-    """Express a length in another unit.
+    """A length in another unit; None when a unit is unknown.
 
-    Parameters
-    ----------
-    value : float
-        The length, in `unit`.
-    unit, target : str
-        Units as `normalise_unit` gives them.
-
-    Returns
-    -------
-    float or None
-        The length in `target`, or None when a unit is unknown.
+    Units are as `normalise_unit` gives them.
 
     Examples
     --------

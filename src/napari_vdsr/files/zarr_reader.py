@@ -20,25 +20,10 @@ from napari_vdsr.files.zarr_library import is_zarr, zarr_library
 
 
 def open_zarr(path: Path, *, axes_told: bool = False) -> OpenImage:
-    """Open an OME-Zarr image (0.4 or 0.5), or a plain zarr array.
+    """Open the finest level of an OME-Zarr image (0.4 or 0.5), or a plain zarr array.
 
-    Parameters
-    ----------
-    path : Path
-        A folder.
-    axes_told : bool
-        Whether the user says which axis is which.
-
-    Returns
-    -------
-    OpenImage
-        The finest level. Axes of a plain array go by its dimension names where Y and
-        X are among them; otherwise the last two are Y and X.
-
-    Raises
-    ------
-    FileError
-        When it is no zarr, damaged or holds no image, or zarr is not installed.
+    The axes of a plain array go by its dimension names where Y and X are among them;
+    otherwise the last two are Y and X. `axes_told` says that the user names them.
     """
     zarr = zarr_library()
     if not is_zarr(path):

@@ -41,36 +41,15 @@ def save_enlarged(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> None:
-    """Enlarge a layer into an OME-Zarr or a TIFF file.
+    """Enlarge a full layer into an OME-Zarr or a TIFF file.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Tells names, scale, units and contrast; its pixels are those of `data`.
-    plan : LayerPlan
-        Of the whole layer.
-    data : array-like
-        The level that the plan was made for. Only what is needed is read of it.
-    path : Path
-        A name that ends in ``.zarr``, ``.tif`` or ``.tiff``.
-    model : Model
-        What to run.
-    device, precision, tile, intensity_range
-        As for `Upscaler`.
-    overwrite : bool
-        Whether a file or zarr that is there may be replaced, and what was begun there
-        of another image thrown away.
-    progress : Progress, optional
-        Told of the parts, in pixels; may raise `Cancelled`. What is finished of an
-        OME-Zarr is kept beside it then, and gone on with next time.
-
-    Raises
-    ------
-    InputError
-        When the layer cannot be stored in such a file, or it is the one that the layer
-        shows.
-    FileError
-        When the file is there or cannot be written, or another image was begun there.
+    `data` is the level that the plan was made for; only what is needed is read of it.
+    The other arguments are as for `Upscaler`. With `overwrite`, a file or zarr that is
+    there may be replaced, and an unfinished one of another image thrown away. Progress
+    counts pixels and may raise `Cancelled`; the finished chunks of an OME-Zarr are then
+    kept beside it, and the next run resumes there. Raises `InputError` when the layer
+    cannot be stored in such a file or shows that very file, and `FileError` when it
+    cannot be written.
     """
     from napari_vdsr.files.opening import OpenImage
     from napari_vdsr.files.writing import check_name
@@ -172,23 +151,8 @@ class _Pixels:
 def picture_of(layer: "Image", plan: LayerPlan, dtype: Any) -> "Picture":
     """Describe a layer as a file would be described, without its pixels.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Tells names, scale, units and contrast.
-    plan : LayerPlan
-        Of the layer.
-    dtype : dtype-like
-        Of its pixels.
-
-    Returns
-    -------
-    Picture
-
-    Raises
-    ------
-    InputError
-        When the layer is rotated, sheared or has another affine transform.
+    Raises `InputError` when the layer is rotated, sheared or has another affine
+    transform.
     """
     from napari_vdsr.files import Metadata, Picture
     from napari_vdsr.files.opening import as_planned

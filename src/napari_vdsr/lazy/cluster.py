@@ -21,13 +21,7 @@ _PATIENCE = 30  # seconds to wait for a scheduler or for the first worker
 
 
 class Cluster:
-    """The workers that a client of dask.distributed reaches.
-
-    Parameters
-    ----------
-    client : distributed.Client
-        Connected.
-    """
+    """The workers that a connected client of dask.distributed reaches."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -36,26 +30,11 @@ class Cluster:
     def agree_on_precision(
         self, settings: UpscaleSettings, *places: Path
     ) -> UpscaleSettings:
-        """Find out what the workers will do, before any work is begun.
+        """The settings with the precision that all workers use, asked before any work.
 
-        Parameters
-        ----------
-        settings : UpscaleSettings
-            As the user wants it; device and precision may be "auto".
-        *places : Path
-            What every worker has to see.
-
-        Returns
-        -------
-        UpscaleSettings
-            With the precision that all of them use.
-
-        Raises
-        ------
-        VdsrError
-            When there is no worker, they cannot do it, or they differ.
-        FileError
-            When a worker does not see a place.
+        Raises `VdsrError` when there is no worker or one cannot do the work,
+        `InputError` when they differ, and `FileError` when one does not see one of the
+        places.
         """
         client = self._client
         try:
@@ -187,21 +166,9 @@ def _distributed() -> Any:
 
 @contextmanager
 def connected(address: str) -> Iterator[Cluster]:
-    """Use the workers of a scheduler that is running.
+    """Use the workers of a running scheduler, such as "tcp://10.0.0.1:8786".
 
-    Parameters
-    ----------
-    address : str
-        Such as "tcp://10.0.0.1:8786".
-
-    Yields
-    ------
-    Cluster
-
-    Raises
-    ------
-    VdsrError
-        When no scheduler answers there, or distributed is not installed.
+    Raises `VdsrError` when none answers there, or distributed is not installed.
     """
     distributed = _distributed()
     try:
@@ -214,22 +181,7 @@ def connected(address: str) -> Iterator[Cluster]:
 
 @contextmanager
 def started(workers: int) -> Iterator[Cluster]:
-    """Start worker processes on this machine, for as long as they are needed.
-
-    Parameters
-    ----------
-    workers : int
-        How many, at least 1.
-
-    Yields
-    ------
-    Cluster
-
-    Raises
-    ------
-    VdsrError
-        When distributed is not installed.
-    """
+    """Start worker processes on this machine, for as long as they are needed."""
     distributed = _distributed()
     cluster = distributed.LocalCluster(
         n_workers=workers,

@@ -46,34 +46,12 @@ def upscale_lazy(
     intensity_range: tuple[float, float] | None = None,
     progress: Progress | None = None,
 ) -> da.Array:
-    """Enlarge the Y and X axes of a chunked array; see `napari_vdsr.upscale`.
+    """Enlarge a chunked array; arguments as for `napari_vdsr.upscale`.
 
-    Parameters
-    ----------
-    image : dask, zarr or h5py array
-        Of any real dtype and number of axes. No pixel of it is read.
-    factor, model, device, precision, tile, axes, rgb, pixel_size, intensity_range
-        As for `napari_vdsr.upscale`. On a cluster, device and precision are what
-        each worker is asked for.
-    progress : Progress, optional
-        Told of the model's download, if it has to be fetched. Progress bars of
-        dask tell of the rest.
-
-    Returns
-    -------
-    dask.array.Array of the same dtype
-        Its chunks begin where those of the image do and are near 512 pixels. Each
-        equals the same region of the whole.
-
-    Raises
-    ------
-    InputError
-        When the image or an argument cannot be used.
-
-    Warns
-    -----
-    VdsrWarning
-        For factors above 4 and those that the model is not made for.
+    No pixel is read. On a cluster, device and precision are what each worker is asked
+    for. Chunks of the result begin where those of the image do and are near 512 pixels;
+    each equals the same region of the whole. Progress counts the download of the model,
+    if any: progress bars of dask show the rest.
     """
     array = as_dask(image)
     check_dtype(array.dtype)
@@ -139,36 +117,9 @@ def enlarge_lazily(
     tile: int | str = "auto",
     intensity_range: tuple[float, float] | None = None,
 ) -> da.Array:
-    """Enlarge planes of a lazy array to a given size.
+    """Enlarge planes of a lazy array to a given size, Y and X.
 
-    Parameters
-    ----------
-    array : dask.array.Array
-        Of any real dtype.
-    axes : Axes
-        Which ones are enlarged, and colours.
-    out_shape : tuple of int
-        Y and X of a whole enlarged plane.
-    model : Model
-        What to run.
-    device, precision, tile, intensity_range
-        As for `Upscaler`.
-
-    Returns
-    -------
-    dask.array.Array
-        Nothing is computed.
-
-    Raises
-    ------
-    InputError
-        When an argument cannot be used. What only a worker of a cluster can know
-        is said when the first block is computed there.
-
-    Warns
-    -----
-    VdsrWarning
-        For factors above 4 and those that the model is not made for.
+    What only a worker of a cluster can know is said when it computes its first block.
     """
     from napari_vdsr.inference.arrays import warn_of_factors
 
