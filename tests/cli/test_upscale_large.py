@@ -173,7 +173,6 @@ def test_a_tiff_written_by_parts_is_as_one_written_at_once(
     assert upscale(tmp_path / "a.tif", at_once).status == 0
     monkeypatch.setattr(ways, "_LARGE", 0)
     monkeypatch.setattr(ways, "_in_memory", None)
-    monkeypatch.setattr("napari_vdsr.files.tiff_tiles.TILE", 48)
     monkeypatch.setattr("napari_vdsr.files.tiff_writer.TILE", 48)
     outcome = upscale(tmp_path / "a.tif", parts)
     assert outcome.status == 0, outcome.err

@@ -14,7 +14,8 @@ from napari_vdsr.cli.console import note
 from napari_vdsr.errors import VdsrError
 from napari_vdsr.files import Picture, check_output, open_image, write_image
 from napari_vdsr.files.folders import TIFF_SUFFIXES
-from napari_vdsr.files.opening import OpenImage, as_planned
+from napari_vdsr.files.opening import OpenImage
+from napari_vdsr.files.picture import planned_array
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
 from napari_vdsr.imaging.enlargement import Enlargement
 from napari_vdsr.progress import Progress
@@ -70,8 +71,7 @@ class Task:
     def planned(self) -> Picture:
         """The result, without its pixels."""
         dtype = self.picture.array.dtype
-        nothing = as_planned(self.picture, self.plan.shape, dtype).array
-        return self.picture.enlarged(nothing)
+        return self.picture.enlarged(planned_array(self.plan.shape, dtype))
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def _by_parts(task: Task, settings: "Settings", bar: Progress) -> "EnlargedArray
 
 
 def _into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
-    """Make an OME-Zarr chunk by chunk, or go on with one that is begun."""
+    """Make an OME-Zarr chunk by chunk, or resume one that is unfinished."""
     from napari_vdsr.files.ngff import ngff_order
     from napari_vdsr.files.ome_zarr_writer import part_of
     from napari_vdsr.inference.arrays import warn_of_factors
@@ -214,7 +214,7 @@ def _into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
     except BaseException as error:
         part = part_of(task.target)
         if part.is_dir() and not isinstance(error, VdsrError):
-            note(f"finished chunks are kept in {part}: the same command goes on there")
+            note(f"finished chunks are kept in {part}: the same command resumes there")
         raise
     if counts.good or counts.damaged:
         note(

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from napari_vdsr.files.units import normalise_unit, plane_size
+
 AXIS_TYPES = {"T": "time", "C": "channel", "S": "channel"} | dict.fromkeys(
     "ZYX", "space"
 )
@@ -58,6 +60,19 @@ class Multiscale:
         places = zip(self.translation, self.scale, ratios, strict=True)
         translation = [place + step * (ratio - 1) / 2 for place, step, ratio in places]
         return replace(self, scale=tuple(scale), translation=tuple(translation))
+
+    def pixel_size(
+        self, y: int, x: int
+    ) -> tuple[tuple[float, float] | None, str | None]:
+        """Height and width of a pixel with their unit; Nones where they are unknown.
+
+        Both are in the unit of `y`. Without any unit, 1 × 1 says nothing.
+        """
+        height, width = abs(self.scale[y]), abs(self.scale[x])
+        units = [normalise_unit(self.axes[axis].unit) for axis in (y, x)]
+        if units == [None, None]:
+            return (None if height == width == 1 else (height, width)), None
+        return plane_size((height, width), units)
 
     def ordered(self, order: Sequence[int]) -> "Multiscale":
         """The image with its axes in another order."""

@@ -1,54 +1,49 @@
 """OME-XML: the pixel size in it, and the same document for an enlarged image."""
 
 import warnings
+from collections.abc import Mapping
+from math import inf
 from xml.etree import ElementTree
 
 from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.files.picture import Picture
-from napari_vdsr.files.units import convert_length, normalise_unit
+from napari_vdsr.files.units import normalise_unit, plane_size
 
 _STORAGE = ("TiffData", "BinData", "MetadataOnly")
 
 
-def ome_pixel_size(xml: str) -> tuple[tuple[float, float], str] | None:
-    """Height and width of a pixel of the first image, with their unit.
-
-    Micrometres unless the document says otherwise; None where it does not say.
-    """
-    pixels = _find(ElementTree.fromstring(xml), "Pixels")
-    if pixels is None:
-        return None
-    sizes, units = [], []
-    for axis in "YX":
-        try:
-            sizes.append(float(pixels.get(f"PhysicalSize{axis}", "nan")))
-        except ValueError:
-            return None
-        unit = normalise_unit(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-        units.append(unit or "pixel")
-    width = convert_length(sizes[1], units[1], units[0])
-    if width is None or not all(0 < size < float("inf") for size in sizes):
-        return None
-    return (sizes[0], width), units[0]
+def ome_pixel_size(xml: str) -> tuple[tuple[float, float] | None, str | None]:
+    """Height and width of a pixel of the first image with their unit, or Nones."""
+    steps = _steps(xml, {"Y": "PhysicalSizeY", "X": "PhysicalSizeX"}, "µm")
+    if len(steps) < 2:
+        return None, None
+    (height, unit), (width, other) = steps["Y"], steps["X"]
+    return plane_size((height, width), (unit, other))
 
 
 def ome_steps(xml: str) -> dict[str, tuple[float, str]]:
     """Distance of planes in Z and of images in T with units, as far as given."""
+    return _steps(xml, {"Z": "PhysicalSizeZ"}, "µm") | _steps(
+        xml, {"T": "TimeIncrement"}, "s"
+    )
+
+
+def _steps(
+    xml: str, names: Mapping[str, str], usual: str
+) -> dict[str, tuple[float, str]]:
+    """Lengths with their units, `usual` where the document names none."""
     pixels = _find(ElementTree.fromstring(xml), "Pixels")
     steps: dict[str, tuple[float, str]] = {}
     if pixels is None:
         return steps
-    for axis, name, usual in (
-        ("Z", "PhysicalSizeZ", "µm"),
-        ("T", "TimeIncrement", "s"),
-    ):
+    for axis, name in names.items():
         try:
             step = float(pixels.get(name, "nan"))
         except ValueError:
             continue
-        if 0 < step < float("inf"):
-            unit = pixels.get(f"{name}Unit", usual)
-            steps[axis] = step, normalise_unit(unit) or unit
+        if 0 < step < inf:
+            unit = normalise_unit(pixels.get(f"{name}Unit", usual))
+            steps[axis] = step, unit or "pixel"
     return steps
 
 

@@ -1,17 +1,16 @@
 """Images that are described at once and read part by part."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from napari_vdsr.errors import FileError, VdsrError
 from napari_vdsr.files.picture import Picture
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 class Blocks(Protocol):
@@ -70,10 +69,16 @@ class OpenImage:
         self.close()
 
 
-def as_planned(picture: Picture, shape: tuple[int, ...], dtype: Any) -> Picture:
-    """The picture without pixels: its array has this shape and takes no memory."""
-    nothing: NDArray[Any] = np.broadcast_to(np.zeros((), dtype), shape)
-    return replace(picture, array=nothing)
+@contextmanager
+def reading_from(path: Path) -> Iterator[None]:
+    """Say which file is damaged: libraries raise whatever that leads to."""
+    try:
+        yield
+    except (VdsrError, MemoryError):
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise FileError(f"cannot read {path}: damaged or cut short ({what})") from error
 
 
 def identity_of(path: Path) -> dict[str, Any]:

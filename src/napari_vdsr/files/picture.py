@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 from napari_vdsr.files.multiscale import FREE_LETTERS, Multiscale
 
 
+def planned_array(shape: Sequence[int], dtype: Any) -> NDArray[Any]:
+    """An array for a picture without pixels: it has a shape and takes no memory."""
+    return np.broadcast_to(np.zeros((), dtype), tuple(shape))
+
+
 @dataclass(frozen=True, eq=False)
 class Metadata:
     """What else a file said, kept so that the result can say it too."""

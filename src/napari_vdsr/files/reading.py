@@ -1,13 +1,11 @@
 """Reading an image from a file, whatever its name says it is."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from napari_vdsr.errors import FileError, VdsrError, VdsrWarning
-from napari_vdsr.files.opening import OpenImage, identity_of
+from napari_vdsr.errors import FileError, VdsrWarning
+from napari_vdsr.files.opening import OpenImage, identity_of, reading_from
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.raster import read_raster
 from napari_vdsr.files.tiff_reader import open_tiff
@@ -26,8 +24,7 @@ def read_image(path: Path | str) -> Picture:
     first one is read. Raises `FileError` when the file is missing, damaged, empty or of
     another format.
     """
-    path = Path(path)
-    with open_image(path) as image, _in_words(path):
+    with open_image(path) as image:
         return image.read()
 
 
@@ -41,7 +38,7 @@ def open_image(
     Without `warn` the caller has to show the remarks. Errors are those of `read_image`.
     """
     path = Path(path)
-    with _in_words(path):
+    with reading_from(path):
         image = _opened(path, axes_told)
     if warn:
         for remark in image.remarks:
@@ -58,19 +55,6 @@ def _opened(path: Path, axes_told: bool) -> OpenImage:
     picture = read_raster(path, _raster_format(path, start))
     identity = partial(identity_of, path)
     return OpenImage(picture, picture.array, identity, lambda: picture)
-
-
-@contextmanager
-def _in_words(path: Path) -> Iterator[None]:
-    """Say which file is damaged: the readers raise whatever that leads to."""
-    try:
-        yield
-    except (VdsrError, MemoryError):
-        raise
-    except Exception as error:
-        raise FileError(
-            f"cannot read {path}: damaged or cut short ({error})"
-        ) from error
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import FileError, VdsrError
+from napari_vdsr.files.opening import reading_from
 
 _KEPT = 32_000_000  # bytes of decoded strips and tiles that are kept for the next read
 
@@ -34,24 +34,10 @@ class TiffPixels:
         self._offset = series.dataoffset
         self._segments = _Cache(_KEPT)
 
-    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
-        """The pixels of one slice or index for each axis, without steps."""
-        parts = tuple(
-            slice(*item.indices(size)[:2])
-            if isinstance(item, slice)
-            else slice(item, item + 1)
-            for item, size in zip(key, self.shape, strict=True)
-        )
-        try:
-            pixels = self._region(parts)
-        except (VdsrError, MemoryError):
-            raise
-        except Exception as error:  # decoders raise whatever damage leads to
-            raise FileError(
-                f"cannot read {self._path}: damaged or cut short ({error})"
-            ) from error
-        kept = (slice(None) if isinstance(item, slice) else 0 for item in key)
-        return pixels[tuple(kept)].astype(self.dtype.newbyteorder("="), copy=False)
+    def region(self, parts: tuple[slice, ...]) -> NDArray[Any]:
+        """The pixels of one slice for each axis, from 0 up and without steps."""
+        with reading_from(self._path):
+            return self._region(parts)
 
     def _region(self, parts: tuple[slice, ...]) -> NDArray[Any]:
         if self._offset is not None:

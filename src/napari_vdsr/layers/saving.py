@@ -76,11 +76,13 @@ def save_enlarged(
     used = str(upscaler_for(settings).precision).removeprefix("torch.")
     settings = replace(settings, precision=used)
     picture = picture_of(layer, plan, data.dtype)
-    whole = Enlargement(plan.axes, plan.shape, plan.plane_shape, plan.plane_factors)
+    enlargement = Enlargement(
+        plan.axes, plan.shape, plan.plane_shape, plan.plane_factors
+    )
     pixels = _Pixels(data)
     if not zarr:
         upscaler = upscaler_for(settings)
-        _save_tiff(path, picture, whole, pixels, upscaler, overwrite, progress)
+        _save_tiff(path, picture, enlargement, pixels, upscaler, overwrite, progress)
         return
     opened = OpenImage(
         picture,
@@ -93,7 +95,7 @@ def save_enlarged(
         opened,
         picture,
         picture.axes,
-        whole,
+        enlargement,
         settings,
         ZarrTarget(path, overwrite=overwrite),
         model=model.name,
@@ -110,23 +112,22 @@ def _file_of(layer: "Image") -> set[Path]:
 def _save_tiff(
     path: Path,
     picture: "Picture",
-    whole: Enlargement,
+    enlargement: Enlargement,
     pixels: "_Pixels",
     upscaler: Any,
     overwrite: bool,
     progress: Progress | None,
 ) -> None:
     from napari_vdsr.files import write_image
-    from napari_vdsr.files.opening import as_planned
+    from napari_vdsr.files.picture import planned_array
 
-    order = whole.axes.moved_last(len(picture.axes))
-    planned = picture.enlarged(
-        as_planned(picture, whole.shape, picture.array.dtype).array
-    ).reordered(order)
+    order = enlargement.axes.moved_last(len(picture.axes))
+    enlarged = picture.enlarged(planned_array(enlargement.shape, picture.array.dtype))
+    planned = enlarged.reordered(order)
     parts = EnlargedArray(
         pixels,
-        whole.axes,
-        whole.plane_shape,
+        enlargement.axes,
+        enlargement.plane_shape,
         upscaler,
         order=order,
         progress=progress,
@@ -154,29 +155,21 @@ def picture_of(layer: "Image", plan: LayerPlan, dtype: Any) -> "Picture":
     Raises `InputError` when the layer is rotated, sheared or has another affine
     transform.
     """
-    from napari_vdsr.files import Metadata, Picture
-    from napari_vdsr.files.opening import as_planned
-    from napari_vdsr.files.units import convert_length, normalise_unit
+    from napari_vdsr.files.picture import Metadata, Picture, planned_array
 
     _refuse_slant(layer)
     axes = _letters(layer.axis_labels, plan)
     places = _places(layer, axes)
-    units = [normalise_unit(places.axes[axis].unit) for axis in plan.yx]
-    size: tuple[float, float] | None = None
-    if units[0] is not None and units[1] is not None:
-        height, width = (abs(places.scale[axis]) for axis in plan.yx)
-        same = convert_length(width, units[1], units[0])
-        size = None if same is None else (height, same)
+    size, unit = places.pixel_size(*plan.yx)
     shape = plan.level_shape + ((plan.samples,) if plan.samples else ())
-    picture = Picture(
-        np.empty(0),
+    return Picture(
+        planned_array(shape, np.dtype(dtype).newbyteorder("=")),
         axes,
         rgb=bool(plan.samples),
-        pixel_size=size,
-        unit=units[0] if size else None,
+        pixel_size=size if unit else None,
+        unit=unit,
         metadata=Metadata(multiscale=places),
     )
-    return as_planned(picture, shape, np.dtype(dtype).newbyteorder("="))
 
 
 def _refuse_slant(layer: "Image") -> None:

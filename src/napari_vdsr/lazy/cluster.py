@@ -72,9 +72,9 @@ class Cluster:
                     "under the same path"
                 )
         if len(set(precisions.values())) > 1:
-            told = ", ".join(f"{who}: {what}" for who, what in precisions.items())
+            listed = ", ".join(f"{who}: {what}" for who, what in precisions.items())
             raise InputError(
-                f"the workers differ in precision ({told}): say which one to use"
+                f"the workers differ in precision ({listed}): say which one to use"
             )
         return replace(settings, precision=next(iter(precisions.values())))
 

@@ -85,16 +85,18 @@ def upscale_levels(
 
     Parameters
     ----------
-    image, factor, axes, rgb
-        As for `upscale_lazy`.
-    **options
-        The other arguments of `upscale_lazy`.
+    image : dask, zarr or h5py array
+        Of any real dtype and number of axes. No pixel of it is read.
+    factor, axes, rgb, **options
+        As for `napari_vdsr.upscale`.
 
     Returns
     -------
     list of dask.array.Array
-        The enlarged image, the image itself, and that reduced by 2 again and again,
-        for ``viewer.add_image(levels, multiscale=True, contrast_limits=…)``.
+        The enlarged image, the image itself, and means of it over 2 × 2, 4 × 4 …
+        pixels until 512 in Y and X are left, for
+        ``viewer.add_image(levels, multiscale=True, contrast_limits=…)``. For factors
+        well above 2 there are interpolated levels before the image.
 
     Raises
     ------
