@@ -18,6 +18,7 @@ LEVELS = {
     "network": 1,
     "imaging": 1,
     "files": 1,
+    "simulation": 2,
     "zoo": 2,
     "inference": 3,
     "training": 3,
@@ -107,6 +108,15 @@ def test_heavy_libraries_stay_in_their_room() -> None:
             if rooms is not None and room_of(module) not in rooms:
                 astray.append(f"{name_of(module)} imports {name}")
     assert not astray
+
+
+def test_the_simulated_microscope_needs_numpy_and_scipy_alone() -> None:
+    room = [module for module in MODULES if room_of(module) == "simulation"]
+    names = {name for module in room for name in imported(module)}
+    others = {name.split(".")[0] for name in names} - set(sys.stdlib_module_names)
+    assert others == {"napari_vdsr", "numpy", "scipy"}
+    own = {name.split(".")[1] for name in names if name.startswith("napari_vdsr.")}
+    assert own == {"errors", "imaging", "simulation"}
 
 
 def test_the_engine_runs_with_torch_numpy_and_safetensors_alone() -> None:

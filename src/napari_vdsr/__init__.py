@@ -7,11 +7,19 @@ package costs nothing.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_vdsr.api import evaluate, load_model, models, psnr, train, upscale
+    from napari_vdsr.api import (
+        evaluate,
+        load_model,
+        models,
+        psnr,
+        simulate,
+        train,
+        upscale,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = ["evaluate", "load_model", "models", "psnr", "train", "upscale"]
+__all__ = ["evaluate", "load_model", "models", "psnr", "simulate", "train", "upscale"]
 
 
 def __getattr__(name: str) -> object:

@@ -13,6 +13,7 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.dtypes import refuse_mask
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.progress import Progress
+from napari_vdsr.simulation import simulate
 from napari_vdsr.zoo import Model, load_model, models
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from napari_vdsr.evaluation.report import Evaluation
     from napari_vdsr.training import train
 
-__all__ = ["evaluate", "load_model", "models", "psnr", "train", "upscale"]
+__all__ = ["evaluate", "load_model", "models", "psnr", "simulate", "train", "upscale"]
 
 
 def upscale(

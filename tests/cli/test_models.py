@@ -18,7 +18,9 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     path = tmp_path / "net.pth"
-    torch.save(VDSR(depth=3, features=4).state_dict(), path)
+    network = VDSR(depth=3, features=4)
+    torch.nn.init.zeros_([*network.layers][-1].weight)  # images stay as they are
+    torch.save(network.state_dict(), path)
     return path
 
 
@@ -75,6 +77,15 @@ def test_a_file_is_imported_renamed_exported_and_removed(
     moved = json.loads(printed(capsys, "remove", "yours", "--json"))["path"]
     assert Path(moved).parent.name == "removed"
     assert "yours" not in printed(capsys, "list")
+
+
+def test_an_import_that_loses_to_bicubic_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(0)
+    torch.save(VDSR(depth=3, features=4).state_dict(), tmp_path / "random.pth")
+    assert main(["models", "import", str(tmp_path / "random.pth")]) == 0
+    assert "random is worse than bicubic" in capsys.readouterr().err
 
 
 def test_the_same_is_told_in_the_other_form(

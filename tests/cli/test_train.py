@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,6 +50,51 @@ def test_a_folder_becomes_a_model_with_its_history(
     assert set(result["history"]["scores"][-1]["psnr"]) == {"x2", "x2.5"}
     assert log.read_text().splitlines()[-1].startswith("6,")
     assert sorted(tmp_path.iterdir()) == sorted([folder, output, log])
+
+
+def config_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> Any:
+    assert main([*arguments, "--steps", "1", "--overwrite", "--json"]) == 0
+    return json.loads(capsys.readouterr().out)["config"]
+
+
+def test_how_the_images_were_taken_reaches_the_training(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "mine.safetensors"
+    arguments = ["train", str(folder), "--output", str(output), *SHORT]
+    arguments += ["--factor", "2", "--recipe", "microscope"]
+    usual = config_of(arguments, capsys)
+    assert usual["sampling"] == "scanner"
+    assert usual["spot"] == {"sigma": [0.15, 0.9], "share": 0.7}
+    assert usual["noise"]["white"] == [15.0, 10_000.0]
+    assert load_model(output).metadata["sampling"] == "scanner"
+
+    mixed = ["--sampling", "camera=0.7, scanner=0.3", "--spot", "0.2", "0.4"]
+    mixed += ["--blind-noise", "20", "300", "--read-noise", "1", "2", "--clean", "0"]
+    changed = config_of([*arguments, *mixed], capsys)
+    assert changed["sampling"] == {"camera": 0.7, "scanner": 0.3}
+    assert changed["spot"] == {"sigma": [0.2, 0.4], "share": 0.7}
+    assert changed["noise"]["white"] == [20.0, 300.0]
+    assert changed["noise"]["read_noise"] == [1.0, 2.0]
+    assert changed["noise"]["clean"] == 0.0
+    assert load_model(output).metadata["sampling"] == "camera"
+
+    off = config_of([*arguments, "--spot", "0", "0", "--clean", "1"], capsys)
+    assert off["spot"] is None
+    assert off["noise"] is None
+    known = config_of([*arguments, "--noise", "1", "0", "2"], capsys)
+    assert known["noise"]["gain"] == 1.0
+
+
+def test_any_recipe_may_have_blind_noise(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "mine.safetensors"
+    arguments = ["train", str(folder), "--output", str(output), *SHORT]
+    assert config_of(arguments, capsys)["noise"] is None
+    noise = config_of([*arguments, "--blind-noise", "50", "60"], capsys)["noise"]
+    assert noise["white"] == [50.0, 60.0]
+    assert noise["clean"] == 0.25
 
 
 def test_a_model_is_fine_tuned_and_added_to_the_users_own(
@@ -191,6 +237,25 @@ def test_what_can_be_known_is_told_before_the_images_are_looked_through(
         (["--factor", "9"], 2, "factor is 9"),
         (["--patch", "500"], 2, "smaller than a patch of 500"),
         (["--precision", "half"], 2, "precision is 'half'"),
+        (["--sampling", "confocal"], 2, "choose reduced, gaussian, camera"),
+        (["--sampling", "scanner=1,sem=1"], 2, "choose reduced, gaussian, camera"),
+        (["--sampling", "scanner,camera"], 2, "each name once with its share"),
+        (["--sampling", "scanner=1,scanner=2"], 2, "each name once with its share"),
+        (["--sampling", "scanner=-1"], 2, "each name once with its share"),
+        (["--sampling", "scanner=0"], 2, "one at least above 0"),
+        (["--spot", "0.9", "0.1"], 2, "the smaller one first"),
+        (["--spot", "-1", "1"], 2, "two numbers from 0 upwards"),
+        (["--blind-noise", "0", "10"], 2, "two numbers above 0"),
+        (["--blind-noise", "10", "5"], 2, "the smaller one first"),
+        (["--blind-noise", "5", "10", "--read-noise", "-1", "1"], 2, "read_noise is"),
+        (["--blind-noise", "5", "10", "--clean", "2"], 2, "clean is 2"),
+        (["--blind-noise", "5", "10", "--noise", "1", "0", "1"], 2, "the one or the"),
+        (["--read-noise", "0", "1"], 2, "say more of --blind-noise"),
+        (
+            ["--sampling", "scanner", "--patch", "40"],
+            2,
+            "a patch of 40 needs 80 pixels of a scanner's image",
+        ),
         (["--resume"], 1, "no checkpoint"),
         (["--start-from", "nothing"], 1, "nothing"),
         (["--log", "log.txt"], 2, "does not end in .csv"),

@@ -61,8 +61,16 @@ def _changed(**changes: Tensor | None) -> dict[str, Tensor]:
         (_changed(conv1_bias=torch.ones(3)), "conv1.bias has shape (3,)"),
         (_changed(conv2_weight=torch.full((1, 4, 3, 3), torch.nan)), "not all finite"),
         (
+            _changed(conv1_bias=torch.full((4,), 1e300, dtype=torch.float64)),
+            "not all finite",
+        ),
+        (
+            {f"conv{i}.weight": torch.ones(1, 1, 3, 3) for i in range(501)},
+            "501 layers are more than",
+        ),
+        (
             _changed(conv1_weight=torch.ones(4, 4, 3, 3, dtype=torch.int32)),
-            "not all finite floating-point",
+            "conv1.weight has dtype int32",
         ),
     ],
 )

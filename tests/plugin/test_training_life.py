@@ -394,6 +394,13 @@ WRONG: list[tuple[dict[str, str], str, str]] = [
     ({"layers": "1000"}, "depth", "100 is the most"),
     ({"layers": ""}, "depth", "There is no depth yet"),
     ({"patch": "200"}, "patch", "smaller than a patch of 200"),
+    (
+        {"patch": "40", "sampling": "scanner"},
+        "patch",
+        "64 × 72 pixels, too few: a patch of 40 needs 80 pixels of a scanner's image",
+    ),
+    ({"sampling": "confocal"}, "sampling", "choose reduced, camera, scanner"),
+    ({"noise": "some"}, "noise", "choose 'none' or 'blind'"),
     ({"batch": "-1"}, "batch", "from 1 upwards"),
     ({"device": "cuda:7"}, "device", "no device 'cuda:7'"),
     ({"precision": "float16"}, "precision", "cannot train in float16"),

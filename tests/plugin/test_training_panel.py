@@ -1,6 +1,7 @@
 """The training panel in a real viewer, its own buttons pressed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.facts import Facts
 from napari_vdsr.plugin.training.outlook import memory_needed
 from napari_vdsr.plugin.training.panel import Training
-from napari_vdsr.training import recipe
+from napari_vdsr.plugin.training.preview import Preview
+from napari_vdsr.training import BlindNoise, prepare, recipe
 from napari_vdsr.training.prepare import MEMORY
 from napari_vdsr.zoo import load_model, user_folder
 
@@ -294,13 +296,69 @@ def test_a_folder_is_learnt_from_and_what_cannot_be_read_is_named(
     assert json.loads(load_model("trained-1").metadata["training"])["images"] == 3
 
 
-@pytest.mark.parametrize("begin", ["scratch", "layer"])
-def test_the_script_does_the_same_as_start(
-    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any, begin: str
+def test_how_the_images_were_taken_is_asked_and_reaches_the_model(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
 ) -> None:
     viewer.add_image(discs(), name="cells")
+    panel = open_training(begin="model", model="tiny", name="mine")
+    settle(panel)
+    sampling, noise = panel.form.sampling, panel.form.noise
+    assert sampling.native.itemText(0) == "As the recipe says (reduced)"
+    panel.form.recipe.value = "microscope"
+    settle(panel)
+    assert sampling.native.itemText(0) == "As the recipe says (scanner)"
+    assert noise.native.itemText(0) == "as recipe (any)"
+    sampling.value, noise.value = "camera", "none"
+    train(panel, settle, qtbot)
+    told = load_model("mine").metadata
+    assert told["sampling"] == "camera"
+    assert "taken by a camera" in told["description"]
+    config = json.loads(told["training"])["config"]
+    assert config["sampling"] == "camera"
+    assert config["noise"] is None
+    assert config["spot"] is not None  # as the recipe says
+
+
+def test_the_preview_shows_what_the_instrument_makes_of_an_image() -> None:
+    noise = BlindNoise((20.0, 20.0), clean=0.0)
+    usual = recipe("quick", patch=16, sampling="scanner", factors=(2.0,))
+    images = prepare(discs(), usual, warn=False)
+    network = load_model("tiny").network
+    tiles = []
+    for config in (usual, replace(usual, noise=noise)):
+        preview = Preview(images, config, torch.device("cpu"))
+        picture = preview.picture(network)
+        height = (len(picture) - 4) // 3
+        tiles.append(np.split(picture[[*range(height), *range(-height, 0)]], 2))
+    (clean, truth), (noisy, same_truth) = tiles
+    source = images.validation or images.images
+    fine = source.parts[0].read()[0].pixels[0] / 255
+    rows, columns = (2 * size for size in truth.shape)
+    halved = fine[:rows, :columns].reshape(rows // 2, 2, columns // 2, 2).mean((1, 3))
+    np.testing.assert_allclose(truth, halved, atol=1e-5)
+    assert np.array_equal(truth, same_truth)
+    assert np.abs(noisy - clean).std() > 0.02
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"begin": "scratch"},
+        {"begin": "layer"},
+        {"sampling": "scanner", "noise": "blind"},
+        {"recipe": "microscope", "noise": "none"},
+    ],
+)
+def test_the_script_does_the_same_as_start(
+    viewer: Any,
+    open_training: OpenTraining,
+    settle: Any,
+    qtbot: Any,
+    settings: dict[str, str],
+) -> None:
+    viewer.add_image(discs(shape=(80, 144)), name="cells")
     panel = open_training(
-        begin=begin, model="tiny", rate="0.003", name="panel", held="20"
+        **settings, model="tiny", rate="0.003", name="panel", held="20"
     )
     settle(panel)
     panel.script.native.click()
@@ -339,15 +397,20 @@ def test_settings_are_kept_between_openings(
     panel = open_training()
     panel.form.recipe.value = "paper"
     panel.form.batch.value = "7"
+    panel.form.sampling.value = "camera"
+    panel.form.noise.value = "blind"
     settle(panel)
     viewer.window.remove_dock_widget(panel)
     again = Training(viewer)
     assert again.form.recipe.value == "paper"
     assert again.form.batch.value == "7"
     assert again.form.steps.value == "6"
+    assert again.form.sampling.value == "camera"
+    assert again.form.noise.value == "blind"
     again.reset.native.click()
     assert again.form.recipe.value == "quick"
     assert again.form.batch.value == ""
+    assert again.form.sampling.value == again.form.noise.value == ""
     qtbot.waitUntil(lambda: again._machine.ready, timeout=20_000)
     again._close_down()
 

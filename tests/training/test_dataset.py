@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from small_training import picture, tiny
 
 from napari_vdsr.errors import FileError, InputError, VdsrWarning
+from napari_vdsr.imaging.resample import resize
 from napari_vdsr.training import TrainingSet, prepare
 from napari_vdsr.training.benchmark_images import benchmark_name
 from napari_vdsr.training.dataset import examine
@@ -36,6 +38,14 @@ def test_a_folder_is_read_and_what_is_damaged_is_named_and_counted(
     assert "small.png: 9 × 30 pixels, smaller than a patch of 16" in text
     assert "flat.png: constant: every pixel is 7" in text
     assert made.images.images == 3
+
+
+def test_images_too_small_for_the_halved_grid_are_told_why() -> None:
+    words = "16 pixels, too few: a patch of 16 needs 32 pixels of a camera's image"
+    mixed = tiny(sampling={"reduced": 0.6, "camera": 0.4})
+    with pytest.raises(InputError, match=words):
+        prepare(picture(0, (40, 16)), mixed)
+    assert prepare(picture(0, (40, 32)), mixed, warn=False).images.images == 1
 
 
 @pytest.mark.parametrize(
@@ -185,6 +195,16 @@ def test_oversampled_images_are_named() -> None:
     images = [waves.astype(np.float32), *(picture(n, (128, 128)) for n in range(2))]
     with pytest.warns(VdsrWarning, match="1 of 3 images are oversampled.*image 0"):
         prepare(images, tiny(validation_share=0.0))
+
+
+def test_images_are_not_oversampled_if_the_halved_grid_is_not() -> None:
+    sharp = [picture(seed, (128, 128)) for seed in range(2)]
+    fine = gaussian_filter(resize(picture(2, (128, 128)), (256, 256)), 1.0)
+    images = [*sharp, fine]
+    with pytest.warns(VdsrWarning, match="1 of 3 images are oversampled.*image 2"):
+        prepare(images, tiny(validation_share=0.0))
+    made = prepare(images, tiny(validation_share=0.0, sampling="scanner"))
+    assert not made.images.oversampled
 
 
 @pytest.mark.needs_shared

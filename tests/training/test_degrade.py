@@ -168,6 +168,11 @@ def test_blind_noise_grows_with_the_signal(level: float) -> None:
     assert added.var().item() == pytest.approx(400 * level + 9, rel=0.05)
 
 
+def test_blind_noise_leaves_what_is_below_black() -> None:
+    noise = BlindNoise((400.0, 400.0), (3.0, 3.0), (0.0, 0.0), clean=0.0)
+    assert blind(noise, -0.1, images=4).mean().item() == pytest.approx(0, abs=1e-4)
+
+
 def test_blind_noise_is_drawn_for_each_patch() -> None:
     noise = BlindNoise((10.0, 1000.0), (0.0, 0.0), (0.0, 0.0), clean=0.25)
     spread = blind(noise, images=400).std((1, 2, 3))

@@ -8,6 +8,7 @@ from small_training import tiny
 from torch import Tensor
 
 from napari_vdsr.training.learner import Learner
+from napari_vdsr.training.optimise import loss_of
 from napari_vdsr.training.parametrise import empty_network
 
 PRECISIONS = [torch.float32, torch.bfloat16, torch.float16]
@@ -64,3 +65,15 @@ def test_gradients_that_overflow_in_float16_lower_the_scale() -> None:
     for step in range(2, 30):
         learner.learn(*patches(1e4), step, 1.0, limit=math.inf)
     assert not torch.equal(weights(learner), before)
+
+
+def test_the_relative_loss_counts_bright_and_faint_patches_alike() -> None:
+    config = tiny(loss="relative")
+    x, truth = patches()
+    assert loss_of(x, truth, x, config).item() == pytest.approx(1)
+    halfway = (x + truth) / 2
+    bright = loss_of(halfway, truth, x, config).item()
+    faint = loss_of(halfway / 5, truth / 5, x / 5, config).item()
+    assert bright == pytest.approx(0.5, abs=0.01)
+    assert faint == pytest.approx(bright, abs=0.01)
+    assert loss_of(truth, truth, truth, config).item() == pytest.approx(1)

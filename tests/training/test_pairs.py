@@ -32,6 +32,13 @@ def test_a_network_can_be_trained_on_pairs() -> None:
     assert "pairs" in model.history.scores[-1].psnr
 
 
+def test_pairs_are_used_as_they_are_whatever_the_recipe_samples() -> None:
+    lows, highs = zip(*(pair(seed) for seed in range(4)), strict=True)
+    config = tiny(patch=48, sampling="scanner", steps=2)  # 96 pixels, of one image
+    model = train(Pairs(list(lows), list(highs)), config=config, device="cpu")
+    assert "pairs" in model.history.scores[-1].psnr
+
+
 @pytest.mark.parametrize(
     ("low", "high", "reason"),
     [

@@ -26,13 +26,17 @@ from napari_vdsr.errors import (
 )
 from napari_vdsr.network import SRCNN, VDSR
 from napari_vdsr.training import (
+    BlindNoise,
     CameraNoise,
+    Pairs,
+    Spot,
     Stage,
     TrainedModel,
     Trainer,
     TrainingConfig,
     learner,
     prepare,
+    recipe,
     store,
     train,
 )
@@ -165,13 +169,29 @@ def test_a_checkpoint_of_an_older_version_can_be_resumed(tmp_path: Path) -> None
     reports.close()
     old = read_checkpoint(path)
     del old.values["history"]["gave_up"]
+    for younger in ("sampling", "spot"):
+        del old.values["config"][younger]
     write_checkpoint(path, old)
     again = Trainer(prepared, config, device="cpu", resume=path)
     assert again.history.steps == 4 and not again.history.gave_up
 
 
-def test_stopping_and_resuming_changes_nothing(tmp_path: Path) -> None:
-    config = tiny(steps=20, optimiser="sgd", learning_rate=0.01, checkpoint_every=50)
+INSTRUMENT: dict[str, Any] = {
+    "sampling": {"scanner": 0.5, "camera": 0.3, "reduced": 0.2},
+    "spot": Spot((0.2, 0.8), share=0.6),
+    "noise": BlindNoise((20.0, 500.0), (0.0, 2.0), clean=0.3),
+    "loss": "relative",
+}
+"""All that is drawn anew for each patch."""
+
+
+@pytest.mark.parametrize(
+    "changes", [{"optimiser": "sgd", "learning_rate": 0.01}, INSTRUMENT]
+)
+def test_stopping_and_resuming_changes_nothing(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    config = tiny(steps=20, checkpoint_every=50, **changes)
     whole = trained(config)
     prepared = prepare(IMAGES, config)
     path = tmp_path / "state.checkpoint"
@@ -378,6 +398,51 @@ def test_fine_tuning_starts_from_the_model_and_leaves_it_alone() -> None:
     assert 0 < moved < 0.01
     assert "mine" in model.metadata["description"]
     assert [score.step for score in model.history.scores] == [0, 2]
+
+
+def test_a_model_is_fine_tuned_for_a_microscope(tmp_path: Path) -> None:
+    start = Model(VDSR(4).eval(), "mine")
+    images = [picture(seed, (80, 96)) for seed in range(4)]
+    config = recipe(
+        "microscope",
+        **{"steps": 3, "patch": 16, "batch": 4, "sampling": "camera"},
+        factors=(2.0, 3.0),
+    )
+    model = train(images, config=config, start_from=start, device="cpu")
+    model.save(tmp_path / "tuned.safetensors")
+    told = load_model(tmp_path / "tuned.safetensors").metadata
+    assert told["sampling"] == "camera"
+    assert (
+        "Fine-tuned from mine in 3 steps on 3 images, factors 2, 3. For images taken "
+        "by a camera (widefield, spinning disk), with noise."
+    ) in told["description"]
+    read = TrainingConfig.from_json(json.loads(told["training"])["config"])
+    assert read == config
+    assert model.equivariant
+    assert set(model.history.scores[-1].psnr) == {"x2", "x3"}
+
+
+def test_a_model_says_what_images_it_is_for() -> None:
+    plain = trained(tiny(steps=1)).metadata
+    assert plain["sampling"] == "reduced"
+    assert "For images reduced by software, without noise." in plain["description"]
+    mixed = trained(tiny(steps=1, **INSTRUMENT)).metadata
+    assert mixed["sampling"] == "scanner"
+    assert "Patches: 50% scanner, 30% camera, 20% reduced." in mixed["description"]
+    pairs = Pairs(IMAGES, IMAGES)
+    real = train(pairs, config=tiny(steps=1), device="cpu").metadata
+    assert "sampling" not in real
+    assert "For images" not in real["description"]
+
+
+def test_a_network_learns_what_a_microscope_does() -> None:
+    config = tiny(
+        **{"steps": 150, "patch": 16, "batch": 8, "learning_rate": 4e-3},
+        **{"sampling": "scanner", "noise": BlindNoise((20.0, 50.0), clean=0.0)},
+        **{"validate_every": 150, "loss": "relative"},
+    )
+    model = trained(config)
+    assert model.history.scores[-1].gain > 0.4
 
 
 def test_a_model_for_colours_cannot_be_trained_on_luminance() -> None:

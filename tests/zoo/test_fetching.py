@@ -69,7 +69,7 @@ def slow(request: BaseHTTPRequestHandler) -> None:
 
 FAILURES = {
     "wrong bytes": (giving(b"x" * 500), "another sha256"),
-    "truncated": (giving(b"x" * 500, announced=5000), "before the file was whole"),
+    "truncated": (giving(b"x" * 500, announced=5000), "before the file was complete"),
     "not there": (giving(b"no", status=404), "404"),
     "slow": (slow, "sent nothing for"),
     "endless": (giving(b"x" * 300_000), "longer than the expected"),

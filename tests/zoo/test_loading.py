@@ -1,6 +1,8 @@
 import hashlib
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ import torch
 import napari_vdsr
 from napari_vdsr.errors import FileError, InputError, ModelError
 from napari_vdsr.network import VDSR
-from napari_vdsr.zoo import Model, load_model
+from napari_vdsr.zoo import Model, cache_folder, load_model, user_folder
+from napari_vdsr.zoo.loading import shared_model
 
 
 def test_the_default_model_needs_no_network() -> None:
@@ -93,6 +96,106 @@ def test_a_file_far_too_large_is_refused_unread(tmp_path: Path) -> None:
         file.truncate(1 << 40)
     with pytest.raises(ModelError, match="1,099,511,627,776 bytes"):
         load_model(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_what_has_no_end_is_refused_unread(tmp_path: Path) -> None:
+    (tmp_path / "zero.pth").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe.pth")
+    (tmp_path / "loop.pth").symlink_to(tmp_path / "loop.pth")
+    for name in ("zero.pth", "pipe.pth", "."):
+        with pytest.raises(FileError, match="not a regular file"):
+            load_model(tmp_path / name)
+    with pytest.raises(FileError, match=r"loop\.pth"):
+        load_model(tmp_path / "loop.pth")
+
+
+@pytest.mark.parametrize("name", ["a" * 5000 + ".pth", "a\0b.pth"])
+def test_a_path_that_cannot_be_is_a_typed_error(name: str) -> None:
+    with pytest.raises(FileError, match="cannot read"):
+        load_model(name)
+
+
+def test_an_unknown_user_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="no such user"):
+        load_model("~nosuchuser/model.pth")
+    for folder, variable in (
+        (cache_folder, "NAPARI_VDSR_CACHE"),
+        (user_folder, "NAPARI_VDSR_MODELS"),
+    ):
+        monkeypatch.setenv(variable, "~nosuchuser/x")
+        with pytest.raises(InputError, match=f"{variable}.*no such user"):
+            folder()
+
+
+def test_changing_a_loaded_model_changes_no_other() -> None:
+    first = load_model("vdsr5")
+    before = first.fingerprint
+    with torch.no_grad():
+        next(first.network.layers).weight.zero_()
+    first.network.double()
+    assert first.metadata is not load_model("vdsr5").metadata
+    assert load_model("vdsr5").fingerprint == before
+    assert shared_model("vdsr5").fingerprint == before
+
+
+def old(path: Path) -> Path:
+    """Let a file be a minute old: of newer ones, the time tells too little."""
+    os.utime(path, (time.time() - 60,) * 2)
+    return path
+
+
+def test_a_file_is_read_again_once_it_has_changed(tmp_path: Path) -> None:
+    path = tmp_path / "made.safetensors"
+    Model(VDSR(depth=2, features=4), "made").save(path)
+    first = shared_model(old(path))
+    assert shared_model(path) is first
+    Model(VDSR(depth=2, features=4), "made").save(path)
+    second = shared_model(path)  # of the same size
+    assert second.sha256 != first.sha256
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))  # perhaps at the same time
+    assert shared_model(path).sha256 not in (first.sha256, second.sha256)
+
+
+COUNTED = """
+import hashlib, sys
+import numpy as np
+from napari_vdsr import models, upscale
+
+opened, hashed = [], []
+def watch(event, arguments):
+    if event == "open" and str(arguments[0]).endswith(".safetensors"):
+        opened.append(arguments[0])
+sys.addaudithook(watch)
+usual = hashlib.sha256
+def counting(data=b"", **settings):
+    if len(data) > 100_000:
+        hashed.append(len(data))
+    return usual(data, **settings)
+hashlib.sha256 = counting
+image = np.random.default_rng(0).random((12, 12))
+first = upscale(image, model=sys.argv[1], device="cpu")
+assert np.array_equal(upscale(image, model=sys.argv[1], device="cpu"), first)
+models(), models()
+print(len(opened), len(hashed), len(set(opened)))
+"""
+
+
+def test_a_process_opens_and_hashes_a_file_of_weights_once(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    Model(load_model("vdsr5").network, "mine").save(folder / "mine.safetensors")
+    old(folder / "mine.safetensors")
+    # The file of the user is opened for its header in the list, too.
+    for name, expected in (("vdsr5", "2 1 2"), ("mine", "2 1 1")):
+        done = subprocess.run(
+            [sys.executable, "-c", COUNTED, name],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "NAPARI_VDSR_MODELS": str(folder)},
+        )
+        assert done.stdout.strip() == expected, done.stderr
 
 
 def test_the_embedded_file_is_the_released_one() -> None:

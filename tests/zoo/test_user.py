@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from napari_vdsr.errors import FileError, InputError, ModelError
+from napari_vdsr.errors import FileError, InputError, ModelError, VdsrWarning
 from napari_vdsr.network import VDSR
 from napari_vdsr.zoo import (
     Model,
@@ -22,8 +22,11 @@ def names() -> list[str]:
 
 @pytest.fixture
 def checkpoint(folders: Path) -> Path:
+    """A file of a network that leaves images as they are."""
     path = folders / "my net, best.pth"
-    torch.save({"state_dict": VDSR(depth=3, features=4).state_dict()}, path)
+    network = VDSR(depth=3, features=4)
+    torch.nn.init.zeros_([*network.layers][-1].weight)
+    torch.save({"state_dict": network.state_dict()}, path)
     return path
 
 
@@ -46,11 +49,59 @@ def test_a_link_to_a_missing_file_hides_no_other_model(checkpoint: Path) -> None
 
 
 def test_a_trained_model_keeps_what_its_training_says(folders: Path) -> None:
-    told = {"training": "200 steps", "factors": "2, 3", "licence": "CC0"}
+    told = {"training": "200 steps", "factors": "1.5, 2", "licence": "CC0"}
     trained = Model(VDSR(depth=2, features=4), "mine", metadata=told)
     card = import_model(trained, "mitochondria")
-    assert (card.factors, card.licence) == ((2, 3), "CC0")
+    assert (card.factors, card.licence) == ((1.5, 2), "CC0")
     assert load_model("mitochondria").metadata["training"] == "200 steps"
+
+
+def of_a_denoiser(network: VDSR) -> None:
+    last = [*network.layers][-1]
+    last.weight *= -1
+
+
+def of_random_weights(network: VDSR) -> None:
+    for layer in network.layers:
+        torch.nn.init.kaiming_normal_(layer.weight)
+
+
+FAULTS = {
+    of_a_denoiser: "what a denoiser subtracts",
+    of_random_weights: "images enlarged in another way",
+}
+
+
+@pytest.mark.parametrize("change", FAULTS)
+def test_an_import_that_loses_to_bicubic_is_said_at_once_with_the_likely_cause(
+    change: object, folders: Path
+) -> None:
+    network = load_model("vdsr5").network
+    with torch.no_grad():
+        change(network)  # type: ignore[operator]
+    torch.save(network.state_dict(), folders / "net.pth")
+    reason = rf"net is worse than bicubic.*dB at x2.*x4.*{FAULTS[change]}"
+    with pytest.warns(VdsrWarning, match=reason):
+        import_model(folders / "net.pth")
+    assert names() == ["net"]
+
+
+def test_a_good_model_is_imported_without_a_word(folders: Path) -> None:
+    network = load_model("vdsr5").network
+    torch.save(network.state_dict(), folders / "net.pth")
+    import_model(folders / "net.pth")
+
+
+@pytest.mark.needs_shared
+def test_a_network_trained_on_bytes_is_told_apart(shared: Path, folders: Path) -> None:
+    path = shared / "weights" / "third_party" / "VDSR_Official.mat"
+    network = load_model(path).network
+    with torch.no_grad():
+        for layer in network.layers:
+            layer.bias *= 255
+    torch.save(network.state_dict(), folders / "net.pth")
+    with pytest.warns(VdsrWarning, match="intensities from 0 to 255"):
+        import_model(folders / "net.pth")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The speed of this machine, this program's way against the usual one."""
+"""The speed of this machine: the ways of this program against the usual one."""
 
 import platform
 from collections.abc import Callable, Iterable, Sequence
@@ -46,27 +46,10 @@ def bench(
 ) -> Bench:
     """Measure how fast images are enlarged, this way and the usual one, in turn.
 
-    Parameters
-    ----------
-    devices : sequence of str
-        Names of devices; by default all that there are.
-    largest : int, optional
-        Output pixels per edge of the largest image, at least 64; by default 1024
-        on the CPU and 8192 elsewhere. Smaller ones are halves of it.
-    repeats : int
-        Timed rounds for each figure.
-    say : callable, optional
-        Told what is being measured.
-
-    Returns
-    -------
-    Bench
-        Times are medians, from host memory to host memory.
-
-    Raises
-    ------
-    InputError
-        When there is no such device.
+    Without names, all devices are measured. `largest` is the output pixels per edge of
+    the largest image, by default 1024 on the CPU and 8192 elsewhere; smaller ones are
+    halves of it down to 64. Times are medians of `repeats` rounds, from host memory to
+    host memory.
     """
     model = load_model("vdsr20")
     chosen = [resolve_device(name) for name in devices or available_devices()]
@@ -106,7 +89,7 @@ def _rows(
     repeats: int,
     usual: bool = False,
 ) -> list[Row]:
-    """Measure one image size, all ways in turn."""
+    """Measure one image size, round-robin."""
     image = sample(edge // 2)
     first = next(iter(ways.values()))
     device = first.device
@@ -148,32 +131,34 @@ def _alone(
 def _row(
     study: str,
     upscaler: Upscaler,
-    label: str,
+    engine: str,
     edge: int,
     cost: Cost,
     limit: float,
     usually: Cost | None = None,
+    devices: int = 1,
 ) -> Row:
     """What a way of enlarging cost, beside the usual one if it was tried."""
-    operations = 2 * edge**2 * _products_per_pixel(upscaler.model)
+    network, device = upscaler.model.network, upscaler.device
+    products = sum(layer.weight.numel() for layer in network.layers)  # for a pixel
     return Row(
         study=study,
-        device=str(upscaler.device),
+        device=str(device) if devices == 1 else device.type,
         precision=_short(upscaler.precision),
-        engine=label,
-        depth=upscaler.model.network.depth,
+        engine=engine,
+        depth=network.depth,
         edge=edge,
-        devices=1,
+        devices=devices,
         seconds=cost.median,
         usual_seconds=usually.median if usually else None,
         memory=cost.memory,
         usual_memory=usually.memory if usually else None,
-        limit_share=operations / cost.median / limit,
+        limit_share=2 * edge**2 * products / cost.median / limit,
     )
 
 
 def _fits(call: Callable[[], object]) -> bool:
-    """Whether a way gets by with the device's memory."""
+    """Whether a call gets by with the device's memory."""
     try:
         call()
     except (RuntimeError, MemoryError) as error:
@@ -193,7 +178,6 @@ def _side_by_side(
     rows = []
     for count in range(2, len(gpus) + 1):
         upscalers = [Upscaler(model, device=device) for device in gpus[:count]]
-        precision = _short(upscalers[0].precision)
         with ThreadPoolExecutor(count) as pool:
 
             def together(
@@ -202,24 +186,9 @@ def _side_by_side(
                 list(pool.map(lambda one: one.region(image, (edge, edge)), ready))
 
             cost = cost_of_each({"": together}, gpus[0], repeats)[""]
+        first, precision = upscalers[0], _short(upscalers[0].precision)
         limit = limits[f"matrix product on {gpus[0]} {precision}"]
-        operations = 2 * edge**2 * _products_per_pixel(model)
-        rows.append(
-            Row(
-                study="devices",
-                device=gpus[0].type,
-                precision=precision,
-                engine="torch",
-                depth=model.network.depth,
-                edge=edge,
-                devices=count,
-                seconds=cost.median,
-                usual_seconds=None,
-                memory=cost.memory,
-                usual_memory=None,
-                limit_share=operations / cost.median / limit,
-            )
-        )
+        rows.append(_row("devices", first, "torch", edge, cost, limit, devices=count))
     return rows
 
 
@@ -254,11 +223,6 @@ def _halves(largest: int) -> list[int]:
         sizes.append(edge)
         edge //= 2
     return sizes[::-1]
-
-
-def _products_per_pixel(model: Model) -> int:
-    """Multiplications of a network for one pixel."""
-    return sum(layer.weight.numel() for layer in model.network.layers)
 
 
 def _short(precision: torch.dtype) -> str:

@@ -13,15 +13,9 @@ _SAMPLING = 0.002  # seconds between two looks at the memory of the process
 
 
 class Cost(NamedTuple):
-    """What calls cost.
+    """Seconds of every call, and the most bytes in use beyond those before.
 
-    Attributes
-    ----------
-    seconds : list of float
-        Of every call.
-    memory : int
-        Most bytes in use beyond those before: of the device where it counts
-        them, of the process on the CPU.
+    Bytes are those of the device where it counts them, of the process on the CPU.
     """
 
     seconds: list[float]
@@ -36,21 +30,9 @@ class Cost(NamedTuple):
 def cost_of_each(
     calls: dict[str, Callable[[], object]], device: torch.device, repeats: int
 ) -> dict[str, Cost]:
-    """Time several calls in turn, so that all meet the same moods of the machine.
+    """Time calls round-robin, so that drifting load affects all alike.
 
-    Parameters
-    ----------
-    calls : dict of str to callable
-        What to time. Each is called once more, before, and its memory measured.
-    device : torch.device
-        Where they work.
-    repeats : int
-        Timed rounds.
-
-    Returns
-    -------
-    dict of str to Cost
-        By the same names.
+    Each is called once more, before, and its memory measured.
     """
     memory = {name: _peak(call, device) for name, call in calls.items()}
     seconds: dict[str, list[float]] = {name: [] for name in calls}
@@ -61,13 +43,7 @@ def cost_of_each(
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait until a device has done all that it was told.
-
-    Parameters
-    ----------
-    device : torch.device
-        Any.
-    """
+    """Wait until a device has done all that it was told."""
     if device.type in ("cuda", "xpu"):
         getattr(torch, device.type).synchronize(device)
     elif device.type == "mps":
@@ -111,20 +87,7 @@ def _peak(call: Callable[[], object], device: torch.device) -> int:
 
 
 def matrix_rate(device: torch.device, precision: torch.dtype) -> float:
-    """Operations per second of a large matrix product: the limit of the network.
-
-    Parameters
-    ----------
-    device : torch.device
-        To be measured.
-    precision : torch.dtype
-        Of the matrices.
-
-    Returns
-    -------
-    float
-        Floating-point operations per second, two for a multiplication with sum.
-    """
+    """Operations per second of a large matrix product: the limit of the network."""
     edge = 2048 if device.type == "cpu" else 8192
     matrix = torch.rand(edge, edge, device=device).to(precision)
     best = min(_after_warm_up(lambda: matrix @ matrix, device))
@@ -132,18 +95,7 @@ def matrix_rate(device: torch.device, precision: torch.dtype) -> float:
 
 
 def copy_rate(device: torch.device) -> float:
-    """Bytes per second that a copy within the device reads and writes.
-
-    Parameters
-    ----------
-    device : torch.device
-        To be measured.
-
-    Returns
-    -------
-    float
-        Bytes per second.
-    """
+    """Bytes per second that a copy within the device reads and writes."""
     source = torch.zeros(1 << 28, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     best = min(_after_warm_up(lambda: target.copy_(source), device))

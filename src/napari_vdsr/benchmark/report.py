@@ -8,27 +8,12 @@ from typing import Any
 class Row:
     """One way of enlarging, one image size.
 
-    Attributes
-    ----------
-    study : str
-        "size", "depth" or "devices": what is varied; "network": the network alone,
-        on an image that is on the device already.
-    device, precision, engine : str
-        Where and how.
-    depth : int
-        Layers of the network.
-    edge : int
-        Output pixels in Y and in X.
-    devices : int
-        Devices that worked side by side.
-    seconds : float
-        Median time, from host memory to host memory but for the network alone.
-    usual_seconds : float or None
-        The same, of the usual way; None where it was not tried.
-    memory, usual_memory : int or None
-        Most bytes in use beyond the images themselves.
-    limit_share : float
-        Part of the machine's matrix products per second that the network made.
+    `study` names what is varied: "size", "depth", "devices"; "network" is the network
+    alone, on an image that is on the device already. `edge` is output pixels in Y and
+    X; `seconds` are medians, from host memory to host memory but for the network alone;
+    `memory` is the most bytes in use beyond the images; `limit_share` is the part of
+    the machine's matrix products per second that the network made. What was not tried
+    the usual way is None.
     """
 
     study: str
@@ -59,16 +44,8 @@ class Row:
 class Bench:
     """All that one run measured.
 
-    Attributes
-    ----------
-    machine : dict of str to str
-        Processor, devices and versions.
-    limits : dict of str to float
-        Measured rates: matrix products (operations/s) and copies (bytes/s).
-    agreement : dict of str to float
-        Largest error against float64 on a small image, in parts of its range.
-    rows : list of Row
-        In the order in which they were measured.
+    `limits` are rates: matrix products (operations/s) and copies (bytes/s). `agreement`
+    is the largest error against float64 on a small image, in parts of its range.
     """
 
     machine: dict[str, str]
@@ -77,13 +54,7 @@ class Bench:
     rows: list[Row] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything as one JSON object.
-
-        Returns
-        -------
-        dict
-            Of numbers, strings, lists and dicts.
-        """
+        """Everything as one JSON object."""
         rows = [
             {
                 **asdict(row),
@@ -95,13 +66,7 @@ class Bench:
         return {**asdict(self), "rows": rows}
 
     def to_text(self) -> str:
-        """Give tables for people.
-
-        Returns
-        -------
-        str
-            Several lines.
-        """
+        """Tables for people."""
         lines = [f"{name}: {value}" for name, value in self.machine.items()]
         lines += ["", "Limits measured here:"]
         for name, value in self.limits.items():

@@ -1,4 +1,4 @@
-"""The ways of enlarging an image that are compared."""
+"""The ways of enlarging an image that are compared: this program's and the usual."""
 
 from importlib.util import find_spec
 
@@ -17,18 +17,7 @@ from napari_vdsr.zoo import Model
 
 
 def sample(edge: int) -> NDArray[np.uint16]:
-    """Make an image with structure of every size.
-
-    Parameters
-    ----------
-    edge : int
-        Pixels in Y and in X.
-
-    Returns
-    -------
-    ndarray of uint16, shape (edge, edge)
-        Sums of random images, from coarse to fine.
-    """
+    """Make an image of (edge, edge) with structure of every size."""
     rng = np.random.default_rng(edge)
     image = np.zeros((edge, edge), np.float32)
     step = edge
@@ -44,22 +33,7 @@ def sample(edge: int) -> NDArray[np.uint16]:
 def engines_of(
     model: Model, device: torch.device, precision: torch.dtype
 ) -> dict[str, Engine]:
-    """Give every engine there is for a device.
-
-    Parameters
-    ----------
-    model : Model
-        What they run.
-    device : torch.device
-        Where.
-    precision : torch.dtype
-        That the device is up to.
-
-    Returns
-    -------
-    dict of str to Engine
-        By name: "torch" and, on the CPU where it is installed, "openvino".
-    """
+    """Every engine there is for a device: "torch" and perhaps "openvino"."""
     engines: dict[str, Engine] = {
         "torch": TorchEngine(model.network, device, precision)
     }
@@ -71,21 +45,9 @@ def engines_of(
 def usual_way(
     image: NDArray[np.uint16], network: ConvStack, device: torch.device
 ) -> NDArray[np.uint16]:
-    """Enlarge an image twice as published VDSR code does: whole and in float32.
+    """Enlarge an image (Y, X) twice as published VDSR code does: at once, in float32.
 
-    Parameters
-    ----------
-    image : ndarray of uint16, shape (Y, X)
-        Of any size that fits the device's memory.
-    network : ConvStack
-        On the device.
-    device : torch.device
-        Where to work.
-
-    Returns
-    -------
-    ndarray of uint16, shape (2 Y, 2 X)
-        Enlarged by torch's bicubic, its residual added.
+    torch's bicubic makes the enlarged image.
     """
     with torch.inference_mode():
         x = torch.from_numpy(image.astype(np.float32)).to(device)[None, None] / 65535
@@ -96,19 +58,9 @@ def usual_way(
 
 
 def in_double(image: NDArray[np.uint16], model: Model) -> NDArray[np.float64]:
-    """Enlarge a small image twice in float64, whole: what is to come out.
+    """Enlarge a small image (Y, X) twice in float64: the exact result, not rounded.
 
-    Parameters
-    ----------
-    image : ndarray of uint16, shape (Y, X)
-        A small image.
-    model : Model
-        An affine-equivariant one.
-
-    Returns
-    -------
-    ndarray of float64, shape (2 Y, 2 X)
-        Not rounded.
+    The model has to be affine-equivariant.
     """
     base = resize(image, (2 * image.shape[0], 2 * image.shape[1]))
     centred = torch.from_numpy(base - base.mean())[None, None]

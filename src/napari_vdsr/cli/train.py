@@ -17,6 +17,7 @@ class Recipe(StrEnum):
     course = "course"
     quick = "quick"
     adapt = "adapt"
+    microscope = "microscope"
 
 
 class Variant(StrEnum):
@@ -52,8 +53,9 @@ def train(
         Recipe | None,
         typer.Option(
             help="quick: minutes on a CPU; modern: how the released models are made; "
-            "paper and course: as published; adapt: to fine-tune.  [default: quick, "
-            "or adapt with --start-from]",
+            "paper and course: as published; adapt: to fine-tune; microscope: to "
+            "fine-tune on what a microscope does, its sampling, spot and noise.  "
+            "[default: quick, or adapt with --start-from]",
             show_default=False,
         ),
     ] = None,
@@ -97,10 +99,34 @@ def train(
         Kernel | None,
         typer.Option(help="How reduced images are enlarged again.", show_default=False),
     ] = None,
+    sampling: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help="How were the images taken? scanner: point by point (confocal, "
+            "two-photon, STED, SEM); camera: every pixel collects light over its area "
+            "(widefield, spinning disk); reduced: made smaller by software. Or shares "
+            "of these, as in scanner=0.7,camera=0.3. For scanner and camera, images "
+            "are used at half their size.  [default: the recipe's]",
+            show_default=False,
+        ),
+    ] = None,
+    spot: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="LOW HIGH",
+            help="How wide is the spot of the instrument? Its least and its most "
+            "standard deviation, in pixels of the coarse image; drawn for each patch "
+            "and the same for the coarse image and the truth. 0 0 switches it off.  "
+            "[default: the recipe's]",
+            show_default=False,
+        ),
+    ] = None,
     blur: Annotated[
         float | None,
         typer.Option(
-            help="Standard deviation of a blur before the reduction, in pixels.",
+            help="Standard deviation of a blur of the coarse image alone, in pixels "
+            "of the full-size image.",
             show_default=False,
         ),
     ] = None,
@@ -108,8 +134,36 @@ def train(
         tuple[float, float, float] | None,
         typer.Option(
             metavar="GAIN OFFSET READ",
-            help="Noise of a camera: electrons per count, counts in the dark, and "
-            "read noise in electrons.",
+            help="Noise of a camera that you know: electrons per count, counts in "
+            "the dark, and read noise in electrons.",
+            show_default=False,
+        ),
+    ] = None,
+    blind_noise: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="WHITE_LOW WHITE_HIGH",
+            help="Noise of unknown strength: least and most electrons (detected "
+            "photons) where an image is brightest; drawn for each patch.  [default: "
+            "the recipe's]",
+            show_default=False,
+        ),
+    ] = None,
+    read_noise: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="LOW HIGH",
+            help="With noise of unknown strength: least and most read noise, in "
+            "electrons.  [default: the recipe's, or 0 3]",
+            show_default=False,
+        ),
+    ] = None,
+    clean: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="With noise of unknown strength: share of the patches without any, "
+            "from 0 to 1; 1 switches it off.  [default: the recipe's, or 0.25]",
             show_default=False,
         ),
     ] = None,
@@ -195,6 +249,9 @@ def train(
 
         napari-vdsr train images/ --output mine.safetensors --start-from vdsr20
 
+        napari-vdsr train images/ --output mine.safetensors --start-from vdsr20
+        --recipe microscope --sampling camera --steps 500
+
         napari-vdsr train high/ --low low/ --output mine.safetensors --log mine.csv
     """
     from napari_vdsr.cli.training import Job, configured
@@ -208,8 +265,13 @@ def train(
         "batch": batch,
         "learning_rate": learning_rate,
         "kernel": None if kernel is None else kernel.value,
+        "sampling": sampling,
+        "spot": spot,
         "blur": blur,
         "noise": noise,
+        "blind_noise": blind_noise,
+        "read_noise": read_noise,
+        "clean": clean,
         "seed": seed,
         "precision": precision,
     }

@@ -11,11 +11,11 @@ from typing import Any
 import typer
 
 from napari_vdsr.cli.console import note, print_json, progress_bar
+from napari_vdsr.cli.instrument import noise_of, parse_sampling, spot_of
 from napari_vdsr.cli.loading import loaded_model
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.atomic import already_there, replacing
 from napari_vdsr.training import (
-    CameraNoise,
     Pairs,
     Report,
     TrainedModel,
@@ -38,8 +38,8 @@ def configured(name: str, changes: Mapping[str, Any]) -> TrainingConfig:
     name : str
         Of the recipe.
     changes : mapping
-        As for `recipe`; None leaves a value as it is, and noise is the gain, offset
-        and read noise of a camera.
+        As for `recipe`, but sampling, spot and noise as they are typed; None leaves a
+        value as it is.
 
     Returns
     -------
@@ -51,9 +51,14 @@ def configured(name: str, changes: Mapping[str, Any]) -> TrainingConfig:
         When a value is not allowed.
     """
     given = {key: value for key, value in changes.items() if value is not None}
-    if "noise" in given:
-        given["noise"] = CameraNoise(*given["noise"])
-    return recipe(name, **given)
+    usual = recipe(name)
+    if "sampling" in given:
+        given["sampling"] = parse_sampling(given["sampling"])
+    if "spot" in given:
+        given["spot"] = spot_of(given["spot"], usual.spot)
+    given["noise"] = noise_of(given, usual.noise)
+    typed = ("blind_noise", "read_noise", "clean")
+    return recipe(name, **{k: v for k, v in given.items() if k not in typed})
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.resample import Rows, cubic, gathered, mirrored, resize_rows
 
-SAMPLINGS = ("reduced", "camera", "scanner")
-Sampling = Literal["reduced", "camera", "scanner"]
+SAMPLINGS = ("reduced", "gaussian", "camera", "scanner")
+Sampling = Literal["reduced", "gaussian", "camera", "scanner"]
 
 _NOTHING = 1e-12
 
@@ -27,11 +27,13 @@ def sampling_rows(size: int, coarse: int, sampling: Sampling) -> Rows:
         Pixels of the source axis. For "scanner" these are half as wide as the spot.
     coarse : int
         Pixels of the coarse axis, from 1 to `size`.
-    sampling : {"reduced", "camera", "scanner"}
+    sampling : {"reduced", "gaussian", "camera", "scanner"}
         "camera": the mean over the area of the coarse pixel. "scanner": the mean of
         the two source pixels at the centre of the coarse pixel (interpolated
         cubically where the centre is not between two of them): a point sample of
         what the spot sees. "reduced": bicubic, antialiased, as software does.
+        "gaussian": points behind a Gaussian whose standard deviation is half the
+        factor less one, as ``skimage.transform.resize`` does.
 
     Returns
     -------
@@ -53,7 +55,9 @@ def sampling_rows(size: int, coarse: int, sampling: Sampling) -> Rows:
     if sampling == "camera":
         return _area_rows(size, coarse)
     if sampling == "scanner":
-        return _point_rows(size, coarse)
+        return _point_rows(size, coarse, (-0.5, 0.5))
+    if sampling == "gaussian":
+        return _gaussian_rows(size, coarse)
     raise InputError(f"sampling is {sampling!r}: choose {', '.join(SAMPLINGS)}")
 
 
@@ -67,12 +71,25 @@ def _area_rows(size: int, coarse: int) -> Rows:
     return _rows(taps, overlap.clip(0), size)
 
 
-def _point_rows(size: int, coarse: int) -> Rows:
-    """Two neighbours at the centre, each interpolated cubically."""
+def _point_rows(size: int, coarse: int, sides: tuple[float, ...]) -> Rows:
+    """Mean of the values at some distances from the centre, interpolated cubically."""
     centre = (np.arange(coarse) + 0.5) * size / coarse - 0.5
-    taps = np.floor(centre - 0.5).astype(int)[:, None] + np.arange(-2, 5)
-    weights = sum(cubic(centre[:, None] + side - taps) for side in (-0.5, 0.5))
+    taps = np.floor(centre + sides[0]).astype(int)[:, None] + np.arange(-2, 5)
+    weights = sum(cubic(centre[:, None] + side - taps) for side in sides)
     return _rows(taps, np.asarray(weights), size)
+
+
+def _gaussian_rows(size: int, coarse: int) -> Rows:
+    """Points behind a Gaussian, mirrored at the borders."""
+    points = _point_rows(size, coarse, (0.0,))
+    sigma = (size / coarse - 1) / 2
+    reach = int(np.ceil(4 * sigma))
+    distance = np.arange(-reach, reach + 1)
+    kernel = np.exp(-0.5 * (distance / max(sigma, _NOTHING)) ** 2)
+    taps = points.first + np.arange(points.weights.shape[1])
+    taps = (taps[:, None] + distance).ravel()
+    weights = (points.weights[:, :, None] * kernel).reshape(coarse, -1)
+    return _rows(np.broadcast_to(taps, weights.shape), weights, size)
 
 
 def _rows(taps: NDArray[np.int_], weights: NDArray[np.float64], size: int) -> Rows:

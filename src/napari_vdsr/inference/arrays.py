@@ -1,7 +1,6 @@
 """Enlarging arrays with any number of axes."""
 
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import VdsrWarning
-from napari_vdsr.imaging.axes import Axes
 from napari_vdsr.imaging.dtypes import check_dtype, natural_range
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor
-from napari_vdsr.imaging.intensities import (
-    refuse_infinities,
-)
+from napari_vdsr.imaging.intensities import refuse_infinities
 from napari_vdsr.inference.reach import LARGEST_SINGLE_FACTOR
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.progress import Progress
-from napari_vdsr.zoo.loading import load_model
+from napari_vdsr.zoo.loading import shared_model
 from napari_vdsr.zoo.model import Model
 
 
@@ -39,38 +35,7 @@ def upscale_array(
 ) -> NDArray[Any]:
     """Enlarge the Y and X axes of an array; see `napari_vdsr.upscale`.
 
-    Parameters
-    ----------
-    image : ndarray of any real dtype and number of axes
-        Planes are enlarged one by one.
-    factor : float or pair of float
-        From 1 to 8.
-    model : str, Path or Model
-        What to run; loaded only when everything else is right.
-    device, precision, tile
-        As for `Upscaler`.
-    axes, rgb, pixel_size
-        As for `plan_enlargement`; `pixel_size` counts in source pixels.
-    intensity_range : tuple of float, optional
-        Black and white, for models that need to know.
-    progress : Progress, optional
-        Told of every tile, in output pixels.
-
-    Returns
-    -------
-    ndarray of the same dtype
-        Enlarged in Y and X.
-
-    Raises
-    ------
-    InputError
-        When the image or an argument cannot be used.
-
-    Warns
-    -----
-    VdsrWarning
-        For factors above 4 and those that the model is not made for, and when a
-        device's memory ran out and smaller tiles were used.
+    The model is loaded only when everything else is right.
     """
     image = np.asarray(image)
     check_dtype(image.dtype)
@@ -78,7 +43,7 @@ def upscale_array(
         image.shape, factor, axes=axes, rgb=rgb, pixel_size=pixel_size
     )
     refuse_infinities(image)
-    model = load_model(model, progress=progress)
+    model = shared_model(model, progress=progress)
     if not model.equivariant and intensity_range is None:
         intensity_range = natural_range(image)
     upscaler = Upscaler(
@@ -92,7 +57,8 @@ def upscale_array(
     order = plan.axes.moved_last(image.ndim)
     result = np.empty(plan.shape, image.dtype)
     source, target = image.transpose(order), result.transpose(order)
-    planes = list(_planes(source.shape, plan.axes))
+    # Y, X and the colours, if any, are the last axes.
+    planes = list(np.ndindex(source.shape[: -2 if plan.axes.samples is None else -3]))
     if progress is not None:
         progress.reset(len(planes) * plan.plane_shape[0] * plan.plane_shape[1])
     for index in planes:
@@ -102,26 +68,8 @@ def upscale_array(
     return result
 
 
-def _planes(shape: tuple[int, ...], axes: Axes) -> Iterator[tuple[int, ...]]:
-    """Indices of the planes, Y, X and colours being the last axes."""
-    return np.ndindex(shape[: -2 if axes.samples is None else -3])
-
-
 def warn_of_factors(factors: tuple[float, float], model: Model) -> None:
-    """Say what a factor above 4 means, and for which others a model is made.
-
-    Parameters
-    ----------
-    factors : tuple of float
-        Of Y and X.
-    model : Model
-        To be run.
-
-    Warns
-    -----
-    VdsrWarning
-        Each with what to do about it.
-    """
+    """Warn of a factor above 4, and of one that the model is not made for."""
     if max(factors) > 1 and not model.serves(factors):
         made = " and ".join(f"{factor:g}" for factor in model.only_factors)
         msg = (

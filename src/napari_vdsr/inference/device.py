@@ -12,14 +12,7 @@ _locks: dict[torch.device, Lock] = {}
 
 
 def available_devices() -> list[str]:
-    """Devices of this machine, the one that "auto" takes first.
-
-    Returns
-    -------
-    list of str
-        Names such as ``"cuda:0"``, ``"mps"``, ``"xpu:0"`` and, always last,
-        ``"cpu"``.
-    """
+    """Devices of this machine: the one that "auto" takes first, "cpu" last."""
     devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         devices.append("mps")
@@ -29,18 +22,7 @@ def available_devices() -> list[str]:
 
 
 def check_device(name: str | torch.device) -> None:
-    """Refuse the name of a device that no machine has.
-
-    Parameters
-    ----------
-    name : str or torch.device
-        As for `resolve_device`.
-
-    Raises
-    ------
-    InputError
-        When it is no such name.
-    """
+    """Refuse the name of a device that no machine has."""
     if not _KINDS.fullmatch(str(name)):
         raise InputError(
             f"device is {str(name)!r}: choose auto, cpu, cuda, mps or xpu, or one of "
@@ -49,27 +31,7 @@ def check_device(name: str | torch.device) -> None:
 
 
 def resolve_device(name: str | torch.device) -> torch.device:
-    """Find the device meant by a name.
-
-    Parameters
-    ----------
-    name : str or torch.device
-        "auto", "cpu", "cuda", "cuda:1", "mps", "xpu" and so on.
-
-    Returns
-    -------
-    torch.device
-
-    Raises
-    ------
-    InputError
-        When no machine or this one has no such device.
-
-    Examples
-    --------
-    >>> resolve_device("cpu")
-    device(type='cpu')
-    """
+    """Find the device meant by a name: "auto", "cpu", "cuda", "cuda:1", "mps"."""
     check_device(name)
     devices = available_devices()
     if name == "auto":
@@ -86,37 +48,16 @@ def resolve_device(name: str | torch.device) -> torch.device:
 
 
 def device_lock(device: torch.device) -> Lock:
-    """What a thread has to hold while it computes on a device.
+    """What a thread holds while it computes on a device: one lock for each.
 
     Two windows at once would share the speed of the device and each take memory;
     engines and torch's settings are not made for it either.
-
-    Parameters
-    ----------
-    device : torch.device
-        Any.
-
-    Returns
-    -------
-    Lock
-        The same one for the same device.
     """
     return _locks.setdefault(device, Lock())
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Free memory of a device, in bytes.
-
-    Parameters
-    ----------
-    device : torch.device
-        Any.
-
-    Returns
-    -------
-    int or None
-        None where the device does not tell.
-    """
+    """Free memory of a device in bytes, None where it does not tell."""
     if device.type in ("cuda", "xpu"):
         free, _ = getattr(torch, device.type).mem_get_info(device)
         return int(free)
@@ -124,29 +65,13 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def release_memory(device: torch.device) -> None:
-    """Give memory that torch keeps for later back to a device.
-
-    Parameters
-    ----------
-    device : torch.device
-        Any; nothing is kept on the CPU.
-    """
+    """Give memory that torch keeps for later back to a device."""
     if device.type in ("cuda", "mps", "xpu"):
         getattr(torch, device.type).empty_cache()
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether a device, or the host, has said that its memory is full.
-
-    Parameters
-    ----------
-    error : Exception
-        As torch or numpy raised it.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether torch or numpy says that the memory of a device or the host is full."""
     text = str(error).lower()
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
         words in text

@@ -23,70 +23,33 @@ _lock = Lock()
 
 
 class Engine(Protocol):
-    """A network made ready for one device and one precision.
-
-    Attributes
-    ----------
-    device : torch.device
-        Where it takes its input.
-    channels : int
-        Channels that the network looks at, 1 or 3.
-    """
+    """A network made ready for one device and precision, for 1 or 3 channels."""
 
     device: torch.device
     channels: int
 
     def residual(self, x: Tensor) -> Tensor:
-        """What the network adds to an enlarged image.
+        """What the network adds to an enlarged image, valid until the next call.
 
-        Parameters
-        ----------
-        x : Tensor of float32, shape (1, channels, H, W)
-            On the engine's device.
-
-        Returns
-        -------
-        Tensor of float32, shape (1, 1 or channels, H, W)
-            Valid until the next call.
+        `x` is float32 of shape (1, channels, H, W) on the engine's device; the result
+        is float32 of shape (1, 1 or channels, H, W).
         """
 
 
 def bytes_per_pixel(network: ConvStack, precision: torch.dtype) -> int:
     """Memory in use at a network's widest layer, per pixel of a window.
 
-    Parameters
-    ----------
-    network : ConvStack
-        Any.
-    precision : torch.dtype
-        Of its hidden layers.
-
-    Returns
-    -------
-    int
-        Bytes for a layer's input and output and for what the first layer makes,
-        which is float32 in any case.
+    A layer's input and output are of this precision; what the first layer makes is
+    float32 in any case.
     """
     widest = max(layer.out_channels for layer in network.layers)
     return int(widest * (2 * precision.itemsize + 4))
 
 
 def make_engine(model: Model, device: torch.device, precision: torch.dtype) -> Engine:
-    """Make a model ready, in the fastest way there is on this machine.
+    """Make a model ready, once, in the fastest way there is on this machine.
 
-    Parameters
-    ----------
-    model : Model
-        Left as it is, and made ready only once.
-    device : torch.device
-        Where to run it.
-    precision : torch.dtype
-        Of the hidden layers.
-
-    Returns
-    -------
-    Engine
-        OpenVINO's on the CPU where it is installed, otherwise torch's.
+    That is OpenVINO on the CPU where it is installed, otherwise torch.
     """
     key = model.fingerprint, device, precision
     with _lock:
@@ -107,7 +70,7 @@ def forget_engines() -> None:
 def _prepared(
     network: ConvStack, device: torch.device, precision: torch.dtype
 ) -> Callable[[], Engine]:
-    """What gives engines of a network."""
+    """A function that gives engines of a network."""
     if device.type == "cpu" and find_spec("openvino") is not None:
         return compile_for_openvino(network, precision)
     if device.type == "cpu" and torch.get_num_threads() > usable_threads():

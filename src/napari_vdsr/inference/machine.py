@@ -6,13 +6,7 @@ from pathlib import Path
 
 
 def processor_name() -> str:
-    """Name of the processor, as far as the system tells it.
-
-    Returns
-    -------
-    str
-        Such as "AMD EPYC" or, where nothing better is known, "x86_64".
-    """
+    """Name of the processor, as far as the system tells it: "AMD EPYC", "x86_64"."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

@@ -16,14 +16,7 @@ _PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
 class OpenVinoEngine:
     """A compiled network with working memory of its own.
 
-    Parameters
-    ----------
-    network : ConvStack
-        Left as it is.
-    request : openvino.InferRequest
-        Runs the layers after `first`.
-    first : torch.nn.Conv2d, optional
-        A first layer that torch is to run.
+    `request` runs the layers after `first`, which torch runs if it is given.
     """
 
     def __init__(
@@ -47,20 +40,10 @@ class OpenVinoEngine:
 def compile_for_openvino(
     network: ConvStack, precision: torch.dtype
 ) -> Callable[[], OpenVinoEngine]:
-    """Compile a network for this processor.
+    """Compile a network for this processor; gives a function that makes engines of it.
 
-    Parameters
-    ----------
-    network : ConvStack
-        Left as it is.
-    precision : torch.dtype
-        float32 or bfloat16. In half precision the first layer is left to torch,
-        which runs it in float32: its filters sum to zero only together.
-
-    Returns
-    -------
-    callable
-        Gives a new engine, at no cost. Working memory goes with the engine.
+    In bfloat16 the first layer is left to torch, which runs it in float32: its filters
+    sum to zero only together. Working memory goes with the engine.
     """
     openvino = _library()
     first, *rest = network.layers
@@ -83,8 +66,8 @@ def compile_for_openvino(
 def _library() -> Any:
     """Import OpenVINO without its telemetry.
 
-    When it is imported, it makes an identifier in the user's home and tells Google
-    Analytics, unasked; without the package that does so, it goes without.
+    When imported, it makes an identifier in the user's home and reports to Google
+    Analytics, unasked; without the package for that, it does not.
     """
     telemetry = "openvino_telemetry"
     if {telemetry, "openvino"} & set(sys.modules):  # by somebody else's choice

@@ -29,32 +29,12 @@ _FALLBACKS = {
 def resolve_precision(
     name: str | torch.dtype, device: torch.device, network: ConvStack
 ) -> torch.dtype:
-    """Find the precision for a network on a device, and make sure that it works.
+    """Find the precision of the hidden layers, one that the device computes correctly.
 
-    Parameters
-    ----------
-    name : str or torch.dtype
-        "float32", "float16", "bfloat16", or "auto": float32 on the CPU, where
-        results then do not depend on the tiles, and float16 elsewhere.
-    device : torch.device
-        Where the network will run.
-    network : ConvStack
-        SRCNN, which makes the image and not the detail, always runs in float32.
-
-    Returns
-    -------
-    torch.dtype
-        Another than asked for, with a warning, where a device gives wrong results.
-
-    Raises
-    ------
-    InputError
-        When the precision is unknown, or is float16 on the CPU.
-
-    Examples
-    --------
-    >>> resolve_precision("auto", torch.device("cpu"), VDSR(depth=2))
-    torch.float32
+    "auto" is float32 on the CPU, where results then do not depend on the tiles, and
+    float16 elsewhere. SRCNN, which makes the image and not the detail, always runs in
+    float32. Where a device gives wrong results it is another than asked for, with a
+    warning.
     """
     wanted = parse_precision(name, device.type)
     if isinstance(network, SRCNN) or wanted is torch.float32:
@@ -73,20 +53,7 @@ def resolve_precision(
 
 
 def usable_precisions(device: torch.device, network: ConvStack) -> list[torch.dtype]:
-    """Precisions that a device is up to.
-
-    Parameters
-    ----------
-    device : torch.device
-        To be asked.
-    network : ConvStack
-        To be run there.
-
-    Returns
-    -------
-    list of torch.dtype
-        float32 first.
-    """
+    """Precisions in which a device computes a network as it should, float32 first."""
     usable = []
     for precision in PRECISIONS.values():
         with warnings.catch_warnings(), suppress(InputError):
@@ -97,23 +64,9 @@ def usable_precisions(device: torch.device, network: ConvStack) -> list[torch.dt
 
 
 def parse_precision(name: str | torch.dtype, kind: str) -> torch.dtype:
-    """Find the precision meant by a name, whether or not a device is up to it.
+    """Find the precision meant by a name, whether or not a device computes it.
 
-    Parameters
-    ----------
-    name : str or torch.dtype
-        As for `resolve_precision`.
-    kind : str
-        Of the device: "cpu" or anything else.
-
-    Returns
-    -------
-    torch.dtype
-
-    Raises
-    ------
-    InputError
-        When the precision is unknown, or is float16 on the CPU.
+    `kind` is that of the device: "cpu" or anything else.
     """
     if name == "auto":
         return torch.float32 if kind == "cpu" else torch.float16
@@ -130,12 +83,7 @@ def parse_precision(name: str | torch.dtype, kind: str) -> torch.dtype:
 
 
 def computes_bfloat16() -> bool:
-    """Whether the processor computes in bfloat16 itself, which is then faster.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether the processor computes in bfloat16 itself, which is then faster."""
     # Older releases of torch do not tell what a processor can do.
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return any("bf16" in name and present for name, present in capabilities.items())
@@ -164,18 +112,8 @@ def _works(device: torch.device, precision: torch.dtype) -> bool:
 def relative_error(device: torch.device, precision: torch.dtype) -> float:
     """How far a precision is from float32 on a small patch.
 
-    Parameters
-    ----------
-    device : torch.device
-        To be tried.
-    precision : torch.dtype
-        To be tried.
-
-    Returns
-    -------
-    float
-        Root mean square of the difference, relative to that of the residual; NaN
-        when the result is not finite. Some devices give black or NaN in float16.
+    Root mean square of the difference, relative to that of the residual; NaN when the
+    result is not finite. Some devices give black or NaN in float16.
     """
     generator = torch.Generator().manual_seed(20)
     with torch.random.fork_rng(devices=[]):

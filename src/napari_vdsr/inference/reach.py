@@ -1,4 +1,4 @@
-"""Which source pixels a region of the result depends on."""
+"""The source window of a region: which pixels its result depends on."""
 
 from math import ceil
 
@@ -15,23 +15,7 @@ Shape = tuple[int, int]
 
 
 def middle_shape(shape: Shape, out_shape: Shape) -> Shape | None:
-    """Pixels of a plane between two passes.
-
-    Parameters
-    ----------
-    shape, out_shape : tuple of int
-        Y and X of the whole plane before and after.
-
-    Returns
-    -------
-    tuple of int or None
-        None where one pass is enough.
-
-    Examples
-    --------
-    >>> middle_shape((10, 10), (90, 90))
-    (30, 30)
-    """
+    """Y and X of a plane between two passes, None where one pass is enough."""
     factors = _factors(shape, out_shape)
     if max(factors) <= LARGEST_SINGLE_FACTOR:
         return None
@@ -43,22 +27,10 @@ def middle_shape(shape: Shape, out_shape: Shape) -> Shape | None:
 
 
 def gap_halo(shape: Shape, out_shape: Shape, halo: int) -> int:
-    """Pixels around a region that its result depends on where there are gaps.
+    """Output pixels around a region that one pass depends on where there are gaps.
 
-    A valid pixel feels gaps as far away as the halo, and those are filled from
+    A valid pixel depends on gaps as far away as the halo, and those are filled from
     pixels that may lie as far away from them again.
-
-    Parameters
-    ----------
-    shape, out_shape : tuple of int
-        Y and X of the whole plane before and after one pass.
-    halo : int
-        That of the network.
-
-    Returns
-    -------
-    int
-        In output pixels.
     """
     return 2 * halo + ceil(4 * KERNEL_REACH * max(_factors(shape, out_shape)))
 
@@ -66,30 +38,10 @@ def gap_halo(shape: Shape, out_shape: Shape, halo: int) -> int:
 def source_span(
     axis: int, shape: Shape, out_shape: Shape, wanted: slice, halo: int, *, gaps: bool
 ) -> slice:
-    """Source pixels along one axis that `Upscaler.region` may read for a region.
+    """Source pixels along an axis (0 for Y, 1 for X) that a region may read.
 
-    Parameters
-    ----------
-    axis : int
-        0 for Y, 1 for X.
-    shape, out_shape : tuple of int
-        Y and X of the whole plane before and after.
-    wanted : slice
-        Output pixels along that axis.
-    halo : int
-        That of the network.
-    gaps : bool
-        Whether pixels may be NaN.
-
-    Returns
-    -------
-    slice
-        Within the axis.
-
-    Examples
-    --------
-    >>> source_span(0, (50, 50), (100, 100), slice(0, 9), halo=4, gaps=False)
-    slice(0, 8, None)
+    `wanted` are its output pixels along that axis; `gaps` says whether pixels may be
+    NaN.
     """
     if shape == out_shape:
         return wanted

@@ -1,4 +1,4 @@
-"""How an upscaler is to run, judged without the machine that it will run on."""
+"""Settings of an upscaler, checked without the machine that it will run on."""
 
 from math import isfinite
 
@@ -21,20 +21,7 @@ def check_settings(
     tile: int | str,
     intensity_range: tuple[float, float] | None,
 ) -> None:
-    """Refuse what no machine could do; a worker of a cluster may be any machine.
-
-    Parameters
-    ----------
-    model : Model
-        What is to be run.
-    device, precision, tile, intensity_range
-        As for `Upscaler`.
-
-    Raises
-    ------
-    InputError
-        When an argument cannot be used anywhere.
-    """
+    """Refuse what no machine could do; a worker of a cluster may be any machine."""
     check_device(device)
     hidden = parse_precision(precision, str(device).split(":")[0])
     if isinstance(model.network, SRCNN):
@@ -49,24 +36,9 @@ def check_settings(
 def checked_range(
     model: Model, intensity_range: tuple[float, float] | None
 ) -> tuple[float, float] | None:
-    """Black and white for a model.
+    """Black and white for a model, None for one that needs none.
 
-    Parameters
-    ----------
-    model : Model
-        What is to be run.
-    intensity_range : tuple of float, optional
-        As for `Upscaler`.
-
-    Returns
-    -------
-    tuple of float or None
-        None for a model that needs none.
-
-    Raises
-    ------
-    InputError
-        When the model needs a range and this is none.
+    InputError when the model needs a range and this is none.
     """
     if model.equivariant:
         return None

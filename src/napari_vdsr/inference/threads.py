@@ -10,14 +10,7 @@ _limit = _UNLIMITED
 
 
 def usable_threads() -> int:
-    """Processor cores that this process may use.
-
-    Returns
-    -------
-    int
-        At least 1; what the scheduler allows, and no more than a container's quota
-        and what `limit_threads` left.
-    """
+    """Processor cores that the scheduler, a container and `limit_threads` leave us."""
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
@@ -26,12 +19,9 @@ def usable_threads() -> int:
 
 
 def limit_threads(count: int | None) -> None:
-    """Leave cores to other processes from now on; before any model is made ready.
+    """Use at most so many cores from now on; None lifts the limit.
 
-    Parameters
-    ----------
-    count : int or None
-        Threads that this process may use at most; None lifts the limit.
+    Call it before any model is made ready.
     """
     import torch
 

@@ -10,7 +10,7 @@ from napari_vdsr.inference.device import free_memory
 SMALLEST_TILE = 32
 """Tiles are not made smaller than this to save memory: the halo would be most of it."""
 
-# On the CPU a tile is the time until Cancel is heard.
+# Cancel takes effect between tiles, which take longer on the CPU.
 _AUTO = {"cpu": 512}
 _AUTO_ELSEWHERE = 1024
 _SHARE = 0.8  # of the free memory
@@ -20,33 +20,10 @@ _AUTO_BUDGET = 800e6  # wide networks get smaller tiles, so that a gigabyte is e
 def tile_edge(
     tile: int | str, bytes_per_pixel: int, halo: int, device: torch.device
 ) -> int:
-    """Output pixels per edge of a tile.
+    """Output pixels per edge of a tile: given in pixels, as "500 MB" or as "auto".
 
-    Parameters
-    ----------
-    tile : int or str
-        Pixels, a memory budget such as "500 MB", or "auto".
-    bytes_per_pixel : int
-        Memory that a pixel of a window takes.
-    halo : int
-        Output pixels around a tile that are computed as well.
-    device : torch.device
-        Where the tiles will be.
-
-    Returns
-    -------
-    int
-        At least 1.
-
-    Raises
-    ------
-    InputError
-        When the tile is none of the three or the budget too small.
-
-    Examples
-    --------
-    >>> tile_edge("100 MB", 768, 20, torch.device("cpu"))
-    320
+    `bytes_per_pixel` is what a pixel of a window takes; `halo` pixels around a tile are
+    computed as well.
     """
     if tile == "auto":
         edge = _AUTO.get(device.type, _AUTO_ELSEWHERE)

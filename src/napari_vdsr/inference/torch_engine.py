@@ -11,20 +11,11 @@ from napari_vdsr.network import ConvStack
 
 
 class TorchEngine:
-    """A network prepared for one device and one precision.
+    """A copy of a network, prepared for one device and one precision.
 
-    The first layer runs in float32: its filters sum to zero only together, which
-    half precision of a bright image would spoil. Everything after it runs in
-    `precision`, channels last.
-
-    Parameters
-    ----------
-    network : ConvStack
-        Left as it is; the engine keeps a copy.
-    device : torch.device
-        Any that torch knows.
-    precision : torch.dtype
-        Of the hidden layers.
+    The first layer runs in float32: its filters sum to zero only together, which half
+    precision of a bright image would spoil. Everything after it runs in `precision`,
+    channels last.
     """
 
     def __init__(

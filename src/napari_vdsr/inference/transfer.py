@@ -10,22 +10,11 @@ from torch import Tensor
 
 
 def uploaded(array: NDArray[Any], device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Bring an array to a device, in the precision of the work there.
+    """Bring an array to a device, converted to float32 or float64 there, in C order.
 
-    Parameters
-    ----------
-    array : ndarray of bool or of any real dtype up to 64 bits, any shape
-        In any memory layout and byte order. It may change when this returns.
-    device : torch.device
-        Where to.
-    dtype : torch.dtype
-        float32 or float64.
-
-    Returns
-    -------
-    Tensor
-        In C order. On CUDA it arrives while the device computes, and what uses it
-        waits for it there.
+    It may be of bool or any real dtype up to 64 bits, in any memory layout and byte
+    order, and may change when this returns. On CUDA it arrives while the device
+    computes, and what uses it waits for it there.
     """
     on_cuda = device.type == "cuda"
     host = _host_memory(array.shape, array.dtype, pinned=on_cuda)
@@ -44,13 +33,8 @@ def uploaded(array: NDArray[Any], device: torch.device, dtype: torch.dtype) -> T
 class Download:
     """Values on their way to the host.
 
-    On CUDA the copy runs beside the computation, so that the device goes on with the
-    next tile meanwhile.
-
-    Parameters
-    ----------
-    values : Tensor, any shape
-        On any device.
+    On CUDA the copy runs beside the computation, so that the device starts on the next
+    tile meanwhile.
     """
 
     def __init__(self, values: Tensor) -> None:
@@ -67,13 +51,7 @@ class Download:
         self._done = copying.record_event()
 
     def array(self) -> NDArray[Any]:
-        """Wait for the values.
-
-        Returns
-        -------
-        ndarray
-            Of the same shape and dtype.
-        """
+        """Wait for the values."""
         if self._done is not None:
             self._done.synchronize()
         return self._host.numpy()

@@ -46,22 +46,8 @@ def _times(values: Tensor, factor: float) -> Tensor:
 def scale_of(pixels: NDArray[Any], work: torch.dtype) -> Scale:
     """The scale on which the valid pixels lie around zero, at most 1 away from it.
 
-    Parameters
-    ----------
-    pixels : ndarray of any real dtype and shape
-        NaN is passed over.
-    work : torch.dtype
-        Precision of the computation, which has to hold the zero.
-
-    Returns
-    -------
-    Scale
-        Its unit is a power of two, so that scaling rounds nothing.
-
-    Raises
-    ------
-    InputError
-        When there are infinite pixels.
+    Its unit is a power of two, so that scaling rounds nothing; its zero is a number of
+    the dtype `work`. NaN is passed over, infinite pixels are an InputError.
     """
     low, high = float(pixels.min()), float(pixels.max())
     if math.isnan(low):
@@ -94,25 +80,14 @@ def restore_window(
 ) -> Tensor:
     """Enlarge a window bicubically and add the network's residual.
 
-    Parameters
-    ----------
-    pixels : ndarray of any real dtype, shape (Y, X) or (Y, X, S)
-        Source pixels that the weights apply to. S is 3 or 4: red, green,
-        blue and, if any, alpha.
-    weights : tuple of Tensor
-        Of `resize_rows` for Y and X, in the precision of the sum and where it is
-        made: see `sum_device`.
-    engine : Engine
-        The network, ready to run.
-    intensity_range : tuple of float or None
-        Black and white, for networks that are not affine-equivariant.
-    rings : int
-        How deep gaps have to be filled, in source pixels.
+    `pixels` are (Y, X) or (Y, X, S), S = 3 or 4 for R, G, B and alpha, of any real
+    dtype; `weights` are those of `resize_rows` for Y and X, in the precision of the sum
+    and on the device of `sum_device`. `intensity_range` is black and white, for
+    networks that are not affine-equivariant; `rings` says how deep gaps are filled, in
+    source pixels.
 
-    Returns
-    -------
-    Tensor of float32 or float64, shape (S, Y, X), S = 1 for grey images
-        In the unit of the image; NaN where the enlargement touches a NaN.
+    The result is float32 or float64 of shape (S, Y, X), S = 1 for grey images, in the
+    unit of the image; NaN where the enlargement touches a NaN.
     """
     down, across = weights
     scale = scale_of(pixels, down.dtype)
@@ -137,20 +112,7 @@ def restore_window(
 
 
 def sum_device(device: torch.device, work: torch.dtype) -> torch.device:
-    """Where enlarging and summing is done: on the device, unless it lacks float64.
-
-    Parameters
-    ----------
-    device : torch.device
-        Where the network runs.
-    work : torch.dtype
-        Precision of the sum.
-
-    Returns
-    -------
-    torch.device
-        `device` or the CPU.
-    """
+    """Where to enlarge and sum: on the device, or on the CPU if it lacks float64."""
     if work is torch.float64 and device.type not in ("cuda", "cpu"):
         return torch.device("cpu")
     return device
@@ -166,7 +128,7 @@ def _without_gaps(
 
 
 def _touched(missing: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
-    """Enlarged pixels that any missing pixel (1, others 0) has a weight in."""
+    """Enlarged pixels in which any missing pixel (1, others 0) has a weight."""
     down, across = ((axis != 0).float() for axis in weights)
     touched: Tensor = down @ missing @ across.T > 0
     return touched

@@ -12,6 +12,8 @@ from napari_vdsr.network.stack import ConvStack, sums_to_zero
 from napari_vdsr.network.vdsr import VDSR
 
 _NAME = re.compile(r"conv(\d+)\.(weight|bias)")
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_DEEPEST = 500
 
 
 def network_from_state(state: Mapping[str, Tensor]) -> ConvStack:
@@ -39,11 +41,20 @@ def network_from_state(state: Mapping[str, Tensor]) -> ConvStack:
     >>> network_from_state(VDSR(depth=5).state_dict()).depth
     5
     """
+    for name, tensor in state.items():
+        if tensor.dtype not in _FLOATS:
+            raise ModelError(
+                f"{name} has dtype {str(tensor.dtype).removeprefix('torch.')}: "
+                "expected float16, bfloat16, float32 or float64"
+            )
+    state = {name: tensor.detach().float() for name, tensor in state.items()}
     weights, biases = _ordered(state)
+    _check_shapes(weights, biases)
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
+        raise ModelError("the weights are not all finite numbers of float32")
     network = _empty(weights, bias=bool(biases))
     network.load_state_dict(
-        {name: tensor.detach().float().clone() for name, tensor in state.items()},
-        assign=True,
+        {name: tensor.clone() for name, tensor in state.items()}, assign=True
     )
     return network.eval().requires_grad_(False)
 
@@ -58,24 +69,25 @@ def _ordered(state: Mapping[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         )
     depth = sum(name.endswith(".weight") for name in state)
     names = [f"conv{index}" for index in range(depth)]
-    weights = [state.get(f"{name}.weight") for name in names]
-    biases = [state.get(f"{name}.bias") for name in names]
-    given = [bias for bias in biases if bias is not None]
-    whole = [weight for weight in weights if weight is not None]
-    if depth < 2 or len(whole) < depth or len(state) != depth + len(given):
+    weights, biases = (
+        [state[f"{name}.{kind}"] for name in names if f"{name}.{kind}" in state]
+        for kind in ("weight", "bias")
+    )
+    if depth > _DEEPEST:
+        raise ModelError(f"{depth} layers are more than the {_DEEPEST} that are run")
+    if depth < 2 or len(weights) < depth or len(state) != depth + len(biases):
         raise ModelError(
             f"the layers are not numbered without a gap: {_listed(sorted(state))}"
         )
-    if len(given) not in (0, depth):
+    if len(biases) not in (0, depth):
         raise ModelError(
-            f"{len(given)} of {depth} layers have a bias: expected all or none"
+            f"{len(biases)} of {depth} layers have a bias: expected all or none"
         )
-    _check(whole, given)
-    return whole, given
+    return weights, biases
 
 
-def _check(weights: list[Tensor], biases: list[Tensor]) -> None:
-    """Refuse tensors that do not fit together or hold no numbers."""
+def _check_shapes(weights: list[Tensor], biases: list[Tensor]) -> None:
+    """Refuse tensors that do not fit together."""
     for index, weight in enumerate(weights):
         shape = tuple(weight.shape)
         if (
@@ -99,12 +111,6 @@ def _check(weights: list[Tensor], biases: list[Tensor]) -> None:
                 f"conv{index}.bias has shape {tuple(bias.shape)}: "
                 f"expected ({weight.shape[0]},)"
             )
-    if not all(_is_finite(tensor) for tensor in (*weights, *biases)):
-        raise ModelError("the weights are not all finite floating-point numbers")
-
-
-def _is_finite(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() and bool(torch.isfinite(tensor).all())
 
 
 def _empty(weights: list[Tensor], bias: bool) -> ConvStack:

@@ -71,7 +71,7 @@ class ConvStack(nn.Sequential):
         """Number of trainable values."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def stacked(self, x: Tensor) -> Tensor:
+    def convolve(self, x: Tensor) -> Tensor:
         """Run the convolutions, with ReLU between them.
 
         Parameters
@@ -105,7 +105,7 @@ class ConvStack(nn.Sequential):
         Tensor, shape (N, 1 or channels, H, W)
             One channel is meant for all channels of the image.
         """
-        return self.residual_from(self.stacked(x), x)
+        return self.residual_from(self.convolve(x), x)
 
     def forward(self, x: Tensor) -> Tensor:
         """Restore an enlarged image: the image plus its residual.

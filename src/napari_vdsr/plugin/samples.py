@@ -1,11 +1,15 @@
-"""Sample images that come with scikit-image, reduced so that there is a truth."""
+"""Sample images with their truth: a photograph and what simulated microscopes give."""
 
 from typing import Any
 
 import numpy as np
 
+from napari_vdsr.simulation import Simulated, simulate
 
-def coins() -> list[tuple[Any, dict[str, Any], str]]:
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def coins() -> list[LayerData]:
     """Photograph of coins at half its size, and the original below it.
 
     Returns
@@ -27,3 +31,35 @@ def coins() -> list[tuple[Any, dict[str, Any], str]]:
         (original, {"name": "coins (original)", "visible": False, **limits}, "image"),
         (reduced, {"name": "coins", **limits, **placed}, "image"),
     ]
+
+
+def filaments() -> list[LayerData]:
+    """Filaments under a simulated confocal microscope."""
+    return _with_truth("filaments", simulate("filaments", photons=60))
+
+
+def nuclei() -> list[LayerData]:
+    """Nuclei on a simulated camera, behind an objective of 20x."""
+    seen = simulate("nuclei", sampling="camera", photons=150, pixel_size=0.325)
+    return _with_truth("nuclei", seen)
+
+
+def puncta() -> list[LayerData]:
+    """Drifting puncta, and filaments beside them, as a simulated confocal stack."""
+    shape = (3, 2, 5, 128, 128)
+    seen = simulate(("puncta", "filaments"), shape=shape, photons=100)
+    return _with_truth("puncta", seen)
+
+
+def _with_truth(name: str, seen: Simulated) -> list[LayerData]:
+    """The truth, hidden, and the image exactly over it."""
+    units = ("second", "pixel", *["micrometer"] * 3)
+    shared = {
+        "axis_labels": tuple("TCZYX")[-seen.image.ndim :],
+        "units": units[-seen.image.ndim :],
+        "contrast_limits": (seen.offset, float(np.quantile(seen.truth, 0.999))),
+    }
+    placed = {"scale": seen.truth_scale, "translate": seen.truth_translate}
+    truth = {"name": f"{name}, truth", "visible": False, **shared, **placed}
+    image = {"name": name, "scale": seen.scale, **shared}
+    return [(seen.truth, truth, "image"), (seen.image, image, "image")]

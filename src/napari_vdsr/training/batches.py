@@ -49,9 +49,10 @@ class Batches:
         memory: float,
     ) -> None:
         self._config = config
+        self._footprint = config.patch if images.paired else config.footprint
         rounds = partial(
             StoreRounds,
-            patch=config.footprint,
+            patch=self._footprint,
             device=device,
             memory=memory,
             seed=config.seed,
@@ -147,7 +148,7 @@ class Batches:
             return store.draw(count, flips, self.generator)
         # One of a few candidates, as likely as its standard deviation is large.
         places = store.draw(count * _CANDIDATES, flips, self.generator)
-        patches = store.cut(places, 0, self._config.footprint)
+        patches = store.cut(places, 0, self._footprint)
         spread = patches.flatten(1).std(1).view(count, _CANDIDATES)
         pick = torch.multinomial(spread + 1e-6, 1, generator=self.generator)[:, 0]
         first = torch.arange(count, device=pick.device) * _CANDIDATES

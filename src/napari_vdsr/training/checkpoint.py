@@ -14,6 +14,7 @@ from torch import Tensor
 
 from napari_vdsr.errors import FileError, InputError, ModelError
 from napari_vdsr.files.atomic import replacing
+from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.zoo.formats.native import read_native
 
 _FORMAT = "napari-vdsr checkpoint 1"
@@ -125,10 +126,10 @@ def check_same(path: Path, theirs: Mapping[str, Any], mine: Mapping[str, Any]) -
     InputError
         When settings, images or first weights differ.
     """
-    settings = json.loads(json.dumps(mine["config"]))  # tuples become lists
-    different = [
-        name for name, value in settings.items() if theirs["config"].get(name) != value
-    ]
+    # Settings that are younger than the file have their defaults; tuples become lists.
+    before = TrainingConfig.from_json(theirs["config"]).to_json()
+    known, settings = (json.loads(json.dumps(it)) for it in (before, mine["config"]))
+    different = [name for name, value in settings.items() if known[name] != value]
     if different:
         raise InputError(
             f"{path} belongs to a training with other settings "

@@ -78,10 +78,10 @@ class TrainingConfig:
         How small images are enlarged again.
     sampling : str or mapping of str to float
         How small images are made: "scanner" (point samples), "camera" (mean over the
-        area of the pixel), "reduced" (bicubic, by software), or several of these with
-        the share of the patches that each makes. For scanner and camera the truth is
-        the image at half its size, in means of 2 x 2 pixels, which also halves its
-        own noise.
+        area of the pixel), "reduced" (bicubic, by software), "gaussian" (by software
+        that blurs first, as scikit-image does), or several of these with the share of
+        the patches that each makes. For scanner and camera the truth is the image at
+        half its size, in means of 2 x 2 pixels, which also halves its own noise.
     spot : Spot, optional
         The instrument's, the same for the small image and the truth.
     blur : float
@@ -166,6 +166,9 @@ class TrainingConfig:
         _require_count("depth", self.depth, least=2)
         _require_choices(self)
         _require_samplings(self)
+        _require_instrument(self)
+        if not isinstance(self.sampling, str):  # a copy that nobody else can change
+            object.__setattr__(self, "sampling", dict(self.sampling))
         _require_sets(self)
         _require_limits(self)
 
@@ -185,8 +188,14 @@ class TrainingConfig:
         if isinstance(self.sampling, str):
             return {self.sampling: 1.0}
         total = sum(self.sampling.values())
-        shares = sorted(self.sampling.items(), key=lambda item: -item[1])
+        # Equal shares by name: configurations that are equal train alike.
+        shares = sorted(self.sampling.items(), key=lambda item: (-item[1], item[0]))
         return {name: share / total for name, share in shares if share}
+
+    @property
+    def main_sampling(self) -> Sampling:
+        """How most small images are made, and those that are scored on."""
+        return next(iter(self.samplings))
 
     @property
     def footprint(self) -> int:
@@ -258,7 +267,16 @@ class TrainingConfig:
 
 def source_pixels(sampling: Sampling) -> int:
     """Pixels of a full-size image, per axis, that one pixel of the truth is made of."""
-    return 1 if sampling == "reduced" else 2
+    return 2 if sampling in ("camera", "scanner") else 1
+
+
+def too_small(config: TrainingConfig) -> str:
+    """Why images smaller than the footprint of a patch cannot be learnt from."""
+    patch = f"a patch of {config.patch}"
+    if config.footprint == config.patch:
+        return f"smaller than {patch}"
+    halved = next(name for name in config.samplings if source_pixels(name) > 1)
+    return f"too few: {patch} needs {config.footprint} pixels of a {halved}'s image"
 
 
 def _noise(values: Mapping[str, Any]) -> CameraNoise | BlindNoise:
@@ -278,10 +296,23 @@ def _require_samplings(config: TrainingConfig) -> None:
             "for each of these"
         )
     values = list(shares.values())
-    if not all(0 <= value < math.inf for value in values) or sum(values) == 0:
+    try:
+        good = all(0 <= value < math.inf for value in values) and sum(values) > 0
+    except TypeError:
+        good = False
+    if not good:
         raise InputError(
             f"sampling is {sampling!r}: shares are numbers from 0 upwards, one at "
             "least above 0"
+        )
+
+
+def _require_instrument(config: TrainingConfig) -> None:
+    if not isinstance(config.spot, Spot | None):
+        raise InputError(f"spot is {config.spot!r}: give a Spot, or None for none")
+    if not isinstance(config.noise, CameraNoise | BlindNoise | None):
+        raise InputError(
+            f"noise is {config.noise!r}: give CameraNoise, BlindNoise, or None for none"
         )
 
 

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.training.benchmark_images import benchmark_name
-from napari_vdsr.training.config import TrainingConfig
+from napari_vdsr.training.config import TrainingConfig, source_pixels, too_small
 from napari_vdsr.training.opened import opened_once
 from napari_vdsr.training.pairs import joined
 from napari_vdsr.training.pieces import Piece
-from napari_vdsr.training.planes import Plane, normalised, with_sizes
+from napari_vdsr.training.planes import Least, Plane, normalised, with_sizes
 from napari_vdsr.training.sources import Source, luminance
 
 _NAMED = 5  # in a warning
@@ -129,7 +129,7 @@ def examine(
     config: TrainingConfig,
     *,
     paired: bool = False,
-    smallest: int | None = None,
+    least: Least | None = None,
     memory: float = 2e9,
 ) -> Dataset:
     """Read all images once and keep what can be used.
@@ -142,7 +142,7 @@ def examine(
         Decides channels, sizes and the smallest useful image.
     paired : bool
         Whether planes come in twos, low and high.
-    smallest : int, optional
+    least : Least, optional
         Pixels that Y and X must have; by default those of a patch.
     memory : float
         Bytes of planes to keep.
@@ -156,13 +156,14 @@ def examine(
     InputError
         When no image can be used.
     """
-    smallest = config.footprint if smallest is None else smallest
-    examiner = _Examiner(Dataset(paired), memory)
+    halved = 1 if paired else source_pixels(config.main_sampling)
+    if least is None:
+        pixels = config.patch if paired else config.footprint
+        least = Least(pixels, too_small(config))
+    examiner = _Examiner(Dataset(paired), memory, halved)
     with opened_once() as opened:
         for source in sources:
-            loaders = [
-                _Loader(piece, config, smallest, paired) for piece in source.plan()
-            ]
+            loaders = [_Loader(piece, config, least, paired) for piece in source.plan()]
             examiner.examine(source.name, loaders)
     return examiner.finished(list(opened.remarks))
 
@@ -170,8 +171,8 @@ def examine(
 class _Examiner:
     """Fills a set with what can be used of images."""
 
-    def __init__(self, dataset: Dataset, memory: float) -> None:
-        self._dataset, self._memory = dataset, memory
+    def __init__(self, dataset: Dataset, memory: float, halved: int) -> None:
+        self._dataset, self._memory, self._halved = dataset, memory, halved
         self._digest, self._held = hashlib.sha256(), 0
 
     def examine(self, name: str, loaders: list["_Loader"]) -> None:
@@ -187,7 +188,7 @@ class _Examiner:
             reasons += load.reasons
             if planes:
                 if len(dataset.parts) == parts:
-                    _look(dataset, name, planes[0])
+                    _look(dataset, name, planes[0], self._halved)
                 self._take(load, planes)
             del planes  # so that two pieces are never held together
         if len(dataset.parts) == parts:
@@ -221,10 +222,10 @@ class _Loader:
     """Reads a piece and leaves out the planes that cannot be used."""
 
     def __init__(
-        self, piece: Piece, config: TrainingConfig, smallest: int, paired: bool
+        self, piece: Piece, config: TrainingConfig, least: Least, paired: bool
     ) -> None:
         self._piece, self._config = piece, config
-        self._smallest, self._paired = smallest, paired
+        self._least, self._paired = least, paired
         self.reasons: list[str] = []
 
     def __call__(self) -> list[Plane]:
@@ -233,32 +234,45 @@ class _Loader:
         planes: list[Plane] = []
         for make in self._usable():
             try:
-                planes += with_sizes(make(), sizes, self._smallest)
+                planes += with_sizes(make(), sizes, self._least.pixels)
             except VdsrError as error:
                 self.reasons.append(str(error))
         return planes
 
     def _usable(self) -> Iterator[Callable[[], Plane]]:
-        config, smallest = self._config, self._smallest
+        config, least = self._config, self._least
         planes = self._piece()
         for plane in planes:
             if self._paired:
                 high = next(planes)
                 yield partial(
-                    joined, plane, high, config.channels, smallest, config.kernel
+                    joined, plane, high, config.channels, least, config.kernel
                 )
             else:
-                yield partial(normalised, plane, config.channels, smallest)
+                yield partial(normalised, plane, config.channels, least)
 
 
-def _look(dataset: Dataset, image: str, plane: Plane) -> None:
-    """Note what the first plane of an image shows."""
+def _look(dataset: Dataset, image: str, plane: Plane, halved: int) -> None:
+    """Note what the first plane of an image shows.
+
+    `halved` is the number of its pixels, each way, that one of the truth is made of.
+    """
     truth = plane.pixels[len(plane.pixels) // 2 :] if dataset.paired else plane.pixels
     grey = luminance(truth)[0]
     if (name := benchmark_name(grey)) is not None:
         dataset.benchmarks.append(f"{image} is {name}")
-    if _oversampled(grey):
+    if _oversampled(_means(grey, halved)):
         dataset.oversampled.append(image)
+
+
+def _means(plane: NDArray[Any], width: int) -> NDArray[Any]:
+    """Means of squares of pixels; what is left over at the end is cut off."""
+    if width == 1:
+        return plane
+    y, x = (size // width for size in plane.shape)
+    cut = plane[: y * width, : x * width]
+    means: NDArray[Any] = cut.reshape(y, width, x, width).mean((1, 3))
+    return means
 
 
 def _oversampled(plane: NDArray[Any]) -> bool:

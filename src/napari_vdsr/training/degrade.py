@@ -107,9 +107,8 @@ def _axis(fine: int, coarse: int, before: int, kept: int, kind: Degradation) -> 
     enlarge[:, up.source] = up.weights
     keep = np.kron(np.eye(fine)[before : before + kept], np.full((1, per), 1 / per))
     if kind.blur:
-        reduce = (
-            reduce @ gaussian_matrix(size, torch.tensor(kind.blur)).double().numpy()
-        )
+        sigma = torch.tensor(kind.blur, dtype=torch.float64)
+        reduce = reduce @ gaussian_matrix(size, sigma).numpy()
     matrices = map(torch.from_numpy, (reduce, enlarge, keep))
     return Axis(before * per, size, *matrices)
 
@@ -242,8 +241,10 @@ def _add_blind(image: Tensor, noise: BlindNoise, generator: torch.Generator) -> 
     low, high = noise.white
     white = low * (high / low) ** drawn[0]
     read = _between(noise.read_noise, drawn[1])
-    seen = torch.poisson((image * white).clamp_min(0), generator)
-    added = (seen + read * _normal(seen, generator)) / white - image
+    electrons = (image * white).clamp_min(0)
+    seen = torch.poisson(electrons, generator)
+    # What is below black keeps its value, so that noise has no mean anywhere.
+    added = (seen - electrons + read * _normal(seen, generator)) / white
     added = _correlated(added, _between(noise.correlation, drawn[2]))
     return torch.where(clean < noise.clean, image, image + added)
 

@@ -3,10 +3,18 @@
 import json
 from typing import Any
 
+from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.history import History
 from napari_vdsr.training.prepare import TrainingSet
 from napari_vdsr.zoo.model import Model
+
+_TAKEN: dict[Sampling, str] = {
+    "scanner": "taken by a scanner (confocal, two-photon, STED, SEM)",
+    "camera": "taken by a camera (widefield, spinning disk)",
+    "reduced": "reduced by software",
+    "gaussian": "reduced by software behind a Gaussian",
+}
 
 
 def describe(
@@ -32,8 +40,9 @@ def describe(
     -------
     dict of str to str
         With ``title``, ``description``, ``factors`` and ``source`` for the model's
-        card, ``kernel``, by which images are to be enlarged for it, and
-        ``training``: settings, scores and events as JSON.
+        card, ``kernel``, by which images are to be enlarged for it, ``sampling``,
+        how the images were taken that it is for (not for real pairs, where that is
+        not known), and ``training``: settings, scores and events as JSON.
     """
     kind = f"VDSR, {config.depth} layers"
     if config.variant.startswith("srcnn"):
@@ -41,7 +50,7 @@ def describe(
     title = f"{kind}, trained here"
     if start_from is not None:
         title = f"{start_from.title or start_from.name}, fine-tuned"
-    return {
+    told = {
         "title": title,
         "description": _in_words(config, images, history, start_from),
         "factors": _factors(config),
@@ -49,10 +58,24 @@ def describe(
         "source": "trained with napari-vdsr",
         "training": json.dumps(_in_figures(config, images, history, start_from)),
     }
+    if not images.images.paired:
+        told["sampling"] = config.main_sampling
+    return told
 
 
 def _factors(config: TrainingConfig) -> str:
     return ", ".join(f"{factor:g}" for factor in config.factors)
+
+
+def _trade(config: TrainingConfig) -> str:
+    """What images the model is for."""
+    noise = "without" if config.noise is None else "with"
+    words = f"For images {_TAKEN[config.main_sampling]}, {noise} noise."
+    shares = config.samplings
+    if len(shares) == 1:
+        return words
+    every = ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
+    return f"{words} Patches: {every}."
 
 
 def _in_words(
@@ -71,6 +94,8 @@ def _in_words(
         f"{begun} in {history.steps} steps on {images.images.images} images{leaning}, "
         f"factors {_factors(config)}."
     ]
+    if not images.images.paired:
+        parts.append(_trade(config))
     if history.gave_up:
         parts.append(
             f"Stopped early, {config.steps} steps were planned: the loss exploded, and "

@@ -11,7 +11,7 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import LARGEST_FACTOR
 from napari_vdsr.imaging.resample import Kernel, resize
 from napari_vdsr.training.pieces import Piece
-from napari_vdsr.training.planes import Plane, Unusable, normalised, scaled
+from napari_vdsr.training.planes import Least, Plane, Unusable, normalised, scaled
 from napari_vdsr.training.sources import Source, find_sources, luminance
 
 _WHOLE = 2**31  # pixels: planes of pairs are never cut into blocks
@@ -90,7 +90,7 @@ def joined(
     low: NDArray[Any],
     high: NDArray[Any],
     channels: int,
-    smallest: int,
+    least: Least,
     kernel: Kernel,
 ) -> Plane:
     """Enlarge the low plane to the grid of the high one and stack them.
@@ -101,7 +101,7 @@ def joined(
         The same field, taken twice.
     channels : int
         1 for luminance, 3 for colours.
-    smallest : int
+    least : Least
         Pixels that Y and X of the high plane must have.
     kernel : {"bicubic", "bilinear"}
         Of the enlargement.
@@ -128,8 +128,8 @@ def joined(
             f"sizes {low.shape[1:]} and {high.shape[1:]} are no pair: the second must "
             f"be 1 to {LARGEST_FACTOR:g} times the first, in Y as in X"
         )
-    truth = normalised(high, channels, smallest)
-    source = normalised(low, channels, 1)
+    truth = normalised(high, channels, least)
+    source = normalised(low, channels, Least(1))
     low, high = (luminance(low), luminance(high)) if channels == 1 else (low, high)
     enlarged = resize(low, truth.pixels.shape[1:], kernel)
     shift = _shift(enlarged[0], high[0].astype(np.float64))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,13 @@ from napari_vdsr.training.sources import luminance
 
 class Unusable(VdsrError):
     """A plane that nothing can be learned from; the message says why."""
+
+
+class Least(NamedTuple):
+    """How many pixels Y and X must have, and why fewer are of no use."""
+
+    pixels: int
+    why: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +40,7 @@ class Plane:
     limits: tuple[float, float]
 
 
-def normalised(plane: NDArray[Any], channels: int, smallest: int) -> Plane:
+def normalised(plane: NDArray[Any], channels: int, least: Least) -> Plane:
     """Bring a plane to the common scale, or say why it is of no use.
 
     Parameters
@@ -42,7 +49,7 @@ def normalised(plane: NDArray[Any], channels: int, smallest: int) -> Plane:
         What to work on.
     channels : int
         1 for luminance, 3 for colours.
-    smallest : int
+    least : Least
         Pixels that Y and X must have.
 
     Returns
@@ -57,8 +64,8 @@ def normalised(plane: NDArray[Any], channels: int, smallest: int) -> Plane:
         When the plane is too small, constant, not finite or lacks colours.
     """
     height, width = plane.shape[1:]
-    if min(height, width) < smallest:
-        raise Unusable(f"{height} × {width} pixels, smaller than a patch of {smallest}")
+    if min(height, width) < least.pixels:
+        raise Unusable(f"{height} × {width} pixels, {least.why}")
     if channels == 3 and len(plane) != 3:
         raise Unusable("grey, but this network takes colours")
     plane = luminance(plane) if channels == 1 else plane

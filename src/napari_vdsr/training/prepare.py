@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from napari_vdsr.errors import InputError, VdsrWarning
-from napari_vdsr.training.config import TrainingConfig
+from napari_vdsr.training.config import TrainingConfig, source_pixels
 from napari_vdsr.training.dataset import Dataset, examine
 from napari_vdsr.training.pairs import Pairs, find_pairs
+from napari_vdsr.training.planes import Least
 from napari_vdsr.training.sources import MEMORY, Source, find_sources
 from napari_vdsr.training.split import split
 
@@ -162,12 +163,12 @@ def _examined_held(
     remarks: list[str],
 ) -> Dataset | None:
     """The held-out images, or None with a remark when none can be scored."""
-    smallest = (
-        (math.ceil(4 * max(config.factors)) + 8) * config.footprint // config.patch
-    )
+    halved = 1 if paired else source_pixels(config.main_sampling)
+    pixels = (math.ceil(4 * max(config.factors)) + 8) * halved
+    least = Least(pixels, f"smaller than the {pixels} that a score needs")
     once = replace(config, sizes=(1.0,))
     try:
-        return examine(sources, once, paired=paired, smallest=smallest, memory=memory)
+        return examine(sources, once, paired=paired, least=least, memory=memory)
     except InputError as error:
         remarks.append(f"nothing to validate on: {error}")
         return None

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from napari_vdsr.network import ConvStack
-from napari_vdsr.training.config import TrainingConfig
+from napari_vdsr.training.config import TrainingConfig, source_pixels
 from napari_vdsr.training.dataset import Dataset
 from napari_vdsr.training.degrade import Degradation, degrade, whole_axis
 from napari_vdsr.training.opened import opened_once
 from napari_vdsr.training.planes import Plane
 
-_EDGE = 128  # pixels of each image, from its middle
+_EDGE = 128  # pixels of each truth, from the middle of its image
 _MOST = 12  # images
 
 
@@ -62,12 +62,13 @@ class Validation:
         self, dataset: Dataset, config: TrainingConfig, device: torch.device
     ) -> None:
         generator = torch.Generator().manual_seed(config.seed)
-        kind = Degradation.of(config, next(iter(config.samplings)))
+        kind = Degradation.of(config, config.main_sampling)
+        halved = 1 if dataset.paired else source_pixels(kind.sampling)
         self._trials: dict[str, list[tuple[Tensor, Tensor, int]]] = {}
         with opened_once():
             for part in dataset.parts[:: max(1, math.ceil(len(dataset.parts) / _MOST))]:
                 plane = part.read()[0]
-                values = middle(plane)
+                values = middle(plane, _EDGE * halved)
                 if dataset.paired:
                     pair = values.chunk(2, dim=1)
                     self._add("pairs", pair[0], pair[1], 4, device)
@@ -107,21 +108,14 @@ class Validation:
         return Score(step, psnr, enlarged)
 
 
-def middle(plane: Plane) -> Tensor:
+def middle(plane: Plane, edge: int) -> Tensor:
     """Cut out what of an image is looked at while training.
 
-    Parameters
-    ----------
-    plane : Plane
-        The image.
-
-    Returns
-    -------
-    Tensor of float32, shape (1, C, Y, X)
-        From about 0 to 1; 128 pixels per edge, or fewer if the image has fewer.
+    The result has the shape (1, C, Y, X) and at most `edge` pixels each way, from
+    about 0 to 1.
     """
-    y, x = (max(0, (size - _EDGE) // 2) for size in plane.pixels.shape[1:])
-    pixels = torch.from_numpy(plane.pixels[:, y : y + _EDGE, x : x + _EDGE])
+    y, x = (max(0, (size - edge) // 2) for size in plane.pixels.shape[1:])
+    pixels = torch.from_numpy(plane.pixels[:, y : y + edge, x : x + edge])
     return (pixels / 255 if pixels.dtype is torch.uint8 else pixels)[None]
 
 

@@ -1,5 +1,6 @@
 """What is known about a model before it is loaded."""
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -40,7 +41,7 @@ class Card:
         What it was trained on and what it is for.
     architecture : str
         "vdsr" or "srcnn"; empty when the file does not say.
-    factors : tuple of int
+    factors : tuple of float
         The factors it was trained for.
     licence : str
         Under what terms it may be used.
@@ -66,7 +67,7 @@ class Card:
     title: str
     description: str
     architecture: str
-    factors: tuple[int, ...]
+    factors: tuple[float, ...]
     licence: str
     source: str
     scores: tuple[Score, ...]
@@ -100,3 +101,9 @@ class Card:
         plain = asdict(self) | {"path": str(self.path)}
         plain["scores"] = [score._asdict() for score in self.scores]
         return plain
+
+
+def factors_in(text: str) -> tuple[float, ...]:
+    """The factors that metadata name, whole ones as int: ``"2, 3"``, ``"1.5"``."""
+    found = [float(number) for number in re.findall(r"\d{1,3}(?:\.\d+)?", text)]
+    return tuple(int(factor) if factor.is_integer() else factor for factor in found)

@@ -26,23 +26,7 @@ def models() -> list[Card]:
 
 
 def find(name: str) -> Card:
-    """Look up a model.
-
-    Parameters
-    ----------
-    name : str
-        As in `Card.name`.
-
-    Returns
-    -------
-    Card
-
-    Raises
-    ------
-    ModelError
-        When there is no such model; the message lists those that there are.
-    """
-    # First what needs no folders, which bare machines may be unable to tell.
+    """Look up a model; where there is none, the error lists those that there are."""
     card = registered_as(name)
     if card is not None:
         return card

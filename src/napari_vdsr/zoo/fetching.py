@@ -1,13 +1,13 @@
 """Bringing the weights of a listed model to this machine, once and verified."""
 
-import hashlib
 import shutil
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from napari_vdsr.errors import FetchError
+from napari_vdsr.errors import FetchError, FileError, ModelError
 from napari_vdsr.zoo.catalogue import find
+from napari_vdsr.zoo.weight_files import open_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,23 +68,10 @@ def fetch(name: str, *, progress: "Progress | None" = None) -> "Path":
 
 
 def is_good(path: "Path", sha256: str) -> bool:
-    """Whether a file is there and has the expected content.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    sha256 : str
-        Of the expected content, in hexadecimal.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether a file is there and has the expected content."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-    except OSError:
+        return open_weights(path).sha256 == sha256
+    except (FileError, ModelError):
         return False
 
 
@@ -117,30 +104,22 @@ def _copy(url: str, output_file: str, _: Any) -> None:
 
 
 class _Bar:
-    """Tells our kind of progress what pooch tells its own.
-
-    Parameters
-    ----------
-    size : int
-        Expected bytes.
-    progress : Progress or None
-        Who is to be told.
-    """
+    """Passes what pooch tells its kind of progress bar, in bytes, on to ours."""
 
     def __init__(self, size: int, progress: "Progress | None") -> None:
         self._size = size
         self._progress = progress
-        self._seen = self._told = 0
+        self._seen = self._passed_on = 0
         self._when = 0.0
 
     @property
     def total(self) -> int:
-        """Bytes that the server announces; being set begins an attempt."""
+        """Bytes that the server announces; pooch sets it when an attempt starts."""
         return self._size
 
     @total.setter
     def total(self, _: int) -> None:
-        self._seen = self._told = 0
+        self._seen = self._passed_on = 0
         if self._progress is not None:
             self._progress.reset(total=self._size)
 
@@ -150,21 +129,21 @@ class _Bar:
         if self._seen > self._size + 100_000:
             raise ValueError(f"it is longer than the expected {self._size} bytes")
         if time.monotonic() - self._when > _REPORT_EVERY:
-            self._tell(min(self._seen, self._size))
+            self._pass_on(min(self._seen, self._size))
 
     def reset(self) -> None:
-        """Begin to count to the end; see `close`."""
+        """Start counting again; pooch then fills the bar with `close`."""
         self._seen = 0
 
     def close(self) -> None:
         """Fill the bar."""
-        self._tell(self._size)
+        self._pass_on(self._size)
 
-    def _tell(self, seen: int) -> None:
+    def _pass_on(self, seen: int) -> None:
         self._when = time.monotonic()
-        if self._progress is not None and seen > self._told:
-            self._progress.update(seen - self._told)
-            self._told = seen
+        if self._progress is not None and seen > self._passed_on:
+            self._progress.update(seen - self._passed_on)
+            self._passed_on = seen
 
 
 def _reason(error: Exception) -> str:
@@ -177,7 +156,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, HTTPError):
         return f"the server answers {str(error).partition(' for url')[0]}"
     if isinstance(error, exceptions.ChunkedEncodingError):
-        return "the connection ended before the file was whole"
+        return "the connection ended before the file was complete"
     if isinstance(error, exceptions.ProxyError):
         return f"the proxy cannot be used ({cause})"
     if isinstance(error, exceptions.SSLError):

@@ -1,14 +1,17 @@
 """From a name or a file to a model."""
 
-import hashlib
+from copy import deepcopy
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_vdsr.errors import FileError, InputError, ModelError
+from napari_vdsr.errors import InputError
 from napari_vdsr.zoo.catalogue import find
 from napari_vdsr.zoo.fetching import fetch
+from napari_vdsr.zoo.folders import expanded
 from napari_vdsr.zoo.model import Model
 from napari_vdsr.zoo.user import is_file_like
+from napari_vdsr.zoo.weight_files import open_weights
 
 if TYPE_CHECKING:
     from napari_vdsr.progress import Progress
@@ -32,7 +35,8 @@ def load_model(
     Returns
     -------
     Model
-        Nothing in its file was run: only tensors are read.
+        Nothing in its file was run: only tensors are read. Its weights are its own;
+        changing them changes no other model of that name.
 
     Raises
     ------
@@ -48,6 +52,34 @@ def load_model(
     >>> load_model("vdsr20").network.depth
     20
     """
+    shared = shared_model(model, progress=progress)
+    if shared is model:
+        return shared
+    return Model(
+        deepcopy(shared.network),
+        shared.name,
+        shared.title,
+        shared.sha256,
+        dict(shared.metadata),
+    )
+
+
+class _SharedModel(Model):
+    """A model whose weights nobody changes, so that it is fingerprinted once."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return super().fingerprint
+
+
+def shared_model(
+    model: str | Path | Model, *, progress: "Progress | None" = None
+) -> Model:
+    """Load a model that others may be using, too: never change its weights.
+
+    It is read once in a process, and again when its file has changed. Arguments and
+    errors are those of `load_model`.
+    """
     if isinstance(model, Model):
         return model
     if not isinstance(model, str | Path):
@@ -55,9 +87,7 @@ def load_model(
             f"a model is a name, a path or a Model, not a {type(model).__name__}"
         )
     if isinstance(model, Path) or _is_file_name(model):
-        if not Path(model).expanduser().exists():
-            raise FileError(f"cannot read {model}: it does not exist")
-        return _read(Path(model).expanduser(), Path(model).stem)
+        return _read(expanded(model), Path(model).stem)
     card = find(model)
     return _read(fetch(model, progress=progress), model, card)
 
@@ -67,29 +97,22 @@ def _is_file_name(model: str) -> bool:
 
 
 def _read(path: Path, name: str, card: "Card | None" = None) -> Model:
-    from napari_vdsr.network import network_from_state
-    from napari_vdsr.zoo.formats import read_weights
-
-    state, metadata = read_weights(path)
-    try:
-        network = network_from_state(state)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except ModelError as error:
-        raise ModelError(f"cannot use the weights in {path}: {error}") from error
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error}") from error
+    file = open_weights(path)
+    network, metadata = file.decoded()
     if card is not None:
-        metadata = _told(card) | metadata
-    return Model(network, name, metadata.get("title") or name, digest, metadata)
+        metadata = _said_by(card) | metadata
+    title = metadata.get("title") or name
+    made = _SharedModel(network, name, title, file.sha256, metadata)
+    return file.models.setdefault(name, made)
 
 
-def _told(card: "Card") -> dict[str, str]:
+def _said_by(card: "Card") -> dict[str, str]:
     """What a card says, for files that say nothing themselves."""
-    told = {
+    said = {
         "title": card.title,
         "description": card.description,
         "licence": card.licence,
         "source": card.source,
         "factors": ", ".join(map(str, card.factors)),
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in said.items() if value}

@@ -1,16 +1,16 @@
 """A network with its name and what is known about it."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_vdsr.zoo.card import factors_in
+
 if TYPE_CHECKING:
     from napari_vdsr.imaging.resample import Kernel
     from napari_vdsr.network import ConvStack
-
 
 _NEAR = 0.5
 
@@ -59,8 +59,7 @@ class Model:
 
         if not isinstance(self.network, SRCNN):
             return ()
-        told = self.metadata.get("factors", "")
-        return tuple(map(float, re.findall(r"\d+(?:\.\d+)?", told)))
+        return factors_in(self.metadata.get("factors", ""))
 
     def serves(self, factors: Iterable[float]) -> bool:
         """Whether it is made for an enlargement.
@@ -113,7 +112,7 @@ class Model:
     def described(self) -> dict[str, str]:
         """The metadata, completed by what the network itself says."""
         network = self.network
-        first, last = next(network.layers), list(network.layers)[-1]
+        first, *_, last = network.layers
         return {
             **self.metadata,
             "architecture": type(network).__name__.lower(),

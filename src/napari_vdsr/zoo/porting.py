@@ -1,16 +1,19 @@
 """Models in from other programs and out to them."""
 
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_vdsr.errors import FileError, InputError
+from napari_vdsr.errors import FileError, InputError, VdsrWarning
 from napari_vdsr.files.atomic import already_there
 from napari_vdsr.zoo.card import Card
 from napari_vdsr.zoo.catalogue import find
+from napari_vdsr.zoo.folders import expanded
 from napari_vdsr.zoo.formats.native import write_native
-from napari_vdsr.zoo.loading import load_model
+from napari_vdsr.zoo.loading import shared_model
 from napari_vdsr.zoo.model import Model
+from napari_vdsr.zoo.self_test import fault_of
 from napari_vdsr.zoo.user import free_path
 
 if TYPE_CHECKING:
@@ -44,8 +47,14 @@ def import_model(
         When the file holds no model.
     FileError
         When the file cannot be read or the new one not be written.
+
+    Warns
+    -----
+    VdsrWarning
+        When a model from a file that does not tell of its training is worse than
+        bicubic interpolation on a test image, with the likely cause.
     """
-    model = source if isinstance(source, Model) else load_model(Path(source))
+    model = source if isinstance(source, Model) else shared_model(Path(source))
     name = name or default_name(model.name)
     path = free_path(name)
     metadata = dict(model.metadata)
@@ -54,23 +63,17 @@ def import_model(
         metadata["imported_sha256"] = model.sha256
     if title:
         metadata["title"] = title
-    Model(model.network, name, metadata=metadata).save(path)
+    imported = Model(model.network, name, metadata=metadata)
+    imported.save(path)
+    if not isinstance(source, Model) and "training" not in metadata:
+        fault = fault_of(imported)
+        if fault:
+            warnings.warn(fault, VdsrWarning, stacklevel=2)
     return find(name)
 
 
 def default_name(stem: str) -> str:
-    """Make the name of a file into one that a model can have.
-
-    Parameters
-    ----------
-    stem : str
-        Without the ending.
-
-    Returns
-    -------
-    str
-        Empty when nothing of it can be used.
-    """
+    """The name of a file as one that a model can have; empty if nothing is left."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64]
 
 
@@ -108,14 +111,14 @@ def export_model(
     ModelError
         When there is no such model.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.suffix.lower() not in (".safetensors", ".onnx"):
         raise InputError(
             f"cannot export to {path.name!r}: the name ends in .safetensors or .onnx"
         )
     if path.exists() and not overwrite:
         raise FileError(already_there(path))
-    loaded = load_model(model, progress=progress)
+    loaded = shared_model(model, progress=progress)
     if path.suffix.lower() == ".onnx":
         from napari_vdsr.zoo.formats.onnx import write_onnx
 

@@ -19,31 +19,20 @@ _RELEASED = "https://github.com/napari-vdsr/napari-vdsr/raw/v{version}/weights"
 
 
 def registered() -> list[Card]:
-    """List the models that the package knows by name.
-
-    Returns
-    -------
-    list of Card
-        The default first. Nothing is fetched and no file is read but the list.
-    """
+    """List the models that the package knows by name, the default first."""
     return [_card(entry) for entry in _entries()]
 
 
 def registered_as(name: str) -> Card | None:
-    """Look up one model of the list.
-
-    Parameters
-    ----------
-    name : str
-        As in `Card.name`.
-
-    Returns
-    -------
-    Card or None
-        None when the list has no such model.
-    """
+    """Look up one model of the list."""
+    # The card of another model may need a folder that a bare machine cannot tell.
     found = (_card(entry) for entry in _entries() if entry["name"] == name)
     return next(found, None)
+
+
+def is_registered(sha256: str) -> bool:
+    """Whether a file of the list has this content."""
+    return any(entry["sha256"] == sha256 for entry in _entries())
 
 
 @cache

@@ -6,23 +6,19 @@ from pathlib import Path
 
 from napari_vdsr.errors import FileError, InputError, ModelError
 from napari_vdsr.files.atomic import replacing
-from napari_vdsr.zoo.card import Card
+from napari_vdsr.zoo.card import Card, factors_in
+from napari_vdsr.zoo.file_cache import FileCache
 from napari_vdsr.zoo.folders import user_folder
 from napari_vdsr.zoo.formats.native import read_metadata
 from napari_vdsr.zoo.registry import registered
 
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".mat", ".ckpt", ".tar", ".bin", ".onnx")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_metadata = FileCache(read_metadata, most=1000)
 
 
 def user_cards() -> list[Card]:
-    """List the user's own models.
-
-    Returns
-    -------
-    list of Card
-        In order of name.
-    """
+    """List the user's own models, in order of name."""
     try:
         paths = sorted(user_folder().glob("*.safetensors"))
     except OSError:
@@ -37,20 +33,20 @@ def user_cards() -> list[Card]:
 
 def _card(path: Path) -> Card:
     try:
-        told = read_metadata(path)
-    except ModelError as error:
-        told = {"description": str(error)}
-    factors = re.findall(r"\d{1,2}", told.get("factors", ""))
+        said = _metadata(path)
+        size = path.stat().st_size
+    except (ModelError, OSError) as error:
+        said, size = {"description": str(error)}, 0
     return Card(
         name=path.stem,
-        title=told.get("title") or path.stem,
-        description=told.get("description", ""),
-        architecture=told.get("architecture", ""),
-        factors=tuple(int(factor) for factor in factors),
-        licence=told.get("licence", ""),
-        source=told.get("source", ""),
+        title=said.get("title") or path.stem,
+        description=said.get("description", ""),
+        architecture=said.get("architecture", ""),
+        factors=factors_in(said.get("factors", "")),
+        licence=said.get("licence", ""),
+        source=said.get("source", ""),
         scores=(),
-        size=path.stat().st_size,
+        size=size,
         sha256="",
         urls=(),
         origin="user",
@@ -60,39 +56,14 @@ def _card(path: Path) -> Card:
 
 
 def is_file_like(name: str) -> bool:
-    """Whether a word ends as files of weights do, and so is no name of a model.
-
-    Parameters
-    ----------
-    name : str
-        What a user gave.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether a word ends as files of weights do, and so is no name of a model."""
     return name.lower().endswith(_SUFFIXES)
 
 
 def free_path(name: str) -> Path:
     """Where a model of the user with a new name is to be written.
 
-    Parameters
-    ----------
-    name : str
-        Letters, digits, dots, dashes and underscores, 64 at most.
-
-    Returns
-    -------
-    Path
-        In the user's folder, which is made.
-
-    Raises
-    ------
-    InputError
-        When the name cannot be used or is taken.
-    FileError
-        When the folder cannot be made.
+    InputError says which names can be used, or that there is one already.
     """
     if not _NAME.fullmatch(name) or is_file_like(name):
         raise InputError(

@@ -1,4 +1,9 @@
+import argparse
+import collections
+import datetime
+import pathlib
 import struct
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -15,6 +20,7 @@ from napari_vdsr.errors import ModelError
 from napari_vdsr.network import VDSR, network_from_state
 from napari_vdsr.zoo.formats.checkpoints import read_checkpoint
 from napari_vdsr.zoo.formats.layouts import renamed
+from napari_vdsr.zoo.formats.reading import read_weights
 
 
 def saved(content: Any, new: bool = True) -> bytes:
@@ -51,6 +57,17 @@ CONTENTS: dict[str, Callable[[], Any]] = {
     "module in a checkpoint": lambda: {"epoch": 1, "model": NETWORK},
     "in parallel": lambda: torch.nn.DataParallel(NETWORK).state_dict(),
     "parameters": lambda: dict(NETWORK.named_parameters()),
+    "averaged": lambda: torch.optim.swa_utils.AveragedModel(NETWORK).state_dict(),
+    "counters among them": lambda: {"step": 3, "decay": torch.tensor(0.9), **STATE},
+    "beside anything": lambda: {
+        "scheduler": {"milestones": collections.Counter([3, 3]), "by loss": {0.5: 1}},
+        "arguments": argparse.Namespace(lr=0.1, data=pathlib.PurePosixPath("a")),
+        "losses": np.arange(3.0),
+        "by class": collections.defaultdict(list, a=[1]),
+        "date": datetime.datetime(2020, 1, 1),
+        "curve": torch.arange(100.0),
+        "state_dict": STATE,
+    },
     "not contiguous": lambda: {
         name: value.mT.contiguous().mT if value.ndim == 4 else value
         for name, value in STATE.items()
@@ -76,9 +93,10 @@ def test_weights_come_back_as_they_were(kind: str, new: bool) -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_other_precisions_become_float32(dtype: torch.dtype, new: bool) -> None:
     state = {name: value.to(dtype) for name, value in STATE.items()}
-    for name, value in read_checkpoint(saved(state, new)).items():
-        assert value.dtype == np.float32
-        assert np.array_equal(value, state[name].float().numpy())
+    read, _ = read_weights(saved(state, new))
+    for name, value in read.items():
+        assert torch.equal(value, state[name].float())
+    assert read.keys() == STATE.keys()
 
 
 def test_averaged_weights_are_preferred() -> None:
@@ -135,8 +153,12 @@ def rebuilt(count: int, offset: int, shape: int, stride: int) -> bytes:
         b"\x80\x02}X\x0c\x00\x00\x00conv0.weightctorch._utils\n_rebuild_tensor_v2\n("
         b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000"
         b"X\x03\x00\x00\x00cpuJ" + struct.pack("<i", count) + b"tQ"
-        b"J" + struct.pack("<i", offset) + b"(J" + struct.pack("<i", shape) + b"t"
-        b"(J" + struct.pack("<i", stride) + b"t\x89NtRs."
+        b"J"
+        + struct.pack("<i", offset)
+        + b"(K\x01K\x01K\x01J"
+        + struct.pack("<i", shape)
+        + b"t"
+        b"(K\x00K\x00K\x00J" + struct.pack("<i", stride) + b"t\x89NtRs."
     )
 
 
@@ -144,7 +166,8 @@ def test_a_tensor_made_by_hand_is_read() -> None:
     stored = bytes(range(40))
     data = packed(0, **{"data.pkl": rebuilt(10, 2, 4, 2), "data_0": stored})
     numbers = np.frombuffer(stored, "<f4")
-    assert np.array_equal(read_checkpoint(data)["conv0.weight"], numbers[2:10:2])
+    read = read_checkpoint(data)["conv0.weight"]
+    assert np.array_equal(read.ravel(), numbers[2:10:2])
 
 
 @pytest.mark.parametrize(
@@ -155,6 +178,7 @@ def test_a_tensor_made_by_hand_is_read() -> None:
         (10, 0, 4, 4),
         (10, -1, 4, 1),
         (10, 0, -4, 1),
+        (10, 9, 2, 1),
         (10, 0, 4, -1),
         (10, 0, 2**31 - 1, 0),
         (2**31 - 1, 0, 2**31 - 1, 1),
@@ -176,9 +200,59 @@ def test_a_tensor_beyond_its_storage_is_refused_without_memory(
 
 
 def test_tensors_that_share_a_storage_cannot_multiply_it() -> None:
-    view = torch.zeros(50_000)
+    view = torch.zeros(50_000, 1, 1, 1)
     with pytest.raises(ModelError, match="more numbers than the file"):
-        read_checkpoint(saved({f"conv{index}.bias": view for index in range(1000)}))
+        read_checkpoint(saved({f"conv{index}.weight": view for index in range(1000)}))
+
+
+def test_a_small_part_of_a_large_storage_is_read_once() -> None:
+    large = torch.zeros(5_000_000)
+    views = {f"c{i}.weight": large[i : i + 1].view(1, 1, 1, 1) for i in range(1000)}
+    start = time.process_time()
+    assert len(read_checkpoint(saved(views))) == 1000
+    assert time.process_time() - start < 2
+
+
+def test_more_tensors_than_any_network_has_are_refused() -> None:
+    views = {f"conv{index}.weight": torch.zeros(1, 1, 1, 1) for index in range(1001)}
+    with pytest.raises(ModelError, match="more than 1,000 tensors"):
+        read_checkpoint(saved(views, new=False))
+
+
+def test_parts_of_a_zip_file_that_overlap_cannot_multiply_it() -> None:
+    stored = saved({"a": torch.zeros(1, 1, 1, 100_000), "b": torch.ones(1, 1, 1, 1)})
+    names = zipfile.ZipFile(BytesIO(stored)).namelist()
+    first = next(name for name in names if name.endswith("data/0")).encode()
+    other = first[:-1] + b"1"
+    at, beside = (
+        stored.rindex(b"PK\1\2", 0, stored.rindex(name)) for name in (first, other)
+    )
+    # The second part says that it lies where the first one does.
+    copied = bytearray(stored)
+    copied[beside + 16 : beside + 28] = stored[at + 16 : at + 28]
+    copied[beside + 42 : beside + 46] = stored[at + 42 : at + 46]
+    with pytest.raises(ModelError, match="damaged"):
+        read_checkpoint(bytes(copied))
+
+
+def test_a_zip_file_of_very_many_parts_is_refused_at_once() -> None:
+    with pytest.raises(ModelError, match="more than 10,000 parts"):
+        read_checkpoint(b"PK\3\4" + (b"PK\1\2" + bytes(42)) * 20_000)
+
+
+@pytest.mark.parametrize("new", [True, False], ids=["zip", "legacy"])
+def test_weights_that_float32_cannot_hold_are_refused(new: bool) -> None:
+    state = {name: value.double() * 1e300 for name, value in STATE.items()}
+    with pytest.raises(ModelError, match="not all finite"):
+        network_from_state(read_weights(saved(state, new))[0])
+
+
+def test_memory_that_was_never_written_is_not_read() -> None:
+    """torch.load gives out such memory for a file of the older format like this."""
+    data = saved(STATE, new=False)
+    pickles, _, _ = data.rpartition(b"\x80\x02]q\x00(")  # the list of its storages
+    with pytest.raises(ModelError, match="damaged"):
+        read_checkpoint(pickles + b"\x80\x02].")
 
 
 def test_a_part_that_would_unpack_to_a_flood_is_refused() -> None:

@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from napari_vdsr.errors import ModelError
 from napari_vdsr.network import VDSR, network_from_state
+from napari_vdsr.zoo import load_model
 from napari_vdsr.zoo.formats.layouts import renamed
 from napari_vdsr.zoo.formats.native import (
     read_metadata,
@@ -66,6 +68,35 @@ def test_metadata_of_a_damaged_file_is_a_typed_error(tmp_path: Path) -> None:
         (tmp_path / "a.safetensors").write_bytes(DAMAGED[kind])
         with pytest.raises(ModelError, match=r"a\.safetensors is damaged"):
             read_metadata(tmp_path / "a.safetensors")
+
+
+def test_ten_thousand_layers_are_refused_within_a_second(tmp_path: Path) -> None:
+    state = {f"c{index}.weight": torch.zeros(1, 1, 1, 1) for index in range(10_000)}
+    write_native(tmp_path / "deep.safetensors", state, {}, overwrite=False)
+    start = time.process_time()
+    with pytest.raises(ModelError, match="10000 tensors are not those of"):
+        load_model(tmp_path / "deep.safetensors")
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "reason"),
+    [(torch.float8_e4m3fn, "float8_e4m3fn"), (torch.int8, "int8")],
+)
+def test_numbers_that_are_no_weights_are_refused(
+    dtype: torch.dtype, reason: str, tmp_path: Path
+) -> None:
+    state = {name: value.to(dtype) for name, value in STATE.items()}
+    write_native(tmp_path / "small.safetensors", state, {}, overwrite=False)
+    with pytest.raises(ModelError, match=f"dtype {reason}: expected float16"):
+        load_model(tmp_path / "small.safetensors")
+
+
+def test_numbers_too_large_for_float32_are_refused(tmp_path: Path) -> None:
+    state = {name: value.double() * 1e300 for name, value in STATE.items()}
+    write_native(tmp_path / "large.safetensors", state, {}, overwrite=False)
+    with pytest.raises(ModelError, match="not all finite"):
+        load_model(tmp_path / "large.safetensors")
 
 
 @settings(max_examples=150, deadline=None)

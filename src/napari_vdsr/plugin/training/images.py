@@ -100,18 +100,24 @@ def choose_images(
             "one, or fine-tune the model on all of them."
         )
         raise FieldError("images", msg)
-    sizes = [_size(layer) for layer in layers]
-    if all(min(size) < config.patch for size in sizes):
-        y, x = max(sizes, key=min)
-        msg = (
-            f"'{layers[0].name}' has {y} × {x} pixels, smaller than a patch of "
-            f"{config.patch}: choose larger images or smaller patches."
-        )
-        raise FieldError("patch", msg)
+    sizes = {layer.name: _size(layer) for layer in layers}
+    if all(min(size) < config.footprint for size in sizes.values()):
+        raise FieldError("patch", _too_small(sizes, config))
     if config.channels == 3 and not any(layer.rgb for layer in layers):
         msg = "This network takes colours: choose colour layers or another recipe."
         raise FieldError("images", msg)
     return Images(tuple(layers), held=held)
+
+
+def _too_small(sizes: dict[str, tuple[int, int]], config: "TrainingConfig") -> str:
+    """Why not even the largest of the layers can be learnt from."""
+    from napari_vdsr.training.config import too_small
+
+    name, (y, x) = max(sizes.items(), key=lambda item: min(item[1]))
+    return (
+        f"'{name}' has {y} × {x} pixels, {too_small(config)}. Choose larger images or "
+        "smaller patches."
+    )
 
 
 def _folder(field: str, text: str) -> Path:

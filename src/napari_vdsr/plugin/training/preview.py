@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_vdsr.training.config import source_pixels
 from napari_vdsr.training.degrade import Degradation, degrade, whole_axis
 from napari_vdsr.training.validate import middle
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 TILES = ("input", "prediction", "truth")
 """From top to bottom."""
 
+_EDGE = 128  # pixels of the truth, each way
 _GAP = 2  # black rows between the tiles
 
 
@@ -43,9 +45,9 @@ class Preview:
     ) -> None:
         dataset = images.validation or images.images
         plane = dataset.parts[0].read()[0]
-        values = middle(plane)
         factor = config.factors[0]
-        kind = Degradation.of(config, next(iter(config.samplings)))
+        kind = Degradation.of(config, config.main_sampling)
+        values = middle(plane, _EDGE * source_pixels(kind.sampling))
         axes = [whole_axis(size, factor, kind) for size in values.shape[2:]]
         truth = values[..., : axes[0].size, : axes[1].size]
         self._start, self._truth = degrade(

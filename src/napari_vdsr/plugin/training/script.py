@@ -28,7 +28,11 @@ def as_script(
     str
         To be run in napari's console or in a script with a viewer.
     """
-    lines = ["import napari_vdsr", "from napari_vdsr.training import recipe"]
+    changes = _changes(config, settings)
+    lines = [
+        "import napari_vdsr",
+        f"from napari_vdsr.training import {_names(changes)}",
+    ]
     lines += ["from napari_vdsr.zoo import import_model", ""]
     if images.folder is None:
         names = [f"viewer.layers[{layer.name!r}]" for layer in images.layers]
@@ -36,7 +40,7 @@ def as_script(
         lines += [f"images = {_listed(names)}"]
     else:
         lines += [f"images = {str(images.folder)!r}"]
-    words = [f"{name}={value!r}" for name, value in _changes(config, settings).items()]
+    words = [f"{name}={_python(value)}" for name, value in changes.items()]
     lines += [f"config = {_call('recipe', [repr(settings.recipe), *words])}"]
     arguments = ["images", "config=config"]
     if settings.start_from is not None:
@@ -63,6 +67,17 @@ def _changes(config: "TrainingConfig", settings: TrainingSettings) -> dict[str, 
         if value != getattr(plain, item.name):
             made[item.name] = value
     return made
+
+
+def _names(changes: dict[str, Any]) -> str:
+    """What a script has to import for these changes of a recipe."""
+    return "recipe" if changes.get("noise") is None else "BlindNoise, recipe"
+
+
+def _python(value: Any) -> str:
+    from napari_vdsr.training import BlindNoise
+
+    return "BlindNoise()" if value == BlindNoise() else repr(value)
 
 
 def _listed(words: list[str]) -> str:

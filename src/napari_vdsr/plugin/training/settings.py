@@ -8,7 +8,7 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.plugin.model.settings import FieldError, Remembered
 
 if TYPE_CHECKING:
-    from napari_vdsr.training import TrainingConfig
+    from napari_vdsr.training import BlindNoise, TrainingConfig
 
 
 SELECTED = "selected layers"
@@ -16,7 +16,10 @@ ALL = "all image layers"
 FOLDER = "a folder"
 
 SCRATCH, MODEL, LAYER = "scratch", "model", "layer"
-RECIPES = ("quick", "adapt", "modern", "paper", "course")
+RECIPES = ("quick", "adapt", "microscope", "modern", "paper", "course")
+
+AS_RECIPE = ""
+NO_NOISE, BLIND = "none", "blind"
 
 CUSTOM = "custom"
 DEPTHS = ("", "5", "10", "15", "20", CUSTOM)
@@ -27,6 +30,8 @@ _LOOKS = 10  # at the held-out images during a training, at least
 
 # The fields of the panel, by the names that `recipe` knows.
 _FIELDS = {
+    "sampling": "sampling",
+    "noise": "noise",
     "depth": "depth",
     "factors": "factors",
     "steps": "steps",
@@ -56,6 +61,10 @@ class TrainingSettings(Remembered):
         To begin with, unless from scratch.
     recipe : str
         One of `RECIPES`.
+    sampling : str
+        How the images were taken, as `TrainingConfig` names it, or `AS_RECIPE`.
+    noise : str
+        `AS_RECIPE`, `NO_NOISE` or `BLIND` (of unknown strength).
     depth, layers : str
         One of `DEPTHS`, and the number for a custom one.
     factors, steps, patch, batch, rate : str
@@ -75,6 +84,8 @@ class TrainingSettings(Remembered):
     begin: str = SCRATCH
     model: str = "vdsr20"
     recipe: str = "quick"
+    sampling: str = AS_RECIPE
+    noise: str = AS_RECIPE
     depth: str = ""
     layers: str = ""
     factors: str = ""
@@ -104,6 +115,10 @@ class TrainingSettings(Remembered):
             When what was typed is no number.
         """
         made: dict[str, Any] = {}
+        if self.sampling != AS_RECIPE:
+            made["sampling"] = self.sampling
+        if self.noise != AS_RECIPE:
+            made["noise"] = _noise(self.noise)
         depth = self.layers if self.depth == CUSTOM else self.depth
         if self.start_from is None and (depth or self.depth == CUSTOM):
             made["depth"] = _whole("depth", depth, "a number of layers such as 8")
@@ -185,6 +200,17 @@ def sentence(text: object) -> str:
     """
     words = str(text)
     return f"{words[:1].upper()}{words[1:]}".rstrip(".") + "."
+
+
+def _noise(chosen: str) -> "BlindNoise | None":
+    if chosen == BLIND:
+        from napari_vdsr.training import BlindNoise
+
+        return BlindNoise()
+    if chosen == NO_NOISE:
+        return None
+    msg = f"The noise is '{chosen}': choose '{NO_NOISE}' or '{BLIND}'."
+    raise FieldError("noise", msg)
 
 
 def _factors(text: str) -> tuple[float, ...]:

@@ -19,9 +19,23 @@ TOOLTIPS = {
     "model": "The model to begin with. It is left as it is.",
     "recipe": (
         "A training that is known to work. quick: a small network, in minutes on a "
-        "processor; adapt: a short fine-tuning; modern: how the released models are "
-        "made, for a graphics card; paper and course: as they were published. What "
-        "you type below changes it."
+        "processor; adapt: a short fine-tuning; microscope: a long one on what a "
+        "microscope does, its spot, its sampling and its noise, of which some hundred "
+        "steps show an effect; modern: how the released models are made, for a "
+        "graphics card; paper and course: as they were published. What you type below "
+        "changes it."
+    ),
+    "sampling": (
+        "How were the images taken that you will enlarge? Scanner: point by point, as "
+        "confocal, two-photon, STED and electron microscopes do. Camera: every pixel "
+        "collects light over its area, as in widefield and spinning disk microscopes. "
+        "Reduced by software: thumbnails, pyramids, benchmarks. For scanner and "
+        "camera, the images to learn from are used at half their size."
+    ),
+    "noise": (
+        "What the network learns to leave out. Of any strength: from none to a "
+        "handful of photons per pixel; nothing has to be entered. None: the network "
+        "takes noise for detail."
     ),
     "depth": (
         "Layers of the network. More of them restore more, learn longer and run slower."

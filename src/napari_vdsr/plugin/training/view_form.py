@@ -9,12 +9,15 @@ from napari_vdsr.plugin.model.choices import label_of, tooltip_of
 from napari_vdsr.plugin.model.settings import PRECISIONS
 from napari_vdsr.plugin.training.settings import (
     ALL,
+    AS_RECIPE,
+    BLIND,
     CUSTOM,
     DEPTHS,
     FOLDER,
     HELD_OUT,
     LAYER,
     MODEL,
+    NO_NOISE,
     RECIPES,
     SCRATCH,
     SELECTED,
@@ -23,6 +26,7 @@ from napari_vdsr.plugin.training.settings import (
 from napari_vdsr.plugin.training.tooltips import TOOLTIPS
 from napari_vdsr.plugin.training.view_folder import FolderField
 from napari_vdsr.plugin.views.fields import (
+    asked,
     choice,
     choose,
     frame,
@@ -42,12 +46,20 @@ _BEGINNINGS = {
     "fine-tune a model": MODEL,
     "adapt to this layer": LAYER,
 }
+_TAKEN = {
+    "As the recipe says": AS_RECIPE,
+    "Scanner: confocal, 2-photon, SEM": "scanner",
+    "Camera: widefield, spinning disk": "camera",
+    "Reduced by software": "reduced",
+}
+_NOISE = {"as recipe": AS_RECIPE, "none": NO_NOISE, "of any strength": BLIND}
 _LABELS = {
     "images": "Images",
     "folder": "Folder",
     "begin": "Begin",
     "model": "Model",
     "recipe": "Recipe",
+    "noise": "Noise",
     "factors": "Factors",
     "steps": "Steps",
     "rate": "Rate",
@@ -57,7 +69,10 @@ _LABELS = {
     "precision": "Precision",
     "name": "Name",
 }
-_CHOSEN = ("images", "begin", "model", "recipe", "depth", "held", "device", "precision")
+_CHOSEN = (
+    *("images", "begin", "model", "recipe", "sampling", "noise", "depth", "held"),
+    *("device", "precision"),
+)
 _TYPED = ("layers", "factors", "steps", "patch", "batch", "rate", "name")
 _FOLDERS = ("folder", "held_folder")
 
@@ -75,6 +90,8 @@ class TrainingForm(Container[Widget]):
         self.begin = _choice("begin", _BEGINNINGS)
         self.model = _choice("model")
         self.recipe = _choice("recipe", {name: name for name in RECIPES})
+        self.sampling = _choice("sampling", _TAKEN)
+        self.noise = _choice("noise", _NOISE)
         self.depth = _choice("depth", {_layers(depth): depth for depth in DEPTHS})
         self.layers = _typed("layers")
         self.factors = _typed("factors")
@@ -90,6 +107,7 @@ class TrainingForm(Container[Widget]):
         self.preview = CheckBox(text="preview layer", tooltip=TOOLTIPS["preview"])
         self.layers.native.setPlaceholderText("layers")
         self._depth_row = row("Depth", self.depth, self.layers)
+        taken = asked("How were the images taken?", self.sampling)
         super().__init__(
             widgets=[
                 self.images,
@@ -97,6 +115,8 @@ class TrainingForm(Container[Widget]):
                 self.begin,
                 self.model,
                 self.recipe,
+                taken,
+                self.noise,
                 self._depth_row,
                 self.factors,
                 self.steps,
@@ -190,6 +210,10 @@ class TrainingForm(Container[Widget]):
         for field, text in placeholders.items():
             self._field(field).native.setPlaceholderText(text)
         self.depth.native.setItemText(0, _layers("", config.depth))
+        taken = f"As the recipe says ({config.main_sampling})"
+        self.sampling.native.setItemText(0, taken)
+        noise = "none" if config.noise is None else "any"
+        self.noise.native.setItemText(0, f"as recipe ({noise})")
 
     def show_held(self, single: bool) -> None:
         """Show what will be held out.

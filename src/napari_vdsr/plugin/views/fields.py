@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from magicgui.widgets import ComboBox, Container, Widget
+from magicgui.widgets import ComboBox, Container, Label, Widget
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
@@ -59,6 +59,15 @@ def row(label: str, *widgets: Widget) -> Container[Widget]:
     return made
 
 
+def asked(question: str, field: Widget) -> Container[Widget]:
+    """Put a field below a question, both as wide as the form."""
+    made: Container[Widget] = Container(
+        widgets=[Label(value=question), field], labels=False, label=""
+    )
+    made.margins = (0, 0, 0, 0)
+    return made
+
+
 def label_fields(form: Container[Widget], labels: Mapping[str, str]) -> None:
     """Label the fields of a form, with all labels as wide as the widest one needs.
 
@@ -79,6 +88,8 @@ def label_fields(form: Container[Widget], labels: Mapping[str, str]) -> None:
     width = max(label.sizeHint().width() for label in shown) + _MARGIN
     for label in shown:
         label.setMinimumWidth(width)
+        if not label.text():  # its field asks its own question
+            label.hide()
 
 
 def offer(box: ComboBox, choices: Mapping[str, str], keep: bool = False) -> None:

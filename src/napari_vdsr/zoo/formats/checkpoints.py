@@ -1,38 +1,40 @@
 """Files of PyTorch's ``torch.save``: the zip format and the older one.
 
 Both are pickles with the numbers beside them. The pickle is read by
-`napari_vdsr.zoo.formats.pickles`, which runs nothing.
+`napari_vdsr.zoo.formats.pickles`, which runs nothing, and no number outside a
+storage is ever looked at.
 """
 
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from math import prod
-from typing import Any, BinaryIO
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import ModelError
-from napari_vdsr.zoo.formats.numbers import as_weights
-from napari_vdsr.zoo.formats.pickles import (
-    Module,
-    Storage,
-    TensorRef,
-    read_pickle,
-)
+from napari_vdsr.zoo.formats.pickles import Inert, PickleReader, TensorRef
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-_MOST_TENSORS = 10_000
+_MOST_MEMBERS = 10_000  # of a zip file
+_MOST_TENSORS = 1_000
+_MOST_STEPS = 10_000  # through the modules of a network
+_LONGEST_NAME = 200
 
-# Bytes per number of the storages that can hold weights; the others are skipped.
-_FLOATS = {"FloatStorage": "f4", "DoubleStorage": "f8", "HalfStorage": "f2"}
+# dtypes of the storages that can hold weights; bfloat16 is the upper half of float32.
+_FLOATS = {
+    **{"FloatStorage": "f4", "DoubleStorage": "f8", "HalfStorage": "f2"},
+    "BFloat16Storage": "u2",
+}
+# Bytes per number of all storages, to find the next one in the older format.
 _BYTES = {
     **{"FloatStorage": 4, "DoubleStorage": 8, "HalfStorage": 2, "BFloat16Storage": 2},
-    **{"ByteStorage": 1, "CharStorage": 1, "BoolStorage": 1},
+    **{"ByteStorage": 1, "CharStorage": 1, "BoolStorage": 1, "UntypedStorage": 1},
     **{"ShortStorage": 2, "IntStorage": 4, "LongStorage": 8},
+    **{"ComplexFloatStorage": 8, "ComplexDoubleStorage": 16},
 }
 
 # Where training scripts put the weights, the best ones first.
@@ -41,203 +43,167 @@ _PLACES = (
     *("net", "network", "generator", "weights"),
 )
 
-_Reader = Callable[[Storage], bytes]
+
+class _Opened(NamedTuple):
+    """A checkpoint: what its pickle holds, and how to read a storage by its key."""
+
+    content: Any
+    storage: Callable[[str], bytes]
+    order: str
 
 
-def read_checkpoint(data: bytes) -> dict[str, NDArray[np.float32]]:
+def read_checkpoint(data: bytes) -> dict[str, NDArray[Any]]:
     """Read the weights in a file of ``torch.save``.
 
-    Parameters
-    ----------
-    data : bytes
-        The whole file: a ``state_dict``, a checkpoint that has one among other
-        things, or a whole module.
-
-    Returns
-    -------
-    dict of str to ndarray of float32
-        Tensors by their names in the file.
-
-    Raises
-    ------
-    ModelError
-        When the file holds anything else or is damaged.
+    It may hold a ``state_dict``, a checkpoint that has one among other things, or a
+    whole module; tensors come back as float16, float32 or float64, by their names.
     """
     try:
-        if data.startswith(b"PK"):
-            content, read, order = _opened_zip(data)
-        else:
-            content, read, order = _opened_legacy(data)
-    except (*_DAMAGE, OverflowError) as error:
-        raise ModelError(f"it is damaged ({type(error).__name__}: {error})") from error
-    tensors = _weights_in(content)
-    # Many tensors may share a storage; copies of it would grow without bound.
-    if sum(prod(ref.shape) for ref in tensors.values()) > len(data):
-        raise ModelError("it is damaged: its tensors hold more numbers than the file")
-    return {name: _array(ref, read, order) for name, ref in tensors.items()}
+        opened = _open_zip(data) if data.startswith(b"PK") else _open_legacy(data)
+        tensors = _weights_in(opened.content)
+        # Many tensors may share a storage; copies of it would grow without bound.
+        if sum(prod(ref.shape) for ref in tensors.values()) > len(data):
+            raise ModelError(
+                "it is damaged: its tensors hold more numbers than the file"
+            )
+        numbers = _read_storages(opened, tensors, most=len(data))
+    except ModelError:
+        raise
+    except Exception as error:  # a damaged file makes zipfile raise anything
+        reason = f"{type(error).__name__}: {error}"[:200]
+        raise ModelError(f"it is damaged ({reason})") from error
+    return {
+        name: _array(ref, numbers[ref.storage.key], opened.order)
+        for name, ref in tensors.items()
+    }
 
 
-_DAMAGE = (
-    *(EOFError, LookupError, NotImplementedError, OSError, RuntimeError),
-    *(TypeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error),
-)
-
-
-def _opened_zip(data: bytes) -> tuple[Any, _Reader, str]:
-    """Content, reader of storages and byte order of a file since PyTorch 1.6."""
+def _open_zip(data: bytes) -> _Opened:
+    """Open a file since PyTorch 1.6."""
+    if data.count(b"PK\1\2") > _MOST_MEMBERS:
+        raise ModelError(f"it is a zip file of more than {_MOST_MEMBERS:,} parts")
     archive = zipfile.ZipFile(BytesIO(data))
-    names = {name.partition("/")[2]: info for name, info in archive.NameToInfo.items()}
-    if "data.pkl" not in names or "constants.pkl" in names:
+    members = {part.filename.partition("/")[2]: part for part in archive.infolist()}
+    if "data.pkl" not in members or "constants.pkl" in members:
         raise ModelError("it is a zip file, but not one of torch.save")
 
     def member(name: str) -> bytes:
-        info = names.get(name)
-        if info is None:
-            raise ModelError(f"it is damaged: its part {name} is missing")
+        if name not in members:
+            raise ModelError(f"it is damaged: its part {name[:40]} is missing")
         # torch compresses nothing; what is compressed could be of any size.
-        if info.compress_type != zipfile.ZIP_STORED:
+        if members[name].compress_type != zipfile.ZIP_STORED:
             raise ModelError(
-                f"its part {name} is compressed, which torch.save never does"
+                f"its part {name[:40]} is compressed, which torch.save never does"
             )
-        try:
-            return archive.read(info)
-        except _DAMAGE as error:
-            raise ModelError(f"its part {name} is damaged: {error}") from error
+        return archive.read(members[name])
 
-    order = "<"
-    if "byteorder" in names:
-        order = ">" if member("byteorder").strip() == b"big" else "<"
-    content = read_pickle(BytesIO(member("data.pkl")))
-    return content, lambda storage: member(f"data/{storage.key}"), order
+    big = "byteorder" in members and member("byteorder").strip() == b"big"
+    content = PickleReader(BytesIO(member("data.pkl"))).load()
+    return _Opened(content, lambda key: member(f"data/{key}"), ">" if big else "<")
 
 
-def _opened_legacy(data: bytes) -> tuple[Any, _Reader, str]:
-    """Content, reader of storages and byte order of a file before PyTorch 1.6."""
+def _open_legacy(data: bytes) -> _Opened:
+    """Open a file before PyTorch 1.6."""
     stream = BytesIO(data)
-    if read_pickle(stream) != _LEGACY_MAGIC:
+    reader = PickleReader(stream)
+    if reader.load() != _LEGACY_MAGIC:
         raise ModelError("it is a pickle, but not one of torch.save")
-    read_pickle(stream)  # version of the protocol
-    system = read_pickle(stream)
-    little = not isinstance(system, dict) or system.get("little_endian", True)
-    order = "<" if little else ">"
-    content = read_pickle(stream)
-    places = dict(_stored(stream, read_pickle(stream), content, order))
-
-    def read(storage: Storage) -> bytes:
-        if storage.key not in places:
-            raise ModelError(
-                f"it is damaged: its storage {storage.key[:40]} is missing"
-            )
-        return data[places[storage.key]]
-
-    return content, read, order
-
-
-def _stored(
-    stream: BinaryIO, keys: Any, content: Any, order: str
-) -> Iterator[tuple[str, slice]]:
-    """Where the numbers of each storage lie, which follow one another."""
-    sizes = {ref.storage.key: _BYTES[ref.storage.kind] for ref in _references(content)}
-    for key in keys if isinstance(keys, list) else []:
+    reader.load()  # version of the protocol
+    system = reader.load()
+    big = isinstance(system, dict) and not system.get("little_endian", True)
+    order = ">" if big else "<"
+    content = reader.load()
+    places: dict[str, slice] = {}
+    for key in reader.load():  # the numbers of the storages follow one another
         (count,) = struct.unpack(f"{order}q", stream.read(8))
-        start = stream.tell()
-        if key not in sizes or count < 0:
-            raise ModelError(
-                f"it is damaged: a storage {str(key)[:40]} of {count} numbers"
-            )
-        stop = start + count * sizes[key]
-        yield key, slice(start, stop)
-        stream.seek(stop)
+        size = count * _BYTES[reader.storages[key]]
+        if size < 0:
+            raise ModelError(f"it is damaged: a storage of {count} numbers")
+        places[key] = slice(stream.tell(), stream.tell() + size)
+        stream.seek(size, 1)
+    return _Opened(content, lambda key: data[places[key]], order)
 
 
-def _references(content: Any) -> Iterator[TensorRef]:
-    """All tensors of a checkpoint, each container visited once."""
-    seen: set[int] = set()
-    waiting = [content]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, TensorRef):
-            yield item
-        elif isinstance(item, dict | list | tuple | Module) and id(item) not in seen:
-            seen.add(id(item))
-            item = item.attributes if isinstance(item, Module) else item
-            waiting.extend(item.values() if isinstance(item, dict) else item)
+def _read_storages(
+    opened: _Opened, tensors: dict[str, TensorRef], most: int
+) -> dict[str, bytes]:
+    """Read each storage once; parts of a zip file may overlap, so they are counted."""
+    numbers: dict[str, bytes] = {}
+    for key in {ref.storage.key for ref in tensors.values()}:
+        numbers[key] = opened.storage(key)
+        most -= len(numbers[key])
+        if most < 0:
+            raise ModelError("it is damaged: its parts hold more than the file")
+    return numbers
 
 
 def _weights_in(content: Any) -> dict[str, TensorRef]:
     """The weights of the network, wherever a training script put them."""
-    if isinstance(content, Module) or _is_state(content):
-        return _flat(content)
     places = content if isinstance(content, dict) else {}
-    for place in (*_PLACES, *places):
-        found = places.get(place)
-        if isinstance(found, Module) or _is_state(found):
-            return _flat(found)
-    names = ", ".join(str(place)[:40] for place in list(places)[:8])
+    for found in (content, *map(places.get, _PLACES), *places.values()):
+        tensors = dict(_named_tensors(found))
+        if any(len(ref.shape) == 4 for ref in tensors.values()):
+            return tensors
+    names = ", ".join(place[:40] for place in list(places)[:8])
     raise ModelError(
         f"there are no weights in it (found: {names or type(content).__name__}); "
         "expected a state_dict, alone or under one of: " + ", ".join(_PLACES)
     )
 
 
-def _is_state(content: Any) -> bool:
-    return (
-        isinstance(content, dict)
-        and bool(content)
-        and all(isinstance(value, TensorRef) for value in content.values())
-    )
+def _named_tensors(content: Any) -> Iterator[tuple[str, TensorRef]]:
+    """Tensors of a state_dict or module, but for single numbers: those are counters."""
+    if isinstance(content, Inert):
+        members = _in_modules(content)
+    else:
+        members = iter(content.items() if isinstance(content, dict) else ())
+    count = 0
+    for name, value in members:
+        if isinstance(value, TensorRef) and value.shape:
+            count += 1
+            if count > _MOST_TENSORS or len(name) > _LONGEST_NAME:
+                raise ModelError(f"it has more than {_MOST_TENSORS:,} tensors")
+            yield name, value
 
 
-def _flat(content: Any) -> dict[str, TensorRef]:
-    """Tensors by their names, as ``state_dict`` would give them."""
-    if not isinstance(content, Module):
-        return {str(name): tensor for name, tensor in content.items()}
-    tensors: dict[str, TensorRef] = {}
-    waiting = [("", content)]
+def _in_modules(network: Inert) -> Iterator[tuple[str, Any]]:
+    """Parameters and buffers of a module, by the names that ``state_dict`` gives."""
+    waiting = [("", network)]
     steps = 0
     while waiting:
         prefix, module = waiting.pop()
         for group in ("_parameters", "_buffers", "_modules"):
-            members = module.attributes.get(group, {})
+            members = module.attributes.get(group)
             for name, value in members.items() if isinstance(members, dict) else ():
                 steps += 1
-                if isinstance(value, TensorRef):
-                    tensors[f"{prefix}{name}"] = value
-                elif isinstance(value, Module):
+                # A module can hold itself.
+                if steps > _MOST_STEPS or len(prefix) + len(name) > _LONGEST_NAME:
+                    raise ModelError("its modules are nested without end")
+                if isinstance(value, Inert):
                     waiting.append((f"{prefix}{name}.", value))
-        # A module can hold itself.
-        if steps > _MOST_TENSORS or len(prefix) > 1000:
-            raise ModelError("its modules are nested without end")
-    return tensors
+                yield f"{prefix}{name}", value
 
 
-def _array(ref: TensorRef, read: _Reader, order: str) -> NDArray[np.float32]:
-    """The numbers of a tensor."""
+def _array(ref: TensorRef, numbers: bytes, order: str) -> NDArray[Any]:
+    """The numbers of a tensor, all of which have to lie within its storage."""
     kind = ref.storage.kind
-    if kind not in _FLOATS and kind != "BFloat16Storage":
+    if kind not in _FLOATS:
         raise ModelError(
-            f"its weights are of type {kind}: expected floating-point numbers"
+            f"its weights are of type {kind[:40]}: expected floating-point numbers"
         )
+    size = _BYTES[kind]
+    held = len(numbers) // size
     count = prod(ref.shape)
-    last = ref.offset + sum(
-        (size - 1) * step for size, step in zip(ref.shape, ref.stride, strict=False)
-    )
-    numbers = read(ref.storage)
-    held = len(numbers) // _BYTES[kind]
-    if len(ref.shape) != len(ref.stride) or not 0 < count <= held or last >= held:
+    steps = zip(ref.shape, ref.stride, strict=True)
+    last = ref.offset + sum((length - 1) * step for length, step in steps)
+    if not 0 < count <= held or last >= held:
         raise ModelError(
-            f"it is damaged: a tensor of shape {ref.shape[:6]} "
-            f"in a storage of {held} numbers"
+            f"it is damaged: a tensor of shape {ref.shape} in a storage of {held}"
         )
-    flat = _decoded(numbers[: held * _BYTES[kind]], kind, order)[ref.offset :]
-    steps = [step * flat.itemsize for step in ref.stride]
-    view = np.lib.stride_tricks.as_strided(flat, ref.shape, steps, writeable=False)
-    return as_weights(view)
-
-
-def _decoded(numbers: bytes, kind: str, order: str) -> NDArray[Any]:
-    if kind in _FLOATS:
-        return np.frombuffer(numbers, dtype=f"{order}{_FLOATS[kind]}")
-    # bfloat16 is the upper half of float32.
-    halves = np.frombuffer(numbers, dtype=f"{order}u2").astype(np.uint32)
-    return (halves << 16).view(np.float32)
+    dtype = order + _FLOATS[kind]
+    flat = np.frombuffer(numbers, dtype, held - ref.offset, ref.offset * size)
+    strides = [step * size for step in ref.stride]
+    view = np.lib.stride_tricks.as_strided(flat, ref.shape, strides, writeable=False)
+    if kind == "BFloat16Storage":
+        return (view.astype(np.uint32) << 16).view(np.float32)
+    return view.astype(view.dtype.newbyteorder("="))

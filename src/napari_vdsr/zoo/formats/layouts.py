@@ -1,104 +1,95 @@
 """From the names that others give to layers to ours.
 
-The order of the layers follows from the layout alone; that they fit together is
-checked when the network is built.
+Names differ from one code base to the next, so the order is read off their numbers and
+off the shapes; that the layers fit together is checked when the network is built.
 """
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple, TypeVar
+from itertools import pairwise
+from typing import Protocol, TypeVar
 
 from napari_vdsr.errors import ModelError
 
-T = TypeVar("T")
-
-
-class Layout(NamedTuple):
-    """How a code base names its layers; ``#`` stands for a number."""
-
-    first: str
-    middle: str
-    last: str
-
-
-_LAYOUTS = (
-    Layout("", "conv#", ""),
-    Layout("", "#", ""),
-    Layout("", "#.conv", ""),
-    Layout("", "#.0", ""),
-    Layout("", "layer#", ""),
-    Layout("input", "residual_layer.#.conv", "output"),
-    Layout("head", "body.#", "tail"),
-    Layout("head.#", "body.#", "tail.#"),
-    Layout("conv_first", "body.#", "conv_last"),
-    Layout("conv1.0", "trunk.#.conv", "conv2"),
-    Layout("features.#", "map.#", "reconstruction"),
-)
-
 _PARAMETER = re.compile(r"(?:(.+)\.)?(weight|bias)")
+_MOST_TENSORS = 1_000
+_LONGEST_NAME = 200
+_CHANNELS = (1, 3)  # of an image
+
+
+class HasShape(Protocol):
+    """An array or a tensor."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of its axes."""
+
+
+T = TypeVar("T", bound=HasShape)
 
 
 def renamed(state: Mapping[str, T]) -> dict[str, T]:
-    """Name the layers ``conv0``, ``conv1`` and so on, in the order they run.
-
-    Parameters
-    ----------
-    state : mapping of str to tensors
-        Weights and biases by the names of another code base, with or without
-        prefixes such as ``module.`` that all of them share.
-
-    Returns
-    -------
-    dict of str to tensors
-        The same tensors under ``conv0.weight``, ``conv0.bias`` and so on.
-
-    Raises
-    ------
-    ModelError
-        When the layout is not known; the message lists what was found.
+    """Name the layers ``conv0``, ``conv1`` and so on, in the order in which they run.
 
     Examples
     --------
-    >>> sorted(renamed({"module.body.0.weight": 1, "module.body.2.weight": 2}))
+    >>> import numpy as np
+    >>> first, last = np.zeros((8, 1, 3, 3)), np.zeros((1, 8, 3, 3))
+    >>> sorted(renamed({"module.out.weight": last, "module.in.weight": first}))
     ['conv0.weight', 'conv1.weight']
     """
+    if len(state) > _MOST_TENSORS or max(map(len, state), default=0) > _LONGEST_NAME:
+        raise ModelError(f"{len(state)} tensors are not those of a VDSR or an SRCNN")
     parts = {name: _PARAMETER.fullmatch(name) for name in state}
-    layers = {match[1] for match in parts.values() if match and match[1]}
-    order = _order(layers) if layers and all(parts.values()) else None
-    if order is None:
-        shown = ", ".join(sorted(name[:60] for name in state)[:8])
-        more = f", … ({len(state)})" if len(state) > 8 else ""
-        known = "; ".join(", ".join(filter(None, layout)) for layout in _LAYOUTS)
-        raise ModelError(
-            f"unknown layout of layers: {shown}{more}. "
-            f"Known are, after any prefix that all layers share: {known}"
-        )
-    return {
-        f"conv{order[match[1]]}.{match[2]}": state[name]
+    shapes = {
+        match[1]: tuple(state[name].shape)
         for name, match in parts.items()
-        if match
+        if match and match[1] and match[2] == "weight"
     }
+    places = {layer: place for place, layer in enumerate(_order(shapes) or ())}
+    new = {
+        name: f"conv{places[match[1]]}.{match[2]}"
+        for name, match in parts.items()
+        if match and match[1] in places
+    }
+    if not new or len(new) < len(state):
+        shown = ", ".join(sorted(state)[:8])
+        more = f", … ({len(state)})" if len(state) > 8 else ""
+        raise ModelError(
+            f"unknown layout of layers: {shown}{more}. Expected the weights and biases "
+            "of convolutions that run one after another, numbered in that order; the "
+            "first and the last may have names of their own"
+        )
+    return {new[name]: values for name, values in state.items()}
 
 
-def _order(layers: set[str]) -> dict[str, int] | None:
-    """Place of each layer, if their names make up a known layout."""
-    short = {name: name for name in layers}
-    while True:
-        for layout in _LAYOUTS:
-            places = {name: _place(short[name], layout) for name in layers}
-            if None not in places.values() and len(set(places.values())) == len(layers):
-                ordered = sorted(layers, key=lambda name: places[name] or (0, 0))
-                return {name: index for index, name in enumerate(ordered)}
-        shared = {name.partition(".")[0] for name in short.values()}
-        if len(shared) > 1 or not all("." in name for name in short.values()):
+def _order(shapes: Mapping[str, tuple[int, ...]]) -> list[str] | None:
+    """Names of the layers in the order in which they run, None if that is unclear."""
+    if any(len(shape) != 4 for shape in shapes.values()):
+        return None
+    numbered = _numbered(list(shapes))
+    if numbered is not None:
+        return numbered
+    first = [name for name, shape in shapes.items() if shape[1] in _CHANNELS]
+    last = [name for name, shape in shapes.items() if shape[0] in _CHANNELS]
+    if len(first) != 1 or len(last) != 1 or first == last:
+        return None
+    middle = _numbered([name for name in shapes if name not in (*first, *last)])
+    return None if middle is None else [*first, *middle, *last]
+
+
+def _numbered(names: list[str]) -> list[str] | None:
+    """Names in the order of their numbers, if they differ in nothing else.
+
+    Where a name has several numbers, each is the same in all or grows in all.
+    """
+    numbers = {name: tuple(map(int, re.findall(r"\d{1,4}", name))) for name in names}
+    if len({re.sub(r"\d{1,4}", "#", name) for name in names}) > 1:
+        return None
+    ordered = sorted(names, key=numbers.__getitem__)
+    for column in zip(*(numbers[name] for name in ordered), strict=True):
+        grows = all(one < other for one, other in pairwise(column))
+        if len(set(column)) > 1 and not grows:
             return None
-        short = {name: rest.partition(".")[2] for name, rest in short.items()}
-
-
-def _place(name: str, layout: Layout) -> tuple[int, int] | None:
-    for group, pattern in enumerate(layout):
-        expression = re.escape(pattern).replace(r"\#", r"(\d{1,4})")
-        match = re.fullmatch(expression, name)
-        if pattern and match:
-            return group, int(match[1]) if match.groups() else 0
-    return None
+    unique = len(set(numbers.values())) == len(names)
+    return ordered if unique else None

@@ -15,7 +15,6 @@ from napari_vdsr.files.atomic import replacing
 if TYPE_CHECKING:
     from torch import Tensor
 
-
 _DAMAGE = (LookupError, RecursionError, TypeError, ValueError)
 _LONGEST_HEADER = 1 << 20  # bytes; a network of 20 layers has 3,500
 
@@ -26,25 +25,7 @@ def is_native(data: bytes) -> bool:
 
 
 def read_native(data: bytes) -> tuple[dict[str, "Tensor"], dict[str, str]]:
-    """Read named tensors and metadata.
-
-    Parameters
-    ----------
-    data : bytes
-        The whole file.
-
-    Returns
-    -------
-    state : dict of str to Tensor
-        On the CPU, as stored.
-    metadata : dict of str to str
-        What the file says about itself; empty when it says nothing.
-
-    Raises
-    ------
-    ModelError
-        When the file is damaged.
-    """
+    """Read the named tensors and the metadata of a file."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -56,22 +37,7 @@ def read_native(data: bytes) -> tuple[dict[str, "Tensor"], dict[str, str]]:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Read what a safetensors file says about itself, not its tensors.
-
-    Parameters
-    ----------
-    path : Path
-        A ``.safetensors`` file.
-
-    Returns
-    -------
-    dict of str to str
-
-    Raises
-    ------
-    ModelError
-        When the file is damaged or cannot be read.
-    """
+    """Read what a safetensors file says about itself, not its tensors."""
     try:
         with path.open("rb") as file:
             return _metadata(file.read(_LONGEST_HEADER))
@@ -80,7 +46,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def _metadata(data: bytes) -> dict[str, str]:
-    """What the header says, in which tensors and metadata are described."""
+    """The metadata in the header, which stands at the beginning of a file."""
     length = int.from_bytes(data[:8], "little")
     if not 2 <= length <= min(len(data), _LONGEST_HEADER) - 8:
         raise ValueError(f"a header of {length} bytes")
@@ -98,24 +64,7 @@ def write_native(
     *,
     overwrite: bool,
 ) -> None:
-    """Write named tensors and metadata; the file appears whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write.
-    state : mapping of str to Tensor
-        As from ``network.state_dict()``.
-    metadata : mapping of str to str
-        What to say about them.
-    overwrite : bool
-        Whether an existing file may be replaced.
-
-    Raises
-    ------
-    FileError
-        When the file cannot be written.
-    """
+    """Write named tensors and metadata; the file appears complete or not at all."""
     from safetensors.torch import save
 
     tensors = {

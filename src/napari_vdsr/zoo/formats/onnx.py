@@ -23,22 +23,6 @@ def write_onnx(path: Path, model: Model, *, overwrite: bool) -> None:
     Its input ``enlarged``, float32 of shape (N, channels, H, W), is an image that was
     enlarged bicubically; its output ``restored`` has the same shape. N, H and W are
     free.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write.
-    model : Model
-        What to write.
-    overwrite : bool
-        Whether an existing file may be replaced.
-
-    Raises
-    ------
-    InputError
-        When the library onnx is not installed.
-    FileError
-        When the file cannot be written.
     """
     try:
         import onnx
@@ -63,16 +47,16 @@ def write_onnx(path: Path, model: Model, *, overwrite: bool) -> None:
         [onnx.helper.make_tensor_value_info("restored", float32, shape)],
         tensors,
     )
-    whole = onnx.helper.make_model(
+    proto = onnx.helper.make_model(
         graph,
         producer_name="napari-vdsr",
         ir_version=_IR_VERSION,
         opset_imports=[onnx.helper.make_opsetid("", _OPSET)],
     )
-    onnx.helper.set_model_props(whole, model.described())
-    onnx.checker.check_model(whole, full_check=True)
+    onnx.helper.set_model_props(proto, model.described())
+    onnx.checker.check_model(proto, full_check=True)
     with replacing(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(whole.SerializeToString())
+        temporary.write_bytes(proto.SerializeToString())
 
 
 def _stack(layers: "list[nn.Conv2d]") -> tuple[list[Any], list[Any]]:

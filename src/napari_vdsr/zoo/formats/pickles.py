@@ -1,46 +1,47 @@
-"""Reading pickles of PyTorch checkpoints without being able to run anything.
+"""Reading the pickles of PyTorch checkpoints without running anything they name.
 
-A pickle is a small program. Python's own reader imports whatever it names and calls
-it; this one knows the few instructions and the few names that checkpoints are made
-of and builds plain containers and descriptions of tensors. It imports nothing,
-calls nothing that the file names, and keeps no more than the file holds.
+A pickle is a small program that imports what it names and calls it. Here a name is
+looked up in a table of twelve and never imported: those in it make plain containers
+and descriptions of tensors, every other one stands for an object that does nothing.
+
+This is Python's own reader in Python, not the one in C and not ``torch.load``. The one
+in C allocates what a memo index announces (4 GB for a file of 90 bytes), and
+``torch.load``, even with a `pickle_module` of ours, fills tensors of the older format
+with memory that was never written and decides by itself what is TorchScript.
 """
 
-import pickletools
+import pickle
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 
 from napari_vdsr.errors import ModelError
 
-_MOST_STEPS = 200_000  # a checkpoint of 20 layers takes 5,400
+_MOST_STEPS = 500_000  # half a second; a checkpoint of 20 layers takes 5,400
+_LONGEST_NAME = 200
+_LARGEST_SIZE = 1 << 40
+_MOST_AXES = 8
+_MOST_ARGUMENTS = 16
 
-_ADVICE = (
-    "Only tensors are read. In a program of yours that trusts the file, save the "
-    "weights alone: torch.save(model.state_dict(), 'weights.pth')"
+# Nothing that is named runs. These tell that a file was made to do harm.
+_HARMFUL_MODULES = frozenset(
+    "_pickle bdb code codeop commands cProfile ctypes importlib marshal "
+    "multiprocessing nt os pdb pickle pip posix profile pty pydoc runpy shutil socket "
+    "subprocess sys timeit webbrowser".split()
+)
+_HARMFUL_NAMES = frozenset(
+    "__import__ breakpoint compile eval exec execfile load loads open system".split()
 )
 
 
-class Global(NamedTuple):
-    """A name that a pickle wants to import; here it stays a name."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
 class Storage(NamedTuple):
-    """Where the numbers of tensors lie in a checkpoint."""
+    """Where the numbers of tensors lie in a checkpoint: a kind as ``FloatStorage``."""
 
     kind: str
     key: str
-    size: int
 
 
 class TensorRef(NamedTuple):
-    """A tensor, before its numbers are read: a view of a storage."""
+    """A tensor, before its numbers are read: a view of a storage, in elements."""
 
     storage: Storage
     offset: int
@@ -48,287 +49,222 @@ class TensorRef(NamedTuple):
     stride: tuple[int, ...]
 
 
-@dataclass(eq=False)
-class Module:
-    """What is left of a pickled ``torch.nn.Module``: its attributes, no code."""
+class Mapping(dict[str, Any]):
+    """A dict that keeps what stands under a string; other keys may never hash."""
 
-    kind: Global
-    attributes: dict[str, Any] = field(default_factory=dict)
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if type(key) is str:
+            super().__setitem__(key, value)
 
 
-def read_pickle(stream: BinaryIO) -> Any:
-    """Read one pickle and leave the stream behind it.
+class Inert:
+    """Stands for an object of a class that is not in the table; does nothing.
 
-    Parameters
-    ----------
-    stream : binary file
-        Positioned where the pickle begins.
-
-    Returns
-    -------
-    object
-        Numbers, strings, lists, tuples, dicts, `TensorRef`, `Storage` and
-        `Module`; None in the place of what is known and of no interest.
-
-    Raises
-    ------
-    ModelError
-        When the pickle names anything that is neither a tensor nor a module, which
-        includes every attempt to run code, or is damaged.
+    A pickled ``torch.nn.Module`` is one with `attributes`.
     """
-    machine = _Machine()
-    try:
-        for step, (code, argument, _) in enumerate(pickletools.genops(stream)):
-            if step >= _MOST_STEPS:
-                raise ModelError(f"its pickle has more than {_MOST_STEPS} steps")
-            machine.run(code.name, argument)
-        return machine.result()
-    # pickletools may warn of strange escapes, which is an error for those who ask.
-    except (ArithmeticError, LookupError, TypeError, ValueError, Warning) as error:
+
+    attributes = Mapping()
+
+    def ignore(self, *_: Any) -> None:
+        """Take what a pickle would put into the object."""
+
+    append = extend = add = update = __setitem__ = ignore
+
+
+class _Known(NamedTuple):
+    """A name of the table, and what is made in place of a call to it."""
+
+    make: Callable[..., Any]
+
+
+class _Kind(NamedTuple):
+    """The class of a storage."""
+
+    name: str
+
+
+class _Steps(dict[int, Any]):
+    """The instructions of pickles, of which only so many are carried out."""
+
+    left = _MOST_STEPS
+
+    def __getitem__(self, code: int) -> Any:
+        self.spend(1)
+        return super().__getitem__(code)
+
+    def __missing__(self, code: int) -> Any:
         raise ModelError(
-            f"its pickle is damaged ({type(error).__name__}: {error})"
-        ) from error
+            f"its pickle has an instruction {chr(code)!r} that no checkpoint needs"
+        )
+
+    def spend(self, count: int) -> None:
+        """Count steps, and end the reading of a pickle that has too many."""
+        self.left -= count
+        if self.left < 0:
+            raise ModelError(f"its pickle has more than {_MOST_STEPS:,} steps")
 
 
-class _Machine:
-    """The stack on which a pickle builds its objects."""
+class PickleReader(pickle._Unpickler):
+    """Reads one pickle after another from a stream; they share a limit of steps.
 
-    def __init__(self) -> None:
-        self._stack: list[Any] = []
-        self._below: list[list[Any]] = []
-        self._memo: dict[int, Any] = {}
-        self._classes: set[Global] = set()
-        self._modules: set[Global] = set()
+    What comes back is made of numbers, strings, lists, tuples, `Mapping`, `TensorRef`,
+    `Storage` and `Inert`.
+    """
 
-    def run(self, code: str, argument: Any) -> None:
-        """Take one step."""
-        if code in _VALUES:
-            self._stack.append(_VALUES[code](argument))
+    stack: list[Any]
+    append: Callable[[Any], None]
+    pop_mark: Callable[[], list[Any]]
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__(stream, encoding="utf-8", errors="replace")
+        self.storages: dict[str, str] = {}  # kinds by keys
+        self._steps = _Steps(_INSTRUCTIONS)
+        self.dispatch = self._steps  # type: ignore[misc]
+
+    def load(self) -> Any:
+        """Read the next pickle, and leave the stream behind it."""
+        self.memo: dict[int, Any] = {}
+        try:
+            return super().load()
+        except ModelError:
+            raise
+        except Exception as error:  # a damaged pickle makes Python raise anything
+            reason = f"{type(error).__name__}: {error}"[:200]
+            raise ModelError(f"its pickle is damaged ({reason})") from error
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Look a name up in the table."""
+        if len(module) + len(name) > _LONGEST_NAME:
+            return Inert()
+        top, last = module.partition(".")[0], name.rpartition(".")[2]
+        if top in _HARMFUL_MODULES or last in _HARMFUL_NAMES:
+            raise ModelError(
+                f"it names {module}.{name}, which can run programs: it is refused, and "
+                "nothing of it was run. In a program that trusts the file, save the "
+                "weights alone: torch.save(model.state_dict(), 'weights.pth')"
+            )
+        if top == "torch" and name.endswith("Storage"):
+            return _Kind(name)
+        make = _TABLE.get(f"{module}.{name}")
+        return Inert() if make is None else _Known(make)
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Give what lies beside the pickle: a storage, or the class of a module."""
+        what, kind, key = pid[:3]
+        if what == "module":
+            return Inert()
+        if what != "storage" or type(kind) is not _Kind or type(key) is not str:
+            raise ValueError("a reference to something that is no storage")
+        self.storages.setdefault(key, kind.name)
+        return Storage(kind.name, key)
+
+    def _call(self) -> None:
+        """Call a name of the table; a call of anything else makes an inert object."""
+        arguments, called = self.stack.pop(), self.stack.pop()
+        if not isinstance(called, _Known):
+            self.append(Inert())
             return
-        step = getattr(self, f"_{code.lower()}", None)
-        if step is None:
-            raise ModelError(
-                f"its pickle has an instruction {code}, which no checkpoint needs"
-            )
-        step(argument)
+        if len(arguments) > _MOST_ARGUMENTS:
+            raise ValueError(f"a call with {len(arguments)} arguments")
+        if called.make is _mapping:  # which goes through its first argument
+            self._steps.spend(sum(len(x) for x in arguments if type(x) is list))
+        self.append(called.make(*arguments))
 
-    def result(self) -> Any:
-        """Take what was built, unless names were left over that are no modules."""
-        strange = sorted(str(name) for name in self._classes - self._modules)
-        if strange:
-            raise ModelError(
-                f"it names {', '.join(strange[:5])}, which is no tensor. {_ADVICE}"
-            )
-        return self._stack.pop()
+    def _call_with_keywords(self) -> None:
+        self.stack.pop()
+        self._call()
 
-    def _since_mark(self) -> list[Any]:
-        items = self._stack
-        self._stack = self._below.pop()
-        return items
+    def _inert_from_mark(self) -> None:
+        self.pop_mark()
+        self.append(Inert())
 
-    def _proto(self, _: Any) -> None:
-        pass
+    def _inert_by_name(self) -> None:
+        self.load_global()  # type: ignore[attr-defined]
+        self._inert_from_mark()
 
-    _frame = _stop = _proto
+    def _inert(self) -> None:
+        self.append(Inert())
 
-    def _mark(self, _: Any) -> None:
-        self._below.append(self._stack)
-        self._stack = []
+    def _build(self) -> None:
+        """Set attributes; only those of modules are kept."""
+        state = self.stack.pop()
+        if isinstance(self.stack[-1], Inert) and isinstance(state, Mapping):
+            self.stack[-1].attributes = state
 
-    def _pop(self, _: Any) -> None:
-        self._stack.pop()
+    def _empty_mapping(self) -> None:
+        self.append(Mapping())
 
-    def _put(self, index: Any) -> None:
-        self._memo[index] = self._stack[-1]
-
-    _binput = _long_binput = _put
-
-    def _memoize(self, _: Any) -> None:
-        self._memo[len(self._memo)] = self._stack[-1]
-
-    def _get(self, index: Any) -> None:
-        self._stack.append(self._memo[index])
-
-    _binget = _long_binget = _get
-
-    def _tuple(self, _: Any) -> None:
-        items = self._since_mark()
-        self._stack.append(tuple(items))
-
-    def _last(self, count: int) -> None:
-        if len(self._stack) < count:
-            raise ValueError("a tuple of more than there is")
-        self._stack[-count:] = [tuple(self._stack[-count:])]
-
-    def _tuple1(self, _: Any) -> None:
-        self._last(1)
-
-    def _tuple2(self, _: Any) -> None:
-        self._last(2)
-
-    def _tuple3(self, _: Any) -> None:
-        self._last(3)
-
-    def _append(self, _: Any) -> None:
-        item = self._stack.pop()
-        _of(self._stack[-1], list).append(item)
-
-    def _appends(self, _: Any) -> None:
-        items = self._since_mark()
-        _of(self._stack[-1], list).extend(items)
-
-    def _setitem(self, _: Any) -> None:
-        value, key = self._stack.pop(), self._stack.pop()
-        _of(self._stack[-1], dict)[_of(key, str | int)] = value
-
-    def _setitems(self, _: Any) -> None:
-        items = self._since_mark()
-        _of(self._stack[-1], dict).update(_pairs(items[::2], items[1::2]))
-
-    def _global(self, argument: Any) -> None:
-        self._name(*argument.split(" ", 1))
-
-    def _stack_global(self, _: Any) -> None:
-        name, module = self._stack.pop(), self._stack.pop()
-        self._name(_of(module, str), _of(name, str))
-
-    def _name(self, module: str, name: str) -> None:
-        known = Global(module, name)
-        if known not in _CALLS and known not in _STORAGES and known not in _INERT:
-            self._classes.add(known)
-        self._stack.append(known)
-
-    def _reduce(self, _: Any) -> None:
-        arguments, function = self._stack.pop(), self._stack.pop()
-        call = _CALLS.get(_of(function, Global))
-        if call is None:
-            raise ModelError(f"it wants to run {function}, which is refused. {_ADVICE}")
-        self._stack.append(call(*_of(arguments, tuple)))
-
-    def _newobj(self, _: Any) -> None:
-        arguments, kind = self._stack.pop(), self._stack.pop()
-        if _of(kind, Global) not in self._classes or arguments != ():
-            raise ModelError(f"it wants to make a {kind}, which is refused. {_ADVICE}")
-        self._stack.append(Module(kind))
-
-    def _build(self, _: Any) -> None:
-        state = self._stack.pop()
-        target = self._stack[-1]
-        if isinstance(target, Module):
-            if not {"_modules", "_parameters"} <= _of(state, dict).keys():
-                raise ModelError(
-                    f"it wants to set up a {target.kind}, which is no torch module"
-                )
-            target.attributes = state
-            self._modules.add(target.kind)
-        # Attributes of dicts and tensors say nothing about weights.
-        elif target is not None and not isinstance(target, dict | TensorRef):
-            raise ModelError(
-                f"it wants to set up a {type(target).__name__}, which is refused"
-            )
-
-    def _binpersid(self, _: Any) -> None:
-        what, *rest = _of(self._stack.pop(), tuple)
-        if what == "module":  # class, source file and source text, never looked at
-            self._stack.append(_of(rest[0], Global))
-            return
-        if what != "storage" or rest[0] not in _STORAGES:
-            raise ModelError(
-                f"its pickle refers to an unknown thing {str(what)[:40]!r}"
-            )
-        kind, key, _location, size = rest[:4]
-        self._stack.append(Storage(kind.name, _of(key, str), _of(size, int)))
+    def _mapping_from_mark(self) -> None:
+        items = iter(self.pop_mark())
+        self.append(_mapping(list(zip(items, items, strict=True))))
 
 
-def _of(value: Any, kind: Any) -> Any:
-    """Return a value that has to be of this type."""
-    if not isinstance(value, kind):
-        msg = f"a {type(value).__name__} in the wrong place"
-        raise ModelError(f"its pickle is damaged: {msg}")
-    return value
+def _mapping(items: Any = (), *_: Any) -> Mapping:
+    """A dict of a list of pairs, if any."""
+    mapping = Mapping()
+    for key, value in items if type(items) is list else ():
+        mapping[key] = value
+    return mapping
 
 
-def _pairs(keys: Any, values: Any) -> dict[str | int, Any]:
-    # Other keys could take for ever to hash.
-    return {_of(key, str | int): value for key, value in zip(keys, values, strict=True)}
+def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> TensorRef:
+    """A view of a storage; whether it lies within is checked where it is read."""
+    if not isinstance(storage, Storage):
+        raise TypeError("a tensor without a storage")
+    if max(len(shape), len(stride)) > _MOST_AXES or len(shape) != len(stride):
+        raise ValueError(f"a tensor of {len(shape)} axes and {len(stride)} strides")
+    if any(
+        type(size) is not int or not 0 <= size < _LARGEST_SIZE
+        for size in (offset, *shape, *stride)
+    ):
+        raise ValueError("a tensor of impossible size")
+    return TensorRef(storage, offset, tuple(shape), tuple(stride))
 
 
-def _text(argument: Any) -> str:
-    """A string of Python 2, which pickletools takes for Latin-1."""
-    return str(argument).encode("latin-1").decode("utf-8", "replace")
+def _parameter(tensor: Any, *_: Any) -> Any:
+    """The tensor of a parameter."""
+    return tensor
 
 
-def _as_is(argument: Any) -> Any:
-    return argument
+def _subclass(made: Any, _: Any, arguments: Any, *__: Any) -> Any:
+    """The tensor of an instance of a subclass of torch.Tensor."""
+    known = isinstance(made, _Known) and made.make is _tensor
+    return _tensor(*arguments[:_MOST_ARGUMENTS]) if known else Inert()
 
 
-_VALUES: dict[str, Callable[[Any], Any]] = {
-    "NONE": lambda _: None,
-    "NEWTRUE": lambda _: True,
-    "NEWFALSE": lambda _: False,
-    "EMPTY_DICT": lambda _: {},
-    "EMPTY_LIST": lambda _: [],
-    "EMPTY_TUPLE": lambda _: (),
-    **dict.fromkeys(("STRING", "BINSTRING", "SHORT_BINSTRING"), _text),
-    **dict.fromkeys(("INT", "BININT", "BININT1", "BININT2"), _as_is),
-    **dict.fromkeys(("LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"), _as_is),
-    **dict.fromkeys(
-        ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"), _as_is
-    ),
-    **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"), _as_is),
+_TABLE: dict[str, Callable[..., Any]] = {
+    "builtins.dict": _mapping,
+    "__builtin__.dict": _mapping,
+    "collections.OrderedDict": _mapping,
+    "collections.defaultdict": _mapping,
+    "torch._utils._rebuild_parameter": _parameter,
+    "torch._utils._rebuild_parameter_with_state": _parameter,
+    "torch._utils._rebuild_tensor": _tensor,
+    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_tensor_v3": _tensor,
+    "torch._tensor._rebuild_from_type_v2": _subclass,
+    "torch.nn.parameter.Parameter": _parameter,
+    "torch.nn.parameter.Buffer": _parameter,
 }
 
-
-def _ordered_dict(items: Any = ()) -> dict[str | int, Any]:
-    pairs = [_of(pair, list | tuple) for pair in _of(items, list | tuple)]
-    return _pairs([key for key, _ in pairs], [value for _, value in pairs])
-
-
-def _rebuild_tensor(
-    storage: Any, offset: Any, shape: Any, stride: Any, *_: Any
-) -> TensorRef:
-    sizes = [*_of(shape, tuple), *_of(stride, tuple), offset]
-    if any(type(size) is not int or size < 0 for size in sizes):
-        raise ModelError("its pickle is damaged: a tensor of impossible size")
-    return TensorRef(_of(storage, Storage), offset, shape, stride)
-
-
-def _parameter(tensor: Any, *_: Any) -> TensorRef:
-    return TensorRef(*_of(tensor, TensorRef))
-
-
-def _nothing(*_: Any) -> None:
-    """Stand for what is known to be harmless and of no interest."""
-
-
-# What stands for a call to these names. No function here comes from the file.
-_CALLS: dict[Global, Callable[..., Any]] = {
-    Global("collections", "OrderedDict"): _ordered_dict,
-    Global("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
-    Global("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-    Global("torch._utils", "_rebuild_parameter"): _parameter,
-    Global("torch.nn.parameter", "Parameter"): _parameter,
-    Global("torch.nn.backends.thnn", "_get_thnn_function_backend"): _nothing,
-    Global("torch", "Size"): _nothing,
-    Global("torch", "device"): _nothing,
-    Global("__builtin__", "set"): _nothing,
-    Global("builtins", "set"): _nothing,
-    Global("numpy", "dtype"): _nothing,
-    Global("numpy.core.multiarray", "scalar"): _nothing,
-    Global("numpy._core.multiarray", "scalar"): _nothing,
-    Global("_codecs", "encode"): _nothing,
+# Those that would hash or call anything, or make something of a size that is only
+# announced, are ours. Those that are missing look into registries of Python.
+_INSTRUCTIONS = {
+    **pickle._Unpickler.dispatch,
+    pickle.REDUCE[0]: PickleReader._call,
+    pickle.NEWOBJ[0]: PickleReader._call,
+    pickle.NEWOBJ_EX[0]: PickleReader._call_with_keywords,
+    pickle.OBJ[0]: PickleReader._inert_from_mark,
+    pickle.INST[0]: PickleReader._inert_by_name,
+    pickle.BUILD[0]: PickleReader._build,
+    pickle.EMPTY_DICT[0]: PickleReader._empty_mapping,
+    pickle.DICT[0]: PickleReader._mapping_from_mark,
+    pickle.EMPTY_SET[0]: PickleReader._inert,
+    pickle.FROZENSET[0]: PickleReader._inert_from_mark,
+    pickle.BYTEARRAY8[0]: pickle._Unpickler.dispatch[pickle.BINBYTES8[0]],
 }
-
-_STORAGES = frozenset(
-    Global(module, f"{kind}Storage")
-    for module in ("torch", "torch.cuda")
-    for kind in (
-        *("Float", "Double", "Half", "BFloat16"),
-        *("Byte", "Char", "Short", "Int", "Long", "Bool"),
-    )
-)
-
-_INERT = frozenset(
-    Global("torch", name)
-    for name in ("float16", "bfloat16", "float32", "float64", "int64", "uint8")
-)
+for _code in (
+    *(pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.PERSID),
+    *(pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
+):
+    del _INSTRUCTIONS[_code[0]]
