@@ -29,7 +29,8 @@ from napari_vdsr.lazy.worker import (
     upscaler_for,
 )
 from napari_vdsr.progress import Progress
-from napari_vdsr.zoo import Model, load_model
+from napari_vdsr.zoo import Model
+from napari_vdsr.zoo.loading import shared_model
 
 
 def upscale_lazy(
@@ -62,7 +63,7 @@ def upscale_lazy(
         array,
         plan.axes,
         plan.plane_shape,
-        load_model(model, progress=progress),
+        shared_model(model, progress=progress),
         device=device,
         precision=precision,
         tile=tile,
