@@ -63,11 +63,6 @@ class LayerPlan:
         return self.full_shape[self.yx[0]], self.full_shape[self.yx[1]]
 
     @property
-    def plane_region(self) -> tuple[slice, slice]:
-        """The part of every enlarged plane that is made."""
-        return self.wanted[self.yx[0]], self.wanted[self.yx[1]]
-
-    @property
     def plane_factors(self) -> tuple[float, float]:
         """Factors of Y and X against the level that is read."""
         y, x = (self.full_shape[axis] / self.level_shape[axis] for axis in self.yx)
