@@ -20,7 +20,8 @@ from tqdm import tqdm
 from napari_vdsr.benchmark.ways import engines_of
 from napari_vdsr.evaluation.compare import run_trial
 from napari_vdsr.evaluation.sources import as_source, named
-from napari_vdsr.evaluation.trials import Trial, trial_of
+from napari_vdsr.evaluation.trial import Trial
+from napari_vdsr.evaluation.trials import trial_of
 from napari_vdsr.inference.device import resolve_device
 from napari_vdsr.inference.precision import usable_precisions
 from napari_vdsr.inference.upscaler import Upscaler
@@ -32,6 +33,8 @@ FACTORS = (2, 3, 4)
 
 class Way:
     """An engine in a precision, as a method to be scored."""
+
+    asked_for, sampling = True, None
 
     def __init__(self, name: str, upscaler: Upscaler) -> None:
         self.name = name

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from napari_vdsr.evaluation.evaluate import evaluate
 from napari_vdsr.evaluation.report import Evaluation
+from napari_vdsr.imaging.sampling import SAMPLINGS
 
 
 def main() -> None:
@@ -26,6 +27,8 @@ def main() -> None:
                 model=arguments.model or ["vdsr20"],
                 factors=arguments.factor or [2, 3, 4],
                 protocol=arguments.protocol,
+                sampling=arguments.sampling,
+                noise=arguments.noise,
                 device=arguments.device,
                 precision=arguments.precision,
                 progress=bar,
@@ -39,6 +42,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", action="append", help="name or file; repeatable")
     parser.add_argument("--factor", action="append", type=int, help="repeatable")
     parser.add_argument("--protocol", default="A", choices=["A", "direct"])
+    parser.add_argument("--sampling", choices=SAMPLINGS)
+    parser.add_argument("--noise", choices=["weak", "strong", "estimated"])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="float32")
     return parser.parse_args()

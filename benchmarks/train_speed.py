@@ -74,7 +74,8 @@ def scratch(options: argparse.Namespace) -> dict[str, Any]:
     scores = napari_vdsr.evaluate(
         options.images / "Set5", model=trainer.model(), factors=2, device=options.device
     )
-    bicubic, network = (scores.mean(2, name).psnr for name in scores.methods)
+    names = "bicubic", scores.methods[-1]
+    bicubic, network = (scores.mean(2, name).psnr for name in names)
     return {
         **times,
         "bicubic_dB": round(bicubic, 2),

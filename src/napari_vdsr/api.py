@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_vdsr.evaluation.psnr import PsnrReport
     from napari_vdsr.evaluation.report import Evaluation
+    from napari_vdsr.imaging.sampling import Sampling
     from napari_vdsr.training import train
 
 __all__ = ["evaluate", "load_model", "models", "psnr", "simulate", "train", "upscale"]
@@ -236,6 +237,8 @@ def evaluate(
     model: str | Path | Model | Sequence[str | Path | Model] = "vdsr20",
     factors: int | Sequence[int] = (2, 3, 4),
     protocol: Literal["A", "direct"] = "A",
+    sampling: "Sampling | None" = None,
+    noise: float | Literal["weak", "strong", "estimated"] | None = None,
     device: str = "auto",
     precision: str = "float32",
     tile: int | str = "auto",
@@ -249,12 +252,26 @@ def evaluate(
     images : path, ndarray, napari layer, mapping of str to them, or iterable
         The high-resolution images; a folder stands for those within it.
     model : str, Path, Model or sequence of them
-        What to score. Bicubic interpolation always stands beside it.
+        What to score. Bicubic interpolation, cubic splines and the best Gaussian
+        before a spline (its sigma chosen with the truth in hand, which nobody has for
+        a new image) always stand beside it.
     factors : int or sequence of int
         Whole factors from 2 to 8.
     protocol : {"A", "direct"}
         "A" scores as the papers do; "direct" as a user meets it, from images that
         were rounded to their dtype.
+    sampling : {"scanner", "camera", "reduced", "gaussian"}, optional
+        How the small image is taken, for "direct": as points (confocal, two-photon,
+        SEM), as areas of pixels (cameras), or by software (bicubic, or behind a
+        Gaussian as scikit-image does). By default as each model was trained for;
+        models of different kinds are then scored in each of their ways, and rows say
+        which. A scanner's spot has to be seen at half a pixel, so the truth is then
+        the 2 x 2 means of the image.
+    noise : float or {"weak", "strong", "estimated"}, optional
+        Shot noise of the small image, for "direct": electrons that white stands for,
+        8128 for "weak" and 903 for "strong" (2 and 6 grey levels of 255 at mid-grey),
+        or as much as the image has itself. The same for all methods; nothing is added
+        to the truth.
     device, tile
         As for `upscale`.
     precision : str
@@ -293,6 +310,8 @@ def evaluate(
         model=model,
         factors=factors,
         protocol=protocol,
+        sampling=sampling,
+        noise=noise,
         device=device,
         precision=precision,
         tile=tile,

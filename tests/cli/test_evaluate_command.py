@@ -45,7 +45,7 @@ def test_json_holds_figures_that_beat_bicubic(run: Run, folder: Path) -> None:
     assert result["protocol"] == "A"
     means = {mean["method"]: mean["psnr"] for mean in result["means"]}
     assert means["vdsr20"] > means["bicubic"] + 1
-    assert len(result["rows"]) == 4
+    assert len(result["rows"]) == 8
 
 
 def test_other_protocols_and_single_images_are_taken(run: Run, folder: Path) -> None:
@@ -57,6 +57,20 @@ def test_other_protocols_and_single_images_are_taken(run: Run, folder: Path) -> 
     assert {row["image"] for row in result["rows"]} == {"grey.png"}
 
 
+def test_images_are_taken_as_a_microscope_takes_them(run: Run, folder: Path) -> None:
+    command = ("evaluate", folder, "--factor", 2, "--sampling", "scanner")
+    outcome = run(*command, "--noise", "strong", "--json")
+    assert outcome.status == 0, outcome.err
+    result = json.loads(outcome.out)
+    assert result["protocol"] == "direct"
+    assert {row["sampling"] for row in result["rows"]} == {"scanner"}
+    assert {round(row["noise_electrons"]) for row in result["rows"]} == {903}
+    clean = json.loads(run(*command, "--json").out)
+    for noisy, without in zip(result["means"], clean["means"], strict=True):
+        assert noisy["psnr"] < without["psnr"] - 0.5
+    assert "sampling scanner: points, as by confocal" in run(*command).out
+
+
 def test_figures_and_a_picture_are_written_to_files(
     run: Run, folder: Path, tmp_path: Path
 ) -> None:
@@ -65,7 +79,7 @@ def test_figures_and_a_picture_are_written_to_files(
     assert run(*command).status == 0
     with table.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["image"] for row in rows] == ["colour.png"] * 2 + ["grey.png"] * 2
+    assert [row["image"] for row in rows] == ["colour.png"] * 4 + ["grey.png"] * 4
     with Image.open(picture) as image:
         assert min(image.size) > 100
     outcome = run(*command)
@@ -102,6 +116,12 @@ def test_real_pairs_are_scored_as_they_are(
         (["--model", "nonesuch"], 1, "nonesuch"),
         (["--device", "toaster"], 2, "toaster"),
         (["--low", "x", "--factor", "2"], 2, "leave it out with --low"),
+        (["--low", "x", "--sampling", "camera"], 2, "--sampling is for images"),
+        (["--low", "x", "--noise", "weak"], 2, "--noise is for images"),
+        (["--sampling", "points"], 2, "scanner"),
+        (["--noise", "loud"], 2, "weak, strong, estimated"),
+        (["--noise", "-1"], 2, "-1"),
+        (["--protocol", "A", "--noise", "weak"], 2, "leave noise out"),
         (["--grid", "a.jpg"], 2, "must end in .png"),
         (["--csv", "missing/a.csv"], 1, "no such folder"),
     ],

@@ -50,7 +50,7 @@ def test_stacks_colours_and_dtypes_are_drawn(
     image = image if dtype == "float32" else np.stack([ramp] * 3).astype(dtype)
     drawn = draw(compare(image, 2, model=tiny, rgb=True, device="cpu"))
     assert drawn.mode == "RGB"
-    assert drawn.width == 4 * 310 + 10
+    assert drawn.width == 6 * 310 + 10
 
 
 def test_a_file_is_written_whole_and_not_overwritten_unasked(

@@ -13,6 +13,7 @@ from napari_vdsr.evaluation.compare import compare
 from napari_vdsr.plugin.psnr import Psnr
 from napari_vdsr.plugin.scoring.snapshots import take_snapshot
 from napari_vdsr.plugin.scoring.trying import Trying
+from napari_vdsr.zoo import Model, load_model, user_folder
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_all_images_are_added_exactly_over_the_original(
     expected = compare(stack(2), 2, model="tiny", device="cpu")
     assert texts(tab.results.summary) == [
         [
-            outcome.method,
+            outcome.method.replace(" + ", "\n+ "),
             f"{outcome.psnr.mean:.2f}",
             f"{outcome.psnr.fitted.mean:.2f}",  # type: ignore[union-attr]
             f"{outcome.ssim:.4f}",
@@ -81,9 +82,60 @@ def test_the_embedded_model_gains_on_a_photograph(
     viewer.add_image(data.coins()[:60, :64], name="coins")
     tab.model.value = "vdsr20"
     score(tab, qtbot)
-    bicubic, model = (float(row[1]) for row in texts(tab.results.summary))
+    bicubic, spline, best, model = (outcome.psnr.mean for outcome in tab.results.scores)
     assert model > bicubic + 1
-    assert f"vdsr20 gains {model - bicubic:.2f} dB" in tab.results.notes.text()
+    gains = (f"+{model - each:.2f} dB against" for each in (bicubic, spline, best))
+    words = tab.results.notes.text()
+    assert words.startswith("vdsr20: ")
+    assert all(gain in words for gain in gains)
+
+
+def test_an_image_is_scanned_with_noise_and_everything_lies_over_it(
+    viewer: Any, tab: Any, qtbot: Any
+) -> None:
+    truth = viewer.add_image(data.coins()[:40, :48], name="coins", scale=(0.2, 0.3))
+    tab.taken.value = "scanner"
+    tab.noise.value = "strong"
+    score(tab, qtbot)
+    assert names(viewer) == [
+        "coins",
+        "coins 2 × 2 means",
+        "coins scanner ×2",
+        "coins scanner ×2 bicubic",
+        "coins scanner ×2 tiny",
+    ]
+    shapes = [layer.data.shape for layer in viewer.layers[1:]]
+    assert shapes == [(20, 24), (10, 12), (20, 24), (20, 24)]
+    for layer in viewer.layers[1:]:
+        np.testing.assert_allclose(corners(layer), corners(truth))
+    made = viewer.layers["coins scanner ×2"].metadata["napari-vdsr"]
+    assert made["sampling"] == "scanner"
+    assert round(made["electrons"]) == 903
+    words = tab.results.notes.text()
+    assert "Small image: points, as by confocal" in words
+    assert "Noise added: 903 electrons at white" in words
+    assert "nobody has for a new image" in words
+    expected = compare(
+        truth.data, 2, model="tiny", sampling="scanner", noise="strong", device="cpu"
+    )
+    for shown, outcome in zip(tab.results.scores, expected.outcomes, strict=True):
+        assert shown.psnr.mean == outcome.psnr.mean
+    tab.tile.native.click()
+    assert not truth.visible, "the means stand in its place"
+
+
+def test_a_model_is_tried_on_images_that_it_was_trained_for(
+    viewer: Any, tab: Any, qtbot: Any
+) -> None:
+    viewer.add_image(CAMERA, name="cells")
+    Model(load_model("tiny").network, "pts", metadata={"sampling": "camera"}).save(
+        user_folder() / "pts.safetensors"
+    )
+    tab.reset_choices()
+    tab.model.value = "pts"
+    score(tab, qtbot)
+    assert "cells camera ×2 pts" in names(viewer)
+    assert "Noise added: none" in tab.results.notes.text()
 
 
 def test_images_stand_side_by_side_and_everything_comes_back(
@@ -134,6 +186,11 @@ def test_a_layer_that_is_too_small_or_no_numbers_is_refused_before_score(
     viewer.add_image(np.zeros((4, 40), np.uint8), name="slit")
     assert "too small" in tab.work.message.text()
     assert not tab.work.button.isEnabled()
+    tab.truth.value = viewer.add_image(np.zeros((11, 40), np.uint8), name="strip")
+    assert tab.work.button.isEnabled()
+    tab.taken.value = "scanner"
+    assert "halved for a scanner's truth" in tab.work.message.text()
+    assert not tab.work.button.isEnabled()
 
 
 def test_a_model_is_scored_only_at_factors_that_it_is_made_for(
@@ -147,8 +204,8 @@ def test_a_model_is_scored_only_at_factors_that_it_is_made_for(
     tab.factor.value = 3
     assert not tab.factor.native.styleSheet()
     score(tab, qtbot)
-    assert [row[0] for row in texts(tab.results.summary)] == ["bicubic", "srcnn-915-x3"]
-    assert tab.results.notes.text().startswith("srcnn-915-x3 ")
+    assert texts(tab.results.summary)[-1][0] == "srcnn-915-x3"
+    assert tab.results.notes.text().startswith("srcnn-915-x3: ")
     work = Trying(take_snapshot(tab.truth.value), 2, "srcnn-915-x3", "cpu")
     work()
     assert "not made for ×2" in work.message

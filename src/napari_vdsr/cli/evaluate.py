@@ -21,6 +21,15 @@ class Protocol(StrEnum):
     direct = "direct"
 
 
+class Sampling(StrEnum):
+    """How images are taken."""
+
+    scanner = "scanner"
+    camera = "camera"
+    reduced = "reduced"
+    gaussian = "gaussian"
+
+
 def evaluate(
     folder: Annotated[
         Path,
@@ -47,14 +56,36 @@ def evaluate(
         ),
     ] = None,
     protocol: Annotated[
-        Protocol,
+        Protocol | None,
         typer.Option(
             metavar="A|direct",
             case_sensitive=False,
             help="A: as the papers score, on luminance. direct: from images that are "
-            "rounded to their own bit depth, as low-resolution files would be.",
+            "rounded to their own bit depth, as low-resolution files would be.  "
+            "[default: A, or direct with --sampling or --noise]",
+            show_default=False,
         ),
-    ] = Protocol.A,
+    ] = None,
+    sampling: Annotated[
+        Sampling | None,
+        typer.Option(
+            metavar="scanner|camera|reduced|gaussian",
+            help="How are the images taken? scanner = points (confocal, two-photon, "
+            "SEM), camera = areas of pixels, reduced = by software, gaussian = by "
+            "scikit-image.  [default: as each model was trained for]",
+            show_default=False,
+        ),
+    ] = None,
+    noise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LEVEL",
+            help="Noise added to the small images: weak, strong, estimated (as much "
+            "as the image has itself), or electrons at white: 900 is strong, 8000 "
+            "weak.  [default: none]",
+            show_default=False,
+        ),
+    ] = None,
     low: Annotated[
         Path | None,
         typer.Option(
@@ -87,17 +118,21 @@ def evaluate(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Score models in decibels, with bicubic interpolation beside them.
+    """Score models in decibels, with interpolation beside them.
 
     Each image is reduced, enlarged again and compared with what it was: PSNR and
     SSIM per image and on average, and the time taken. The protocol is printed with
-    the figures, as they depend on it.
+    the figures, as they depend on it. Beside each model stand bicubic interpolation,
+    cubic splines, and the best Gaussian before a spline, which is chosen with the
+    truth in hand: nobody has it for a new image.
 
     For instance:
 
         napari-vdsr evaluate Set5
 
         napari-vdsr evaluate Set5 --factor 2 --model vdsr20 --model mine.safetensors
+
+        napari-vdsr evaluate cells/ --factor 2 --sampling scanner --noise strong
 
         napari-vdsr evaluate truth/ --low camera/ --csv figures.csv
     """
@@ -108,11 +143,25 @@ def evaluate(
     from napari_vdsr.files import list_images
 
     _check_outputs(csv, grid, overwrite=overwrite)
-    if low is not None and (factor or grid):
-        wrong = "--factor" if factor else "--grid"
+    for_reduced = {
+        "--factor": factor or None,
+        "--grid": grid,
+        "--sampling": sampling,
+        "--noise": noise,
+    }
+    given = (name for name, value in for_reduced.items() if value is not None)
+    wrong = next(given, None)
+    if low is not None and wrong:
         raise InputError(
             f"{wrong} is for images that are reduced here: leave it out with --low"
         )
+    if protocol is None:
+        protocol = Protocol.A if sampling is None and noise is None else Protocol.direct
+    setup: dict[str, Any] = {
+        "protocol": protocol.value,
+        "sampling": None if sampling is None else sampling.value,
+        "noise": _level(noise),
+    }
     if not folder.exists():
         raise FileError(f"{folder} does not exist")
     factors = [_whole(text) for text in factor or ["2", "3", "4"]]
@@ -127,8 +176,8 @@ def evaluate(
             result = api.evaluate(
                 folder,
                 factors=factors,
-                protocol=protocol.value,
                 progress=bar,
+                **setup,
                 **options,
             )
         else:
@@ -137,7 +186,7 @@ def evaluate(
         _write(csv, result.to_csv(), overwrite=overwrite)
     if grid is not None:
         first = list_images(folder)[0] if folder.is_dir() else folder
-        drawn = compare(first, factors[0], protocol=protocol.value, **options)
+        drawn = compare(first, factors[0], **setup, **options)
         save_picture(grid, drawn, overwrite=overwrite)
     if as_json:
         print_json(result.to_json())
@@ -152,6 +201,14 @@ def _whole(text: str) -> int:
         raise InputError(
             f"factor is {text!r}: evaluation takes whole factors from 2 to 8"
         ) from None
+
+
+def _level(text: str | None) -> float | str | None:
+    """A number if it is one; what words mean is known elsewhere."""
+    try:
+        return text if text is None else float(text)
+    except ValueError:
+        return text
 
 
 def _evaluate_pairs(high: Path, low: Path, **options: Any) -> "Evaluation":

@@ -7,12 +7,15 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from napari_vdsr.evaluation.acquisition import acquisitions_for
+from napari_vdsr.evaluation.added_noise import Noise
 from napari_vdsr.evaluation.methods import Method, Models, methods_for
-from napari_vdsr.evaluation.planes import planes_of
 from napari_vdsr.evaluation.psnr import PsnrReport, measured
 from napari_vdsr.evaluation.sources import as_source
 from napari_vdsr.evaluation.ssim import SMALLEST, similarity
-from napari_vdsr.evaluation.trials import Protocol, Trial, trial_of
+from napari_vdsr.evaluation.trial import Trial
+from napari_vdsr.evaluation.trials import Protocol, trial_of
+from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.progress import Progress
 
 
@@ -69,6 +72,8 @@ def compare(
     *,
     model: Models = "vdsr20",
     protocol: Protocol = "direct",
+    sampling: Sampling | None = None,
+    noise: Noise | None = None,
     device: str = "auto",
     precision: str = "float32",
     tile: int | str = "auto",
@@ -87,6 +92,8 @@ def compare(
         What to compare with bicubic interpolation.
     protocol : {"direct", "A"}
         See `PROTOCOLS`.
+    sampling, noise
+        As for `evaluate`; by default the sampling that the first model is made for.
     device, precision, tile
         As for `upscale`.
     rgb : bool, optional
@@ -105,8 +112,11 @@ def compare(
         When the image or an argument cannot be used.
     """
     name = str(getattr(image, "name", "image"))
-    trial = trial_of(as_source(image, name, rgb), factor, protocol)
+    source = as_source(image, name, rgb)
     methods = methods_for(model, device=device, precision=precision, tile=tile)
+    trades = [each.sampling for each in methods if each.asked_for]
+    acquisition = acquisitions_for(protocol, trades, sampling, noise)[0]
+    trial = trial_of(source, factor, protocol, acquisition)
     if progress is not None:
         progress.reset(trial.pixels * len(methods))
     return Comparison(name, protocol, trial, run_trial(trial, methods, progress))
@@ -140,14 +150,7 @@ def _run(trial: Trial, method: Method, progress: Progress | None) -> Outcome:
     started = time.perf_counter()
     result = method.enlarge(trial, progress)
     seconds = time.perf_counter() - started
-    planes = planes_of(
-        trial.reference,
-        result,
-        trial.data_range,
-        border=trial.border,
-        luminance="auto",
-        rgb=trial.rgb,
-    )
+    planes = trial.beside(result)
     large_enough = min(trial.shape) - 2 * trial.border >= SMALLEST
     return Outcome(
         method.name,

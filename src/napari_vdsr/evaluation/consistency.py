@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.acquisition import resized
 from napari_vdsr.evaluation.decibels import finite_or_none
 from napari_vdsr.evaluation.ranges import DataRange, range_of
 from napari_vdsr.evaluation.stack import check_image, is_colour
-from napari_vdsr.evaluation.trials import resized
 from napari_vdsr.imaging.geometry import Factor, check_factor, enlarged_size
 
 _ROUNDING = 1e-9  # of weights that sum to nothing

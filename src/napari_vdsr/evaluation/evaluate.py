@@ -3,16 +3,21 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from math import fsum, prod
 from typing import Any, NamedTuple
 
 from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.evaluation.acquisition import acquisitions_for
+from napari_vdsr.evaluation.added_noise import Noise
 from napari_vdsr.evaluation.compare import Outcome, run_trial
 from napari_vdsr.evaluation.methods import Method, Models, methods_for
 from napari_vdsr.evaluation.report import Evaluation, Row
 from napari_vdsr.evaluation.sources import named, opened
 from napari_vdsr.evaluation.stack import check_image
-from napari_vdsr.evaluation.trials import Protocol, Trial, pair_trials, trials_of
+from napari_vdsr.evaluation.trial import Trial
+from napari_vdsr.evaluation.trials import Protocol, pair_trials, trials_of
+from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.progress import Part, Progress
 
 
@@ -22,6 +27,8 @@ def evaluate(
     model: Models = "vdsr20",
     factors: int | Sequence[int] = (2, 3, 4),
     protocol: Protocol = "A",
+    sampling: Sampling | None = None,
+    noise: Noise | None = None,
     device: str = "auto",
     precision: str = "float32",
     tile: int | str = "auto",
@@ -36,12 +43,14 @@ def evaluate(
         The high-resolution images; a folder stands for those within it. They are read
         one at a time, and plane by plane.
     model : str, Path, Model or list of them
-        What to score. Bicubic interpolation always stands beside it.
+        What to score. Interpolation always stands beside it.
     factors : int or sequence of int
         Whole factors from 2 to 8.
     protocol : {"A", "direct"}
         "A" scores as the papers do; "direct" as a user meets it, from images that
         were rounded to their dtype. See `PROTOCOLS`.
+    sampling, noise
+        As for `napari_vdsr.evaluate`.
     device, tile
         As for `upscale`.
     precision : str
@@ -73,17 +82,19 @@ def evaluate(
     """
     asked = list(factors) if isinstance(factors, Iterable) else [factors]
     methods = methods_for(model, device=device, precision=precision, tile=tile)
+    trades = [each.sampling for each in methods if each.asked_for]
+    ways = acquisitions_for(protocol, trades, sampling, noise)
     items = list(named(images))
 
     def trials() -> Iterator[_Image]:
         for name, image in items:
             with opened(image, name, rgb) as stack:
                 check_image(stack, name)
-                for factor in asked:
-                    planes = trials_of(stack, name, factor, protocol)
+                for factor, way in product(asked, ways):
+                    planes = trials_of(stack, name, factor, protocol, way)
                     yield _Image(name, prod(stack.stack), planes)
 
-    rows = _scored(trials, len(items) * len(asked), methods, progress)
+    rows = _scored(trials, len(items) * len(asked) * len(ways), methods, progress)
     return Evaluation(rows, protocol, _device(device), precision)
 
 
@@ -223,4 +234,6 @@ def _row(name: str, trial: Trial, outcome: Outcome) -> Row:
         data_range=trial.data_range,
         pixels=trial.pixels,
         seconds=outcome.seconds,
+        sampling=trial.sampling,
+        noise=trial.electrons,
     )

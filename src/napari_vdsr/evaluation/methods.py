@@ -7,8 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.evaluation.trials import Trial, resized
+from napari_vdsr.evaluation.baselines import BestLinear, Bicubic, Spline
+from napari_vdsr.evaluation.trial import Trial
 from napari_vdsr.imaging.geometry import Factor
+from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.progress import Part, Progress
 from napari_vdsr.zoo import Model, load_model, models
 
@@ -35,23 +37,9 @@ class Method(Protocol):
     def serves(self, trial: Trial) -> bool:
         """Whether it is made for the factor of the trial."""
 
-
-class Bicubic:
-    """Bicubic interpolation: the baseline that stands beside every figure."""
-
-    name = "bicubic"
-    asked_for = False
-
-    def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
-        """Enlarge what the trial gives, in the form that the trial scores."""
-        enlarged = resized(trial.low, trial.shape, trial.rgb)
-        if progress is not None:
-            progress.update(trial.pixels)
-        return trial.finished(enlarged)
-
-    def serves(self, trial: Trial) -> bool:
-        """Whether it is made for the factor of the trial: always."""
-        return True
+    @property
+    def sampling(self) -> Sampling | None:
+        """How the images were taken that it is made for; None for any."""
 
 
 class Network:
@@ -78,6 +66,7 @@ class Network:
     ) -> None:
         self.name = model.name
         self.asked_for = asked_for
+        self.sampling: Sampling = model.sampling
         self._model = model
         self._options: dict[str, Any] = {
             "device": device,
@@ -130,7 +119,7 @@ class Network:
 def methods_for(
     model: Models, *, device: str, precision: str, tile: int | str
 ) -> list[Method]:
-    """Bicubic interpolation, SRCNN and every model asked for.
+    """Interpolation, SRCNN and every model asked for.
 
     SRCNN, the network that VDSR was first compared with, stands beside the others
     where weights of it are at hand; nothing is fetched for that.
@@ -153,7 +142,7 @@ def methods_for(
         for card in models()
         if card.architecture == "srcnn" and card.here and card.name not in asked
     ]
-    methods: list[Method] = [Bicubic()]
+    methods: list[Method] = [Bicubic(), Spline(), BestLinear()]
     for each in [*baselines, *asked]:
         network = Network(
             load_model(each),

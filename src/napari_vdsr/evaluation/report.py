@@ -4,12 +4,23 @@ import csv
 import io
 import math
 from dataclasses import dataclass
+from textwrap import wrap
 
+from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS
+from napari_vdsr.evaluation.added_noise import noise_in_words
+from napari_vdsr.evaluation.baselines import BestLinear, Bicubic, Spline
 from napari_vdsr.evaluation.decibels import finite_or_none
 from napari_vdsr.evaluation.ranges import DataRange
 from napari_vdsr.evaluation.trials import PROTOCOLS, Protocol
+from napari_vdsr.imaging.sampling import Sampling
 
 _FIRST, _COLUMN = 24, 19  # characters of a table's columns, at least
+
+BEST_IN_WORDS = (
+    f"{BestLinear.name}: the blur that comes closest to the truth, which nobody has "
+    "for a new image; a model above it does more than blurring can"
+)
+"""What the best linear enlargement is, in words that are printed with it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,10 @@ class Row:
         Enlarged pixels.
     seconds : float
         Wall time of enlarging.
+    sampling : {"reduced", "gaussian", "camera", "scanner"}, optional
+        How the small image was taken; None for a real pair.
+    noise : float, optional
+        Electrons at white of the noise that was added to it; None for none.
     """
 
     image: str
@@ -43,6 +58,8 @@ class Row:
     data_range: DataRange
     pixels: int
     seconds: float
+    sampling: Sampling | None = "reduced"
+    noise: float | None = None
 
     @property
     def speed(self) -> float:
@@ -52,7 +69,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Mean:
-    """Means over the images of one factor and method.
+    """Means over the images of one factor, sampling and method.
 
     Attributes
     ----------
@@ -70,6 +87,8 @@ class Mean:
         Wall time of all.
     speed : float
         Enlarged megapixels per second, over all.
+    sampling : {"reduced", "gaussian", "camera", "scanner"}, optional
+        How the small images were taken; None for real pairs.
     """
 
     factor: float
@@ -80,6 +99,7 @@ class Mean:
     ssim: float | None
     seconds: float
     speed: float
+    sampling: Sampling | None = "reduced"
 
 
 @dataclass(frozen=True)
@@ -89,7 +109,7 @@ class Evaluation:
     Attributes
     ----------
     rows : tuple of Row
-        One for every image, factor and method.
+        One for every image, factor, sampling and method.
     protocol : {"A", "direct", "pairs"}
         See `PROTOCOLS`.
     device, precision : str
@@ -112,16 +132,24 @@ class Evaluation:
         return tuple(dict.fromkeys(row.method for row in self.rows))
 
     @property
+    def samplings(self) -> tuple[Sampling | None, ...]:
+        """Ways in which small images were taken, in order of occurrence."""
+        return tuple(dict.fromkeys(row.sampling for row in self.rows))
+
+    @property
     def means(self) -> tuple[Mean, ...]:
-        """Means over the images, for every factor and method that occur together."""
+        """Means over the images, for all that occur together."""
         groups = (
-            [row for row in self.rows if (row.factor, row.method) == (factor, method)]
+            [row for row in self.rows if _group_of(row) == (factor, sampling, method)]
             for factor in self.factors
+            for sampling in self.samplings
             for method in self.methods
         )
         return tuple(_mean_of(group) for group in groups if group)
 
-    def mean(self, factor: float, method: str) -> Mean:
+    def mean(
+        self, factor: float, method: str, sampling: Sampling | None = None
+    ) -> Mean:
         """Means of one method at one factor.
 
         Parameters
@@ -130,24 +158,33 @@ class Evaluation:
             One of `factors`.
         method : str
             One of `methods`.
+        sampling : {"reduced", "gaussian", "camera", "scanner"}, optional
+            One of `samplings`; by default the first.
 
         Returns
         -------
         Mean
         """
         for mean in self.means:
-            if (mean.factor, mean.method) == (factor, method):
+            if (mean.factor, mean.method) != (factor, method):
+                continue
+            if sampling in (None, mean.sampling):
                 return mean
         raise KeyError(f"no images were enlarged x{factor:g} with {method}")
 
     def to_text(self) -> str:
         """Write a table for people: PSNR in dB / SSIM per image, means, speed."""
         lines = [f"protocol {self.protocol}: {PROTOCOLS[self.protocol]}"]
+        if self.protocol == "direct":
+            lines += self._acquisitions_in_words()
         ranges = dict.fromkeys(row.data_range for row in self.rows)
         lines += [f"data range {each.value:g}: {each.reason}" for each in ranges]
+        if BestLinear.name in self.methods:
+            lines.append(BEST_IN_WORDS)
         lines.append(f"device {self.device}, precision {self.precision}")
         for factor in self.factors:
-            lines += ["", *self._table(factor)]
+            for sampling in self.samplings:
+                lines += ["", *self._table(factor, sampling)]
         return "\n".join(lines)
 
     def to_csv(self) -> str:
@@ -171,22 +208,41 @@ class Evaluation:
             "rows": [_for_json(_record(row)) for row in self.rows],
         }
 
-    def _table(self, factor: float) -> list[str]:
-        """Lines of the table of one factor."""
-        rows = [row for row in self.rows if row.factor == factor]
-        means = [mean for mean in self.means if mean.factor == factor]
+    def _acquisitions_in_words(self) -> list[str]:
+        samplings = [each for each in self.samplings if each is not None]
+        lines = [f"sampling {each}: {SAMPLING_IN_WORDS[each]}" for each in samplings]
+        levels = dict.fromkeys((row.image, row.noise) for row in self.rows)
+        if len({noise for _, noise in levels}) == 1:
+            levels = {("", next(iter(levels))[1]): None}
+        for image, noise in levels:
+            to = f" added to {image}" if image else " added"
+            lines.append(f"noise{to}: {noise_in_words(noise)}")
+        return lines
+
+    def _table(self, factor: float, sampling: Sampling | None) -> list[str]:
+        """Lines of the table of one factor and sampling."""
+        key = (factor, sampling)
+        rows = [row for row in self.rows if (row.factor, row.sampling) == key]
+        means = [mean for mean in self.means if (mean.factor, mean.sampling) == key]
         methods = [mean.method for mean in means]
         images = dict.fromkeys(row.image for row in rows)
         found = {(row.image, row.method): row for row in rows}
-        heading = "" if self.protocol != "pairs" else "  (PSNR / after affine fit)"
+        heading = {"A": "", "direct": f"  {sampling}"}.get(
+            self.protocol, "  (PSNR / after affine fit)"
+        )
         table = [[f"x{factor:g}{heading}", *methods]]
         table += [
             [image, *(self._cell(found[image, method]) for method in methods)]
             for image in images
         ]
         table.append([f"mean of {len(images)}", *map(self._cell, means)])
-        gains = [f"{_gain(mean, means[0]):+.2f} dB" for mean in means[1:]]
-        table.append(["gain over bicubic", "", *gains])
+        for name in (Bicubic.name, Spline.name):
+            base = next(mean for mean in means if mean.method == name)
+            gains = (
+                "" if mean is base else f"{_gain(mean.psnr, base.psnr):+.2f} dB"
+                for mean in means
+            )
+            table.append([f"gain over {name}", *gains])
         times = [f"{mean.seconds / mean.images:.2f}" for mean in means]
         table.append(["seconds an image", *times])
         table.append(["MPix/s", *(f"{mean.speed:.3g}" for mean in means)])
@@ -196,6 +252,10 @@ class Evaluation:
         if self.protocol == "pairs":
             return f"{row.psnr:.2f} / {row.fitted_psnr:.2f}"
         return f"{row.psnr:.2f} / {'–' if row.ssim is None else f'{row.ssim:.4f}'}"
+
+
+def _group_of(row: Row) -> tuple[float, Sampling | None, str]:
+    return row.factor, row.sampling, row.method
 
 
 def _mean_of(rows: list[Row]) -> Mean:
@@ -210,6 +270,7 @@ def _mean_of(rows: list[Row]) -> Mean:
         _average(similarities) if similarities else None,
         seconds,
         sum(row.pixels for row in rows) / 1e6 / max(seconds, 1e-9),
+        rows[0].sampling,
     )
 
 
@@ -217,13 +278,14 @@ def _average(values: list[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _gain(mean: Mean, bicubic: Mean) -> float:
-    """Decibels above bicubic; none where both are infinite."""
-    return 0.0 if mean.psnr == bicubic.psnr else mean.psnr - bicubic.psnr
+def _gain(psnr: float, base: float) -> float:
+    """Decibels above a baseline; none where both are infinite."""
+    return 0.0 if psnr == base else psnr - base
 
 
 def _lined_up(table: list[list[str]]) -> list[str]:
-    """Lines of a table whose columns are as wide as they have to be."""
+    """Lines of a table; long headings take several."""
+    table = [*_headings(table[0]), *table[1:]]
     columns = zip(*table, strict=True)
     first, *widths = (max(len(cell) for cell in column) for column in columns)
     first = max(first, _FIRST)
@@ -233,6 +295,15 @@ def _lined_up(table: list[list[str]]) -> list[str]:
         + "".join(f"{c:>{width}}" for c, width in zip(cells, widths, strict=True))
         for name, *cells in table
     ]
+
+
+def _headings(cells: list[str]) -> list[list[str]]:
+    first, *names = cells
+    words = [wrap(name, _COLUMN - 2, break_long_words=False) for name in names]
+    height = max(map(len, words))
+    padded = ([""] * (height - len(lines)) + lines for lines in words)
+    sides = [""] * (height - 1) + [first]
+    return [list(line) for line in zip(sides, *padded, strict=True)]
 
 
 def _record(row: Row) -> dict[str, object]:
@@ -245,6 +316,8 @@ def _record(row: Row) -> dict[str, object]:
         "ssim": row.ssim,
         "data_range": row.data_range.value,
         "data_range_reason": row.data_range.reason,
+        "sampling": row.sampling,
+        "noise_electrons": row.noise,
         "seconds": row.seconds,
         "megapixels_per_second": row.speed,
     }

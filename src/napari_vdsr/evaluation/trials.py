@@ -1,7 +1,6 @@
 """Test set-ups: from a truth to what a method is given and how it is judged."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import ceil
 from typing import Any, Literal, NamedTuple
 
@@ -9,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.acquisition import Acquisition, resized, with_noise
 from napari_vdsr.evaluation.planes import scaled_luminance
 from napari_vdsr.evaluation.ranges import DataRange, limits_of, range_of
 from napari_vdsr.evaluation.sources import Source
 from napari_vdsr.evaluation.stack import Stack, survey
+from napari_vdsr.evaluation.trial import Trial, held_by
 from napari_vdsr.imaging.dtypes import black_and_white
 from napari_vdsr.imaging.resample import resize
 
@@ -25,9 +26,9 @@ PROTOCOLS: dict[Protocol, str] = {
         "result is rounded and clipped; a border of one factor is cut off"
     ),
     "direct": (
-        "the image is reduced by antialiased bicubic and rounded to its own dtype, "
-        "as a low-resolution file would be; that is enlarged as by `upscale`; colours "
-        "are scored by luminance; a border of one factor is cut off"
+        "a small image is taken as an instrument or a program would take it, and "
+        "rounded to the dtype of the image, as a file would be; that is enlarged as by "
+        "`upscale`; colours are scored by luminance; a border of one factor is cut off"
     ),
     "pairs": (
         "low-resolution images are enlarged as they are, and compared with the "
@@ -38,90 +39,26 @@ PROTOCOLS: dict[Protocol, str] = {
 """What each protocol does, in words that are printed beside its figures."""
 
 
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """One image at one factor.
-
-    Attributes
-    ----------
-    reference : ndarray, shape (..., Y, X[, 3])
-        The truth.
-    low : ndarray, shape (..., y, x[, 3])
-        What methods enlarge; of the same dtype and with colours if those have.
-    rgb : bool
-        Whether reference and low hold colours.
-    colours : ndarray, shape (..., y, x, 3), optional
-        What methods enlarge that look at R, G and B, where `low` is luminance.
-    data_range : DataRange
-        The peak of the scores, and why.
-    limits : tuple of float
-        Black and white.
-    border : int
-        Pixels to cut off before scoring.
-    stored : numpy.dtype, optional
-        The dtype in which results would be stored, where that is not theirs: they
-        are rounded and clipped to what it holds.
-    """
-
-    reference: NDArray[Any]
-    low: NDArray[Any]
-    rgb: bool
-    data_range: DataRange
-    limits: tuple[float, float]
-    border: int
-    colours: NDArray[Any] | None = None
-    stored: np.dtype[Any] | None = None
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Pixels of the truth in Y and X."""
-        y, x = self.reference.shape[-3:-1] if self.rgb else self.reference.shape[-2:]
-        return y, x
-
-    @property
-    def pixels(self) -> int:
-        """Pixels of the truth, all planes."""
-        return int(self.reference.size // (3 if self.rgb else 1))
-
-    @property
-    def factors(self) -> tuple[float, float]:
-        """Factors of Y and X."""
-        y, x = self.low.shape[-3:-1] if self.rgb else self.low.shape[-2:]
-        return self.shape[0] / y, self.shape[1] / x
-
-    def finished(self, result: NDArray[Any], *, colours: bool = False) -> NDArray[Any]:
-        """Bring a result into the form that is scored.
-
-        Parameters
-        ----------
-        result : ndarray
-            An enlargement of `low` or, if `colours`, of `colours`.
-        colours : bool
-            Whether luminance is still to be taken.
-
-        Returns
-        -------
-        ndarray
-            Of the shape of the reference.
-        """
-        result = self._rounded(result)
-        if not colours:
-            return result
-        return self._rounded(scaled_luminance(result, self.data_range.value))
-
-    def _rounded(self, values: NDArray[Any]) -> NDArray[Any]:
-        return values if self.stored is None else _held_by(self.stored, values)
-
-
 class _Scale(NamedTuple):
-    """Peak of the scores, and black and white, of all planes of an image."""
+    """Peak of the scores, black and white, and noise of all planes of an image."""
 
     data_range: DataRange
     limits: tuple[float, float]
+    electrons: float | None = None
+
+
+REDUCED = Acquisition()
+"""By software, without noise: as in protocol A."""
 
 
 def trial_of(
-    source: Source, factor: int, protocol: Protocol, scale: _Scale | None = None
+    source: Source,
+    factor: int,
+    protocol: Protocol,
+    acquisition: Acquisition = REDUCED,
+    *,
+    scale: _Scale | None = None,
+    first: int = 0,
 ) -> Trial:
     """Set up a protocol for an image: reduce it, keep the truth.
 
@@ -133,8 +70,12 @@ def trial_of(
         2 to 8; the image is cropped to a multiple of it.
     protocol : {"A", "direct"}
         See `PROTOCOLS`.
+    acquisition : Acquisition
+        How the small image is taken; for "direct" only.
     scale : optional
         That of the image which `source` is a plane of.
+    first : int
+        Number of the first plane in that image: the noise depends on it.
 
     Returns
     -------
@@ -145,27 +86,24 @@ def trial_of(
     InputError
         When protocol or factor is unknown, or the image too small.
     """
-    height, width = _reduced(source.name, source.shape, factor, protocol)
+    height, width = _reduced(source.name, source.shape, factor, protocol, acquisition)
     factor = int(factor)  # 2.0 is as good
     if scale is None:
         _refuse_gaps(source.name, source.array)
-    source = source.cropped(height * factor, width * factor)
-    scale = scale or _Scale(range_of(source.array), limits_of(source.array))
+    per = factor * acquisition.finer
+    source = source.cropped(height * per, width * per)
+    scale = scale or _scale_of(source.array, source.rgb, acquisition)
     if protocol == "A":
         return _paper(source, (height, width), factor, scale)
-    reduced = resized(source.array, (height, width), source.rgb)
-    return Trial(
-        reference=source.array,
-        low=_held_by(source.array.dtype, reduced).astype(source.array.dtype),
-        rgb=source.rgb,
-        data_range=scale.data_range,
-        limits=scale.limits,
-        border=factor,
-    )
+    return _direct(source, factor, scale, acquisition, first)
 
 
 def trials_of(
-    stack: Stack, name: str, factor: int, protocol: Protocol
+    stack: Stack,
+    name: str,
+    factor: int,
+    protocol: Protocol,
+    acquisition: Acquisition = REDUCED,
 ) -> Iterator[Trial]:
     """Set up a protocol for an image, plane by plane.
 
@@ -175,7 +113,7 @@ def trials_of(
         The high-resolution image.
     name : str
         What to call it.
-    factor, protocol
+    factor, protocol, acquisition
         As for `trial_of`.
 
     Yields
@@ -188,27 +126,58 @@ def trials_of(
     InputError
         When protocol or factor is unknown, or the image too small.
     """
-    height, width = _reduced(name, stack.plane_shape, factor, protocol)
+    height, width = _reduced(name, stack.plane_shape, factor, protocol, acquisition)
     _refuse_gaps(name, stack)
-    yx = slice(0, height * int(factor)), slice(0, width * int(factor))
+    per = int(factor) * acquisition.finer
+    yx = slice(0, height * per), slice(0, width * per)
     part = stack.cut((*(slice(0, size) for size in stack.stack), *yx))
-    scale = _scale_of(stack, part)
-    for plane in part:
-        yield trial_of(Source(name, plane, part.rgb), factor, protocol, scale)
+    scale = _scale_of(_telling(stack, part), stack.rgb, acquisition)
+    for number, plane in enumerate(part):
+        source = Source(name, plane, part.rgb)
+        yield trial_of(source, factor, protocol, acquisition, scale=scale, first=number)
 
 
-def _scale_of(stack: Stack, part: Stack) -> _Scale:
-    """Scale of a part of a stack, by a look at all if that tells: it is kept."""
+def _telling(stack: Stack, part: Stack) -> Stack:
+    """The stack if it tells the range of its part: what is known of it is kept."""
     known = stack.shape == part.shape
     if stack.dtype.kind == "f":  # which was looked at for gaps
         low, high, *_ = stack.survey
         known |= black_and_white(stack.dtype, low, high) is not None
-    image = stack if known else part
-    return _Scale(range_of(image), limits_of(image))
+    return stack if known else part
+
+
+def _scale_of(
+    image: Stack | NDArray[Any], rgb: bool, acquisition: Acquisition
+) -> _Scale:
+    limits = limits_of(image)
+    return _Scale(range_of(image), limits, acquisition.electrons(image, rgb, limits))
+
+
+def _direct(
+    source: Source, factor: int, scale: _Scale, acquisition: Acquisition, first: int
+) -> Trial:
+    """Protocol "direct"."""
+    dtype, rgb = source.array.dtype, source.rgb
+    small = acquisition.small_of(source.array, factor, rgb)
+    small = with_noise(small, scale.electrons, scale.limits, rgb, first)
+    return Trial(
+        reference=acquisition.truth_of(source.array, rgb),
+        low=held_by(dtype, small).astype(dtype),
+        rgb=rgb,
+        data_range=scale.data_range,
+        limits=scale.limits,
+        border=factor,
+        sampling=acquisition.sampling,
+        electrons=scale.electrons,
+    )
 
 
 def _reduced(
-    name: str, shape: tuple[int, int], factor: int, protocol: Protocol
+    name: str,
+    shape: tuple[int, int],
+    factor: int,
+    protocol: Protocol,
+    acquisition: Acquisition,
 ) -> tuple[int, int]:
     """Sizes of the reduced image, if it can be scored like that."""
     if protocol not in ("A", "direct"):
@@ -217,11 +186,14 @@ def _reduced(
         raise InputError(
             f"factor is {factor}: evaluation takes whole factors from 2 to 8"
         )
-    height, width = (size // int(factor) for size in shape)
+    per = int(factor) * acquisition.finer
+    height, width = (size // per for size in shape)
     if min(height, width) < 3:
+        halved = "halved for a scanner's truth, " if acquisition.finer > 1 else ""
         raise InputError(
-            f"{name} has {shape[0]} x {shape[1]} pixels: too "
-            f"small to be reduced by {factor} and scored without its border"
+            f"{name} has {shape[0]} x {shape[1]} pixels: too small to be {halved}"
+            f"reduced by {factor} and scored without its border: give an image of at "
+            f"least {3 * per} x {3 * per}"
         )
     return height, width
 
@@ -268,6 +240,8 @@ def pair_trials(
             data_range=scale.data_range,
             limits=scale.limits,
             border=ceil(max(factors)),
+            sampling=None,
+            fit=True,
         )
 
 
@@ -286,7 +260,7 @@ def _paper(source: Source, small: tuple[int, int], factor: int, scale: _Scale) -
     if source.rgb:
         colours = resized(truth, small, rgb=True)
         truth = scaled_luminance(truth, scale.data_range.value)
-        truth = _held_by(source.array.dtype, truth)
+        truth = held_by(source.array.dtype, truth)
     return Trial(
         reference=truth,
         low=resize(truth, small),
@@ -297,36 +271,3 @@ def _paper(source: Source, small: tuple[int, int], factor: int, scale: _Scale) -
         colours=colours,
         stored=source.array.dtype,
     )
-
-
-def resized(
-    image: NDArray[Any], shape: tuple[int, int], rgb: bool
-) -> NDArray[np.float64]:
-    """Resize bicubically, with colours as the last axis or without.
-
-    Parameters
-    ----------
-    image : ndarray of any real dtype, shape (..., Y, X[, S])
-        Intensities in any unit.
-    shape : tuple of int
-        New sizes of Y and X.
-    rgb : bool
-        Whether the last axis holds colours.
-
-    Returns
-    -------
-    ndarray of float64
-        Not rounded or clipped.
-    """
-    if not rgb:
-        return resize(image, shape)
-    return np.moveaxis(resize(np.moveaxis(image, -1, 0), shape), 0, -1)
-
-
-def _held_by(dtype: np.dtype[Any], values: NDArray[Any]) -> NDArray[Any]:
-    """Values rounded and clipped to what a dtype holds; floats hold them as is."""
-    if dtype.kind == "f":
-        return values
-    limits = np.iinfo(dtype)
-    held: NDArray[Any] = np.clip(np.rint(values), limits.min, limits.max)
-    return held

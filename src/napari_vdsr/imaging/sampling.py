@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.resample import Rows, cubic, gathered, mirrored, resize_rows
 
-SAMPLINGS = ("reduced", "gaussian", "camera", "scanner")
 Sampling = Literal["reduced", "gaussian", "camera", "scanner"]
+SAMPLINGS: tuple[Sampling, ...] = ("reduced", "gaussian", "camera", "scanner")
 
 _NOTHING = 1e-12
 

@@ -10,6 +10,7 @@ from napari_vdsr.zoo.card import factors_in
 
 if TYPE_CHECKING:
     from napari_vdsr.imaging.resample import Kernel
+    from napari_vdsr.imaging.sampling import Sampling
     from napari_vdsr.network import ConvStack
 
 _NEAR = 0.5
@@ -48,6 +49,14 @@ class Model:
     def kernel(self) -> "Kernel":
         """How images are enlarged before the network sees them, as in its training."""
         return "bilinear" if self.metadata.get("kernel") == "bilinear" else "bicubic"
+
+    @property
+    def sampling(self) -> "Sampling":
+        """How the images were taken that it is made for."""
+        from napari_vdsr.imaging.sampling import SAMPLINGS
+
+        told = self.metadata.get("sampling")
+        return next((known for known in SAMPLINGS if known == told), "reduced")
 
     @property
     def only_factors(self) -> tuple[float, ...]:

@@ -65,7 +65,7 @@ def difference_layer(
 
 
 def coarser_layer(
-    layer: "Image", data: "NDArray[Any]", factor: int, *, name: str
+    layer: "Image", data: "NDArray[Any]", factor: int, *, name: str, **details: Any
 ) -> "Image":
     """Show the reduced image of a layer on the same outer edges.
 
@@ -79,6 +79,8 @@ def coarser_layer(
         How many pixels of the layer are one of these.
     name : str
         Of the new layer.
+    **details
+        How it was made, for its metadata.
 
     Returns
     -------
@@ -95,7 +97,12 @@ def coarser_layer(
         ),
         samples=data.shape[-1] if layer.rgb else 0,
     )
-    made = {"kind": "reduced", "made of": layer.name, "reduced by": factor}
+    made = {
+        "kind": "reduced",
+        "made of": layer.name,
+        "reduced by": factor,
+        **details,
+    }
     return result_layer(layer, plan, data, name=name, provenance=made)
 
 

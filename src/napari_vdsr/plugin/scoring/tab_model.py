@@ -1,13 +1,15 @@
 """The tab that scores a model on a layer: reduce it, enlarge it, compare."""
 
-from typing import Any
+from typing import Any, Literal
 from weakref import ref
 
 from magicgui.widgets import CheckBox
 from napari.layers import Image
 
+from napari_vdsr.evaluation.baselines import BestLinear, Spline
 from napari_vdsr.evaluation.compare import Comparison
 from napari_vdsr.evaluation.trials import PROTOCOLS
+from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.plugin.lineage import likely_truth
 from napari_vdsr.plugin.model.choices import find_card, label_of, tooltip_of
 from napari_vdsr.plugin.model.settings import FieldError
@@ -18,7 +20,12 @@ from napari_vdsr.plugin.scoring.snapshots import Snapshot, check_memory, take_sn
 from napari_vdsr.plugin.scoring.tab import Tab
 from napari_vdsr.plugin.scoring.tiling import Tiling
 from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
-from napari_vdsr.plugin.scoring.trying import Trying, gain_in_words, scores_of
+from napari_vdsr.plugin.scoring.trying import (
+    Trying,
+    acquisition_in_words,
+    gain_in_words,
+    scores_of,
+)
 from napari_vdsr.plugin.scoring.view_fields import FieldForm, choice, mark, offer
 from napari_vdsr.plugin.scoring.view_results import ResultsView
 from napari_vdsr.plugin.scoring.view_work import WorkView, words_label
@@ -26,9 +33,22 @@ from napari_vdsr.plugin.views.colours import emphasise
 from napari_vdsr.zoo import Card, models
 
 _ABOUT = (
-    "An image with fine detail is made smaller and enlarged again by bicubic "
-    "interpolation and by the model; both are compared with what it was."
+    "An image with fine detail is made smaller and enlarged again by interpolation "
+    "and by the model; both are compared with what it was."
 )
+_TAKEN: list[tuple[str, Sampling | Literal["own"]]] = [
+    ("as the model is trained for", "own"),
+    ("confocal or other scanner", "scanner"),
+    ("camera", "camera"),
+    ("reduced by software", "reduced"),
+]
+_NOISE = [
+    ("none", "none"),
+    ("as in this image", "estimated"),
+    ("weak", "weak"),
+    ("strong", "strong"),
+]
+_FIGURES_ONLY = (Spline.name, BestLinear.name)  # their images would be two more layers
 _PROTOCOL = f"Protocol 'direct': {PROTOCOLS['direct']}.".replace("`", "")
 
 
@@ -48,10 +68,18 @@ class ModelTab(Tab):
         self.truth = choice("truth")
         self.factor = choice("factor", [("×2", 2), ("×3", 3), ("×4", 4)])
         self.model = choice("model")
+        self.taken = choice("taken", _TAKEN)
+        self.noise = choice("noise", _NOISE)
         self.tile = CheckBox(text="side by side", tooltip=TOOLTIPS["tile"])
         self.tile.enabled = False
         self.form = FieldForm(
-            [("Layer", self.truth), ("Factor", self.factor), ("Model", self.model)]
+            [
+                ("Layer", self.truth),
+                ("Factor", self.factor),
+                ("Model", self.model),
+                ("How were the images taken?", self.taken),
+                ("Noise", self.noise),
+            ]
         )
         self.work = WorkView("Score", "score", self.tile.native)
         self.results = ResultsView()
@@ -62,7 +90,7 @@ class ModelTab(Tab):
         self._tried: ref[Image] | None = None
         self._offer_models()
         self.model.value = self._preferred()
-        for field in (self.truth, self.factor, self.model):
+        for field in (self.truth, self.factor, self.model, self.taken):
             field.changed.connect(self.refresh)
         self.tile.changed.connect(self._tiling.show)
         self.work.button.clicked.connect(self._pressed)
@@ -108,7 +136,12 @@ class ModelTab(Tab):
             return
         self._tried = ref(self.truth.value)
         work = Trying(
-            truth, self.factor.value, self.model.value, preferred_settings().device
+            truth,
+            self.factor.value,
+            self.model.value,
+            preferred_settings().device,
+            None if self.taken.value == "own" else self.taken.value,
+            None if self.noise.value == "none" else self.noise.value,
         )
         self.begin(work, self.work)
 
@@ -128,7 +161,11 @@ class ModelTab(Tab):
             reference=truth.name,
             labels=[str(label) for label in truth.axis_labels],
             theme=self._viewer.theme,
-            remarks=[gain_in_words(result), _PROTOCOL],
+            remarks=[
+                gain_in_words(result),
+                *acquisition_in_words(result),
+                _PROTOCOL,
+            ],
         )
         self._add_layers(truth, result)
 
@@ -145,13 +182,15 @@ class ModelTab(Tab):
             raise FieldError("truth", "Open an image to score a model on it.")
         truth = take_snapshot(layer)
         check_memory(truth)
-        if min(truth.shape[-2:]) // factor < 3:
-            y, x = truth.shape[-2:]
-            msg = (
-                f"'{layer.name}' has {y} × {x} pixels: too small to be reduced by "
-                f"{factor}."
+        y, x = truth.shape[-2:]
+        finer = 2 if self.taken.value == "scanner" else 1
+        if min(y, x) // (factor * finer) < 3:
+            halved = "halved for a scanner's truth and " if finer > 1 else ""
+            raise FieldError(
+                "truth",
+                f"'{layer.name}' has {y} × {x} pixels: too small to be {halved}reduced "
+                f"by {factor}.",
             )
-            raise FieldError("truth", msg)
         _check_factor(find_card(self.model.value), factor)
         return truth
 
@@ -169,18 +208,33 @@ class ModelTab(Tab):
             self.start()
 
     def _add_layers(self, truth: Image, result: Comparison) -> None:
-        """The truth (if it is gone), the reduced image, and every enlargement."""
-        factor = round(result.trial.factors[0])
+        """The truth (if it is gone), the small image, and enlargements of it."""
+        trial = result.trial
+        factor = round(trial.factors[0])
         if truth not in self._viewer.layers:
             self._viewer.layers.append(truth)
         names = [layer.name for layer in self._viewer.layers]
-        low_name = _free(f"{truth.name} reduced ×{factor}", names)
-        low = coarser_layer(truth, result.trial.low, factor, name=low_name)
-        made = [low]
+        made, per = [], factor
+        fine = truth
+        if trial.sampling == "scanner":
+            name = _free(f"{truth.name} 2 × 2 means", names)
+            fine = coarser_layer(truth, trial.reference, 2, name=name)
+            made, per = [fine], 2 * factor
+        low = coarser_layer(
+            truth,
+            trial.low,
+            per,
+            name=_free(f"{truth.name} {trial.sampling} ×{factor}", names),
+            sampling=trial.sampling,
+            electrons=trial.electrons,
+        )
+        made.append(low)
         for outcome in result.outcomes:
+            if outcome.method in _FIGURES_ONLY:
+                continue
             made.append(
                 finer_layer(
-                    truth,
+                    fine,
                     outcome.image,
                     low,
                     factor,
@@ -190,7 +244,7 @@ class ModelTab(Tab):
             )
         for layer in made:
             add_quietly(self._viewer, layer, above=truth)
-        self._tiling.take([truth, *made])
+        self._tiling.take(made if fine is not truth else [truth, *made])
         self.tile.enabled = True
         self._tiling.show(self.tile.value)
 

@@ -35,6 +35,16 @@ TOOLTIPS = {
         "An image with fine detail. It is made smaller, enlarged again, and compared "
         "with what it was."
     ),
+    "taken": (
+        "How the small image is made. Scanner: points (confocal, two-photon, SEM). "
+        "Camera: each pixel the mean over its area. By software: bicubic with "
+        "antialiasing. A model gains most on images like those it was trained for."
+    ),
+    "noise": (
+        "Shot noise added to the small image, never to the original. Weak and strong: "
+        "2 and 6 grey levels of 255 at mid-grey. As in this image: as much as the "
+        "image has itself, estimated from its finest detail."
+    ),
     "factor": "How much it is reduced and enlarged.",
     "model": "The network to score. It is fetched once when it is not here yet.",
     "score": "Reduce, enlarge, compare, and add all images as layers.",

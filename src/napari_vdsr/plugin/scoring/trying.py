@@ -3,8 +3,13 @@
 import numpy as np
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS
+from napari_vdsr.evaluation.added_noise import Noise, noise_in_words
+from napari_vdsr.evaluation.baselines import BASELINES
 from napari_vdsr.evaluation.compare import Comparison, compare
+from napari_vdsr.evaluation.report import BEST_IN_WORDS
 from napari_vdsr.evaluation.stack import stack_of
+from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.plugin.model.upscalers import device_in_use
 from napari_vdsr.plugin.scoring.scores import Score
 from napari_vdsr.plugin.scoring.snapshots import Snapshot
@@ -14,7 +19,7 @@ _PATIENCE = 0.2  # seconds between two looks at a device that is in use
 
 
 class Trying(ScoringWork):
-    """One image, reduced and enlarged again by bicubic and by a model.
+    """One image, made smaller and enlarged again by interpolation and by a model.
 
     Parameters
     ----------
@@ -26,14 +31,26 @@ class Trying(ScoringWork):
         Its name.
     device : str
         As for `upscale`.
+    sampling, noise
+        As for `evaluate`.
     """
 
-    def __init__(self, truth: Snapshot, factor: int, model: str, device: str) -> None:
+    def __init__(
+        self,
+        truth: Snapshot,
+        factor: int,
+        model: str,
+        device: str,
+        sampling: Sampling | None = None,
+        noise: Noise | None = None,
+    ) -> None:
         super().__init__()
         self.truth = truth
         self.factor = factor
         self.model = model
         self.device = device
+        self.sampling: Sampling | None = sampling
+        self.noise: Noise | None = noise
 
     def work(self) -> None:
         """Put one `Comparison` into the results."""
@@ -63,6 +80,8 @@ class Trying(ScoringWork):
                 truth.whole(),
                 self.factor,
                 model=self.model,
+                sampling=self.sampling,
+                noise=self.noise,
                 device=self.device,
                 rgb=self.truth.rgb,
                 progress=self.ticker,
@@ -94,21 +113,27 @@ def scores_of(comparison: Comparison) -> list[Score]:
 
 
 def gain_in_words(comparison: Comparison) -> str:
-    """What the model gained over bicubic enlargement.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        With bicubic first and the model last.
-
-    Returns
-    -------
-    str
-    """
-    bicubic, model = comparison.outcomes[0], comparison.outcomes[-1]
-    gain = model.psnr.mean - bicubic.psnr.mean
-    if not np.isfinite(gain):
+    """What the model, the last one, gained over each way of interpolation."""
+    *others, model = comparison.outcomes
+    baselines = [each for each in others if each.method in BASELINES]
+    gains = [model.psnr.mean - each.psnr.mean for each in baselines]
+    if not np.isfinite(gains).all():
         return "One of the results is identical to the original."
-    verb = "gains" if gain >= 0 else "loses"
-    end = "over" if gain >= 0 else "against"
-    return f"{model.method} {verb} {abs(gain):.2f} dB {end} bicubic."
+    decibels = [f"{gain:+.2f} dB".replace("-", "−") for gain in gains]
+    parts = [
+        f"{gain} against {each.method}"
+        for gain, each in zip(decibels, baselines, strict=True)
+    ]
+    return f"{model.method}: {', '.join(parts)}."
+
+
+def acquisition_in_words(comparison: Comparison) -> list[str]:
+    """How the small image was made, and what the best linear enlargement is."""
+    trial = comparison.trial
+    assert trial.sampling is not None
+    best = BEST_IN_WORDS[:1].upper() + BEST_IN_WORDS[1:]
+    return [
+        f"Small image: {SAMPLING_IN_WORDS[trial.sampling]}.",
+        f"Noise added: {noise_in_words(trial.electrons)}.",
+        f"{best}.",
+    ]

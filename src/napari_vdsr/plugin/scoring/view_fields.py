@@ -9,6 +9,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFormLayout,
+    QLabel,
     QListWidget,
     QListWidgetItem,
     QWidget,
@@ -134,7 +135,7 @@ class FieldForm(QWidget):
     Parameters
     ----------
     rows : sequence of (str, Widget or QWidget)
-        Label and field.
+        Label and field. A question stands above its field, as it is long.
     """
 
     def __init__(self, rows: Sequence[tuple[str, Widget | QWidget]]) -> None:
@@ -144,7 +145,12 @@ class FieldForm(QWidget):
         layout.setVerticalSpacing(5)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for label, field in rows:
-            layout.addRow(label, field.native if isinstance(field, Widget) else field)
+            native = field.native if isinstance(field, Widget) else field
+            if label.endswith("?"):
+                layout.addRow(QLabel(label))
+                layout.addRow(native)
+            else:
+                layout.addRow(label, native)
 
 
 def mark(field: Widget | QWidget, colour: str) -> None:

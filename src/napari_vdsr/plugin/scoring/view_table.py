@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
 )
 
+from napari_vdsr.evaluation.baselines import BASELINES
 from napari_vdsr.plugin.scoring.tables import IDENTICAL, OF_MEAN_ERROR, Table
 
 _EXPLAINED = {
@@ -64,7 +65,7 @@ class FiguresTable(QTableWidget):
         titles = [title.replace(" dB", "\ndB") for title in table.columns]
         self.setHorizontalHeaderLabels(["", *titles])
         for row, (name, cells) in enumerate(zip(table.names, table.rows, strict=True)):
-            first = QTableWidgetItem(name)
+            first = QTableWidgetItem(_broken(name))
             first.setToolTip(_EXPLAINED.get(name, name))
             if colours:
                 first.setForeground(QColor(colours[row]))
@@ -82,8 +83,14 @@ class FiguresTable(QTableWidget):
         head.setHighlightSections(False)
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        rows = min(self._most, len(table.rows))
-        side = self.verticalHeader()
-        assert side is not None
-        height = head.sizeHint().height() + rows * side.defaultSectionSize()
+        line = self.fontMetrics().height()
+        for row, name in enumerate(table.names):
+            self.setRowHeight(row, (1 + _broken(name).count("\n")) * line + 6)
+        rows = range(min(self._most, len(table.rows)))
+        height = head.sizeHint().height() + sum(map(self.rowHeight, rows))
         self.setFixedHeight(height + 2 * self.frameWidth() + 2)
+
+
+def _broken(name: str) -> str:
+    """The name of a method in lines that fit a narrow panel."""
+    return name.replace(" + ", "\n+ ") if name in BASELINES else name

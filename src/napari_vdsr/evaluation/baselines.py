@@ -1,0 +1,163 @@
+"""Enlargement without a network: what a model has to beat."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.evaluation.acquisition import resized
+from napari_vdsr.evaluation.psnr import measured
+from napari_vdsr.evaluation.trial import Trial
+from napari_vdsr.imaging.sampling import Sampling
+from napari_vdsr.progress import Progress
+
+_SIGMAS = (0.3, 0.5, 0.75, 1.1, 1.6, 2.3, 3.3, 4.6)  # looked at first, coarse pixels
+_STEPS = 8  # of the search between two of them
+
+
+class Baseline:
+    """Serves every trial and is never asked for: it stands beside every figure."""
+
+    name = ""
+    asked_for = False
+    sampling: Sampling | None = None
+
+    def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
+        """Enlarge what the trial gives, in the form that the trial scores."""
+        result = self.enlarged(trial, progress)
+        if progress is not None:
+            progress.update(trial.pixels)
+        return trial.finished(result)
+
+    def enlarged(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
+        """Enlarge, without rounding."""
+        raise NotImplementedError
+
+    def serves(self, trial: Trial) -> bool:
+        """Whether it is made for the factor of the trial: always."""
+        return True
+
+
+class Bicubic(Baseline):
+    """Bicubic interpolation."""
+
+    name = "bicubic"
+
+    def enlarged(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
+        """Enlarge, without rounding."""
+        return resized(trial.low, trial.shape, trial.rgb)
+
+
+class Spline(Baseline):
+    """Interpolation by cubic splines."""
+
+    name = "spline"
+
+    def enlarged(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
+        """Enlarge, without rounding."""
+        return splined(trial.low, trial.shape, trial.rgb)
+
+
+class BestLinear(Baseline):
+    """A Gaussian before the spline, its sigma chosen with the truth in hand.
+
+    No one has it for a new image: it is the bound of what blurring can do.
+    """
+
+    name = "best Gaussian + spline"
+
+    def enlarged(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
+        """Enlarge, without rounding."""
+        result = np.empty(trial.reference.shape)
+        for index in np.ndindex(trial.stack):
+            plane = replace(
+                trial, reference=trial.reference[index], low=trial.low[index]
+            )
+            result[index] = _best(plane, progress)
+        return result
+
+
+BASELINES = (Bicubic.name, Spline.name, BestLinear.name)
+
+
+def _best(plane: Trial, progress: Progress | None) -> NDArray[np.float64]:
+    """The best enlargement of a single plane."""
+
+    def error_at(sigma: float) -> float:
+        if progress is not None:
+            progress.update(0)  # may raise Cancelled
+        return _error(plane, _blurred_and_splined(plane, sigma))
+
+    return _blurred_and_splined(plane, best_sigma(error_at))
+
+
+def best_sigma(error_at: Callable[[float], float]) -> float:
+    """Find where an error, which falls and then rises, is least; 0 is looked at too."""
+    from scipy.optimize import minimize_scalar
+
+    tried = {0.0: error_at(0.0)}
+    for sigma in _SIGMAS:
+        tried[sigma] = error_at(sigma)
+        if tried[sigma] > min(tried.values()):
+            break
+    best = min(tried, key=lambda sigma: tried[sigma])
+    low = max((sigma for sigma in tried if sigma < best), default=0.0)
+    high = min((sigma for sigma in tried if sigma > best), default=best)
+    if high > low:
+        options = {"maxiter": _STEPS, "xatol": 1e-3}
+        found = minimize_scalar(
+            error_at, bounds=(low, high), method="bounded", options=options
+        )
+        tried[float(found.x)] = float(found.fun)
+    return min(tried, key=lambda sigma: tried[sigma])
+
+
+def splined(
+    image: NDArray[Any], shape: tuple[int, int], rgb: bool
+) -> NDArray[np.float64]:
+    """Enlarge Y and X by cubic splines; outer edges stay and borders are mirrored.
+
+    The image is (..., Y, X[, 3]) and `shape` the new Y and X.
+    """
+    from scipy.ndimage import zoom
+
+    def enlarged(plane: NDArray[Any]) -> NDArray[np.float64]:
+        factors = [new / old for new, old in zip(shape, plane.shape, strict=True)]
+        result: NDArray[np.float64] = zoom(
+            plane.astype(np.float64), factors, order=3, mode="reflect", grid_mode=True
+        )
+        return result
+
+    return _plane_by_plane(image, enlarged, rgb)
+
+
+def _blurred_and_splined(trial: Trial, sigma: float) -> NDArray[np.float64]:
+    from scipy.ndimage import gaussian_filter
+
+    def blurred(plane: NDArray[Any]) -> NDArray[np.float64]:
+        result: NDArray[np.float64] = gaussian_filter(
+            plane.astype(np.float64), sigma, mode="reflect"
+        )
+        return result
+
+    low = _plane_by_plane(trial.low, blurred, trial.rgb) if sigma else trial.low
+    return splined(low, trial.shape, trial.rgb)
+
+
+def _error(trial: Trial, enlarged: NDArray[Any]) -> float:
+    """Mean squared error of a plane as it is scored; fitted for a real pair."""
+    report = measured(trial.beside(trial.finished(enlarged)), fit=trial.fit)
+    return (report.fitted or report).errors[0]
+
+
+def _plane_by_plane(
+    image: NDArray[Any], change: Callable[[NDArray[Any]], NDArray[Any]], rgb: bool
+) -> NDArray[np.float64]:
+    """Change every (Y, X) plane of every colour."""
+    planes = np.moveaxis(image, -1, 0) if rgb else image
+    leading, yx = planes.shape[:-2], planes.shape[-2:]
+    changed = np.stack([change(plane) for plane in planes.reshape(-1, *yx)])
+    changed = changed.reshape(*leading, *changed.shape[1:])
+    return np.moveaxis(changed, 0, -1) if rgb else changed
