@@ -173,8 +173,7 @@ def test_a_tiff_written_by_parts_is_as_one_written_at_once(
     assert upscale(tmp_path / "a.tif", at_once).status == 0
     monkeypatch.setattr(ways, "_LARGE", 0)
     monkeypatch.setattr(ways, "_in_memory", None)
-    monkeypatch.setattr("napari_vdsr.files.tiff_tiles.TILE", 48)
-    monkeypatch.setattr("napari_vdsr.files.tiff_writing.TILE", 48)
+    monkeypatch.setattr("napari_vdsr.files.tiff_writer.TILE", 48)
     outcome = upscale(tmp_path / "a.tif", parts)
     assert outcome.status == 0, outcome.err
     one, other = read_image(at_once), read_image(parts)
@@ -269,10 +268,10 @@ def test_without_distributed_the_error_says_how_to_get_it(
 MEASURED = """
 import re, sys
 from napari_vdsr.cli import main, ways
-from napari_vdsr.files import tiff_parts
+from napari_vdsr.files import tiff_region
 
 ways._LARGE = 0
-tiff_parts._KEPT = 2**20  # which the smaller image fills
+tiff_region._KEPT = 2**20  # which the smaller image fills
 status = main(sys.argv[1:])
 with open("/proc/self/status") as file:
     print(re.search(r"VmHWM:\\s*(\\d+)", file.read())[1])

@@ -22,7 +22,7 @@ from napari_vdsr.evaluation.evaluate import evaluate, evaluate_pairs
 from napari_vdsr.evaluation.ranges import range_of
 from napari_vdsr.evaluation.sources import opened
 from napari_vdsr.evaluation.stack import Stack, stack_of
-from napari_vdsr.files.zarr_reading import _ZarrPixels
+from napari_vdsr.files.zarr_reader import _ZarrPixels
 from napari_vdsr.zoo import Model
 
 RNG = np.random.default_rng(0)

@@ -9,7 +9,7 @@ from sample_pictures import doubled, noise
 
 from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.files import Metadata, Picture, read_image, write_image
-from napari_vdsr.files import tiff_writing as writing
+from napari_vdsr.files import tiff_writer as writing
 
 LUT = np.stack([np.arange(256, dtype=np.uint8), np.zeros(256, np.uint8)] * 2)[:3]
 FIELDS = {

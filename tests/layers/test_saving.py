@@ -12,7 +12,7 @@ from napari.layers import Image
 
 from napari_vdsr.errors import FileError, InputError, VdsrWarning
 from napari_vdsr.files import read_image
-from napari_vdsr.files.zarr_beginning import part_of
+from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.layers import plan_layer, upscale_layer
 from napari_vdsr.layers.saving import save_enlarged
 from napari_vdsr.zoo import Model

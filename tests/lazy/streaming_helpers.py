@@ -16,7 +16,7 @@ from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.lazy import worker
 from napari_vdsr.lazy.streaming import Counts
 from napari_vdsr.lazy.to_zarr import ZarrTarget, stream_to_zarr
-from napari_vdsr.lazy.worker import Recipe
+from napari_vdsr.lazy.worker import UpscaleSettings
 from napari_vdsr.network import VDSR
 from napari_vdsr.zoo import Model
 
@@ -49,14 +49,14 @@ def plain_zarr(
     return path
 
 
-def recipe_of(model: Model, **options: Any) -> Recipe:
+def settings_of(model: Model, **options: Any) -> UpscaleSettings:
     settings: dict[str, Any] = {
         "device": "cpu",
         "precision": "float32",
         "tile": "auto",
         "intensity_range": None,
     }
-    return Recipe.of(model, **{**settings, **options})
+    return UpscaleSettings.of(model, **{**settings, **options})
 
 
 def stream(
@@ -81,7 +81,7 @@ def stream(
             image.picture,
             axes,
             plan,
-            recipe_of(model),
+            settings_of(model),
             ZarrTarget(target, version, overwrite),
             model=model.name,
             **options,
@@ -98,14 +98,14 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def count_arrivals() -> None:
-    """Let a worker count the recipes that it gets."""
+    """Let a worker count the settings that it gets."""
     worker._arrivals = 0  # type: ignore[attr-defined]
 
-    def arrive(self: Recipe, state: dict[str, Any]) -> None:
+    def arrive(self: UpscaleSettings, state: dict[str, Any]) -> None:
         worker._arrivals += 1  # type: ignore[attr-defined]
         self.__dict__.update(state)
 
-    Recipe.__setstate__ = arrive  # type: ignore[attr-defined]
+    UpscaleSettings.__setstate__ = arrive  # type: ignore[attr-defined]
 
 
 def arrivals() -> int:

@@ -16,7 +16,7 @@ from streaming_helpers import (
     files_of,
     noise,
     plain_zarr,
-    recipe_of,
+    settings_of,
     stream,
     tiny_model,
     tiny_network,
@@ -24,8 +24,8 @@ from streaming_helpers import (
 
 from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.files import open_image
+from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import OpenImage
-from napari_vdsr.files.zarr_beginning import part_of
 from napari_vdsr.lazy.cluster import Cluster, connected
 from napari_vdsr.zoo import Model
 
@@ -110,12 +110,14 @@ def failures(cluster: Cluster) -> int:
 
 def test_workers_are_asked_before_any_work(cluster: Cluster, model: Model) -> None:
     before = failures(cluster)
-    recipe = cluster.settled(recipe_of(model, precision="auto"), Path(__file__))
-    assert recipe.precision == "float32"
+    settings = cluster.agree_on_precision(
+        settings_of(model, precision="auto"), Path(__file__)
+    )
+    assert settings.precision == "float32"
     with pytest.raises(FileError, match=r"does not see /nowhere.*share"):
-        cluster.settled(recipe, Path("/nowhere"))
+        cluster.agree_on_precision(settings, Path("/nowhere"))
     with pytest.raises(InputError, match=r"worker tcp://.*: device is 'cuda:9'"):
-        cluster.settled(recipe_of(model, device="cuda:9"))
+        cluster.agree_on_precision(settings_of(model, device="cuda:9"))
     assert failures(cluster) == before
 
 

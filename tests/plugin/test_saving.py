@@ -13,7 +13,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QComboBox, QFileDialog, QLineEdit, QMessageBox
 
 from napari_vdsr.files import open_image, read_image
-from napari_vdsr.files.zarr_beginning import part_of
+from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.layers import upscale_layer
 from napari_vdsr.plugin import super_resolution
 

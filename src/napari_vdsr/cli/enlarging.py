@@ -12,7 +12,7 @@ from napari_vdsr.cli.options import parse_lengths, parse_pair
 from napari_vdsr.cli.ways import Task, enlarge
 from napari_vdsr.errors import InputError
 from napari_vdsr.files import Picture, open_image
-from napari_vdsr.files.ngff_writing import NgffVersion
+from napari_vdsr.files.ngff import NgffVersion
 from napari_vdsr.files.units import convert_length, normalise_unit
 from napari_vdsr.files.writing import check_name
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX

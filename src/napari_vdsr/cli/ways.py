@@ -14,15 +14,16 @@ from napari_vdsr.cli.console import note
 from napari_vdsr.errors import VdsrError
 from napari_vdsr.files import Picture, check_output, open_image, write_image
 from napari_vdsr.files.folders import TIFF_SUFFIXES
-from napari_vdsr.files.opening import OpenImage, as_planned
+from napari_vdsr.files.opening import OpenImage
+from napari_vdsr.files.picture import planned_array
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
 from napari_vdsr.imaging.enlargement import Enlargement
 from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
     from napari_vdsr.cli.enlarging import Settings
-    from napari_vdsr.lazy.enlarged import EnlargedPixels
-    from napari_vdsr.lazy.worker import Recipe
+    from napari_vdsr.inference.enlarged_array import EnlargedArray
+    from napari_vdsr.lazy.worker import UpscaleSettings
 
 
 _LARGE = 2**26
@@ -70,8 +71,7 @@ class Task:
     def planned(self) -> Picture:
         """The result, without its pixels."""
         dtype = self.picture.array.dtype
-        nothing = as_planned(self.picture, self.plan.shape, dtype).array
-        return self.picture.enlarged(nothing)
+        return self.picture.enlarged(planned_array(self.plan.shape, dtype))
 
 
 @dataclass(frozen=True)
@@ -166,37 +166,36 @@ def _in_memory(task: Task, settings: "Settings", bar: Progress) -> Picture:
     return task.picture.reordered(task.order).enlarged(result)
 
 
-def _by_parts(task: Task, settings: "Settings", bar: Progress) -> "EnlargedPixels":
+def _by_parts(task: Task, settings: "Settings", bar: Progress) -> "EnlargedArray":
     """The result, of which each tile is made when it is written."""
     from napari_vdsr.inference.arrays import warn_of_factors
-    from napari_vdsr.lazy.enlarged import EnlargedPixels
+    from napari_vdsr.inference.enlarged_array import EnlargedArray
     from napari_vdsr.lazy.worker import upscaler_for
 
     warn_of_factors(task.plan.factors, settings.model)
-    samples = task.plan.axes.samples
-    colours = 1 if samples is None else task.plan.shape[samples]
-    bar.reset(math.prod(task.plan.shape) // colours)
-    return EnlargedPixels(
+    enlarged = EnlargedArray(
         task.image.pixels,
-        task.axes,
-        task.order,
+        task.plan.axes,
         task.plan.plane_shape,
         upscaler_for(_recipe(task, settings)),
-        bar,
+        order=task.order,
+        progress=bar,
     )
+    bar.reset(enlarged.pixels)
+    return enlarged
 
 
 def _into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
-    """Make an OME-Zarr chunk by chunk, or go on with one that is begun."""
-    from napari_vdsr.files.ngff_writing import ngff_order
-    from napari_vdsr.files.zarr_beginning import part_of
+    """Make an OME-Zarr chunk by chunk, or resume one that is unfinished."""
+    from napari_vdsr.files.ngff import ngff_order
+    from napari_vdsr.files.ome_zarr_writer import part_of
     from napari_vdsr.inference.arrays import warn_of_factors
     from napari_vdsr.lazy.to_zarr import ZarrTarget, stream_to_zarr
 
     recipe = _recipe(task, settings)
     if settings.cluster is not None:
         places = task.source.resolve(), task.target.resolve().parent
-        recipe = settings.cluster.settled(recipe, *places)
+        recipe = settings.cluster.agree_on_precision(recipe, *places)
     warn_of_factors(task.plan.factors, settings.model)
     source = task.source.resolve()
     try:
@@ -215,7 +214,7 @@ def _into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
     except BaseException as error:
         part = part_of(task.target)
         if part.is_dir() and not isinstance(error, VdsrError):
-            note(f"finished chunks are kept in {part}: the same command goes on there")
+            note(f"finished chunks are kept in {part}: the same command resumes there")
         raise
     if counts.good or counts.damaged:
         note(
@@ -231,15 +230,15 @@ def _into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
     )
 
 
-def _recipe(task: Task, settings: "Settings") -> "Recipe":
+def _recipe(task: Task, settings: "Settings") -> "UpscaleSettings":
     from napari_vdsr.imaging.dtypes import natural_range
-    from napari_vdsr.lazy.worker import Recipe
+    from napari_vdsr.lazy.worker import UpscaleSettings
 
     intensity_range = settings.intensity_range
     if not settings.model.equivariant and intensity_range is None:
         # Looking at all pixels first would mean reading them twice.
         intensity_range = natural_range(np.empty(0, task.picture.array.dtype))
-    return Recipe.of(
+    return UpscaleSettings.of(
         settings.model,
         device=settings.device,
         precision=settings.precision,

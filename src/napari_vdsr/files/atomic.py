@@ -1,4 +1,4 @@
-"""Writing a file so that it is there whole or not at all."""
+"""Writing a file so that it is there complete or not at all."""
 
 import contextlib
 import errno
@@ -11,45 +11,44 @@ from pathlib import Path
 from napari_vdsr.errors import FileError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOTHING_WRITTEN = "Nothing was written; free some space or choose another disk"
 
 
 @contextlib.contextmanager
 def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
     """Write to a temporary file beside a target, then move it into place.
 
-    Parameters
-    ----------
-    target : Path
-        The file to make.
-    overwrite : bool
-        Whether an existing target may be replaced.
-
-    Yields
-    ------
-    Path
-        A new empty file to write to. It is moved to `target` when the block ends,
-        and removed when the block raises.
-
-    Raises
-    ------
-    FileError
-        When the file cannot be written, the disk is full or the target exists.
+    Yields a new empty file to write to. It is moved to `target` when the block ends,
+    and removed when the block raises. Raises `FileError` when it cannot be written, the
+    disk is full, or the target exists and `overwrite` is false.
     """
     target = target.resolve()  # a link keeps pointing to the file
     temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
     try:
-        temporary.open("xb").close()  # with the permissions that a new file gets
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        _move(temporary, target, overwrite=overwrite)
-    except OSError as error:
-        if isinstance(error, FileError):
-            raise
-        raise FileError(_reason(target, error)) from error
+        with writing_to(target, _NOTHING_WRITTEN):
+            temporary.open("xb").close()  # with the permissions that a new file gets
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            _move(temporary, target, overwrite=overwrite)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing_to(place: Path, when_full: str) -> Iterator[None]:
+    """Turn an `OSError` into a `FileError`; `when_full` says what to do then."""
+    try:
+        yield
+    except FileError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        # numpy reports a short write without a number: "n requested and m written"
+        if error.errno in _FULL or "requested and" in str(error):
+            reason = f"the disk is full or a size limit is reached. {when_full}"
+        raise FileError(f"cannot write {place}: {reason}") from error
 
 
 def _move(temporary: Path, target: Path, *, overwrite: bool) -> None:
@@ -75,61 +74,12 @@ def _move(temporary: Path, target: Path, *, overwrite: bool) -> None:
 
 
 def already_there(target: Path) -> str:
-    """Say that a file exists and what to do about it.
-
-    Parameters
-    ----------
-    target : Path
-        The file.
-
-    Returns
-    -------
-    str
-        A message for the user.
-    """
+    """Say that a file exists and what to do about it."""
     return f"{target} exists already: choose another name, or allow --overwrite"
 
 
-def is_full(error: OSError) -> bool:
-    """Whether an error says that there is no room for more.
-
-    Parameters
-    ----------
-    error : OSError
-        Of writing a file.
-
-    Returns
-    -------
-    bool
-    """
-    # numpy reports a short write without an error number: "n requested and m written"
-    return error.errno in _FULL or "requested and" in str(error)
-
-
-def _reason(target: Path, error: OSError) -> str:
-    if is_full(error):
-        return (
-            f"cannot write {target}: the disk is full or a size limit is reached. "
-            "Nothing was written; free some space or choose another disk"
-        )
-    return f"cannot write {target}: {error.strerror or error}"
-
-
 def check_space(folder: Path, needed: int) -> None:
-    """Make sure that a disk has room for a file.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the file goes.
-    needed : int
-        Estimated size of the file, in bytes.
-
-    Raises
-    ------
-    FileError
-        When less is free.
-    """
+    """Raise `FileError` when a disk has less than `needed` bytes free."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise FileError(

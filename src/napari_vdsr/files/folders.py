@@ -12,23 +12,11 @@ RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
 
 def list_images(folder: Path | str) -> list[Path]:
-    """Find the images in a folder and the folders within it.
+    """Images in a folder and the folders within it, in order of name.
 
-    Parameters
-    ----------
-    folder : path
-        Where to look. Hidden files and folders are passed over.
-
-    Returns
-    -------
-    list of Path
-        Files whose name ends like a TIFF, PNG, JPEG or BMP file, and folders whose
-        name ends in ``.zarr``, in order of name.
-
-    Raises
-    ------
-    FileError
-        When the folder cannot be read or holds no such file.
+    Files whose name ends like that of a TIFF, PNG, JPEG or BMP file, and folders whose
+    name ends in ``.zarr``; hidden ones are passed over. Raises `FileError` when the
+    folder cannot be read or holds no such file.
     """
     folder = Path(folder)
     if not folder.is_dir():

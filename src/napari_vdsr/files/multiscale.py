@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from napari_vdsr.files.units import normalise_unit, plane_size
+
 AXIS_TYPES = {"T": "time", "C": "channel", "S": "channel"} | dict.fromkeys(
     "ZYX", "space"
 )
@@ -17,14 +19,8 @@ FREE_LETTERS = "QIPLHERAMVWBDFGJKNOU"
 class Axis:
     """One axis of an image.
 
-    Attributes
-    ----------
-    name : str
-        Such as "z".
-    type : str, optional
-        "time", "channel", "space", or something else or nothing.
-    unit : str, optional
-        As OME-Zarr spells it, such as "micrometer".
+    `type` is "time", "channel", "space" or something else, `unit` as OME-Zarr spells
+    it, such as "micrometer".
     """
 
     name: str
@@ -36,18 +32,9 @@ class Axis:
 class Multiscale:
     """Axes, places and channels of an image; all sequences follow its axes.
 
-    Attributes
-    ----------
-    axes : tuple of Axis
-        As many as the array has.
-    scale : tuple of float
-        Distance between neighbouring pixel centres, in the unit of the axis.
-    translation : tuple of float
-        Where the centre of the first pixel lies.
-    name : str
-        Of the image.
-    omero : mapping, optional
-        How to show the channels: names, colours, windows of intensity.
+    `scale` is the distance between neighbouring pixel centres and `translation` the
+    centre of the first pixel, in the unit of the axis. `omero` says how to show the
+    channels: names, colours, windows of intensity.
     """
 
     axes: tuple[Axis, ...]
@@ -57,18 +44,9 @@ class Multiscale:
     omero: Mapping[str, Any] | None = None
 
     def resized(self, before: Sequence[int], after: Sequence[int]) -> "Multiscale":
-        """Describe the same image on a finer or coarser grid with the same edges.
+        """The same image on a finer or coarser grid of the same outer edges.
 
-        Parameters
-        ----------
-        before, after : sequence of int
-            Pixels of every axis.
-
-        Returns
-        -------
-        Multiscale
-            A pixel is as much smaller as there are more of them, and the centre of
-            the first one lies half a pixel from the edge that stays where it is.
+        `before` and `after` are the pixels of every axis.
 
         Examples
         --------
@@ -83,18 +61,21 @@ class Multiscale:
         translation = [place + step * (ratio - 1) / 2 for place, step, ratio in places]
         return replace(self, scale=tuple(scale), translation=tuple(translation))
 
-    def ordered(self, order: Sequence[int]) -> "Multiscale":
-        """Describe the image with its axes in another order.
+    def pixel_size(
+        self, y: int, x: int
+    ) -> tuple[tuple[float, float] | None, str | None]:
+        """Height and width of a pixel with their unit; Nones where they are unknown.
 
-        Parameters
-        ----------
-        order : sequence of int
-            Which axis comes first, second and so on.
-
-        Returns
-        -------
-        Multiscale
+        Both are in the unit of `y`. Without any unit, 1 × 1 says nothing.
         """
+        height, width = abs(self.scale[y]), abs(self.scale[x])
+        units = [normalise_unit(self.axes[axis].unit) for axis in (y, x)]
+        if units == [None, None]:
+            return (None if height == width == 1 else (height, width)), None
+        return plane_size((height, width), units)
+
+    def ordered(self, order: Sequence[int]) -> "Multiscale":
+        """The image with its axes in another order."""
         return replace(
             self,
             axes=tuple(self.axes[axis] for axis in order),

@@ -1,17 +1,16 @@
 """Images that are described at once and read part by part."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from napari_vdsr.errors import FileError, VdsrError
 from napari_vdsr.files.picture import Picture
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 class Blocks(Protocol):
@@ -44,23 +43,11 @@ class Pixels(Protocol):
 class OpenImage:
     """An image in a file: what it is, and a way to its pixels.
 
-    Use it in a ``with`` block, or call `close`.
-
-    Attributes
-    ----------
-    picture : Picture
-        Everything but the pixels: of its array, shape and dtype mean something.
-    pixels : Pixels
-        Read from the file where they are sliced; axes as in `picture`.
-    identity : callable
-        Gives what tells whether the image is still the one it was, for JSON. It may
-        have to look at very many files.
-    read : callable
-        Gives the picture with all its pixels in memory.
-    close : callable
-        Closes the file.
-    remarks : tuple of str
-        What the user should know of the file: what of it is left out.
+    Use it in a ``with`` block, or call `close`. `picture` is all but the pixels (of its
+    array, only shape and dtype mean something), `pixels` are read where they are
+    sliced, and `read` gives the picture with its pixels in memory. `identity` gives
+    JSON values that differ when the image is no longer the same; it may have to look at
+    very many files. `remarks` say what of the file is left out.
     """
 
     picture: Picture
@@ -82,57 +69,25 @@ class OpenImage:
         self.close()
 
 
-def as_planned(picture: Picture, shape: tuple[int, ...], dtype: Any) -> Picture:
-    """Describe a picture whose pixels are not there.
-
-    Parameters
-    ----------
-    picture : Picture
-        What is known of it; its own array does not matter.
-    shape : tuple of int
-        Of the pixels.
-    dtype : dtype-like
-        Of the pixels.
-
-    Returns
-    -------
-    Picture
-        Its array takes no memory.
-    """
-    nothing: NDArray[Any] = np.broadcast_to(np.zeros((), dtype), shape)
-    return replace(picture, array=nothing)
+@contextmanager
+def reading_from(path: Path) -> Iterator[None]:
+    """Say which file is damaged: libraries raise whatever that leads to."""
+    try:
+        yield
+    except (VdsrError, MemoryError):
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise FileError(f"cannot read {path}: damaged or cut short ({what})") from error
 
 
 def identity_of(path: Path) -> dict[str, Any]:
-    """What tells whether a file is still the one it was.
-
-    Parameters
-    ----------
-    path : Path
-        A file.
-
-    Returns
-    -------
-    dict
-        Its name, size and time of its last change, in values that JSON can hold.
-    """
+    """Name, size and time of the last change of a file, for JSON."""
     return {"name": path.name, **state_of(path)}
 
 
 def state_of(path: Path) -> dict[str, Any]:
-    """What changes when somebody writes to a file, or to a folder of files.
-
-    Parameters
-    ----------
-    path : Path
-        That is there.
-
-    Returns
-    -------
-    dict
-        Number of files, bytes and time of the last change, in values that JSON can
-        hold.
-    """
+    """Number of files, bytes and last change of a file or folder, for JSON."""
     found = path.rglob("*") if path.is_dir() else [path]
     states = [file.stat() for file in found if file.is_file()]
     return {

@@ -10,42 +10,23 @@ from numpy.typing import NDArray
 from napari_vdsr.files.multiscale import FREE_LETTERS, Multiscale
 
 
+def planned_array(shape: Sequence[int], dtype: Any) -> NDArray[Any]:
+    """An array for a picture without pixels: it has a shape and takes no memory."""
+    return np.broadcast_to(np.zeros((), dtype), tuple(shape))
+
+
 @dataclass(frozen=True, eq=False)
 class Metadata:
-    """What else a file said, kept so that the result can say it too.
+    """What else a file said, kept so that the result can say it too."""
 
-    Attributes
-    ----------
-    ome : str, optional
-        The OME-XML document of an OME-TIFF file.
-    imagej : mapping, optional
-        The fields of an ImageJ TIFF file.
-    shaped : mapping, optional
-        What tifffile noted in a file of its own, shape and axes left out.
-    description : str, optional
-        Free text.
-    icc_profile : bytes, optional
-        What the colours mean.
-    colormap : ndarray of uint16, shape (3, 256), optional
-        The colours that ImageJ shows intensities in.
-    inverted : bool
-        Whether the smallest value stands for white (TIFF).
-    premultiplied : bool
-        Whether the colours are multiplied by alpha already (TIFF).
-    compressed : bool
-        Whether the pixels were compressed (TIFF).
-    multiscale : Multiscale, optional
-        Axes, places and channels of an OME-Zarr image.
-    """
-
-    ome: str | None = None
+    ome: str | None = None  # the OME-XML document
     imagej: Mapping[str, Any] | None = None
-    shaped: Mapping[str, Any] | None = None
+    shaped: Mapping[str, Any] | None = None  # tifffile's notes, without shape and axes
     description: str | None = None
     icc_profile: bytes | None = None
-    colormap: NDArray[np.uint16] | None = None
-    inverted: bool = False
-    premultiplied: bool = False
+    colormap: NDArray[np.uint16] | None = None  # of ImageJ, shape (3, 256)
+    inverted: bool = False  # the smallest value stands for white
+    premultiplied: bool = False  # the colours are multiplied by alpha already
     compressed: bool = False
     multiscale: Multiscale | None = None
 
@@ -54,22 +35,10 @@ class Metadata:
 class Picture:
     """An image together with what its file says about it.
 
-    Attributes
-    ----------
-    array : ndarray
-        Intensities, in the dtype of the file. Of a picture that is only planned or
-        not yet read, shape and dtype alone mean something.
-    axes : str
-        A letter per axis: ``Y`` and ``X``; ``T``, ``C``, ``Z``; ``S`` for the samples
-        of a pixel (colours, alpha); ``Q`` and ``I`` for axes without a name.
-    rgb : bool
-        Whether the samples are red, green, blue and perhaps alpha.
-    pixel_size : tuple of float, optional
-        Height and width of a pixel, in `unit`.
-    unit : str, optional
-        ``"µm"``, ``"in"`` …; None where the file names none.
-    metadata : Metadata
-        What else the file said.
+    `array` has the dtype of the file; of a picture that is only planned or not yet
+    read, only its shape and dtype mean something. `axes` has a letter for each axis: Y
+    and X; T, C, Z; S for the samples of a pixel (colours, alpha); Q and I for axes
+    without a name. `pixel_size` is height and width in `unit`, such as "µm".
     """
 
     array: NDArray[Any]
@@ -97,17 +66,7 @@ class Picture:
         return "".join(letters)
 
     def reordered(self, order: Sequence[int]) -> "Picture":
-        """Give the same picture with its axes in another order.
-
-        Parameters
-        ----------
-        order : sequence of int
-            Which axis comes first, second and so on.
-
-        Returns
-        -------
-        Picture
-        """
+        """The same picture with its axes in another order."""
         metadata = self.metadata
         if metadata.multiscale is not None:
             metadata = replace(metadata, multiscale=metadata.multiscale.ordered(order))
@@ -119,18 +78,9 @@ class Picture:
         )
 
     def enlarged(self, array: NDArray[Any]) -> "Picture":
-        """Describe an enlargement of this picture.
+        """The same picture with enlarged pixels, axes in the same order.
 
-        Parameters
-        ----------
-        array : ndarray
-            The enlarged intensities, axes in the same order.
-
-        Returns
-        -------
-        Picture
-            The same metadata, with the pixel size divided by the factor that was
-            really used on each axis.
+        The pixel size is divided by the factor that was really used on each axis.
         """
         result = replace(self, array=array)
         if self.metadata.multiscale is not None:

@@ -21,20 +21,9 @@ _JPEG_QUALITY = 95
 
 
 def read_raster(path: Path, kind: str) -> Picture:
-    """Read a PNG, JPEG or BMP file.
+    """Read a PNG, JPEG or BMP file: axes YX, or YXS with grey and alpha, RGB or RGBA.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    kind : {"PNG", "JPEG", "BMP"}
-        Its format.
-
-    Returns
-    -------
-    Picture
-        Axes ``YX``, or ``YXS`` with grey and alpha, RGB or RGBA. Photographs stand
-        upright, as their EXIF orientation says.
+    Photographs are turned upright, as their EXIF orientation says.
     """
     data = path.read_bytes()
     image = _opened(data, kind)
@@ -100,17 +89,10 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def write_raster(path: Path, kind: str, picture: Picture) -> None:
-    """Write a PNG, JPEG or BMP file.
+    """Write one image plane as PNG, JPEG or BMP, over a file that is there.
 
-    Parameters
-    ----------
-    path : Path
-        Where to; a file there is replaced.
-    kind : {"PNG", "JPEG", "BMP"}
-        The format, which must be able to hold the picture.
-    picture : Picture
-        One image plane. Pixel size and colour profile are written too. JPEG is
-        written with quality 95 and unreduced colours.
+    Pixel size and colour profile are written too. JPEG has quality 95 and colours at
+    full resolution.
     """
     array = np.ascontiguousarray(picture.array)
     profile = picture.metadata.icc_profile

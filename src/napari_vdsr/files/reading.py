@@ -1,18 +1,16 @@
 """Reading an image from a file, whatever its name says it is."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from napari_vdsr.errors import FileError, VdsrError, VdsrWarning
-from napari_vdsr.files.opening import OpenImage, identity_of
+from napari_vdsr.errors import FileError, VdsrWarning
+from napari_vdsr.files.opening import OpenImage, identity_of, reading_from
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.raster import read_raster
-from napari_vdsr.files.tiff_reading import open_tiff
+from napari_vdsr.files.tiff_reader import open_tiff
 from napari_vdsr.files.zarr_library import is_zarr_folder
-from napari_vdsr.files.zarr_reading import open_zarr
+from napari_vdsr.files.zarr_reader import open_zarr
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _RASTER = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP"}
@@ -21,30 +19,12 @@ _RASTER = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP"}
 def read_image(path: Path | str) -> Picture:
     """Read a TIFF, OME-TIFF, ImageJ TIFF, PNG, JPEG or BMP file, or an OME-Zarr.
 
-    Parameters
-    ----------
-    path : path
-        The file, or the folder of an OME-Zarr. The first bytes of a file decide how
-        it is read, not its name.
-
-    Returns
-    -------
-    Picture
-        Intensities in the dtype of the file (palettes become colours, one-bit PNG
-        becomes 0 and 255), axes, pixel size and what else must survive.
-
-    Raises
-    ------
-    FileError
-        When the file is missing, unreadable, damaged, of another format or empty.
-
-    Warns
-    -----
-    VdsrWarning
-        When a file holds several images: the first one is read.
+    The first bytes of a file decide how it is read, not its name. Palettes become
+    colours, one-bit PNG becomes 0 and 255. Warns when a file holds several images: the
+    first one is read. Raises `FileError` when the file is missing, damaged, empty or of
+    another format.
     """
-    path = Path(path)
-    with open_image(path) as image, _in_words(path):
+    with open_image(path) as image:
         return image.read()
 
 
@@ -53,33 +33,12 @@ def open_image(
 ) -> OpenImage:
     """Open an image whose pixels are read part by part.
 
-    Parameters
-    ----------
-    path : path
-        TIFF files and OME-Zarr folders are read by parts; others are small and are
-        read at once.
-    axes_told : bool
-        Whether the user says which axis is which, should the file leave it open.
-    warn : bool
-        Whether to warn of the image's remarks, or leave that to the caller.
-
-    Returns
-    -------
-    OpenImage
-        To be closed; reading its pixels raises the errors of `read_image`.
-
-    Raises
-    ------
-    FileError
-        As `read_image`.
-
-    Warns
-    -----
-    VdsrWarning
-        When there are more images in the file: the first one is read.
+    TIFF files and OME-Zarr folders are; others are small and are read at once.
+    `axes_told` says that the user names the axes, should the file leave them open.
+    Without `warn` the caller has to show the remarks. Errors are those of `read_image`.
     """
     path = Path(path)
-    with _in_words(path):
+    with reading_from(path):
         image = _opened(path, axes_told)
     if warn:
         for remark in image.remarks:
@@ -96,19 +55,6 @@ def _opened(path: Path, axes_told: bool) -> OpenImage:
     picture = read_raster(path, _raster_format(path, start))
     identity = partial(identity_of, path)
     return OpenImage(picture, picture.array, identity, lambda: picture)
-
-
-@contextmanager
-def _in_words(path: Path) -> Iterator[None]:
-    """Say which file is damaged: the readers raise whatever that leads to."""
-    try:
-        yield
-    except (VdsrError, MemoryError):
-        raise
-    except Exception as error:
-        raise FileError(
-            f"cannot read {path}: damaged or cut short ({error})"
-        ) from error
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -1,5 +1,8 @@
 """Units of length and time as files spell them, and how lengths compare."""
 
+from collections.abc import Sequence
+from math import inf
+
 _METRES = {
     "m": 1.0,
     "dm": 1e-1,
@@ -43,17 +46,7 @@ _NO_LENGTH = {"", "none", "pixel", "pixels", "px", "null", "reference frame"}
 
 
 def normalise_unit(unit: str | None) -> str | None:
-    """Give a unit its usual symbol.
-
-    Parameters
-    ----------
-    unit : str, optional
-        A unit as a file or a user spells it.
-
-    Returns
-    -------
-    str or None
-        The symbol; an unknown unit as it is; None for none or pixels.
+    """The usual symbol of a unit; an unknown one as it is; None for none or pixels.
 
     Examples
     --------
@@ -67,19 +60,9 @@ def normalise_unit(unit: str | None) -> str | None:
 
 
 def convert_length(value: float, unit: str, target: str) -> float | None:
-    """Express a length in another unit.
+    """A length in another unit; None when a unit is unknown.
 
-    Parameters
-    ----------
-    value : float
-        The length, in `unit`.
-    unit, target : str
-        Units as `normalise_unit` gives them.
-
-    Returns
-    -------
-    float or None
-        The length in `target`, or None when a unit is unknown.
+    Units are as `normalise_unit` gives them.
 
     Examples
     --------
@@ -91,3 +74,16 @@ def convert_length(value: float, unit: str, target: str) -> float | None:
     if unit not in _METRES or target not in _METRES:
         return None
     return float(f"{value * _METRES[unit] / _METRES[target]:.15g}")
+
+
+def plane_size(
+    size: tuple[float, float], units: Sequence[str | None]
+) -> tuple[tuple[float, float] | None, str | None]:
+    """Height and width of a pixel in the unit of the height, and that unit.
+
+    Two Nones where a size is not above 0 or the units cannot be converted.
+    """
+    width = convert_length(size[1], units[1] or "", units[0] or "")
+    if width is None or not all(0 < value < inf for value in size):
+        return None, None
+    return (size[0], width), units[0]

@@ -11,7 +11,7 @@ from napari_vdsr.files.folders import RASTER_SUFFIXES, TIFF_SUFFIXES
 from napari_vdsr.files.opening import Blocks
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.raster import write_raster
-from napari_vdsr.files.tiff_writing import check_tiff, write_tiff
+from napari_vdsr.files.tiff_writer import check_tiff, write_tiff
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX, check_existing_zarr
 
 _RASTER = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
@@ -29,35 +29,13 @@ def write_image(
     source: Path | str | None = None,
     pixels: Blocks | None = None,
 ) -> None:
-    """Write a picture to a file: whole, or not at all.
+    """Write a picture to a file: complete, or not at all.
 
-    Parameters
-    ----------
-    path : path
-        The file. The end of its name decides the format: ``.tif``, ``.tiff``,
-        ``.btf`` (BigTIFF), ``.ome.tif``, ``.png``, ``.jpg``, ``.jpeg`` or ``.bmp``.
-    picture : Picture
-        What to write.
-    overwrite : bool
-        Whether an existing file may be replaced.
-    source : path, optional
-        The file that the picture was made from, which is never written to.
-    pixels : Blocks, optional
-        Gives the pixels part by part, as they are written, to a TIFF file; the array
-        of the picture then tells shape and dtype only.
-
-    Raises
-    ------
-    InputError
-        When the format cannot hold the picture, or not be written part by part.
-    FileError
-        When the file exists or cannot be written.
-
-    Warns
-    -----
-    VdsrWarning
-        When the file cannot say all that is known of the picture, such as where it
-        lies.
+    The end of the name decides the format: ``.tif``, ``.tiff``, ``.btf`` (BigTIFF),
+    ``.ome.tif``, ``.png``, ``.jpg``, ``.jpeg`` or ``.bmp``. `source`, the file that the
+    picture was made from, is never written to. `pixels`, for TIFF files, are read part
+    by part as they are written; the array of the picture then gives shape and dtype
+    only. Raises the errors of `check_output`.
     """
     path = Path(path)
     check_output(path, picture, overwrite=overwrite, source=source)
@@ -80,27 +58,10 @@ def check_output(
     overwrite: bool = False,
     source: Path | str | None = None,
 ) -> None:
-    """Find out whether a picture can be written to a file, writing nothing.
+    """Check that a picture can be written to a file, and write nothing.
 
-    Parameters
-    ----------
-    path : path
-        The file.
-    picture : Picture
-        What is to be written. Only shape and dtype of its array matter here.
-    overwrite : bool
-        Whether an existing file may be replaced.
-    source : path, optional
-        The file that the picture was made from, which is never written to.
-
-    Raises
-    ------
-    InputError
-        When the format is unknown or cannot hold the picture, or the file is the
-        source.
-    FileError
-        When the file exists, its folder is missing or cannot be written to, or the
-        disk has too little room.
+    Of the picture's array, only shape and dtype matter. Raises `InputError` when the
+    format is unknown or cannot hold the picture, and the errors of `check_name`.
     """
     path = Path(path)
     check_name(path, overwrite=overwrite, source=source)
@@ -117,24 +78,11 @@ def check_output(
 
 
 def check_name(path: Path, *, overwrite: bool, source: Path | str | None) -> None:
-    """Find out whether a file of this name can be made.
+    """Check that a file of this name can be made.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    overwrite : bool
-        Whether an existing file may be replaced.
-    source : path, optional
-        A file that is never written to.
-
-    Raises
-    ------
-    InputError
-        When the end of the name stands for no format, or the file is the source or
-        lies within it.
-    FileError
-        When the file exists, or its folder is missing or cannot be written to.
+    Raises `InputError` when the end of the name stands for no format, or the file is
+    the source or lies within it, and `FileError` when the file exists, or its folder is
+    missing or cannot be written to.
     """
     suffixes = (*TIFF_SUFFIXES, *RASTER_SUFFIXES, ZARR_SUFFIX)
     if path.suffix.lower() not in suffixes:

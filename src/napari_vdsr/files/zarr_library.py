@@ -12,49 +12,17 @@ _MARKS = ("zarr.json", ".zgroup", ".zarray")
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether a folder is a zarr group or array.
-
-    Parameters
-    ----------
-    path : Path
-        Anything; its name does not matter.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether a folder is a zarr group or array, whatever its name."""
     return any((path / mark).is_file() for mark in _MARKS)
 
 
 def is_zarr_folder(path: Path) -> bool:
-    """Whether a path is to be taken for a zarr, and not for a folder of images.
-
-    Parameters
-    ----------
-    path : Path
-        Anything.
-
-    Returns
-    -------
-    bool
-        True for folders that are zarrs, or are named as if they were.
-    """
+    """Whether a path is a folder that is a zarr, or is named like one."""
     return path.is_dir() and (path.suffix.lower() == ZARR_SUFFIX or is_zarr(path))
 
 
 def zarr_library() -> Any:
-    """Import zarr, or say how to get it.
-
-    Returns
-    -------
-    module
-        zarr, version 3.
-
-    Raises
-    ------
-    FileError
-        When it is missing or too old.
-    """
+    """Import zarr 3, or raise a `FileError` that says how to get it."""
     try:
         import zarr
     except ImportError as error:
@@ -71,20 +39,7 @@ def zarr_library() -> Any:
 
 
 def check_existing_zarr(target: Path, *, overwrite: bool) -> None:
-    """Refuse to write where something is, unless it is a zarr that may go.
-
-    Parameters
-    ----------
-    target : Path
-        The folder to make.
-    overwrite : bool
-        Whether an existing zarr may be replaced.
-
-    Raises
-    ------
-    FileError
-        When it exists.
-    """
+    """Raise `FileError` when there is anything but a zarr that may be replaced."""
     if not os.path.lexists(target):
         return
     if not target.is_dir() or not (is_zarr(target) or _is_empty(target)):

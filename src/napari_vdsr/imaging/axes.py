@@ -1,5 +1,6 @@
 """Which axis of an array is which."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -25,6 +26,12 @@ class Axes(NamedTuple):
         """The order of axes in which Y, X and samples come last."""
         last = [self.y, self.x, *([] if self.samples is None else [self.samples])]
         return (*(axis for axis in range(ndim) if axis not in last), *last)
+
+    def ordered(self, order: Sequence[int]) -> "Axes":
+        """These axes in an array whose axes come in another order."""
+        y, x, samples = (None if axis is None else order.index(axis) for axis in self)
+        assert y is not None and x is not None
+        return Axes(y, x, samples)
 
 
 def find_axes(

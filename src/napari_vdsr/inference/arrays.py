@@ -12,6 +12,7 @@ from napari_vdsr.imaging.dtypes import check_dtype, natural_range
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.imaging.intensities import refuse_infinities
+from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.inference.reach import LARGEST_SINGLE_FACTOR
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.progress import Progress
@@ -54,18 +55,12 @@ def upscale_array(
         intensity_range=intensity_range,
     )
     warn_of_factors(plan.factors, model)
-    order = plan.axes.moved_last(image.ndim)
-    result = np.empty(plan.shape, image.dtype)
-    source, target = image.transpose(order), result.transpose(order)
-    # Y, X and the colours, if any, are the last axes.
-    planes = list(np.ndindex(source.shape[: -2 if plan.axes.samples is None else -3]))
+    enlarged = EnlargedArray(
+        image, plan.axes, plan.plane_shape, upscaler, progress=progress
+    )
     if progress is not None:
-        progress.reset(len(planes) * plan.plane_shape[0] * plan.plane_shape[1])
-    for index in planes:
-        upscaler.region(
-            source[index], plan.plane_shape, out=target[index], progress=progress
-        )
-    return result
+        progress.reset(enlarged.pixels)
+    return enlarged[...]
 
 
 def warn_of_factors(factors: tuple[float, float], model: Model) -> None:

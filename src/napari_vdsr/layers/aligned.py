@@ -15,12 +15,9 @@ if TYPE_CHECKING:
 
 
 class Aligned(NamedTuple):
-    """Two images of one shape, of the same place in the world.
+    """Two images of one shape and place, read plane by plane: (..., Y, X[, S]).
 
-    Attributes
-    ----------
-    reference, image : Stack, shape (..., Y, X[, S])
-        Read plane by plane. The image is NaN where it has not been.
+    The second one is NaN where its layer has no pixels.
     """
 
     reference: Stack
@@ -28,23 +25,11 @@ class Aligned(NamedTuple):
 
 
 def aligned(reference: "Image", image: "Image") -> Aligned:
-    """Cut two layers to their common region, on the grid of the reference.
+    """Cut two layers to the region in which they overlap, on the grid of the reference.
 
-    Parameters
-    ----------
-    reference, image : napari.layers.Image
-        With as many axes, the last two being Y and X. Of multiscale layers the
-        finest level is taken.
-
-    Returns
-    -------
-    Aligned
-        Without any interpolation where the two grids coincide.
-
-    Raises
-    ------
-    InputError
-        When the layers do not overlap in the world or cannot be compared.
+    Both have as many axes, the last two being Y and X; of multiscale layers the finest
+    level is taken. Where the grids coincide, nothing is interpolated. Raises
+    `InputError` when they do not overlap or cannot be compared.
     """
     if reference.rgb != image.rgb or reference.ndim != image.ndim:
         raise InputError(
@@ -61,17 +46,7 @@ def _described(layer: "Image") -> str:
 
 
 def to_world(layer: "Image") -> NDArray[np.float64]:
-    """Find the affine matrix that takes pixels of a layer to the world.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        With any transform.
-
-    Returns
-    -------
-    ndarray of float64, shape (ndim + 1, ndim + 1)
-    """
+    """The affine matrix from pixels of a layer to the world, (ndim + 1, ndim + 1)."""
     matrix = np.eye(layer.ndim + 1)
     origin = np.array(layer.data_to_world(np.zeros(layer.ndim)))
     for axis, step in enumerate(np.eye(layer.ndim)):

@@ -1,15 +1,15 @@
 """What plain bicubic enlargement makes of a layer, for comparison."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.imaging.resample import resize_rows
-from napari_vdsr.layers.compute import planes_of
+from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.layers.plan import LayerPlan
+from napari_vdsr.progress import Progress
 
 _BLOCK = 512  # pixels per edge of what is made at a time
 
@@ -17,88 +17,68 @@ _BLOCK = 512  # pixels per edge of what is made at a time
 def bicubic_plan(
     plan: LayerPlan, data: Any, check: Callable[[], object] = lambda: None
 ) -> NDArray[Any]:
-    """Enlarge by bicubic interpolation alone.
+    """Enlarge by bicubic interpolation alone; integers are rounded and clipped.
 
-    Parameters
-    ----------
-    plan : LayerPlan
-        What to make.
-    data : array-like
-        The level that the plan was made for.
-    check : callable, optional
-        Called before every block; may raise `Cancelled`.
-
-    Returns
-    -------
-    ndarray, shape `plan.shape`
-        Integers are rounded and clipped to their range.
+    `data` is the level that the plan was made for. `check` is called before every
+    block and may raise `Cancelled`.
     """
-    import torch
-
-    from napari_vdsr.imaging.intensities import into_dtype
-
-    result = np.empty(plan.shape, plan.dtype)
-    for plane, out in planes_of(plan, data, result):
-        for y in _blocks(plan.plane_region[0]):
-            rows = resize_rows(plane.shape[0], plan.plane_shape[0], y.start, y.stop)
-            for x in _blocks(plan.plane_region[1]):
-                check()
-                columns = resize_rows(
-                    plane.shape[1], plan.plane_shape[1], x.start, x.stop
-                )
-                pixels = plane[rows.source, columns.source].astype(np.float64)
-                values = np.einsum(
-                    "ij,jk...,lk->il...",
-                    rows.weights,
-                    pixels,
-                    columns.weights,
-                    optimize=True,
-                )
-                first = [part.start for part in plan.plane_region]
-                out[
-                    y.start - first[0] : y.stop - first[0],
-                    x.start - first[1] : x.stop - first[1],
-                ] = into_dtype(torch.from_numpy(values), plan.dtype).numpy()
-    return result
+    return _enlarged(plan, data, check)[...]
 
 
 def bicubic_planes(
     plan: LayerPlan, data: Any, check: Callable[[], object] = lambda: None
 ) -> Any:
-    """Enlarge by bicubic interpolation alone: what is lazy, plane by plane.
-
-    Parameters
-    ----------
-    plan, data, check
-        As for `bicubic_plan`; Y and X are the last axes.
-
-    Returns
-    -------
-    array-like, shape `plan.shape`
-        Planes of lazy data are made when they are indexed.
-    """
-    if isinstance(data, np.ndarray):
-        return bicubic_plan(plan, data, check)
-    return _BicubicPlanes(plan, data, check)
+    """As `bicubic_plan`, but planes of lazy data are made when they are indexed."""
+    enlarged = _enlarged(plan, data, check)
+    return enlarged[...] if isinstance(data, np.ndarray) else enlarged
 
 
-class _BicubicPlanes:
-    """Planes of an enlarged layer, made when they are indexed."""
+def _enlarged(plan: LayerPlan, data: Any, check: Callable[[], object]) -> EnlargedArray:
+    bicubic = _Bicubic(check)
+    return EnlargedArray(data, plan.axes, plan.plane_shape, bicubic, wanted=plan.wanted)
 
-    def __init__(self, plan: LayerPlan, data: Any, check: Callable[[], object]) -> None:
-        self._plan, self._data, self._check = plan, data, check
-        self.shape, self.dtype = plan.shape, plan.dtype
 
-    def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
-        wanted = list(self._plan.wanted)
-        for axis, at in enumerate(index):
-            start = wanted[axis].start + at
-            wanted[axis] = slice(start, start + 1)
-        plan = replace(self._plan, wanted=tuple(wanted))
-        plane = bicubic_plan(plan, self._data, self._check)
-        return plane.reshape(self.shape[len(index) :])
+class _Bicubic:
+    """Bicubic interpolation in the place of an `Upscaler`."""
+
+    def __init__(self, check: Callable[[], object]) -> None:
+        self._check = check
+
+    def region(
+        self,
+        plane: Any,
+        out_shape: tuple[int, int],
+        region: tuple[slice, slice],
+        /,
+        *,
+        out: NDArray[Any],
+        progress: Progress | None,
+    ) -> None:
+        """Write a region of the enlarged plane into `out`, block by block."""
+        import torch
+
+        from napari_vdsr.imaging.intensities import into_dtype
+
+        for y in _blocks(region[0]):
+            rows = resize_rows(plane.shape[0], out_shape[0], y.start, y.stop)
+            for x in _blocks(region[1]):
+                self._check()
+                columns = resize_rows(plane.shape[1], out_shape[1], x.start, x.stop)
+                values = np.einsum(
+                    "ij,jk...,lk->il...",
+                    rows.weights,
+                    plane[rows.source, columns.source].astype(np.float64),
+                    columns.weights,
+                    optimize=True,
+                )
+                place = _shifted(y, region[0].start), _shifted(x, region[1].start)
+                out[place] = into_dtype(torch.from_numpy(values), out.dtype).numpy()
 
 
 def _blocks(part: slice) -> Iterator[slice]:
     for start in range(part.start, part.stop, _BLOCK):
         yield slice(start, min(start + _BLOCK, part.stop))
+
+
+def _shifted(part: slice, first: int) -> slice:
+    return slice(part.start - first, part.stop - first)

@@ -21,29 +21,9 @@ def enlarged_levels(
     tile: int | str = "auto",
     intensity_range: tuple[float, float] | None = None,
 ) -> list[Any]:
-    """Make the levels of a result; no pixel is computed.
+    """The levels of the result of a plan of a full layer; no pixel is computed.
 
-    Parameters
-    ----------
-    plan : LayerPlan
-        What to make, of the whole layer.
-    levels : sequence of array-like
-        The level that the plan was made for, and the coarser ones after it.
-    model : Model
-        What to run.
-    device, precision, tile, intensity_range
-        As for `Upscaler`.
-
-    Returns
-    -------
-    list of dask.array.Array or ndarray
-        The enlarged level, then the levels themselves and as many coarser ones as
-        are needed for looking at all of it.
-
-    Raises
-    ------
-    InputError
-        When an argument cannot be used.
+    `levels` are the level that the plan was made for, and the coarser ones after it.
     """
     from napari_vdsr.lazy import as_dask, enlarge_lazily, levels_below
 

@@ -26,32 +26,15 @@ class LayerPlan:
     """The enlargement of a layer, before anything is computed.
 
     All axes are the layer's: colours are not among them.
-
-    Attributes
-    ----------
-    yx : tuple of int
-        The two axes that are enlarged.
-    samples : int
-        3 or 4 for colour layers, otherwise 0.
-    dtype : numpy.dtype
-        Of source and result.
-    level_shape : tuple of int
-        Pixels of the resolution level that is read.
-    full_shape : tuple of int
-        Pixels of the whole enlarged layer.
-    wanted : tuple of slice
-        Which of those are made.
-    factors : tuple of float
-        Pixels of the enlarged layer per pixel of level 0, as really used.
     """
 
     yx: tuple[int, int]
-    samples: int
+    samples: int  # 3 or 4 for colour layers, otherwise 0
     dtype: np.dtype[Any]
-    level_shape: tuple[int, ...]
-    full_shape: tuple[int, ...]
-    wanted: Region
-    factors: tuple[float, ...]
+    level_shape: tuple[int, ...]  # of the resolution level that is read
+    full_shape: tuple[int, ...]  # of the full enlarged layer
+    wanted: Region  # the part of it that is made
+    factors: tuple[float, ...]  # against level 0, as really used
 
     @property
     def axes(self) -> Axes:
@@ -78,11 +61,6 @@ class LayerPlan:
     def plane_shape(self) -> tuple[int, int]:
         """Y and X of a whole enlarged plane."""
         return self.full_shape[self.yx[0]], self.full_shape[self.yx[1]]
-
-    @property
-    def plane_region(self) -> tuple[slice, slice]:
-        """The part of every enlarged plane that is made."""
-        return self.wanted[self.yx[0]], self.wanted[self.yx[1]]
 
     @property
     def plane_factors(self) -> tuple[float, float]:
@@ -119,32 +97,8 @@ def plan_layer(
 ) -> LayerPlan:
     """Work out what enlarging a layer makes, and check what was asked for.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        The source; only its shape and transforms are looked at.
-    factor : float or pair of float
-        From 1 to 8, for Y and X.
-    axes : str, optional
-        One letter for each axis of the layer, such as "TCZYX". By default the axes
-        labelled "y" and "x", or else the last two.
-    rgb : bool, optional
-        Whether the layer is in colour, as a check: the layer itself knows.
-    pixel_size : float or pair of float, optional
-        Asks for pixels of this size, in world units, instead of a factor.
-    level : int
-        Resolution level of a multiscale layer; 0 is the finest.
-    region : sequence of slice, optional
-        One slice for each axis of the layer, in pixels of the level.
-
-    Returns
-    -------
-    LayerPlan
-
-    Raises
-    ------
-    InputError
-        When the layer or an argument cannot be used.
+    Arguments are those of `upscale_layer`; only shape and transforms of the layer are
+    looked at. Raises `InputError` when the layer or an argument cannot be used.
     """
     image = _checked(layer)
     data = level_data(image, level)
@@ -177,41 +131,12 @@ def plan_layer(
 
 
 def is_lazy(layer: "Image") -> bool:
-    """Whether a layer is enlarged as it is looked at, and not at once.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Any.
-
-    Returns
-    -------
-    bool
-        True for multiscale layers and for chunked arrays: dask, zarr and their like.
-    """
+    """Whether a layer is computed as it is viewed: multiscale and chunked ones are."""
     return bool(layer.multiscale) or getattr(layer.data, "chunks", None) is not None
 
 
 def level_data(layer: "Image", level: int = 0) -> Any:
-    """The array of one resolution level.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Multiscale or not.
-    level : int
-        0 is the finest, and the only one of a plain layer.
-
-    Returns
-    -------
-    array-like
-        numpy, dask, zarr or whatever else the layer holds.
-
-    Raises
-    ------
-    InputError
-        When there is no such level.
-    """
+    """The array of one resolution level; 0 is the finest."""
     levels = levels_of(layer)
     if not 0 <= level < len(levels):
         raise InputError(
@@ -221,18 +146,7 @@ def level_data(layer: "Image", level: int = 0) -> Any:
 
 
 def levels_of(layer: "Image") -> list[Any]:
-    """The arrays of all resolution levels.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Multiscale or not.
-
-    Returns
-    -------
-    list of array-like
-        The finest first; one for a plain layer.
-    """
+    """The arrays of all resolution levels, the finest first; one for a plain layer."""
     return list(layer.data) if layer.multiscale else [layer.data]
 
 
@@ -279,17 +193,7 @@ def _pixel_size(layer: "Image") -> list[float]:
 
 
 def linear_matrix(layer: "Layer") -> np.ndarray[Any, np.dtype[np.float64]]:
-    """What scale, rotate and shear of a layer do to a vector in its pixels.
-
-    Parameters
-    ----------
-    layer : napari.layers.Layer
-        Of any number of dimensions.
-
-    Returns
-    -------
-    ndarray, shape (ndim, ndim)
-    """
+    """What scale, rotate and shear do to a vector in pixels, shape (ndim, ndim)."""
     from napari.utils.transforms import CompositeAffine
 
     matrix: np.ndarray[Any, np.dtype[np.float64]] = CompositeAffine(

@@ -26,25 +26,10 @@ def result_layer(
     name: str,
     provenance: dict[str, Any],
 ) -> "Image":
-    """Make the layer that shows the result exactly over its source.
+    """The layer that shows a result exactly over its source.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        The source: contrast, colours, transforms and everything else is taken from
-        it. It is left as it is.
-    plan : LayerPlan
-        How the data lie in the source.
-    data : ndarray or list of array-like, shape `plan.shape`
-        The pixels, or levels of which the first one has that shape.
-    name : str
-        Of the new layer.
-    provenance : dict
-        What is to be kept in its metadata, under "napari-vdsr".
-
-    Returns
-    -------
-    napari.layers.Image
+    Contrast, colours, transforms and everything else are taken from `layer`. `data` are
+    the pixels, or levels of which the first has the shape of the plan.
     """
     from napari.layers import Image
 
@@ -70,22 +55,9 @@ def result_layer(
 def provenance(
     layer: "Image", plan: LayerPlan, model: "Model", device: object, precision: object
 ) -> dict[str, Any]:
-    """How a result came about, in values that any file format can hold.
+    """How a result was made, in values that any file format can hold.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        The source.
-    plan : LayerPlan
-        What was made of it.
-    model : Model
-        With what.
-    device, precision : device and dtype of torch, or str
-        In use, or as asked for where that is decided later.
-
-    Returns
-    -------
-    dict
+    Device and precision are those in use, or as asked for where that is decided later.
     """
     return {
         "version": napari_vdsr.__version__,
@@ -108,20 +80,7 @@ def provenance(
 
 
 def result_name(source: str, factors: tuple[float, float], model: str) -> str:
-    """Name of a result, which says what was done.
-
-    Parameters
-    ----------
-    source : str
-        Name of the source layer.
-    factors : tuple of float
-        Of Y and X.
-    model : str
-        Name of the model.
-
-    Returns
-    -------
-    str
+    """Name of a result, from the names of source and model and the factors of Y and X.
 
     Examples
     --------

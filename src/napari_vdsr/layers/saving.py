@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.enlargement import Enlargement
+from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.layers.compute import intensity_range_of
 from napari_vdsr.layers.plan import LayerPlan
 from napari_vdsr.progress import Progress
@@ -40,36 +41,15 @@ def save_enlarged(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> None:
-    """Enlarge a layer into an OME-Zarr or a TIFF file.
+    """Enlarge a full layer into an OME-Zarr or a TIFF file.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Tells names, scale, units and contrast; its pixels are those of `data`.
-    plan : LayerPlan
-        Of the whole layer.
-    data : array-like
-        The level that the plan was made for. Only what is needed is read of it.
-    path : Path
-        A name that ends in ``.zarr``, ``.tif`` or ``.tiff``.
-    model : Model
-        What to run.
-    device, precision, tile, intensity_range
-        As for `Upscaler`.
-    overwrite : bool
-        Whether a file or zarr that is there may be replaced, and what was begun there
-        of another image thrown away.
-    progress : Progress, optional
-        Told of the parts, in pixels; may raise `Cancelled`. What is finished of an
-        OME-Zarr is kept beside it then, and gone on with next time.
-
-    Raises
-    ------
-    InputError
-        When the layer cannot be stored in such a file, or it is the one that the layer
-        shows.
-    FileError
-        When the file is there or cannot be written, or another image was begun there.
+    `data` is the level that the plan was made for; only what is needed is read of it.
+    The other arguments are as for `Upscaler`. With `overwrite`, a file or zarr that is
+    there may be replaced, and an unfinished one of another image thrown away. Progress
+    counts pixels and may raise `Cancelled`; the finished chunks of an OME-Zarr are then
+    kept beside it, and the next run resumes there. Raises `InputError` when the layer
+    cannot be stored in such a file or shows that very file, and `FileError` when it
+    cannot be written.
     """
     from napari_vdsr.files.opening import OpenImage
     from napari_vdsr.files.writing import check_name
@@ -79,28 +59,30 @@ def save_enlarged(
         identity_of,
         stream_to_zarr,
     )
-    from napari_vdsr.lazy.worker import Recipe, upscaler_for
+    from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for
 
     zarr = path.suffix.lower() == ".zarr"
     sources = files_of(data) | _file_of(layer)
     check_name(path, overwrite=overwrite, source=None)
     for source in sources:
         check_name(path, overwrite=overwrite, source=source)
-    recipe = Recipe.of(
+    settings = UpscaleSettings.of(
         model,
         device=device,
         precision=precision,
         tile=tile,
         intensity_range=intensity_range_of(data, model, intensity_range),
     )
-    used = str(upscaler_for(recipe).precision).removeprefix("torch.")
-    recipe = replace(recipe, precision=used)
+    used = str(upscaler_for(settings).precision).removeprefix("torch.")
+    settings = replace(settings, precision=used)
     picture = picture_of(layer, plan, data.dtype)
-    whole = Enlargement(plan.axes, plan.shape, plan.plane_shape, plan.plane_factors)
+    enlargement = Enlargement(
+        plan.axes, plan.shape, plan.plane_shape, plan.plane_factors
+    )
     pixels = _Pixels(data)
     if not zarr:
-        upscaler = upscaler_for(recipe)
-        _save_tiff(path, picture, whole, pixels, upscaler, overwrite, progress)
+        upscaler = upscaler_for(settings)
+        _save_tiff(path, picture, enlargement, pixels, upscaler, overwrite, progress)
         return
     opened = OpenImage(
         picture,
@@ -113,8 +95,8 @@ def save_enlarged(
         opened,
         picture,
         picture.axes,
-        whole,
-        recipe,
+        enlargement,
+        settings,
         ZarrTarget(path, overwrite=overwrite),
         model=model.name,
         progress=progress,
@@ -130,27 +112,28 @@ def _file_of(layer: "Image") -> set[Path]:
 def _save_tiff(
     path: Path,
     picture: "Picture",
-    whole: Enlargement,
+    enlargement: Enlargement,
     pixels: "_Pixels",
     upscaler: Any,
     overwrite: bool,
     progress: Progress | None,
 ) -> None:
     from napari_vdsr.files import write_image
-    from napari_vdsr.files.opening import as_planned
-    from napari_vdsr.lazy.enlarged import EnlargedPixels
+    from napari_vdsr.files.picture import planned_array
 
-    order = whole.axes.moved_last(len(picture.axes))
-    planned = picture.enlarged(
-        as_planned(picture, whole.shape, picture.array.dtype).array
-    ).reordered(order)
-    parts = EnlargedPixels(
-        pixels, picture.axes, order, whole.plane_shape, upscaler, progress
+    order = enlargement.axes.moved_last(len(picture.axes))
+    enlarged = picture.enlarged(planned_array(enlargement.shape, picture.array.dtype))
+    planned = enlarged.reordered(order)
+    parts = EnlargedArray(
+        pixels,
+        enlargement.axes,
+        enlargement.plane_shape,
+        upscaler,
+        order=order,
+        progress=progress,
     )
     if progress is not None:
-        samples = whole.axes.samples
-        colours = 1 if samples is None else whole.shape[samples]
-        progress.reset(planned.array.size // colours)
+        progress.reset(parts.pixels)
     write_image(path, planned, overwrite=overwrite, pixels=parts)
 
 
@@ -169,47 +152,24 @@ class _Pixels:
 def picture_of(layer: "Image", plan: LayerPlan, dtype: Any) -> "Picture":
     """Describe a layer as a file would be described, without its pixels.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Tells names, scale, units and contrast.
-    plan : LayerPlan
-        Of the layer.
-    dtype : dtype-like
-        Of its pixels.
-
-    Returns
-    -------
-    Picture
-
-    Raises
-    ------
-    InputError
-        When the layer is rotated, sheared or has another affine transform.
+    Raises `InputError` when the layer is rotated, sheared or has another affine
+    transform.
     """
-    from napari_vdsr.files import Metadata, Picture
-    from napari_vdsr.files.opening import as_planned
-    from napari_vdsr.files.units import convert_length, normalise_unit
+    from napari_vdsr.files.picture import Metadata, Picture, planned_array
 
     _refuse_slant(layer)
     axes = _letters(layer.axis_labels, plan)
     places = _places(layer, axes)
-    units = [normalise_unit(places.axes[axis].unit) for axis in plan.yx]
-    size: tuple[float, float] | None = None
-    if units[0] is not None and units[1] is not None:
-        height, width = (abs(places.scale[axis]) for axis in plan.yx)
-        same = convert_length(width, units[1], units[0])
-        size = None if same is None else (height, same)
+    size, unit = places.pixel_size(*plan.yx)
     shape = plan.level_shape + ((plan.samples,) if plan.samples else ())
-    picture = Picture(
-        np.empty(0),
+    return Picture(
+        planned_array(shape, np.dtype(dtype).newbyteorder("=")),
         axes,
         rgb=bool(plan.samples),
-        pixel_size=size,
-        unit=units[0] if size else None,
+        pixel_size=size if unit else None,
+        unit=unit,
         metadata=Metadata(multiscale=places),
     )
-    return as_planned(picture, shape, np.dtype(dtype).newbyteorder("="))
 
 
 def _refuse_slant(layer: "Image") -> None:

@@ -10,7 +10,8 @@ from napari_vdsr.layers.levels import enlarged_levels
 from napari_vdsr.layers.plan import is_lazy, level_data, levels_of, plan_layer
 from napari_vdsr.layers.result import provenance, result_layer, result_name
 from napari_vdsr.progress import Progress
-from napari_vdsr.zoo import Model, load_model
+from napari_vdsr.zoo import Model
+from napari_vdsr.zoo.loading import shared_model
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -85,7 +86,7 @@ def upscale_layer(
         level=level,
         region=region,
     )
-    chosen = load_model(model, progress=progress)
+    chosen = shared_model(model, progress=progress)
     how: dict[str, Any] = {"device": device, "precision": precision, "tile": tile}
     pixels: Any
     if region is None and is_lazy(layer):

@@ -1,6 +1,6 @@
-"""Blocks of a result: how large they are and what of the source each one needs.
+"""Blocks of a result: how large they are and which source pixels each one needs.
 
-Every axis is cut by itself, and a block is a combination of parts, one an axis.
+Every axis is cut by itself, and a block is a combination of parts, one for each axis.
 """
 
 from bisect import bisect_left, bisect_right
@@ -21,18 +21,10 @@ BLOCK = 512
 
 @dataclass(frozen=True)
 class Part:
-    """One axis of a block.
+    """One axis of a block: output pixels and the source pixels they are made from.
 
-    Attributes
-    ----------
-    out : slice
-        The pixels of the result that it is.
-    window : slice
-        The pixels of the source that it is made from.
-    chunks : range
-        The chunks of the source that hold these.
-    bounds : tuple of int
-        Where these chunks begin, and where the last of them ends.
+    `chunks` are the chunks of the source that hold the window, and `bounds` where each
+    of them begins and the last one ends.
     """
 
     out: slice
@@ -58,18 +50,8 @@ def make_parts(
 ) -> tuple[Part, ...]:
     """Describe all blocks along one axis.
 
-    Parameters
-    ----------
-    bounds : sequence of int
-        Where blocks of the result begin, and where the last one ends.
-    windows : sequence of slice
-        The source pixels that each of them needs.
-    chunks : sequence of int
-        Sizes of the source's chunks.
-
-    Returns
-    -------
-    tuple of Part
+    `bounds` are where blocks of the result begin and the last one ends, `windows` the
+    source pixels that each needs, and `chunks` the sizes of the source's chunks.
 
     Examples
     --------
@@ -97,20 +79,8 @@ def make_parts(
 def enlarged_bounds(chunks: Sequence[int], new_size: int) -> list[int]:
     """Where blocks of an enlarged or reduced axis begin, and where the last ends.
 
-    They begin where chunks of the source do. Small chunks are taken together and
-    large ones cut, so that blocks are near `BLOCK` pixels.
-
-    Parameters
-    ----------
-    chunks : sequence of int
-        Sizes of the source's chunks.
-    new_size : int
-        Pixels of the whole axis of the result.
-
-    Returns
-    -------
-    list of int
-        Rising, from 0 to `new_size`.
+    They begin where chunks of the source do. Small chunks are joined and large ones
+    cut, so that blocks are near `BLOCK` pixels.
 
     Examples
     --------
@@ -131,16 +101,7 @@ def enlarged_bounds(chunks: Sequence[int], new_size: int) -> list[int]:
 def stack_bounds(chunks: Sequence[int], most: int) -> list[int]:
     """Where blocks of an axis that is not enlarged begin, and where the last ends.
 
-    Parameters
-    ----------
-    chunks : sequence of int
-        Sizes of the source's chunks; no block holds parts of two of them.
-    most : int
-        Positions in a block, at least 1.
-
-    Returns
-    -------
-    list of int
+    A block has at most `most` (1 or more) positions, and none of two chunks.
 
     Examples
     --------
@@ -154,18 +115,7 @@ def stack_bounds(chunks: Sequence[int], most: int) -> list[int]:
 
 
 def planes_in_block(height: int, width: int) -> int:
-    """How many planes a block may hold where they are small.
-
-    Parameters
-    ----------
-    height, width : int
-        Of the largest block, in pixels.
-
-    Returns
-    -------
-    int
-        At least 1.
-    """
+    """How many planes of this size, in pixels, a block may hold; at least 1."""
     return max(1, BLOCK**2 // (height * width))
 
 
@@ -176,19 +126,9 @@ def _cut(start: int, stop: int, count: int) -> list[int]:
 
 
 def assembled(chunks: Sequence[Any], parts: Sequence[Part]) -> NDArray[Any]:
-    """Put together the window of a block.
+    """The window of a block, put together from the chunks that its parts name.
 
-    Parameters
-    ----------
-    chunks : sequence of array-like
-        Those of the source that the parts name, the last axis changing fastest.
-    parts : sequence of Part
-        One for each axis.
-
-    Returns
-    -------
-    ndarray
-        Perhaps a view of a chunk.
+    The last axis of the chunks changes fastest. May be a view of a chunk.
     """
     overlaps = product(*(part.overlaps for part in parts))
     if len(chunks) == 1:
@@ -202,39 +142,29 @@ def assembled(chunks: Sequence[Any], parts: Sequence[Part]) -> NDArray[Any]:
 
 
 class Window:
-    """Part of a plane, sliced by the coordinates of the whole plane.
+    """Part of an array, sliced by the coordinates of the whole array.
 
-    Parameters
-    ----------
-    pixels : ndarray, shape (h, w) or (h, w, S)
-        What there is of the plane.
-    first : tuple of int
-        Where that begins in Y and X.
-    shape : tuple of int
-        Y and X of the whole plane.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        Pixels in Y and X of the whole plane, and colours if any.
-    dtype : numpy.dtype
-        That of the pixels.
+    `first` says where the part begins along each axis, `shape` how large the whole is.
     """
 
     def __init__(
-        self, pixels: NDArray[Any], first: tuple[int, int], shape: tuple[int, int]
+        self, pixels: NDArray[Any], first: Sequence[int], shape: Sequence[int]
     ) -> None:
         self._pixels = pixels
-        self._first = first
-        self.shape = (*shape, *pixels.shape[2:])
+        self._first = tuple(first)
+        self.shape = tuple(shape)
         self.dtype = pixels.dtype
 
-    def __getitem__(self, region: tuple[slice, slice]) -> NDArray[Any]:
-        """The pixels of a region that lies within what there is."""
-        parts = []
-        ends = zip(region, self._first, self._pixels.shape, strict=False)
-        for part, first, size in ends:
+    def __getitem__(self, region: tuple[int | slice, ...]) -> NDArray[Any]:
+        """The pixels of a region that lies within the part."""
+        parts: list[int | slice] = []
+        ends = zip(region, self._first, self._pixels.shape, strict=True)
+        for item, first, size in ends:
+            start, stop = (
+                (item.start, item.stop) if isinstance(item, slice) else (item, item + 1)
+            )
             # Else an index below zero would count from the end.
-            assert first <= part.start <= part.stop <= first + size
-            parts.append(slice(part.start - first, part.stop - first))
+            assert first <= start <= stop <= first + size
+            moved = slice(start - first, stop - first)
+            parts.append(moved if isinstance(item, slice) else moved.start)
         return self._pixels[tuple(parts)]

@@ -12,48 +12,29 @@ from pathlib import Path
 from typing import Any
 
 from napari_vdsr.errors import FileError, InputError, VdsrError
-from napari_vdsr.files.zarr_writing import Chunk
+from napari_vdsr.files.ome_zarr_writer import Chunk
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.lazy.streaming import StreamJob, finish_chunk
-from napari_vdsr.lazy.worker import Recipe, upscaler_for
+from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for
 
 _PATIENCE = 30  # seconds to wait for a scheduler or for the first worker
 
 
 class Cluster:
-    """The workers that a client of dask.distributed reaches.
-
-    Parameters
-    ----------
-    client : distributed.Client
-        Connected.
-    """
+    """The workers that a connected client of dask.distributed reaches."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._sent: dict[Recipe, Any] = {}
+        self._sent: dict[UpscaleSettings, Any] = {}
 
-    def settled(self, recipe: Recipe, *places: Path) -> Recipe:
-        """Find out what the workers will do, before any work is begun.
+    def agree_on_precision(
+        self, settings: UpscaleSettings, *places: Path
+    ) -> UpscaleSettings:
+        """The settings with the precision that all workers use, asked before any work.
 
-        Parameters
-        ----------
-        recipe : Recipe
-            As the user wants it; device and precision may be "auto".
-        *places : Path
-            What every worker has to see.
-
-        Returns
-        -------
-        Recipe
-            With the precision that all of them use.
-
-        Raises
-        ------
-        VdsrError
-            When there is no worker, they cannot do it, or they differ.
-        FileError
-            When a worker does not see a place.
+        Raises `VdsrError` when there is no worker or one cannot do the work,
+        `InputError` when they differ, and `FileError` when one does not see one of the
+        places.
         """
         client = self._client
         try:
@@ -64,8 +45,8 @@ class Cluster:
             ) from error
         asked = {
             address: client.submit(
-                _look_around,
-                self._shared(recipe),
+                _probe_worker,
+                self._shared(settings),
                 [str(place) for place in places],
                 workers=[address],
                 pure=False,
@@ -91,20 +72,24 @@ class Cluster:
                     "under the same path"
                 )
         if len(set(precisions.values())) > 1:
-            told = ", ".join(f"{who}: {what}" for who, what in precisions.items())
+            listed = ", ".join(f"{who}: {what}" for who, what in precisions.items())
             raise InputError(
-                f"the workers differ in precision ({told}): say which one to use"
+                f"the workers differ in precision ({listed}): say which one to use"
             )
-        return replace(recipe, precision=next(iter(precisions.values())))
+        return replace(settings, precision=next(iter(precisions.values())))
 
     def __call__(
-        self, job: StreamJob, recipe: Recipe, level: int, chunks: Sequence[Chunk]
+        self,
+        job: StreamJob,
+        settings: UpscaleSettings,
+        level: int,
+        chunks: Sequence[Chunk],
     ) -> Iterable[tuple[Chunk, str]]:
         """Finish all chunks of a level, wherever dask likes."""
         futures = self._client.map(
             partial(_finish, job),
             chunks,
-            recipe=self._shared(recipe),
+            settings=self._shared(settings),
             level=level,
             pure=False,
         )
@@ -120,19 +105,19 @@ class Cluster:
         finally:
             self._client.cancel(futures)
 
-    def _shared(self, recipe: Recipe) -> Any:
-        """The recipe, weights included, where each worker gets it once.
+    def _shared(self, settings: UpscaleSettings) -> Any:
+        """The settings, weights included, where each worker gets it once.
 
         A task and not scattered data: dask makes it again when the worker that holds
         it dies.
         """
-        if recipe not in self._sent:
-            self._sent[recipe] = self._client.submit(_itself, recipe, pure=False)
-        return self._sent[recipe]
+        if settings not in self._sent:
+            self._sent[settings] = self._client.submit(_itself, settings, pure=False)
+        return self._sent[settings]
 
 
-def _itself(recipe: Recipe) -> Recipe:
-    return recipe
+def _itself(settings: UpscaleSettings) -> UpscaleSettings:
+    return settings
 
 
 def _or_its_error(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -152,16 +137,20 @@ def _or_its_error(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_or_its_error
-def _look_around(recipe: Recipe, places: Sequence[str]) -> tuple[list[str], str]:
+def _probe_worker(
+    settings: UpscaleSettings, places: Sequence[str]
+) -> tuple[list[str], str]:
     """The places that a worker does not see, and its precision."""
     unseen = [place for place in places if not Path(place).exists()]
-    precision = str(upscaler_for(recipe).precision).removeprefix("torch.")
+    precision = str(upscaler_for(settings).precision).removeprefix("torch.")
     return unseen, precision
 
 
 @_or_its_error
-def _finish(job: StreamJob, chunk: Chunk, *, recipe: Recipe, level: int) -> str:
-    return finish_chunk(job, recipe, level, chunk)
+def _finish(
+    job: StreamJob, chunk: Chunk, *, settings: UpscaleSettings, level: int
+) -> str:
+    return finish_chunk(job, settings, level, chunk)
 
 
 def _distributed() -> Any:
@@ -177,21 +166,9 @@ def _distributed() -> Any:
 
 @contextmanager
 def connected(address: str) -> Iterator[Cluster]:
-    """Use the workers of a scheduler that is running.
+    """Use the workers of a running scheduler, such as "tcp://10.0.0.1:8786".
 
-    Parameters
-    ----------
-    address : str
-        Such as "tcp://10.0.0.1:8786".
-
-    Yields
-    ------
-    Cluster
-
-    Raises
-    ------
-    VdsrError
-        When no scheduler answers there, or distributed is not installed.
+    Raises `VdsrError` when none answers there, or distributed is not installed.
     """
     distributed = _distributed()
     try:
@@ -204,22 +181,7 @@ def connected(address: str) -> Iterator[Cluster]:
 
 @contextmanager
 def started(workers: int) -> Iterator[Cluster]:
-    """Start worker processes on this machine, for as long as they are needed.
-
-    Parameters
-    ----------
-    workers : int
-        How many, at least 1.
-
-    Yields
-    ------
-    Cluster
-
-    Raises
-    ------
-    VdsrError
-        When distributed is not installed.
-    """
+    """Start worker processes on this machine, for as long as they are needed."""
     distributed = _distributed()
     cluster = distributed.LocalCluster(
         n_workers=workers,

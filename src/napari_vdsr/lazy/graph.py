@@ -26,20 +26,10 @@ Function = Callable[..., "np.ndarray[Any, Any]"]
 
 
 class Blocks(Layer):
-    """The tasks that make the blocks of one array.
+    """The tasks that make the blocks of one array from those of the source.
 
-    Parameters
-    ----------
-    name : str
-        Of the array.
-    source : str
-        Name of the array that the blocks are made from.
-    axes : sequence of (tuple of Part)
-        How each axis is cut.
-    function : callable
-        Called with `arguments`, the parts of a block and the chunks of the source.
-    arguments : tuple
-        The same for all blocks; may hold a `TaskRef`.
+    `axes` say how each axis is cut. `function` is called with `arguments`, which may
+    hold a `TaskRef`, the parts of a block and the chunks of the source.
     """
 
     def __init__(
@@ -112,29 +102,12 @@ def array_of_blocks(
     arguments: tuple[Any, ...],
     shared: Mapping[str, object] | None = None,
 ) -> da.Array:
-    """Make a lazy array whose blocks are made from windows of another one.
+    """A lazy array whose blocks are made from windows of another one.
 
-    Parameters
-    ----------
-    name : str
-        Of the new array; two arrays of one name have to be the same.
-    source : dask.array.Array
-        With as many axes and the same dtype.
-    axes : sequence of (tuple of Part)
-        How each axis is cut.
-    function : callable
-        Called with the shared values, `arguments`, the parts of a block and the
-        chunks of the source that these name.
-    arguments : tuple
-        The same for all blocks.
-    shared : mapping of str to object, optional
-        Large values under names of their own: a cluster sends each of them to a
-        worker only once.
-
-    Returns
-    -------
-    dask.array.Array
-        Nothing is computed.
+    Two arrays of one name have to be the same. `axes` say how each axis is cut.
+    `function` is called with the shared values, `arguments`, the parts of a block and
+    the chunks of the source that these name. `shared` are large values under names of
+    their own: a cluster sends each of them to a worker only once.
     """
     shared = shared or {}
     first = tuple(TaskRef(key) for key in shared)
@@ -155,22 +128,9 @@ def array_of_blocks(
 
 
 def as_dask(array: Any) -> da.Array:
-    """See any chunked array as one of dask, with the same chunks.
+    """A dask array of the chunks of any chunked array (zarr, h5py …); nothing is read.
 
-    Parameters
-    ----------
-    array : dask, zarr, h5py or numpy array
-        Anything with shape and dtype that can be sliced.
-
-    Returns
-    -------
-    dask.array.Array
-        Nothing is read.
-
-    Raises
-    ------
-    InputError
-        When the sizes of its chunks are not known.
+    Raises `InputError` when the sizes of its chunks are not known.
     """
     if not isinstance(array, da.Array):
         chunks = getattr(array, "chunks", None) or "auto"
@@ -185,19 +145,9 @@ def as_dask(array: Any) -> da.Array:
 
 
 def unread(array: Any) -> da.Array:
-    """See an array that can be sliced as one chunk that has not been read.
+    """An array as the one chunk, not yet read, of a source of `array_of_blocks`.
 
     Whoever is given that chunk slices it, and so reads no more than it needs.
-
-    Parameters
-    ----------
-    array : zarr, h5py or numpy array
-        Anything with shape and dtype that can be sliced.
-
-    Returns
-    -------
-    dask.array.Array
-        As the source of `array_of_blocks`; of no other use.
     """
     name = f"unread-{tokenize(array)}"
     key = (name, *(0 for _ in array.shape))

@@ -1,4 +1,9 @@
-"""Coarser and coarser copies of an image, for looking at much of it."""
+"""Coarser levels of an image: for viewers, and for the files that are written.
+
+A pixel of a coarser level is the mean of the area that it covers, NaN left out. Levels
+of an enlarged image that are as large as its source, or smaller, are made from the
+source: a viewer could not wait for the whole image to be enlarged.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -23,30 +28,21 @@ from napari_vdsr.lazy.blocks import (
 )
 from napari_vdsr.lazy.graph import array_of_blocks, as_dask, unread
 
-_COARSEST = 1024  # pixels of Y and X that are looked at as a whole
-_MUCH = 1.4  # times more pixels than the source, which are worth a level
+COARSEST = 512
+"""Pixels in Y and in X of a level that is not reduced further."""
+
+_WORTH_A_LEVEL = 1.4  # times the pixels of the source along an axis
 
 
 def levels_below(
     levels: Sequence[Any], axes: Axes, shape: tuple[int, ...]
 ) -> list[Any]:
-    """What a viewer shows in place of an enlarged image that is far away.
+    """What a viewer shows in place of an enlarged image when zoomed out.
 
-    Parameters
-    ----------
-    levels : sequence of array-like
-        The image, and coarser levels of it if there are any.
-    axes : Axes
-        Which ones are enlarged.
-    shape : tuple of int
-        Of the enlarged image.
-
-    Returns
-    -------
-    list of dask.array.Array or ndarray
-        Interpolated levels where the factor is well above 2, the image itself, its
-        own coarser levels and as many more as are needed for looking at all of it.
-        Nothing is computed.
+    `levels` are the image and its own coarser levels, `shape` that of the enlarged
+    image. Gives interpolated levels where the factor is well above 2, then `levels`,
+    then as many reduced ones as are needed for a view of the whole. Nothing is
+    computed.
     """
     own = [
         level if isinstance(level, np.ndarray) else as_dask(level)
@@ -54,13 +50,33 @@ def levels_below(
         if tuple(level.shape) != shape  # as it is for factor 1
     ]
     between = _levels_between(as_dask(levels[0]), axes, shape)
-    return [*between, *own, *reduced_levels(levels[-1], axes)]
+    return [*between, *own, *_reduced_levels(levels[-1], axes)]
+
+
+def reduced_shapes(shape: tuple[int, ...], axes: Axes) -> list[tuple[int, ...]]:
+    """Shapes of the levels above an image, each half of the one before in Y and X.
+
+    The last one has at most `COARSEST` pixels in Y and in X.
+
+    Examples
+    --------
+    >>> reduced_shapes((3, 1000, 1100), Axes(1, 2, None))
+    [(3, 500, 550), (3, 250, 275)]
+    """
+    shapes = []
+    while max(shape[axes.y], shape[axes.x]) > COARSEST:
+        shape = tuple(
+            (size + 1) // 2 if axis in axes[:2] else size
+            for axis, size in enumerate(shape)
+        )
+        shapes.append(shape)
+    return shapes
 
 
 def _levels_between(
     image: da.Array, axes: Axes, shape: tuple[int, ...]
 ) -> list[da.Array]:
-    """Levels of half the pixels each, from an enlarged image down to its source.
+    """Interpolated levels of half the pixels each, from the result to the source.
 
     Without them a viewer would compute up to 64 times the pixels that it shows, until
     the source has enough of them.
@@ -72,43 +88,23 @@ def _levels_between(
         y, x = (
             max(low, (size + 1) // 2) for low, size in zip(least, sizes, strict=True)
         )
-        if max(y / least[0], x / least[1]) < _MUCH:
+        if max(y / least[0], x / least[1]) < _WORTH_A_LEVEL:
             return levels
         sizes = y, x
         levels.append(_resized(image, image.chunks, axes, sizes))
 
 
-def reduced_levels(image: Any, axes: Axes) -> list[da.Array]:
-    """Reduce an image by 2 in Y and X, again and again, until a screen holds it.
-
-    Parameters
-    ----------
-    image : dask, zarr, h5py or numpy array
-        The finest level, which is not among the result.
-    axes : Axes
-        Which ones are reduced.
-
-    Returns
-    -------
-    list of dask.array.Array of the same dtype
-        Nothing is computed. A pixel is the mean of the area that it covers, NaN
-        left out; all levels cover the same area. Empty where the image itself has
-        no more than 1024 pixels in Y and X.
-    """
+def _reduced_levels(image: Any, axes: Axes) -> list[da.Array]:
+    """Lazy levels above an image; empty where it is small enough itself."""
     levels: list[da.Array] = []
     # What is no dask array is read where it is reduced: its pixels are not kept.
-    whole = image if isinstance(image, da.Array) else unread(image)
+    below = image if isinstance(image, da.Array) else unread(image)
     chunks = as_dask(image).chunks
-    while max(whole.shape[axis] for axis in axes[:2]) > _COARSEST:
-        halves = _half(whole.shape[axes.y]), _half(whole.shape[axes.x])
-        whole = _resized(whole, chunks, axes, halves)
-        chunks = whole.chunks
-        levels.append(whole)
+    for shape in reduced_shapes(tuple(below.shape), axes):
+        below = _resized(below, chunks, axes, (shape[axes.y], shape[axes.x]))
+        chunks = below.chunks
+        levels.append(below)
     return levels
-
-
-def _half(size: int) -> int:
-    return (size + 1) // 2 if size > _COARSEST else size
 
 
 def _resized(
@@ -127,62 +123,67 @@ def _resized(
                 weights(size, new_shape[axis], *pair)[0] for pair in pairwise(bounds)
             ]
         else:
-            whole = axis == axes.samples
-            bounds = [0, size] if whole else stack_bounds(chunks[axis], 1)
+            full = axis == axes.samples
+            bounds = [0, size] if full else stack_bounds(chunks[axis], 1)
             windows = [slice(*pair) for pair in pairwise(bounds)]
         parts.append(make_parts(bounds, windows, array.chunks[axis]))
-    sizes = tuple((axis, array.shape[axis], new) for axis, new in new_shape.items())
+    sizes = {axis: (array.shape[axis], new) for axis, new in new_shape.items()}
     name = f"resized-{tokenize(array.name, parts)}"
-    return array_of_blocks(name, array, parts, resize_block, (sizes,))
+    return array_of_blocks(name, array, parts, _resized_block, (sizes,))
 
 
-def resize_block(
-    sizes: Sequence[tuple[int, int, int]],
-    parts: Sequence[Part],
-    chunks: Sequence[Any],
+def _resized_block(
+    sizes: dict[int, tuple[int, int]], parts: Sequence[Part], chunks: Sequence[Any]
 ) -> NDArray[Any]:
-    """Make one block of another level.
+    return resized(assembled(chunks, parts), sizes, [part.out for part in parts])
 
-    Parameters
-    ----------
-    sizes : sequence of (axis, pixels before, pixels after)
-        Of Y and X.
-    parts : sequence of Part
-        Which block, and what it is made from; one for each axis.
-    chunks : sequence of array-like
-        The chunks of the source that the parts name.
 
-    Returns
-    -------
-    ndarray
-        Of the same dtype; integers are rounded.
+def region_of_level(
+    below: Any,
+    shape: tuple[int, ...],
+    axes: Axes,
+    region: Sequence[slice],
+) -> NDArray[Any]:
+    """A region of a level of this shape, read and reduced from the level below."""
+    sizes = {axis: (int(below.shape[axis]), shape[axis]) for axis in axes[:2]}
+    window = list(region)
+    for axis, (size, new_size) in sizes.items():
+        part = region[axis]
+        window[axis] = weights(size, new_size, part.start, part.stop)[0]
+    return resized(np.asarray(below[tuple(window)]), sizes, region)
+
+
+def resized(
+    window: NDArray[Any], sizes: dict[int, tuple[int, int]], region: Sequence[slice]
+) -> NDArray[Any]:
+    """A region of another level from the pixels that it is made from.
+
+    `sizes` are the pixels of Y and X before and after, by axis. The dtype stays;
+    integers are rounded.
     """
     import torch
 
-    window = assembled(chunks, parts)
     values = within_float64(window)
     values = values.astype(np.result_type(values.dtype, np.float32))
     missing = np.isnan(values)
     if missing.any():
         values[missing] = 0
-        shares = _means(1 - missing.astype(values.dtype), sizes, parts)
+        shares = _means(1 - missing.astype(values.dtype), sizes, region)
         with np.errstate(invalid="ignore"):  # where all pixels are NaN
-            values = _means(values, sizes, parts) / shares
+            values = _means(values, sizes, region) / shares
     else:
-        values = _means(values, sizes, parts)
+        values = _means(values, sizes, region)
     if window.dtype.kind == "f":
         return values.astype(window.dtype)
     return into_dtype(torch.from_numpy(values), window.dtype).numpy()
 
 
 def _means(
-    values: NDArray[Any],
-    sizes: Sequence[tuple[int, int, int]],
-    parts: Sequence[Part],
+    values: NDArray[Any], sizes: dict[int, tuple[int, int]], region: Sequence[slice]
 ) -> NDArray[Any]:
-    """Means along the axes that are reduced, one after the other."""
-    for axis, size, new_size in sizes:
-        part = parts[axis].out
+    """Means along Y and X, one after the other."""
+    for axis, (size, new_size) in sizes.items():
+        part = region[axis]
         _, rows = weights(size, new_size, part.start, part.stop)
         moved = np.moveaxis(values, axis, 0)
         flat = np.ascontiguousarray(moved).reshape(len(moved), -1)
@@ -195,20 +196,9 @@ def _means(
 def weights(size: int, new_size: int, start: int, stop: int) -> tuple[slice, csr_array]:
     """Weights that make pixels `start` to `stop` of another level, along one axis.
 
-    Parameters
-    ----------
-    size, new_size : int
-        Pixels of the whole axis before and after.
-    start, stop : int
-        The pixels wanted.
-
-    Returns
-    -------
-    source : slice
-        The pixels that they are made from.
-    rows : csr_array of float64, shape (pixels wanted, pixels that they are made from)
-        None is negative. A coarser pixel is the mean of what it covers; finer ones are
-        interpolated linearly.
+    Gives the source pixels that they are made from, and a matrix of shape (pixels
+    wanted, pixels that they are made from). No weight is negative: a coarser pixel is
+    the mean of what it covers, and finer ones are interpolated linearly.
 
     Examples
     --------

@@ -6,112 +6,68 @@ Memory does not depend on the size of the image: one chunk is in work at a time.
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from threading import Lock
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
 from numpy.typing import NDArray
 
+from napari_vdsr.files.ome_zarr_writer import Chunk, PartialZarr
 from napari_vdsr.files.opening import OpenImage
-from napari_vdsr.files.zarr_writing import Chunk, PartialZarr
-from napari_vdsr.imaging.reduction import reduced
-from napari_vdsr.imaging.resample import resize_rows
-from napari_vdsr.lazy.enlarged import EnlargedPixels
-from napari_vdsr.lazy.worker import Recipe, upscaler_for
+from napari_vdsr.imaging.axes import Axes
+from napari_vdsr.inference.enlarged_array import EnlargedArray
+from napari_vdsr.lazy.pyramid import region_of_level
+from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for
 from napari_vdsr.progress import Progress
 
 
 @dataclass(frozen=True)
 class StreamJob:
-    """One image on its way into a half-made OME-Zarr.
+    """One image on its way into an unfinished OME-Zarr.
 
     Small, so that it can be sent along with every chunk: whoever gets it opens the
-    source and the target itself.
-
-    Attributes
-    ----------
-    opener : callable
-        Opens the source.
-    folder : Path
-        The half-made image.
-    axes : str
-        A different letter for each axis of the source; S for colours.
-    order : tuple of int
-        Which axis of the source comes first, second and so on in the image.
-    token : str
-        Tells jobs apart.
+    source and the target itself. `axes` are those of the source, `order` says which of
+    them comes first, second and so on in the result.
     """
 
     opener: Callable[[], OpenImage]
     folder: Path
-    axes: str
+    axes: Axes
     order: tuple[int, ...]
-    token: str
-
-    @classmethod
-    def of(
-        cls,
-        opener: Callable[[], OpenImage],
-        folder: Path,
-        axes: str,
-        order: Sequence[int],
-    ) -> "StreamJob":
-        """Make a job with a token of its own.
-
-        Parameters
-        ----------
-        opener, folder, axes, order
-            As the attributes.
-
-        Returns
-        -------
-        StreamJob
-        """
-        return cls(opener, folder, axes, tuple(order), uuid4().hex)
+    token: str = field(default_factory=lambda: uuid4().hex)
 
 
 class _Opened:
     """Source and target of a job, open in this process."""
 
-    def __init__(self, job: StreamJob, recipe: Recipe) -> None:
+    def __init__(self, job: StreamJob, settings: UpscaleSettings) -> None:
         self.part = PartialZarr(job.folder)
         self.source = job.opener()
-        letters = [job.axes[axis] for axis in job.order]
-        self.yx = letters.index("Y"), letters.index("X")
-        shape = self.part.shapes[0]
-        self.pixels = EnlargedPixels(
-            self.source.pixels,
-            job.axes,
-            job.order,
-            (shape[self.yx[0]], shape[self.yx[1]]),
-            upscaler_for(recipe),
-        )
         self.users = 0
+        self._job = job
+        self._axes = job.axes.ordered(job.order)  # of the result
+        self._upscaler = upscaler_for(settings)
         self._lock = Lock()
 
     def made(self, level: int, region: tuple[slice, ...]) -> NDArray[Any]:
-        """A region of a level, computed."""
-        if level > 0:
-            return self._reduced(level, region)
-        with self._lock:  # readers keep what they decoded last, for one at a time
-            return self.pixels[region]
+        """A region of a level, computed.
 
-    def _reduced(self, level: int, region: tuple[slice, ...]) -> NDArray[Any]:
-        """A region of a level, from the level below."""
-        below, here = self.part.shapes[level - 1], self.part.shapes[level]
-        rows, columns = (
-            resize_rows(below[axis], here[axis], region[axis].start, region[axis].stop)
-            for axis in self.yx
+        The level with as many pixels as the source is the source, as in a viewer.
+        """
+        shape = self.part.shapes[level]
+        plane = shape[self._axes.y], shape[self._axes.x]
+        source, (y, x, _) = self.source.pixels, self._job.axes
+        if level > 0 and plane != (source.shape[y], source.shape[x]):
+            below = self.part.levels[level - 1]
+            return region_of_level(below, shape, self._axes, region)
+        enlarged = EnlargedArray(
+            source, self._job.axes, plane, self._upscaler, order=self._job.order
         )
-        wanted = list(region)
-        wanted[self.yx[0]], wanted[self.yx[1]] = rows.source, columns.source
-        pixels = self.part.read(level - 1, tuple(wanted))
-        moved = np.moveaxis(pixels, self.yx, (-2, -1))
-        return np.moveaxis(reduced(moved, rows, columns), (-2, -1), self.yx)
+        with self._lock:  # readers keep what they decoded last, for one at a time
+            return enlarged[region]
 
 
 _KEPT = 2
@@ -120,11 +76,11 @@ _lock = Lock()
 
 
 @contextmanager
-def _in_use(job: StreamJob, recipe: Recipe) -> Iterator[_Opened]:
+def _in_use(job: StreamJob, settings: UpscaleSettings) -> Iterator[_Opened]:
     """What this process has open for a job; the last few stay open."""
     with _lock:
         if job.token not in _open:
-            _open[job.token] = _Opened(job, recipe)
+            _open[job.token] = _Opened(job, settings)
         opened = _open[job.token]
         opened.users += 1
         _open.move_to_end(job.token)
@@ -145,33 +101,15 @@ def _close(job: StreamJob) -> None:
         opened.source.close()
 
 
-def finish_chunk(job: StreamJob, recipe: Recipe, level: int, chunk: Chunk) -> str:
-    """See to it that a chunk is there and good.
+def finish_chunk(
+    job: StreamJob, settings: UpscaleSettings, level: int, chunk: Chunk
+) -> str:
+    """Make a chunk unless it is there and good.
 
-    Parameters
-    ----------
-    job : StreamJob
-        Of which image.
-    recipe : Recipe
-        With which model, and how it is run.
-    level : int
-        0 is the finest; the one below has to be complete.
-    chunk : tuple of int
-        Which one.
-
-    Returns
-    -------
-    str
-        In what state it was found: "missing", "good" or "damaged".
-
-    Raises
-    ------
-    InputError
-        When there are infinite pixels.
-    FileError
-        When the source cannot be read or the chunk not be written.
+    Level 0 is the finest; the level before this one has to be complete. Returns the
+    state in which the chunk was found: "missing", "good" or "damaged".
     """
-    with _in_use(job, recipe) as opened:
+    with _in_use(job, settings) as opened:
         state = opened.part.state(level, chunk)
         if state != "good":
             pixels = opened.made(level, opened.part.region(level, chunk))
@@ -181,17 +119,7 @@ def finish_chunk(job: StreamJob, recipe: Recipe, level: int, chunk: Chunk) -> st
 
 @dataclass
 class Counts:
-    """What became of the chunks of an image.
-
-    Attributes
-    ----------
-    missing : int
-        Were made.
-    good : int
-        Were there, from an earlier run, and decode.
-    damaged : int
-        Were there and did not decode, so that they were made again.
-    """
+    """Chunks made, found good from an earlier run, and found damaged and made again."""
 
     missing: int = 0
     good: int = 0
@@ -199,43 +127,30 @@ class Counts:
 
 
 Mapper = Callable[
-    [StreamJob, Recipe, int, Sequence[Chunk]], Iterable[tuple[Chunk, str]]
+    [StreamJob, UpscaleSettings, int, Sequence[Chunk]], Iterable[tuple[Chunk, str]]
 ]
-"""Finishes all chunks of a level, and tells of each as it is done."""
+"""Finishes all chunks of a level, and yields the state of each as it is done."""
 
 
 def finish_all(
     job: StreamJob,
-    recipe: Recipe,
+    settings: UpscaleSettings,
+    part: PartialZarr,
     mapper: Mapper | None = None,
     progress: Progress | None = None,
 ) -> Counts:
     """Make every chunk of an image that is not there, level by level.
 
-    Parameters
-    ----------
-    job : StreamJob
-        What to make.
-    recipe : Recipe
-        With which model, and how it is run.
-    mapper : callable, optional
-        Finishes the chunks of a level; by default this process, one by one.
-    progress : Progress, optional
-        Told of every chunk, in pixels; may raise `Cancelled`. What is finished then
-        stays finished.
-
-    Returns
-    -------
-    Counts
-        What was found and made.
+    Progress counts pixels and may raise `Cancelled`; finished chunks stay. Without a
+    mapper this process makes the chunks one by one.
     """
-    part, counts = PartialZarr(job.folder), Counts()
+    counts = Counts()
     if progress is not None:
         progress.reset(sum(prod(shape) for shape in part.shapes))
     try:
         for level in range(len(part.shapes)):
             chunks = list(part.chunks(level))
-            for chunk, state in (mapper or _one_by_one)(job, recipe, level, chunks):
+            for chunk, state in (mapper or _one_by_one)(job, settings, level, chunks):
                 setattr(counts, state, getattr(counts, state) + 1)
                 if progress is not None:
                     region = part.region(level, chunk)
@@ -246,6 +161,6 @@ def finish_all(
 
 
 def _one_by_one(
-    job: StreamJob, recipe: Recipe, level: int, chunks: Sequence[Chunk]
+    job: StreamJob, settings: UpscaleSettings, level: int, chunks: Sequence[Chunk]
 ) -> Iterable[tuple[Chunk, str]]:
-    return ((chunk, finish_chunk(job, recipe, level, chunk)) for chunk in chunks)
+    return ((chunk, finish_chunk(job, settings, level, chunk)) for chunk in chunks)

@@ -22,9 +22,15 @@ from napari_vdsr.lazy.blocks import (
 )
 from napari_vdsr.lazy.graph import array_of_blocks, as_dask
 from napari_vdsr.lazy.pyramid import levels_below
-from napari_vdsr.lazy.worker import Planes, Recipe, enlarge_block, upscaler_for
+from napari_vdsr.lazy.worker import (
+    PlaneGeometry,
+    UpscaleSettings,
+    enlarge_block,
+    upscaler_for,
+)
 from napari_vdsr.progress import Progress
-from napari_vdsr.zoo import Model, load_model
+from napari_vdsr.zoo import Model
+from napari_vdsr.zoo.loading import shared_model
 
 
 def upscale_lazy(
@@ -41,34 +47,12 @@ def upscale_lazy(
     intensity_range: tuple[float, float] | None = None,
     progress: Progress | None = None,
 ) -> da.Array:
-    """Enlarge the Y and X axes of a chunked array; see `napari_vdsr.upscale`.
+    """Enlarge a chunked array; arguments as for `napari_vdsr.upscale`.
 
-    Parameters
-    ----------
-    image : dask, zarr or h5py array
-        Of any real dtype and number of axes. No pixel of it is read.
-    factor, model, device, precision, tile, axes, rgb, pixel_size, intensity_range
-        As for `napari_vdsr.upscale`. On a cluster, device and precision are what
-        each worker is asked for.
-    progress : Progress, optional
-        Told of the model's download, if it has to be fetched. Progress bars of
-        dask tell of the rest.
-
-    Returns
-    -------
-    dask.array.Array of the same dtype
-        Its chunks begin where those of the image do and are near 512 pixels. Each
-        equals the same region of the whole.
-
-    Raises
-    ------
-    InputError
-        When the image or an argument cannot be used.
-
-    Warns
-    -----
-    VdsrWarning
-        For factors above 4 and those that the model is not made for.
+    No pixel is read. On a cluster, device and precision are what each worker is asked
+    for. Chunks of the result begin where those of the image do and are near 512 pixels;
+    each equals the same region of the whole. Progress counts the download of the model,
+    if any: progress bars of dask show the rest.
     """
     array = as_dask(image)
     check_dtype(array.dtype)
@@ -79,7 +63,7 @@ def upscale_lazy(
         array,
         plan.axes,
         plan.plane_shape,
-        load_model(model, progress=progress),
+        shared_model(model, progress=progress),
         device=device,
         precision=precision,
         tile=tile,
@@ -102,16 +86,18 @@ def upscale_levels(
 
     Parameters
     ----------
-    image, factor, axes, rgb
-        As for `upscale_lazy`.
-    **options
-        The other arguments of `upscale_lazy`.
+    image : dask, zarr or h5py array
+        Of any real dtype and number of axes. No pixel of it is read.
+    factor, axes, rgb, **options
+        As for `napari_vdsr.upscale`.
 
     Returns
     -------
     list of dask.array.Array
-        The enlarged image, the image itself, and that reduced by 2 again and again,
-        for ``viewer.add_image(levels, multiscale=True, contrast_limits=…)``.
+        The enlarged image, the image itself, and means of it over 2 × 2, 4 × 4 …
+        pixels until 512 in Y and X are left, for
+        ``viewer.add_image(levels, multiscale=True, contrast_limits=…)``. For factors
+        well above 2 there are interpolated levels before the image.
 
     Raises
     ------
@@ -134,43 +120,16 @@ def enlarge_lazily(
     tile: int | str = "auto",
     intensity_range: tuple[float, float] | None = None,
 ) -> da.Array:
-    """Enlarge planes of a lazy array to a given size.
+    """Enlarge planes of a lazy array to a given size, Y and X.
 
-    Parameters
-    ----------
-    array : dask.array.Array
-        Of any real dtype.
-    axes : Axes
-        Which ones are enlarged, and colours.
-    out_shape : tuple of int
-        Y and X of a whole enlarged plane.
-    model : Model
-        What to run.
-    device, precision, tile, intensity_range
-        As for `Upscaler`.
-
-    Returns
-    -------
-    dask.array.Array
-        Nothing is computed.
-
-    Raises
-    ------
-    InputError
-        When an argument cannot be used. What only a worker of a cluster can know
-        is said when the first block is computed there.
-
-    Warns
-    -----
-    VdsrWarning
-        For factors above 4 and those that the model is not made for.
+    What only a worker of a cluster can know is said when it computes its first block.
     """
     from napari_vdsr.inference.arrays import warn_of_factors
 
     if not model.equivariant and intensity_range is None:
         # Looking at the values would compute them all.
         intensity_range = natural_range(np.empty(0, array.dtype))
-    recipe = Recipe.of(
+    settings = UpscaleSettings.of(
         model,
         device=device,
         precision=precision,
@@ -178,14 +137,14 @@ def enlarge_lazily(
         intensity_range=intensity_range,
     )
     if not _on_a_cluster():
-        upscaler_for(recipe)
-    planes = Planes(axes, (array.shape[axes.y], array.shape[axes.x]), out_shape)
+        upscaler_for(settings)
+    planes = PlaneGeometry(axes, (array.shape[axes.y], array.shape[axes.x]), out_shape)
     factors = [new / old for new, old in zip(out_shape, planes.shape, strict=True)]
     warn_of_factors((factors[0], factors[1]), model)
     parts = _parts(array, planes, model.halo)
-    name = f"vdsr-{tokenize(array.name, recipe.key, planes, parts)}"
+    name = f"vdsr-{tokenize(array.name, settings.key, planes, parts)}"
     return array_of_blocks(
-        name, array, parts, enlarge_block, (planes,), {recipe.key: recipe}
+        name, array, parts, enlarge_block, (planes,), {settings.key: settings}
     )
 
 
@@ -202,7 +161,7 @@ def _on_a_cluster() -> bool:
     return True
 
 
-def _parts(array: da.Array, planes: Planes, halo: int) -> list[tuple[Part, ...]]:
+def _parts(array: da.Array, planes: PlaneGeometry, halo: int) -> list[tuple[Part, ...]]:
     """How each axis of the result is cut, and what the parts are made from."""
     from napari_vdsr.inference.reach import source_span
 

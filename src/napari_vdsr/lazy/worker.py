@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.imaging.axes import Axes
+from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.lazy.blocks import Part, Window, assembled
 
 if TYPE_CHECKING:
@@ -22,27 +22,17 @@ if TYPE_CHECKING:
 
 
 _KEPT = 4
-_ready: OrderedDict["Recipe", "Upscaler"] = OrderedDict()
+_ready: OrderedDict["UpscaleSettings", "Upscaler"] = OrderedDict()
 _lock = Lock()
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """With what blocks are enlarged: what a worker has to be told once.
+class UpscaleSettings:
+    """A model and how it is run: what a worker is sent once.
 
-    Attributes
-    ----------
-    token : str
-        Tells models apart.
-    device, precision : str
-        As for `Upscaler`, on the machine of the worker.
-    tile : int or str
-        As for `Upscaler`.
-    intensity_range : tuple of float or None
-        As for `Upscaler`.
-    model : bytes
-        Pickled, so that only who uses it has to import what it is made of. The token
-        stands for it in comparisons.
+    All but `token`, which identifies the model, and `model` are as for `Upscaler`, on
+    the machine of the worker. The model is pickled, so that only who uses it has to
+    import what it is made of.
     """
 
     token: str
@@ -54,7 +44,7 @@ class Recipe:
 
     @property
     def key(self) -> str:
-        """Equal for equal recipes, in any process."""
+        """Equal for equal settings, in any process."""
         return f"vdsr-model-{hashlib.sha256(repr(self).encode()).hexdigest()[:32]}"
 
     @classmethod
@@ -66,25 +56,8 @@ class Recipe:
         precision: str,
         tile: int | str,
         intensity_range: tuple[float, float] | None,
-    ) -> "Recipe":
-        """Write down a model and how it is to be run.
-
-        Parameters
-        ----------
-        model : Model
-            Left as it is.
-        device, precision, tile, intensity_range
-            As for `Upscaler`.
-
-        Returns
-        -------
-        Recipe
-
-        Raises
-        ------
-        InputError
-            When no machine could do it.
-        """
+    ) -> "UpscaleSettings":
+        """Check the settings, as far as any machine can, and pickle the model."""
         from napari_vdsr.inference.settings import check_settings, checked_range
 
         check_settings(
@@ -105,16 +78,8 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Planes:
-    """What all blocks of one array have in common.
-
-    Attributes
-    ----------
-    axes : Axes
-        Which ones are enlarged.
-    shape, out_shape : tuple of int
-        Y and X of a whole plane before and after.
-    """
+class PlaneGeometry:
+    """What all blocks of one array share: Y and X of a full plane before and after."""
 
     axes: Axes
     shape: tuple[int, int]
@@ -122,95 +87,63 @@ class Planes:
 
 
 def enlarge_block(
-    recipe: Recipe, planes: Planes, parts: Sequence[Part], chunks: Sequence[Any]
+    settings: UpscaleSettings,
+    planes: PlaneGeometry,
+    parts: Sequence[Part],
+    chunks: Sequence[Any],
 ) -> NDArray[Any]:
-    """Enlarge one block, as it is in the whole enlarged array.
+    """Enlarge one block, exactly as it is in the whole enlarged array.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        With what.
-    planes : Planes
-        Of the whole array.
-    parts : sequence of Part
-        Which block, and what it is made from; one for each axis.
-    chunks : sequence of array-like
-        The chunks of the source that the parts name.
-
-    Returns
-    -------
-    ndarray
-        Of the dtype of the source.
-
-    Raises
-    ------
-    InputError
-        When there are infinite pixels.
+    `parts` says for each axis which block it is and what it is made from, `chunks` are
+    the chunks of the source that they name.
     """
-    upscaler = upscaler_for(recipe)
-    window = assembled(chunks, parts)
-    result = np.empty([part.out.stop - part.out.start for part in parts], window.dtype)
-    order = planes.axes.moved_last(len(parts))
-    source, target = window.transpose(order), result.transpose(order)
-    y, x = parts[planes.axes.y], parts[planes.axes.x]
-    first = y.window.start, x.window.start
-    stacked = -2 if planes.axes.samples is None else -3
-    for index in np.ndindex(source.shape[:stacked]):
-        plane = Window(source[index], first, planes.shape)
-        upscaler.region(plane, planes.out_shape, (y.out, x.out), out=target[index])
-    return result
+    full = [part.window.stop for part in parts]
+    full[planes.axes.y], full[planes.axes.x] = planes.shape
+    first = [part.window.start for part in parts]
+    window = Window(assembled(chunks, parts), first, full)
+    upscaler = upscaler_for(settings)
+    enlarged = EnlargedArray(window, planes.axes, planes.out_shape, upscaler)
+    return enlarged[tuple(part.out for part in parts)]
 
 
-def upscaler_for(recipe: Recipe) -> "Upscaler":
-    """The upscaler of this process for a recipe; made when it is first needed.
+def upscaler_for(settings: UpscaleSettings) -> "Upscaler":
+    """The upscaler of this process for these settings, made when first needed.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        The last few are kept ready.
-
-    Returns
-    -------
-    Upscaler
-        May be used by several threads at once.
-
-    Raises
-    ------
-    InputError
-        When this machine cannot do what the recipe says.
+    The last few are kept. Several threads may use one at once. Raises `InputError`
+    when this machine cannot do what the settings say.
     """
     with _lock:
-        if recipe not in _ready:
-            _ready[recipe] = _made(recipe)
+        if settings not in _ready:
+            _ready[settings] = _made(settings)
             if len(_ready) > _KEPT:
                 _ready.popitem(last=False)
-        _ready.move_to_end(recipe)
-        return _ready[recipe]
+        _ready.move_to_end(settings)
+        return _ready[settings]
 
 
 def forget_upscalers() -> None:
-    """Forget the models that were kept ready in this process."""
+    """Free the models that this process keeps."""
     with _lock:
         _ready.clear()
 
 
-def _made(recipe: Recipe) -> "Upscaler":
+def _made(settings: UpscaleSettings) -> "Upscaler":
     from napari_vdsr.inference.device import available_devices
     from napari_vdsr.inference.threads import limit_threads
     from napari_vdsr.inference.upscaler import Upscaler
 
-    device = recipe.device
+    device = settings.device
     worker = _cluster_worker()
     if worker is not None:
         limit_threads(worker.state.nthreads)
         if device == "auto":
             device = own_device(worker.name, available_devices())
     return Upscaler(
-        pickle.loads(recipe.model),
+        pickle.loads(settings.model),
         device=device,
-        precision=recipe.precision,
-        tile=recipe.tile,
-        intensity_range=recipe.intensity_range,
+        precision=settings.precision,
+        tile=settings.tile,
+        intensity_range=settings.intensity_range,
     )
 
 
@@ -227,19 +160,11 @@ def _cluster_worker() -> Any:
 
 
 def own_device(name: object, devices: Sequence[str]) -> str:
-    """The device that a worker takes: each its own, where there are several.
+    """The device of a worker: each its own, where a machine has several.
 
-    Parameters
-    ----------
-    name : str or int
-        Of the worker. Workers that are started together are numbered: 0, 1, 2 or
-        name-0, name-1, name-2; one without a name is called by its address.
-    devices : sequence of str
-        Of its machine, the best first.
-
-    Returns
-    -------
-    str
+    Workers that are started together are numbered: 0, 1, 2 or name-0, name-1, name-2;
+    one without a name is called by its address. `devices` are those of its machine,
+    the best first.
 
     Examples
     --------

@@ -159,7 +159,7 @@ def in_the_way(targets: Sequence[Path]) -> str:
     str
         A question; empty when nothing is there.
     """
-    from napari_vdsr.files.zarr_beginning import part_of
+    from napari_vdsr.files.ome_zarr_writer import part_of
 
     there = [path.name for path in targets if os.path.lexists(path)]
     begun = [path.name for path in targets if os.path.lexists(part_of(path))]

@@ -10,67 +10,44 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import FileError, VdsrError
+from napari_vdsr.errors import FileError
 from napari_vdsr.files.multiscale import Axis, Multiscale
-from napari_vdsr.files.ngff_reading import axis_letters, parse_image
-from napari_vdsr.files.opening import OpenImage, as_planned, state_of
-from napari_vdsr.files.picture import Metadata, Picture
-from napari_vdsr.files.units import convert_length, normalise_unit
+from napari_vdsr.files.ngff import axis_letters, parse_image
+from napari_vdsr.files.opening import OpenImage, reading_from, state_of
+from napari_vdsr.files.picture import Metadata, Picture, planned_array
 from napari_vdsr.files.zarr_library import is_zarr, zarr_library
 
 
 def open_zarr(path: Path, *, axes_told: bool = False) -> OpenImage:
-    """Open an OME-Zarr image (0.4 or 0.5), or a plain zarr array.
+    """Open the finest level of an OME-Zarr image (0.4 or 0.5), or a plain zarr array.
 
-    Parameters
-    ----------
-    path : Path
-        A folder.
-    axes_told : bool
-        Whether the user says which axis is which.
-
-    Returns
-    -------
-    OpenImage
-        The finest level. Axes of a plain array go by its dimension names where Y and
-        X are among them; otherwise the last two are Y and X.
-
-    Raises
-    ------
-    FileError
-        When it is no zarr, damaged or holds no image, or zarr is not installed.
+    The axes of a plain array go by its dimension names where Y and X are among them;
+    otherwise the last two are Y and X. `axes_told` says that the user names them.
     """
     zarr = zarr_library()
     if not is_zarr(path):
         raise FileError(
             f"{path} is no zarr: there is no zarr.json, .zgroup or .zarray in it"
         )
-    try:
-        node = zarr.open(str(path), mode="r")
-        attributes = dict(node.attrs)
-        if isinstance(node, zarr.Array):
-            letters = _plain_axes(node)
-            if not axes_told:
-                _refuse_doubt(path, letters, node.shape)
-            return _opened(path, node, letters, None, attributes)
-        found = parse_image(str(path), attributes)
-        if found is None:
-            return _first_of(path, node, attributes)
-        array = node[found.path]
-        if not isinstance(array, zarr.Array):
-            raise FileError(f"{path} has no array {found.path}")
-        axes = axis_letters(found.multiscale.axes)
-        if len(axes) != len(array.shape):
-            raise FileError(
-                f"{path} names {len(axes)} axes, but its shape is {array.shape}"
-            )
-        return _opened(path, array, axes, found.multiscale, attributes)
-    except (VdsrError, MemoryError):
-        raise
-    except Exception as error:  # whatever damaged metadata leads to
+    node = zarr.open(str(path), mode="r")
+    attributes = dict(node.attrs)
+    if isinstance(node, zarr.Array):
+        letters = _plain_axes(node)
+        if not axes_told:
+            _refuse_doubt(path, letters, node.shape)
+        return _opened(path, node, letters, None, attributes)
+    found = parse_image(str(path), attributes)
+    if found is None:
+        return _first_of(path, node, attributes)
+    array = node[found.path]
+    if not isinstance(array, zarr.Array):
+        raise FileError(f"{path} has no array {found.path}")
+    axes = axis_letters(found.multiscale.axes)
+    if len(axes) != len(array.shape):
         raise FileError(
-            f"cannot read {path}: damaged ({type(error).__name__}: {error})"
-        ) from error
+            f"{path} names {len(axes)} axes, but its shape is {array.shape}"
+        )
+    return _opened(path, array, axes, found.multiscale, attributes)
 
 
 def _first_of(path: Path, group: Any, attributes: Mapping[str, Any]) -> OpenImage:
@@ -136,21 +113,23 @@ def _opened(
         if 0 not in shape:
             what = f"axes {axes} of shape {shape}: there is no image plane (Y, X) in it"
         raise FileError(f"{path} has {what}")
-    size, unit = (None, None) if multiscale is None else _pixel_size(multiscale, axes)
+    size, unit = None, None
+    if multiscale is not None:
+        size, unit = multiscale.pixel_size(axes.index("Y"), axes.index("X"))
     pixels = _ZarrPixels(path, array)
-    metadata = Metadata(multiscale=multiscale)
-    nothing: NDArray[Any] = np.empty(0, pixels.dtype)
-    picture = as_planned(
-        Picture(nothing, axes, pixel_size=size, unit=unit, metadata=metadata),
-        shape,
-        pixels.dtype,
+    picture = Picture(
+        planned_array(shape, pixels.dtype),
+        axes,
+        pixel_size=size,
+        unit=unit,
+        metadata=Metadata(multiscale=multiscale),
     )
 
     def identity() -> dict[str, Any]:
-        told = json.dumps([attributes, array.metadata.to_dict()], default=str)
+        metadata = json.dumps([attributes, array.metadata.to_dict()], default=str)
         return {
             "name": path.resolve().name,
-            "metadata": hashlib.sha256(told.encode()).hexdigest(),
+            "metadata": hashlib.sha256(metadata.encode()).hexdigest(),
             **state_of(path / array.path),
         }
 
@@ -160,22 +139,6 @@ def _opened(
         identity,
         lambda: replace(picture, array=pixels[(slice(None),) * len(shape)]),
     )
-
-
-def _pixel_size(
-    multiscale: Multiscale, axes: str
-) -> tuple[tuple[float, float] | None, str | None]:
-    """Size of a pixel in Y and X with its unit, or two Nones."""
-    y, x = axes.index("Y"), axes.index("X")
-    units = [normalise_unit(multiscale.axes[axis].unit) for axis in (y, x)]
-    sizes = [abs(multiscale.scale[axis]) for axis in (y, x)]
-    if units == [None, None]:
-        nothing_said = sizes == [1, 1]
-        return (None, None) if nothing_said else ((sizes[0], sizes[1]), None)
-    width = convert_length(sizes[1], units[1] or "", units[0] or "")
-    if width is None or 0 in sizes:
-        return None, None
-    return (sizes[0], width), units[0]
 
 
 class _ZarrPixels:
@@ -189,10 +152,5 @@ class _ZarrPixels:
         self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("=")
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
-        try:
-            pixels = np.asarray(self._array[key])
-        except MemoryError:
-            raise
-        except Exception as error:  # codecs raise whatever damage leads to
-            raise FileError(f"cannot read {self._path}: damaged ({error})") from error
-        return pixels.astype(self.dtype, copy=False)
+        with reading_from(self._path):
+            return np.asarray(self._array[key]).astype(self.dtype, copy=False)

@@ -1,20 +1,23 @@
 """Writing TIFF, OME-TIFF and ImageJ TIFF."""
 
 import warnings
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError, VdsrWarning
-from napari_vdsr.files.ome import enlarged_ome
+from napari_vdsr.files.ome_xml import enlarged_ome
 from napari_vdsr.files.opening import Blocks
 from napari_vdsr.files.picture import Picture
-from napari_vdsr.files.tiff_tiles import TILE, strips, tiles
 from napari_vdsr.files.units import convert_length, normalise_unit
 
 _CLASSIC_LIMIT = 2**32 - 2**25  # bytes that 32-bit offsets reach, less some headers
+TILE = 512  # pixels per edge of a tile, and rows of a strip
 _BUFFER = 2**24  # bytes that are made before threads compress them
 _OME_DTYPES = "bool int8 int16 int32 uint8 uint16 uint32 float32 float64 complex64"
 _NOT_KEPT_BY_IMAGEJ = ("ImageJ", "images", "channels", "slices", "frames", "hyperstack")
@@ -22,19 +25,9 @@ _IMAGEJ_REGIONS = ("ROI", "Overlays")
 
 
 def check_tiff(picture: Picture, *, name: str) -> None:
-    """Find out whether a TIFF file can hold a picture.
+    """Raise `InputError` when a TIFF file of this name cannot hold the picture.
 
-    Parameters
-    ----------
-    picture : Picture
-        What is to be written.
-    name : str
-        Name of the file; ``.ome.tif`` asks for OME-TIFF.
-
-    Raises
-    ------
-    InputError
-        When OME-TIFF is asked for and has no such data type or axes.
+    A name that ends in ``.ome.tif`` asks for OME-TIFF.
     """
     if not _asks_for_ome(name):
         return
@@ -53,30 +46,14 @@ def check_tiff(picture: Picture, *, name: str) -> None:
 def write_tiff(
     path: Path, picture: Picture, *, name: str, pixels: Blocks | None = None
 ) -> None:
-    """Write a TIFF file of the kind that the picture came from.
+    """Write a TIFF file of the kind that the picture came from, over one that is there.
 
-    Parameters
-    ----------
-    path : Path
-        Where to; a file there is replaced.
-    picture : Picture
-        What to write. OME-TIFF and ImageJ TIFF stay what they were where their rules
-        allow it.
-    name : str
-        Name that the file will have; ``.ome.tif`` asks for OME-TIFF.
-    pixels : Blocks, optional
-        Gives the pixels tile by tile, as they are written; the array of the picture
-        then tells shape and dtype only.
-
-    Warns
-    -----
-    VdsrWarning
-        When the file cannot say all that is known of the picture, such as where it
-        lies.
-
-    Notes
-    -----
-    Files above 4 GB become BigTIFF. What was compressed is compressed without loss.
+    OME-TIFF and ImageJ TIFF stay what they were where their rules allow it; `name` is
+    that of the finished file, and ``.ome.tif`` asks for OME-TIFF. Files above 4 GB
+    become BigTIFF. What was compressed is compressed without loss. `pixels`, if given,
+    are read tile by tile as they are written, and the array of the picture gives shape
+    and dtype only. Warns when the file cannot say all that is known, such as where the
+    picture lies.
     """
     options = _layout(picture)
     if name.lower().endswith(".btf"):
@@ -95,10 +72,10 @@ def write_tiff(
     if pixels is None:
         tifffile.imwrite(path, picture.array, byteorder="<", **options)
         return
-    parts: Any = tiles(pixels, picture.axes)
+    parts: Any = _tiles(pixels, picture.axes)
     options |= {"tile": (TILE, TILE), "buffersize": _BUFFER}
     if "imagej" in options:  # it reads no tiles
-        parts = strips(pixels, picture.axes)
+        parts = _strips(pixels, picture.axes)
         options |= {"tile": None, "rowsperstrip": TILE}
     tifffile.imwrite(
         path,
@@ -108,6 +85,36 @@ def write_tiff(
         byteorder="<",
         **options,
     )
+
+
+def _tiles(pixels: Blocks, axes: str) -> Iterator[NDArray[Any]]:
+    """The tiles of all planes, row by row; smaller at the right and lower edge.
+
+    `axes` end in YX, or in YXS where samples lie together.
+    """
+    return _parts(pixels, axes, TILE)
+
+
+def _strips(pixels: Blocks, axes: str) -> Iterator[bytes]:
+    """The little-endian strips of all planes, from top to bottom."""
+    width = pixels.shape[axes.rindex("X")]
+    for part in _parts(pixels, axes, width):
+        yield part.astype(part.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def _parts(pixels: Blocks, axes: str, width: int) -> Iterator[NDArray[Any]]:
+    inner = 3 if axes.endswith("YXS") else 2
+    stack, plane = pixels.shape[:-inner], pixels.shape[-inner:]
+    rows = range(0, plane[0], TILE)
+    columns = range(0, plane[1], width)
+    samples = tuple(slice(0, size) for size in plane[2:])
+    for index in np.ndindex(*stack):
+        place = tuple(slice(i, i + 1) for i in index)
+        for y, x in product(rows, columns):
+            part = slice(y, min(y + TILE, plane[0])), slice(x, min(x + width, plane[1]))
+            yield pixels[(*place, *part, *samples)].reshape(
+                *(one.stop - one.start for one in (*part, *samples))
+            )
 
 
 def _asks_for_ome(name: str) -> bool:

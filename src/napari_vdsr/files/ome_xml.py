@@ -1,90 +1,56 @@
 """OME-XML: the pixel size in it, and the same document for an enlarged image."""
 
 import warnings
+from collections.abc import Mapping
+from math import inf
 from xml.etree import ElementTree
 
 from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.files.picture import Picture
-from napari_vdsr.files.units import convert_length, normalise_unit
+from napari_vdsr.files.units import normalise_unit, plane_size
 
 _STORAGE = ("TiffData", "BinData", "MetadataOnly")
 
 
-def ome_pixel_size(xml: str) -> tuple[tuple[float, float], str] | None:
-    """Find the size of a pixel of the first image.
-
-    Parameters
-    ----------
-    xml : str
-        An OME-XML document.
-
-    Returns
-    -------
-    tuple of (tuple of float, str) or None
-        Height and width with their unit (micrometres unless it says otherwise), or
-        None where the document does not tell.
-    """
-    pixels = _find(ElementTree.fromstring(xml), "Pixels")
-    if pixels is None:
-        return None
-    sizes, units = [], []
-    for axis in "YX":
-        try:
-            sizes.append(float(pixels.get(f"PhysicalSize{axis}", "nan")))
-        except ValueError:
-            return None
-        unit = normalise_unit(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-        units.append(unit or "pixel")
-    width = convert_length(sizes[1], units[1], units[0])
-    if width is None or not all(0 < size < float("inf") for size in sizes):
-        return None
-    return (sizes[0], width), units[0]
+def ome_pixel_size(xml: str) -> tuple[tuple[float, float] | None, str | None]:
+    """Height and width of a pixel of the first image with their unit, or Nones."""
+    steps = _steps(xml, {"Y": "PhysicalSizeY", "X": "PhysicalSizeX"}, "µm")
+    if len(steps) < 2:
+        return None, None
+    (height, unit), (width, other) = steps["Y"], steps["X"]
+    return plane_size((height, width), (unit, other))
 
 
 def ome_steps(xml: str) -> dict[str, tuple[float, str]]:
-    """Find the distance of planes in Z and of images in time.
+    """Distance of planes in Z and of images in T with units, as far as given."""
+    return _steps(xml, {"Z": "PhysicalSizeZ"}, "µm") | _steps(
+        xml, {"T": "TimeIncrement"}, "s"
+    )
 
-    Parameters
-    ----------
-    xml : str
-        An OME-XML document.
 
-    Returns
-    -------
-    dict of str to (float, str)
-        Distance and unit for Z and T, as far as the document tells.
-    """
+def _steps(
+    xml: str, names: Mapping[str, str], usual: str
+) -> dict[str, tuple[float, str]]:
+    """Lengths with their units, `usual` where the document names none."""
     pixels = _find(ElementTree.fromstring(xml), "Pixels")
     steps: dict[str, tuple[float, str]] = {}
     if pixels is None:
         return steps
-    for axis, name, usual in (
-        ("Z", "PhysicalSizeZ", "µm"),
-        ("T", "TimeIncrement", "s"),
-    ):
+    for axis, name in names.items():
         try:
             step = float(pixels.get(name, "nan"))
         except ValueError:
             continue
-        if 0 < step < float("inf"):
-            unit = pixels.get(f"{name}Unit", usual)
-            steps[axis] = step, normalise_unit(unit) or unit
+        if 0 < step < inf:
+            unit = normalise_unit(pixels.get(f"{name}Unit", usual))
+            steps[axis] = step, unit or "pixel"
     return steps
 
 
 def ome_channels(xml: str) -> list[dict[str, str]]:
-    """Find names and colours of the channels of the first image.
+    """For each channel of the first image a "label" and a "color" (hexadecimal RRGGBB).
 
-    Parameters
-    ----------
-    xml : str
-        An OME-XML document.
-
-    Returns
-    -------
-    list of dict
-        For each channel a "label" and a "color" (RRGGBB, in hexadecimal); empty
-        where no channel has a name.
+    Empty where no channel has a name.
     """
     pixels = _find(ElementTree.fromstring(xml), "Pixels")
     found = [] if pixels is None else [c for c in pixels if _name(c) == "Channel"]
@@ -102,23 +68,11 @@ def ome_channels(xml: str) -> list[dict[str, str]]:
 
 
 def enlarged_ome(picture: Picture) -> str | None:
-    """Write the OME-XML document of a picture anew for its present size.
+    """The OME-XML document of an enlarged picture, made from that of its source.
 
-    Parameters
-    ----------
-    picture : Picture
-        An enlarged picture whose `metadata` holds the document of the source.
-
-    Returns
-    -------
-    str or None
-        The document with sizes, pixel size and storage of the picture, all else as
-        it was; None when it does not describe such a picture.
-
-    Warns
-    -----
-    VdsrWarning
-        When regions of interest are left out, as they count source pixels.
+    Only sizes, pixel size and storage change; regions of interest, which count source
+    pixels, are left out with a warning. None when the document does not describe the
+    picture.
     """
     if picture.metadata.ome is None:
         return None

@@ -11,30 +11,17 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import FileError, VdsrError
+from napari_vdsr.files.opening import reading_from
 
 _KEPT = 32_000_000  # bytes of decoded strips and tiles that are kept for the next read
 
 
 class TiffPixels:
-    """The pixels of a TIFF series, read where they are sliced.
+    """The pixels of a TIFF series of an open file, read where they are sliced.
 
-    Uncompressed pixels are read row by row, others strip by strip or tile by tile.
-    A page that is one compressed strip can only be read whole.
-
-    Parameters
-    ----------
-    path : Path
-        Of the file, for messages.
-    series : tifffile.TiffPageSeries
-        Of a file that stays open.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        With the axes of the series.
-    dtype : numpy.dtype
-        In the byte order of the file.
+    Uncompressed pixels are read row by row, others strip by strip or tile by tile. A
+    page that is one compressed strip can only be read whole. `shape` has the axes of
+    the series, `dtype` its byte order.
     """
 
     def __init__(self, path: Path, series: tifffile.TiffPageSeries) -> None:
@@ -47,24 +34,10 @@ class TiffPixels:
         self._offset = series.dataoffset
         self._segments = _Cache(_KEPT)
 
-    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
-        """The pixels of one slice or index for each axis, without steps."""
-        parts = tuple(
-            slice(*item.indices(size)[:2])
-            if isinstance(item, slice)
-            else slice(item, item + 1)
-            for item, size in zip(key, self.shape, strict=True)
-        )
-        try:
-            pixels = self._region(parts)
-        except (VdsrError, MemoryError):
-            raise
-        except Exception as error:  # decoders raise whatever damage leads to
-            raise FileError(
-                f"cannot read {self._path}: damaged or cut short ({error})"
-            ) from error
-        kept = (slice(None) if isinstance(item, slice) else 0 for item in key)
-        return pixels[tuple(kept)].astype(self.dtype.newbyteorder("="), copy=False)
+    def region(self, parts: tuple[slice, ...]) -> NDArray[Any]:
+        """The pixels of one slice for each axis, from 0 up and without steps."""
+        with reading_from(self._path):
+            return self._region(parts)
 
     def _region(self, parts: tuple[slice, ...]) -> NDArray[Any]:
         if self._offset is not None:

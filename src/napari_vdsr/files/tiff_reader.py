@@ -15,10 +15,10 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.files.ome import ome_pixel_size
-from napari_vdsr.files.opening import OpenImage, as_planned, identity_of
-from napari_vdsr.files.picture import Metadata, Picture
-from napari_vdsr.files.tiff_parts import TiffPixels
+from napari_vdsr.files.ome_xml import ome_pixel_size
+from napari_vdsr.files.opening import OpenImage, identity_of, reading_from
+from napari_vdsr.files.picture import Metadata, Picture, planned_array
+from napari_vdsr.files.tiff_region import TiffPixels
 from napari_vdsr.files.units import normalise_unit
 
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
@@ -27,23 +27,11 @@ _TAG_UNITS = {tifffile.RESUNIT.INCH: "in", tifffile.RESUNIT.CENTIMETER: "cm"}
 
 
 def open_tiff(path: Path) -> OpenImage:
-    """Open the first image of a TIFF file, all its planes and levels of detail one.
+    """Open the first image of a TIFF file with all its planes, at full resolution.
 
-    Parameters
-    ----------
-    path : Path
-        A TIFF file.
-
-    Returns
-    -------
-    OpenImage
-        Colours stand in the last axis, whichever way the file stores them.
-
-    Raises
-    ------
-    FileError
-        When parts are missing or the colours are of a kind not known here, as far as
-        it can be known before pixels are read.
+    Colours are the last axis, whichever way the file stores them. Raises `FileError`
+    when parts are missing or the colours are of a kind not known here, as far as that
+    can be known before pixels are read.
     """
     remarks: tuple[str, ...] = ()
     tif = tifffile.TiffFile(path)
@@ -64,17 +52,23 @@ def open_tiff(path: Path) -> OpenImage:
         tif.close()
         raise
     pixels = _Arranged(TiffPixels(path, series), arrangement)
-    nothing: NDArray[Any] = np.empty(0, pixels.dtype)
-    picture = Picture(nothing, arrangement.axes, arrangement.rgb, size, unit, metadata)
+    picture = Picture(
+        planned_array(pixels.shape, pixels.dtype),
+        arrangement.axes,
+        arrangement.rgb,
+        size,
+        unit,
+        metadata,
+    )
 
     def read() -> Picture:
-        with _complaints_of_tifffile(path) as check:
+        with reading_from(path), _complaints_of_tifffile(path) as check:
             array = arrangement.applied(np.asarray(series.asarray()))
             check()
         return replace(picture, array=array)
 
     return OpenImage(
-        as_planned(picture, pixels.shape, pixels.dtype),
+        picture,
         pixels,
         partial(identity_of, path),
         read,
@@ -87,8 +81,8 @@ def open_tiff(path: Path) -> OpenImage:
 def _complaints_of_tifffile(path: Path) -> Iterator[Callable[[], None]]:
     """Give a function that raises the errors that tifffile has only logged.
 
-    tifffile goes on with what is left of a damaged file, fewer planes for instance,
-    and says so in its log alone.
+    tifffile reads what is left of a damaged file, fewer planes for instance, and says
+    so in its log alone.
     """
     complaints: list[str] = []
     thread = threading.get_ident()
@@ -149,16 +143,8 @@ def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> "_Arrangement":
 class _Arrangement:
     """How the axes of a file become those of a picture.
 
-    Attributes
-    ----------
-    axes : str
-        Of the picture.
-    order : tuple of int
-        Which axis of the file comes first, second and so on.
-    rgb : bool
-        Whether the last axis holds colours.
-    palette : ndarray of shape (colours, 3), optional
-        In which the values of the file are looked up.
+    `order` says which axis of the file comes first, second and so on. The values of the
+    file are looked up in `palette`, of shape (colours, 3), where there is one.
     """
 
     axes: str
@@ -189,12 +175,15 @@ class _Arranged:
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         order = self._arrangement.order
         parts = [
-            item if isinstance(item, slice) else slice(item, item + 1) for item in key
+            slice(*item.indices(size)[:2])
+            if isinstance(item, slice)
+            else slice(item, item + 1)
+            for item, size in zip(key, self.shape, strict=True)
         ]
         stored = [slice(0)] * len(order)
         for axis, part in zip(order, parts[: len(order)], strict=True):
             stored[axis] = part
-        pixels = self._arrangement.applied(self._pixels[tuple(stored)])
+        pixels = self._arrangement.applied(self._pixels.region(tuple(stored)))
         if len(parts) > len(order):
             pixels = pixels[..., parts[-1]]
         kept = (slice(None) if isinstance(item, slice) else 0 for item in key)
@@ -216,7 +205,7 @@ def _pixel_size(
     """Size of a pixel in Y and X with its unit, or two Nones."""
     if tif.is_ome and tif.ome_metadata:
         found = ome_pixel_size(tif.ome_metadata)
-        if found is not None:
+        if found[0] is not None:
             return found
     tag = page.tags.get("ResolutionUnit")
     unit = _TAG_UNITS.get(tag.value if tag else tifffile.RESUNIT.INCH)

@@ -1,0 +1,251 @@
+"""The attributes of an OME-Zarr group: read, and made for one that is written."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from napari_vdsr.errors import FileError, InputError
+from napari_vdsr.files.multiscale import AXIS_TYPES, FREE_LETTERS, Axis, Multiscale
+from napari_vdsr.files.ome_xml import ome_channels, ome_steps
+from napari_vdsr.files.picture import Picture
+
+NgffVersion = Literal["0.4", "0.5"]
+
+_KNOWN = ("0.4", "0.5")
+_UNITS = {
+    "m": "meter",
+    "dm": "decimeter",
+    "cm": "centimeter",
+    "mm": "millimeter",
+    "µm": "micrometer",
+    "nm": "nanometer",
+    "pm": "picometer",
+    "Å": "angstrom",
+    "in": "inch",
+    "s": "second",
+    "ms": "millisecond",
+    "µs": "microsecond",
+    "min": "minute",
+    "h": "hour",
+}
+
+
+class NgffImage(NamedTuple):
+    """The finest level of an image: its array within the group, and where it lies."""
+
+    path: str
+    multiscale: Multiscale
+
+
+def parse_image(name: str, attributes: Mapping[str, Any]) -> NgffImage | None:
+    """Read the attributes of a group; None where it is no image.
+
+    `name` is that of the file, for messages. Raises `FileError` when the attributes
+    are of another version or contradict themselves.
+    """
+    ome = attributes.get("ome", attributes)
+    if not isinstance(ome, Mapping) or "multiscales" not in ome:
+        return None
+    try:
+        entry = ome["multiscales"][0]
+        version = str(ome.get("version", entry.get("version", "0.4")))
+        if version not in _KNOWN:
+            raise FileError(
+                f"{name} is OME-Zarr {version}, but {' and '.join(_KNOWN)} are read: "
+                "name an array within it and its axes, such as "
+                f"{name}/0 with axes TCZYX"
+            )
+        axes = tuple(
+            Axis(str(axis["name"]), axis.get("type"), axis.get("unit"))
+            for axis in entry["axes"]
+        )
+        finest = entry["datasets"][0]
+        scale, translation = _placed(
+            len(axes),
+            finest.get("coordinateTransformations", []),
+            entry.get("coordinateTransformations", []),
+        )
+        return NgffImage(
+            str(finest["path"]),
+            Multiscale(
+                axes, scale, translation, str(entry.get("name", "")), ome.get("omero")
+            ),
+        )
+    except FileError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise FileError(
+            f"{name} has no valid OME-Zarr metadata ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _placed(
+    ndim: int, *steps: Sequence[Mapping[str, Any]]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Scale and translation that transformations amount to, one after the other."""
+    scale, translation = [1.0] * ndim, [0.0] * ndim
+    for step in (step for each in steps for step in each):
+        kind = step["type"]
+        if kind == "identity":
+            continue
+        if kind not in ("scale", "translation") or kind not in step:
+            raise ValueError(
+                f"transformation {dict(step)} is neither a scale nor a translation"
+            )
+        values = [float(value) for value in step[kind]]
+        if len(values) != ndim:
+            raise ValueError(f"{kind} has {len(values)} numbers for {ndim} axes")
+        if kind == "scale":
+            scale = [a * b for a, b in zip(scale, values, strict=True)]
+            translation = [a * b for a, b in zip(translation, values, strict=True)]
+        else:
+            translation = [a + b for a, b in zip(translation, values, strict=True)]
+    return tuple(scale), tuple(translation)
+
+
+def axis_letters(axes: Sequence[Axis]) -> str:
+    """A different letter for each axis: T, C, Z, Y, X, or one that stands for nothing.
+
+    Y and X are the axes of these names, or else the last two in space.
+
+    Examples
+    --------
+    >>> axis_letters([Axis("c", "channel"), Axis("y", "space"), Axis("x", "space")])
+    'CYX'
+    """
+    names = [axis.name.upper() for axis in axes]
+    if not {"Y", "X"} <= set(names):
+        space = [i for i, axis in enumerate(axes) if axis.type == "space"]
+        for place, letter in zip(space[-2:], "YX", strict=len(space) > 1):
+            names[place] = letter
+    return "".join(_lettered(names, axes))
+
+
+def _lettered(names: Sequence[str], axes: Sequence[Axis]) -> Iterator[str]:
+    typed = {"time": "T", "channel": "C"}
+    free = (letter for letter in FREE_LETTERS if letter not in names)
+    used: set[str] = set()
+    for name, axis in zip(names, axes, strict=True):
+        letter = name if name in tuple("TCZYX") else typed.get(axis.type or "", "")
+        if not letter or letter in used or (letter != name and letter in names):
+            letter = next(free)
+        used.add(letter)
+        yield letter
+
+
+def described(picture: Picture) -> Multiscale:
+    """Axes and places of a picture from any file, in the words of OME-Zarr.
+
+    What an OME-Zarr image said itself, or else what is known from the pixel size, with
+    the first pixel at the origin.
+    """
+    said = picture.metadata.multiscale
+    if said is not None and len(said.axes) == len(picture.axes):
+        return said
+    steps = dict.fromkeys(picture.axes, (1.0, None)) | _known_steps(picture)
+    return Multiscale(
+        tuple(
+            Axis(
+                "c" if axis == "S" else axis.lower(),
+                AXIS_TYPES.get(axis),
+                steps[axis][1],
+            )
+            for axis in picture.axes
+        ),
+        tuple(steps[axis][0] for axis in picture.axes),
+        (0.0,) * len(picture.axes),
+        omero=_known_channels(picture),
+    )
+
+
+def _known_steps(picture: Picture) -> dict[str, tuple[float, str | None]]:
+    """Distance of neighbours, and its unit, along the axes that a file describes."""
+    steps: dict[str, tuple[float, str | None]] = {}
+    unit = _UNITS.get(picture.unit or "", picture.unit)
+    for axis, size in zip("YX", picture.pixel_size or (), strict=False):
+        steps[axis] = size, unit
+    if picture.metadata.ome is not None:
+        for axis, (size, given) in ome_steps(picture.metadata.ome).items():
+            steps[axis] = size, _UNITS.get(given, given)
+    imagej = picture.metadata.imagej or {}
+    if _is_length(imagej.get("spacing")) and picture.unit is not None:
+        steps["Z"] = float(imagej["spacing"]), unit
+    if _is_length(imagej.get("finterval")):
+        steps["T"] = float(imagej["finterval"]), "second"
+    return steps
+
+
+def _known_channels(picture: Picture) -> dict[str, Any] | None:
+    """Names and colours of channels as an OME-TIFF gives them."""
+    if picture.metadata.ome is None or "C" not in picture.axes:
+        return None
+    channels = ome_channels(picture.metadata.ome)
+    size = picture.array.shape[picture.axes.index("C")]
+    return {"channels": channels} if len(channels) == size else None
+
+
+def _is_length(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 < value < math.inf
+
+
+def ngff_order(axes: str, name: str) -> tuple[int, ...]:
+    """The order in which OME-Zarr wants the axes: time, channel, space.
+
+    `name` is that of the file, for messages. Raises `InputError` when OME-Zarr has no
+    such combination of axes.
+
+    Examples
+    --------
+    >>> ngff_order("ZYXS", "a.zarr")
+    (3, 0, 1, 2)
+    """
+    kinds = [AXIS_TYPES.get(axis, "other") for axis in axes]
+    others = kinds.count("channel") + kinds.count("other")
+    if others > 1 or any(axes.count(axis) > 1 for axis in "TZYX"):
+        raise InputError(
+            f"OME-Zarr has one axis of channels beside T, Z, Y and X, but {name} "
+            f"would have {axes}: name the axes, such as TCZYX"
+        )
+    rank = {axis: place for place, axis in enumerate("TCZYX")}
+    places = [rank.get(axis, rank["C"]) for axis in axes]
+    return tuple(sorted(range(len(axes)), key=places.__getitem__))
+
+
+def ngff_attributes(
+    multiscale: Multiscale,
+    shapes: Sequence[tuple[int, ...]],
+    version: NgffVersion,
+) -> dict[str, Any]:
+    """Attributes of a group whose levels are arrays named "0", "1" and so on.
+
+    `multiscale` describes the finest level, `shapes` are those of all levels.
+    """
+    datasets = []
+    for number, shape in enumerate(shapes):
+        level = multiscale.resized(shapes[0], shape)
+        steps = [
+            {"type": "scale", "scale": list(level.scale)},
+            {"type": "translation", "translation": list(level.translation)},
+        ]
+        datasets.append({"path": str(number), "coordinateTransformations": steps})
+    entry: dict[str, Any] = {
+        "name": multiscale.name,
+        "axes": [_as_json(axis) for axis in multiscale.axes],
+        "datasets": datasets,
+        "type": "mean",
+        "metadata": {
+            "description": "each pixel is the mean of the area that it covers; the "
+            "level with as many pixels as the source is the source"
+        },
+    }
+    omero: Mapping[str, Any] = (
+        {} if multiscale.omero is None else {"omero": multiscale.omero}
+    )
+    if version == "0.4":
+        return {"multiscales": [{"version": version, **entry}], **omero}
+    return {"ome": {"version": version, "multiscales": [entry], **omero}}
+
+
+def _as_json(axis: Axis) -> dict[str, str]:
+    fields = {"name": axis.name, "type": axis.type, "unit": axis.unit}
+    return {key: value for key, value in fields.items() if value is not None}
