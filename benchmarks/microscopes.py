@@ -86,14 +86,14 @@ def main() -> None:
     )
     parser.add_argument("images", type=Path, help="a pack, or a folder of images")
     parser.add_argument("--sources", nargs="*", default=SOURCES)
-    parser.add_argument("--each", type=int, default=4, help="images of each source")
+    parser.add_argument("--each", type=int, default=3, help="images of each source")
     parser.add_argument("--models", nargs="*", default=MODELS)
     parser.add_argument("--factors", nargs="*", type=int, default=[2, 3, 4])
     parser.add_argument("--ways", nargs="*", default=[way.name for way in WAYS])
     parser.add_argument("--noises", nargs="*", default=list(NOISES))
     options = parser.parse_args()
     images = dict(chosen(options.images, options.sources, options.each))
-    print(f"{len(images)} images: {', '.join(images)}\n")
+    print(f"{len(images)} images:", *images, "", sep="\n")
     table = Table(
         {label(name): napari_vdsr.load_model(name) for name in options.models}
     )
@@ -132,7 +132,7 @@ def chosen(
         found.sort(key=lambda item: -detail(item[1]))
         for index in np.linspace(0, len(found) - 1, each + 1).astype(int)[:-1]:
             name, image = found[index]
-            yield name.split("/")[-1][:40], image
+            yield name.split("/")[-1], image
 
 
 def decoded(encoded: NDArray[np.uint8]) -> Array:

@@ -15,10 +15,12 @@ def main() -> None:
     """Run the scripts that draw them."""
     demo = ROOT / "scripts" / "demo.py"
     run(sys.executable, str(demo), "--output", str(IMAGES / "demo.png"))
+    run(sys.executable, str(ROOT / "docs" / "believe_pictures.py"))
     virtual_screen = ["xvfb-run", "-a", "-s", "-screen 0 1920x1200x24"]
     on_screen = virtual_screen if sys.platform == "linux" else []
-    for script in ("make_screenshots", "psnr_screenshots", "training_screenshots"):
-        run(*on_screen, sys.executable, str(ROOT / "docs" / f"{script}.py"))
+    scripts = ("make", "fluorescence", "psnr", "training")
+    for script in scripts:
+        run(*on_screen, sys.executable, str(ROOT / "docs" / f"{script}_screenshots.py"))
 
 
 def run(*command: str) -> None:

@@ -29,9 +29,11 @@ LEVELS = {
     "api": 5,
     "plugin": 6,
     "cli": 6,
+    "__main__": 7,
 }
 # Evaluation scores what inference makes, and training is scored by evaluation.
 NEIGHBOURS = {
+    ("progress", "errors"),
     ("evaluation", "inference"),
     ("training", "evaluation"),
     ("training", "inference"),

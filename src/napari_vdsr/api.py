@@ -12,9 +12,9 @@ import numpy as np
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.dtypes import refuse_mask
 from napari_vdsr.imaging.geometry import Factor
-from napari_vdsr.progress import Progress
+from napari_vdsr.progress import Progress, check_progress
 from napari_vdsr.simulation import simulate
-from napari_vdsr.zoo import Model, load_model, models
+from napari_vdsr.zoo import DEFAULT_MODEL, Model, load_model, models
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +41,7 @@ def upscale(
     image: Any,
     factor: Factor = 2,
     *,
-    model: str | Path | Model = "vdsr20",
+    model: str | Path | Model = DEFAULT_MODEL,
     device: str = "auto",
     precision: str = "auto",
     tile: int | str = "auto",
@@ -134,6 +134,7 @@ def upscale(
         "intensity_range": intensity_range,
         "progress": progress,
     }
+    check_progress(progress)
     _refuse_what_is_no_image(image)
     if _is_instance(image, "napari.layers", "Layer"):
         from napari_vdsr.layers import upscale_layer
@@ -142,7 +143,9 @@ def upscale(
     from napari_vdsr.inference.arrays import upscale_array
 
     if _is_instance(image, "torch", "Tensor"):
-        return _upscale_tensor(image, factor, **options)
+        from napari_vdsr.inference.tensors import upscale_tensor
+
+        return upscale_tensor(image, factor, **options)
     if getattr(image, "chunks", None) is not None:
         from napari_vdsr.lazy import upscale_lazy
 
@@ -213,7 +216,7 @@ def psnr(
     from napari_vdsr.evaluation.psnr import psnr as psnr_of_stacks
 
     pair = [
-        _on_host(each) if _is_instance(each, "torch", "Tensor") else each
+        _values_of(each) if _is_instance(each, "torch", "Tensor") else each
         for each in (reference, image)
     ]
     with ExitStack() as files:
@@ -244,9 +247,9 @@ def psnr(
 def evaluate(
     images: Any,
     *,
-    model: str | Path | Model | Sequence[str | Path | Model] = "vdsr20",
+    model: str | Path | Model | Sequence[str | Path | Model] | None = None,
     factors: int | Sequence[int] = (2, 3, 4),
-    protocol: Literal["A", "direct"] = "A",
+    protocol: Literal["A", "direct"] | None = None,
     sampling: "Sampling | None" = None,
     noise: float | Literal["weak", "strong", "estimated"] | None = None,
     device: str = "auto",
@@ -261,15 +264,18 @@ def evaluate(
     ----------
     images : path, ndarray, napari layer, mapping of str to them, or iterable
         The high-resolution images; a folder stands for those within it.
-    model : str, Path, Model or sequence of them
-        What to score. Bicubic interpolation, cubic splines and the best Gaussian
-        before a spline (its sigma chosen with the truth in hand, which nobody has for
-        a new image) always stand beside it.
+    model : str, Path, Model or sequence of them, optional
+        What to score; by default the model that is meant for it: `vdsr20` under
+        protocol A and for images reduced by software, `vdsr20-camera` for cameras,
+        otherwise the default of `upscale`. Bicubic interpolation, cubic splines and
+        the best Gaussian before a spline (its sigma chosen with the truth in hand,
+        which nobody has for a new image) always stand beside it.
     factors : int or sequence of int
         Whole factors from 2 to 8.
-    protocol : {"A", "direct"}
+    protocol : {"A", "direct"}, optional
         "A" scores as the papers do; "direct" as a user meets it, from images that
-        were rounded to their dtype.
+        were rounded to their dtype. By default "direct" where `sampling` or `noise`
+        is given, otherwise "A".
     sampling : {"scanner", "camera", "reduced", "gaussian"}, optional
         How the small image is taken, for "direct": as points (confocal, two-photon,
         SEM), as areas of pixels (cameras), or by software (bicubic, or behind a
@@ -315,6 +321,7 @@ def evaluate(
     """
     from napari_vdsr.evaluation.evaluate import evaluate as evaluate_images
 
+    check_progress(progress)
     return evaluate_images(
         images,
         model=model,
@@ -365,24 +372,8 @@ def _refuse_what_is_no_image(value: object) -> None:
         raise InputError(msg)
 
 
-def _upscale_tensor(
-    image: "torch.Tensor", factor: Factor, **options: Any
-) -> "torch.Tensor":
-    """Enlarge a tensor by way of a numpy array."""
-    import torch
+def _values_of(tensor: "torch.Tensor") -> "np.ndarray[Any, np.dtype[Any]]":
+    """A tensor's values in memory that numpy can use."""
+    from napari_vdsr.inference.tensors import on_host
 
-    from napari_vdsr.inference.arrays import upscale_array
-
-    result = torch.from_numpy(upscale_array(_on_host(image), factor, **options))
-    return result.to(image.device, image.dtype)
-
-
-def _on_host(tensor: "torch.Tensor") -> "np.ndarray[Any, np.dtype[Any]]":
-    """A tensor's values in memory that numpy can use; bfloat16 becomes float32."""
-    import torch
-
-    host = tensor.detach().cpu()
-    values: np.ndarray[Any, np.dtype[Any]] = (
-        host.float() if host.dtype is torch.bfloat16 else host
-    ).numpy()
-    return values
+    return on_host(tensor)

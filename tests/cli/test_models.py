@@ -6,6 +6,7 @@ import torch
 
 from napari_vdsr.cli import main
 from napari_vdsr.network import VDSR
+from napari_vdsr.zoo import DEFAULT_MODEL
 
 
 @pytest.fixture(autouse=True)
@@ -36,9 +37,15 @@ def test_models_are_listed_for_people_and_programs(
     assert "VDSR, 20 layers (here)" in listed
     assert "VDSR, 20 layers, of its authors (needs 2.5 MB)" in listed
     cards = json.loads(printed(capsys, "list", "--json"))["models"]
-    assert cards[0]["name"] == "vdsr20"
+    assert cards[0]["name"] == DEFAULT_MODEL
     here = {card["name"] for card in cards if card["here"]}
-    assert here == {"vdsr20", "vdsr5", "srcnn-915-x3"}
+    assert here == {
+        "vdsr20",
+        "vdsr20-scanner",
+        "vdsr20-camera",
+        "vdsr5",
+        "srcnn-915-x3",
+    }
 
 
 def test_what_is_here_is_not_fetched(capsys: pytest.CaptureFixture[str]) -> None:

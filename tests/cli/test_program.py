@@ -107,7 +107,7 @@ def test_a_signal_ends_the_program_and_leaves_no_file(
     long_job.send_signal(number)
     out, err = long_job.communicate(timeout=30)
     assert long_job.returncode == status
-    assert out == ""
+    assert json.loads(out)["error"] == {"type": "Interrupted", "message": "interrupted"}
     assert "interrupted" in err
     assert "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import napari_vdsr
 from napari_vdsr.files import Metadata, Picture, read_image, write_image
+from napari_vdsr.zoo import DEFAULT_MODEL
 
 Run = Callable[..., Any]
 
@@ -167,7 +168,7 @@ def test_json_is_one_object_and_nothing_else(
     assert entry["shape"] == [48, 60]
     assert entry["source_shape"] == [24, 30]
     assert entry["factor"] == [2, 2]
-    assert (entry["model"], entry["device"]) == ("vdsr20", "cpu")
+    assert (entry["model"], entry["device"]) == (DEFAULT_MODEL, "cpu")
     assert (entry["precision"], entry["dtype"]) == ("float32", "uint8")
 
 

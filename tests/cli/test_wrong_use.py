@@ -1,6 +1,8 @@
 """Whatever goes wrong: exit status, one clear message, the source untouched."""
 
+import errno
 import json
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +40,15 @@ def source(tmp_path: Path) -> Path:
         (["--factor", "inf"], "factor is inf: it must be from 1 to 8"),
         (["--factor", "9"], "factor is 9: it must be from 1 to 8"),
         (["--factor", "0.5"], "factor is 0.5: it must be from 1 to 8"),
-        (["--factor", "2,9"], "factor is 9: it must be from 1 to 8"),
+        (["--factor", "2.0,9"], "factor is 9: it must be from 1 to 8"),
+        (["--factor", "2, 9"], "factor is 9: it must be from 1 to 8"),
+        (["--factor", "2,5"], "factor is '2,5', which may be 2.5 or two numbers"),
+        (["--factor", "2,3"], 'write 2.3, or "2, 3" with a space for Y and X'),
+        (["--factor", "2,5e-1"], "which may be 2.5e-1 or two numbers"),
+        (["--pixel-size", "0,05"], "pixel size is '0,05', which may be 0.05 or two"),
+        (["--pixel-size", "2,5nm"], 'write 2.5nm, or "2nm, 5nm" with a space'),
+        (["--pixel-size", "0.1, 0.1"], "does not say how large its pixels are"),
+        (["--pixel-size", "50nm,60nm"], "does not say how large its pixels are"),
         (["--factor", "abc"], "factor is 'abc': give one number, or one for Y"),
         (["--factor", ""], "factor is '': give one number"),
         (["--factor", "1,2,3"], "factor is '1,2,3': give one number"),
@@ -227,8 +237,15 @@ def test_too_little_memory_is_said_plainly(
     monkeypatch.setattr(api, "upscale", hungry)
     outcome = run("upscale", source, tmp_path / "b.png")
     assert outcome.status == 1
-    assert "not enough memory" in outcome.err
+    assert f"error: not enough memory for enlarging {source}: " in outcome.err
     assert "Traceback" not in outcome.err
+    (tmp_path / "in").mkdir()
+    source.rename(tmp_path / "in" / "a.png")
+    outcome = run("upscale", tmp_path / "in", tmp_path / "out", "--json")
+    assert outcome.status == 1
+    (result,) = json.loads(outcome.out)["results"]
+    assert result["error"]["type"] == "MemoryError"
+    assert f"not enough memory for enlarging {result['input']}" in outcome.err
 
 
 def test_a_result_beyond_memory_is_refused_before_the_work(
@@ -280,3 +297,56 @@ def test_no_command_shows_the_help(run: Run) -> None:
     assert outcome.status == 2
     assert "upscale" in outcome.out + outcome.err
     assert run("nonsense").status == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["upscale", "", "out"], "IN"),
+        (["upscale", "a.png", ""], "OUT"),
+        (["psnr", "", "a.png"], "REFERENCE"),
+        (["describe", ""], "IMAGE"),
+        (["evaluate", ""], "FOLDER"),
+        (["evaluate", "a.png", "--low", ""], "--low"),
+        (["train", "", "--output", "m.safetensors"], "FOLDER"),
+        (["train", "a.png", "--output", ""], "--output"),
+        (["models", "import", ""], "file"),
+    ],
+)
+def test_an_empty_name_is_not_the_current_folder(
+    command: list[str],
+    name: str,
+    run: Run,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = run(*command)
+    assert outcome.status == 2
+    assert name.lower() in outcome.err.lower()
+    assert "the name is empty" in outcome.err
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_folder_that_cannot_be_listed_is_named_and_the_rest_goes_on(
+    run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "in" / "closed"
+    closed.mkdir(parents=True)
+    source.rename(tmp_path / "in" / "a.png")
+    usual = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path) == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return usual(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    outcome = run("upscale", tmp_path / "in", tmp_path / "out", "--json")
+    assert outcome.status == 1
+    assert f"cannot list the folder {closed}: Permission denied" in outcome.err
+    found = json.loads(outcome.out)
+    assert (found["done"], found["failed"]) == (1, 1)
+    assert found["results"][0]["input"] == str(closed)
+    assert (tmp_path / "out" / "a.png").exists()

@@ -168,8 +168,11 @@ def test_what_a_file_says_in_unknown_words_is_no_sampling(tiny: Model) -> None:
         ),
         ({"noise": -1, "protocol": "direct"}, "electrons that white stands for"),
         ({"noise": float("nan"), "protocol": "direct"}, "noise is nan"),
-        ({"sampling": "scanner"}, "leave sampling out, or score with protocol"),
-        ({"noise": "weak"}, "leave noise out, or score with protocol"),
+        (
+            {"sampling": "scanner", "protocol": "A"},
+            "leave sampling out, or score with protocol",
+        ),
+        ({"noise": "weak", "protocol": "A"}, "leave noise out, or score with protocol"),
     ],
 )
 def test_what_cannot_be_taken_is_refused_with_a_reason(

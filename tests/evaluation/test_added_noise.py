@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_vdsr.errors import InputError
@@ -38,13 +38,39 @@ def test_below_black_there_is_no_light() -> None:
     np.testing.assert_array_equal(add_shot_noise(dark, 100, (0, 255), seed=0), 0)
 
 
+@settings(max_examples=15)
 @given(st.floats(200, 20_000), st.booleans())
 def test_added_noise_is_estimated(electrons: float, rgb: bool) -> None:
-    y, x = np.mgrid[:120, :130]
+    y, x = np.mgrid[:240, :260]
     smooth = 120 + 60 * np.sin(y / 20) * np.cos(x / 25)
     image = np.repeat(smooth[..., None], 3, axis=-1) if rgb else smooth
     noisy = add_shot_noise(image, electrons, (0, 255), seed=2)
     assert noise_level(noisy, (0, 255)) == pytest.approx(electrons, rel=0.25)
+
+
+def test_texture_is_not_taken_for_noise() -> None:
+    """Where some part is flat the noise is found there, whatever lies beside it."""
+    random = np.random.default_rng(3)
+    image = np.full((320, 320), 60.0)
+    image[:, 100:] += np.linspace(0, 120, 220)
+    image[:220] += random.normal(0, 25, (220, 320))
+    noisy = add_shot_noise(image.clip(0, 255), 2000, (0, 255), seed=4)
+    assert noise_level(noisy, (0, 255)) == pytest.approx(2000, rel=0.4)
+
+
+def test_noise_that_is_none_is_not_added() -> None:
+    """A smooth image in floats, of which only rounding errors vary."""
+    y, x = np.mgrid[:96, :96]
+    smooth = 0.5 + 0.4 * np.sin(y / 30) * np.cos(x / 35)
+    level = noise_level(smooth, (0, 1))
+    add_shot_noise(smooth, level or 1e12, (0, 1), seed=0)
+    assert level is None or level > 1e6
+
+
+def test_noise_that_cannot_be_told_has_to_be_stated() -> None:
+    image = np.random.default_rng(0).random((12, 40))
+    with pytest.raises(InputError, match=r"cannot be estimated: .* electrons at white"):
+        noise_level(image, (0, 1))
 
 
 @pytest.mark.parametrize("value", [0, 7])
@@ -58,7 +84,7 @@ def test_no_noise_is_no_noise(none: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [-1, math.nan, math.inf, "loud", "900 e", True, [900]]
+    "wrong", [-1, math.nan, math.inf, 1e13, "loud", "900 e", True, [900]]
 )
 def test_a_level_that_is_none_is_refused(wrong: Any) -> None:
     with pytest.raises(InputError, match="one of weak, strong, estimated"):

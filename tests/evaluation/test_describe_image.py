@@ -91,6 +91,11 @@ def test_an_oversampled_image_gains_nothing(image: NDArray[Any]) -> None:
     assert "enlarging adds pixels, not detail" in report.summary
 
 
+def test_noise_that_nobody_sees_has_no_figure() -> None:
+    smooth = gaussian_filter(data.camera().astype(float), 4)
+    assert describe_image(smooth).summary.startswith("Next to no noise · ")
+
+
 def test_jpeg_and_8_bit_history_are_said() -> None:
     wide = PHOTOGRAPH.astype("uint16") * 16
     assert "few values" in describe_image(wide).summary

@@ -56,6 +56,14 @@ def test_direct_is_what_a_user_gets(ramp: NDArray[Any], tiny: Model) -> None:
     assert scores.mean(2, "tiny").psnr == pytest.approx(expected)
 
 
+def test_saying_how_images_were_taken_is_not_protocol_a(
+    photograph: NDArray[Any], tiny: Model
+) -> None:
+    assert evaluate(photograph, model=tiny, factors=2).protocol == "A"
+    taken = evaluate(photograph, model=tiny, factors=2, noise="weak")
+    assert taken.protocol == "direct"
+
+
 def test_images_are_cropped_to_multiples_of_the_factor(
     photograph: NDArray[Any], tiny: Model
 ) -> None:

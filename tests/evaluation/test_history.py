@@ -82,6 +82,8 @@ def test_labels_and_masks_look_like_labels(levels: int) -> None:
     rng = np.random.default_rng(0)
     labels = np.kron(rng.integers(0, levels, (12, 12)), np.ones((20, 20), int))
     assert history_of([labels]).like_labels
+    gaps = np.where(labels == 0, np.nan, labels).astype("float32")
+    assert history_of([gaps]).like_labels, "labels in floats, without background"
     assert not history_of([CAMERA]).like_labels
 
 

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, csr_matrix
 from skimage.metrics import peak_signal_noise_ratio
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.evaluation.psnr import psnr
+from napari_vdsr.evaluation.ssim import ssim as similarity
 
 DTYPES = [
     "uint8",
@@ -92,6 +94,7 @@ def test_with_a_given_range_it_is_symmetric(pair: NDArray[Any]) -> None:
     assert psnr(a, b, data_range=255).values == psnr(b, a, data_range=255).values
 
 
+@pytest.mark.filterwarnings("ignore::napari_vdsr.errors.VdsrWarning")
 @given(pairs, st.floats(0.01, 50), st.floats(-100, 100))
 def test_the_fitted_psnr_does_not_see_contrast_and_offset(
     pair: NDArray[Any], scale: float, offset: float
@@ -104,6 +107,7 @@ def test_the_fitted_psnr_does_not_see_contrast_and_offset(
     assert other.errors[0] == pytest.approx(one.errors[0], rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore::napari_vdsr.errors.VdsrWarning")
 @given(pairs)
 def test_the_fitted_psnr_is_never_below_the_plain_one(pair: NDArray[Any]) -> None:
     a, b = pair.astype("float64")
@@ -216,6 +220,9 @@ def test_an_axis_of_three_is_never_guessed_to_be_colour() -> None:
         (np.zeros((4, 4)), np.full((4, 4), np.inf), {}, "infinite"),
         (np.zeros((4, 4)), np.full((4, 4), np.nan), {}, "no pixel"),
         (np.full((4, 4), 7.0), np.zeros((4, 4)), {}, "give data_range"),
+        (np.zeros((4, 4)), [[1, 2], [3]], {}, "the image, a list, is no array"),
+        (np.zeros((4, 4)), csr_matrix(np.eye(4)), {}, "csr_matrix is sparse"),
+        (np.zeros((4, 4)), csr_array(np.eye(4)), {}, "csr_array is sparse"),
         (np.zeros((4, 4)), np.ma.masked_less(np.ones((4, 4)), 2), {}, "with NaN"),
     ],
 )
@@ -224,3 +231,96 @@ def test_what_cannot_be_compared_is_refused_with_a_way_out(
 ) -> None:
     with pytest.raises(InputError, match=words):
         psnr(a, b, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"luminance": "no"}, "luminance is 'no': it can be True, False or 'auto'"),
+        ({"luminance": 0}, "luminance is 0: it can be"),
+        ({"luminance": None}, "luminance is None: it can be"),
+        ({"rgb": "yes"}, "rgb is 'yes': it can be True, False or None"),
+        ({"rgb": 1}, "rgb is 1: it can be"),
+        ({"border": "2"}, "border is '2': give a whole number"),
+        ({"border": 1.5}, "border is 1.5: give a whole number"),
+        ({"border": True}, "border is True: give a whole number"),
+        ({"border": None}, "border is None: give a whole number"),
+        ({"data_range": "255"}, "data_range is '255': give a positive number"),
+        ({"data_range": True}, "data_range is True: give a positive number"),
+        ({"data_range": [1]}, "data_range is \\[1\\]: give a positive number"),
+        ({"data_range": 1j}, "data_range is 1j: give a positive number"),
+    ],
+)
+@pytest.mark.parametrize("ssim", [False, True])
+def test_arguments_of_the_wrong_kind_are_named(
+    options: dict[str, Any], words: str, ssim: bool
+) -> None:
+    image = np.zeros((12, 12, 3), "uint8")
+    with pytest.raises(InputError, match=words):
+        (similarity if ssim else psnr)(image, image, **({"rgb": True} | options))
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    black = np.zeros((8, 8, 3), "uint8")
+    report = psnr(
+        black,
+        black + 51,
+        rgb=np.bool_(True),
+        luminance=np.bool_(False),
+        border=np.int64(1),
+        data_range=np.float32(255),
+    )
+    assert report.mean == pytest.approx(20 * math.log10(5))
+    assert report.border == 1
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-170, 1e-5, 1.0, 1e6, 1e200, 1e300])
+def test_decibels_do_not_depend_on_the_unit(scale: float) -> None:
+    rng = np.random.default_rng(5)
+    a, noise = 100 * rng.random((2, 9, 9))
+    b = a + noise / 100
+    expected = psnr(a, b, data_range=100, fit=True)
+    found = psnr(a * scale, b * scale, data_range=100 * scale, fit=True)
+    assert found.mean == pytest.approx(expected.mean, abs=1e-6)
+    assert found.of_mean_error == pytest.approx(expected.mean, abs=1e-6)
+    assert found.fitted.mean == pytest.approx(expected.fitted.mean, abs=1e-6)
+    assert found.identical == 0
+
+
+def test_a_tiny_difference_is_a_difference() -> None:
+    a = np.eye(4)
+    b = a.copy()
+    b[0, 1] = 1e-200
+    assert psnr(a, b).mean == pytest.approx(4000 + 20 * math.log10(4))
+    assert psnr(a, b).identical == 0
+
+
+@pytest.mark.parametrize(
+    ("dtype", "offset"), [("int64", 2**60), ("int64", -(2**60)), ("uint64", 2**63 + 9)]
+)
+def test_large_integers_keep_their_differences(dtype: str, offset: int) -> None:
+    a = np.arange(64, dtype=dtype).reshape(8, 8)
+    far = (a.astype(object) + offset).astype(dtype)
+    report = psnr(far, far + np.ones((), dtype), fit=True)
+    assert report.data_range.value == 63
+    assert report.mean == pytest.approx(20 * math.log10(63))
+    assert report.fitted.mean > 200
+    assert psnr(far, far).mean == math.inf
+
+
+@pytest.mark.parametrize("factor", [1 / 255, 1 / 4, 4, 257])
+def test_scales_that_differ_several_fold_are_said(factor: float) -> None:
+    a, b = random_pair("float64")
+    a, b = 200 * a, 200 * b
+    with pytest.warns(VdsrWarning, match="bring both to one scale"):
+        psnr(a, b * factor)
+
+
+def test_other_contrast_a_hot_pixel_and_a_constant_are_no_other_scale() -> None:
+    a, _ = random_pair("uint8")
+    psnr(a.astype("float64"), a * 0.5)
+    psnr(a.astype("float64"), 100 + a * 0.1)
+    hot = a.astype("uint16")
+    hot[0, 0] = 60000
+    psnr(hot, a.astype("uint16"))
+    psnr(a, np.full_like(a, 7))

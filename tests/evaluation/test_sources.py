@@ -82,3 +82,10 @@ def test_what_is_no_image_is_refused() -> None:
         list(named(None))
     with pytest.raises(InputError, match="mask"):
         as_source(np.zeros((3, 3), bool), "mask")
+
+
+def test_an_empty_name_is_not_the_current_folder() -> None:
+    with pytest.raises(InputError, match="images is an empty name"):
+        list(named(""))
+    with pytest.raises(InputError, match="the image is an empty name"):
+        as_source("", "image")

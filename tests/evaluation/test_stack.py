@@ -294,7 +294,10 @@ def test_a_small_cut_of_a_large_image_holds_nothing_else(
     )
     pair = [
         Image(image, contrast_limits=(0, 4000)),
-        Image(np.eye(16, dtype=np.uint16)[None].repeat(40, 0), translate=(0, 90, 90)),
+        Image(
+            4000 * np.eye(16, dtype=np.uint16)[None].repeat(40, 0),
+            translate=(0, 90, 90),
+        ),
     ]
     tracemalloc.start()
     try:

@@ -1,5 +1,7 @@
 """Two layers cut to the part of the world that both show."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from napari.layers import Image
@@ -51,3 +53,15 @@ def test_layers_apart_or_of_other_kinds_are_refused() -> None:
         api.psnr(Image(CAMERA), Image(CAMERA, translate=(500, 0)))
     with pytest.raises(InputError, match="of one kind"):
         api.psnr(Image(CAMERA), Image(np.stack([CAMERA] * 2)))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"scale": (np.nan, 1)}, {"translate": (0, np.nan)}]
+)
+def test_a_layer_whose_place_is_not_known_is_named(changes: dict[str, Any]) -> None:
+    image = np.zeros((4, 5), "uint8")
+    lost = Image(image, name="lost")
+    for name, value in changes.items():
+        setattr(lost, name, value)
+    with pytest.raises(InputError, match="'lost' in the world is not known"):
+        aligned(Image(image), lost)

@@ -265,6 +265,7 @@ def test_a_damaged_chunk_is_found_and_made_again(
     assert files_of(target) == files_of(whole)
 
 
+@pytest.mark.filterwarnings("ignore:.*chunks are not stored")
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_chunks_of_nothing_but_zeros_are_there_as_well(
     version: str, model: Model, tmp_path: Path

@@ -6,10 +6,11 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+from napari.layers import Image
 from qtpy.QtWidgets import QApplication
 from skimage import data
 
-from napari_vdsr import describe_image
+from napari_vdsr import describe_image, upscale
 from napari_vdsr.plugin import describer
 from napari_vdsr.plugin.super_resolution import SuperResolution
 
@@ -134,6 +135,16 @@ def test_the_window_does_not_wait_for_the_look(
     go_on.set()
     assert read(panel) == describe_image(PHOTOGRAPH).summary
     assert main_thread() not in threads
+
+
+def test_a_lazy_result_is_not_computed_to_be_looked_at(
+    viewer: Any, open_panel: OpenPanel, read: Any
+) -> None:
+    lazy = da.from_array(PHOTOGRAPH, 128)
+    result = upscale(Image(lazy, name="lazy"), 2, model="tiny")
+    result.data_level = 1
+    viewer.add_layer(result)
+    assert read(open_panel()).startswith("Enlarged already")
 
 
 def test_a_look_that_fails_says_so_and_run_is_free(

@@ -191,6 +191,10 @@ def test_a_layer_that_is_too_small_or_no_numbers_is_refused_before_score(
     tab.taken.value = "scanner"
     assert "halved for a scanner's truth" in tab.work.message.text()
     assert not tab.work.button.isEnabled()
+    tab.taken.value = "own"
+    assert tab.work.button.isEnabled()
+    tab.model.value = "vdsr20-scanner"
+    assert "halved for a scanner's truth" in tab.work.message.text()
 
 
 def test_a_model_is_scored_only_at_factors_that_it_is_made_for(

@@ -46,6 +46,14 @@ def test_a_result_is_checked_against_its_source(
     assert len(names(viewer)) == 3
 
 
+def test_sampling_is_checked_of_an_image_that_was_given(viewer: Any) -> None:
+    source = viewer.add_image(CAMERA, name="cells")
+    viewer.add_layer(upscale_layer(source, 2, model="tiny", device="cpu"))
+    panel = Psnr(viewer)
+    viewer.window.add_dock_widget(panel, name="PSNR")
+    assert panel.check.image.value is source
+
+
 def test_a_mask_over_the_source_is_not_taken_for_it(
     viewer: Any, tab: Any, qtbot: Any
 ) -> None:
@@ -76,7 +84,10 @@ def test_a_result_of_a_part_is_checked_against_that_part(
     [
         (data.coins()[:128, :128], "Enlarging can help here"),
         (np.kron(data.coins()[:40, :40], np.ones((4, 4))), None),
-        (np.random.default_rng(0).normal(100, 20, (128, 128)), "Enlarging will add"),
+        (
+            np.random.default_rng(0).normal(100, 20, (128, 128)),
+            "Noise hides the finest",
+        ),
         (
             np.add.outer(*[np.sin(np.linspace(0, 9, 128))] * 2),
             "Enlarging can add nothing",

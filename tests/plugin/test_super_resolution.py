@@ -13,7 +13,7 @@ from napari_vdsr.inference import engine
 from napari_vdsr.plugin import super_resolution
 from napari_vdsr.plugin.model import upscalers
 from napari_vdsr.plugin.super_resolution import SuperResolution
-from napari_vdsr.zoo import load_model
+from napari_vdsr.zoo import DEFAULT_MODEL, load_model
 
 Panel = SuperResolution
 OpenPanel = Callable[..., Panel]
@@ -44,9 +44,9 @@ def test_the_embedded_model_runs_from_the_panel(
 ) -> None:
     pixels = np.random.default_rng(1).random((12, 12), np.float32)
     viewer.add_image(pixels, name="small")
-    panel = open_panel(model="vdsr20")
+    panel = open_panel(model=DEFAULT_MODEL)
     run(panel)
-    assert viewer.layers[-1].name == "small ×2 vdsr20"
+    assert viewer.layers[-1].name == f"small ×2 {DEFAULT_MODEL}"
     assert np.allclose(
         viewer.layers[-1].data,
         napari_vdsr.upscale(pixels, 2, device="cpu", tile=128),

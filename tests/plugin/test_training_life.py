@@ -399,7 +399,7 @@ WRONG: list[tuple[dict[str, str], str, str]] = [
         "patch",
         "64 × 72 pixels, too few: a patch of 40 needs 80 pixels of a scanner's image",
     ),
-    ({"sampling": "confocal"}, "sampling", "choose reduced, camera, scanner"),
+    ({"sampling": "confocal"}, "sampling", "choose reduced, gaussian, camera"),
     ({"noise": "some"}, "noise", "choose 'none' or 'blind'"),
     ({"batch": "-1"}, "batch", "from 1 upwards"),
     ({"device": "cuda:7"}, "device", "no device 'cuda:7'"),

@@ -307,7 +307,7 @@ def test_how_the_images_were_taken_is_asked_and_reaches_the_model(
     panel.form.recipe.value = "microscope"
     settle(panel)
     assert sampling.native.itemText(0) == "As the recipe says (scanner)"
-    assert noise.native.itemText(0) == "as recipe (any)"
+    assert noise.native.itemText(0) == "as the recipe (any)"
     sampling.value, noise.value = "camera", "none"
     train(panel, settle, qtbot)
     told = load_model("mine").metadata

@@ -26,6 +26,7 @@ TWO = "give the least and the most"
         ({"white": ()}, TWO),
         ({"white": 50.0}, TWO),
         ({"white": (10.0, float("inf"))}, TWO),
+        ({"white": (10.0, 1e300)}, "at most"),
         ({"read_noise": (-1.0, 2.0)}, "read_noise is .*two numbers from 0 upwards"),
         ({"read_noise": (float("nan"), 2.0)}, "read_noise"),
         ({"correlation": (0.1, 0.7)}, "correlation is .*0.5 at most"),
@@ -57,8 +58,8 @@ def test_spots_are_checked(spot: dict[str, Any], words: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"sampling": "confocal"}, "sampling is 'confocal': choose reduced, camera"),
-        ({"sampling": {"scanner": 0.5, "sem": 0.5}}, "choose reduced, camera"),
+        ({"sampling": "confocal"}, "sampling is 'confocal': choose reduced, gaussian"),
+        ({"sampling": {"scanner": 0.5, "sem": 0.5}}, "choose reduced, gaussian"),
         ({"sampling": {"scanner": -0.5, "camera": 1}}, "numbers from 0 upwards"),
         ({"sampling": {"scanner": "half"}}, "numbers from 0 upwards"),
         ({"sampling": {"scanner": 0}}, "one at least above 0"),

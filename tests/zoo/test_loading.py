@@ -210,7 +210,7 @@ def test_the_embedded_file_is_the_released_one() -> None:
 LISTING = """
 import sys, napari_vdsr
 cards = napari_vdsr.models()
-assert [card.name for card in napari_vdsr.models()][0] == "vdsr20"
+assert [card.name for card in napari_vdsr.models()][0] == "vdsr20-scanner"
 import napari_vdsr.zoo
 assert napari_vdsr.zoo.load_model
 print({"torch", "pooch", "requests", "napari"} & sys.modules.keys())

@@ -5,19 +5,41 @@ from pathlib import Path
 
 import pytest
 
-from napari_vdsr.zoo import cache_folder, models, registry, user_folder
+from napari_vdsr.zoo import (
+    DEFAULT_MODEL,
+    cache_folder,
+    load_model,
+    models,
+    registry,
+    user_folder,
+)
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
 
 
 def test_the_default_comes_first_and_is_here() -> None:
     card = models()[0]
-    assert (card.name, card.here, card.origin) == ("vdsr20", True, "built-in")
-    assert "Set5 x2 37.64 dB / 0.9594" in card.text
+    assert (card.name, card.here, card.origin) == (DEFAULT_MODEL, True, "built-in")
     assert card.urls == (
         "https://github.com/napari-vdsr/napari-vdsr/raw/v0.1.0/weights/"
-        "vdsr20-1.safetensors",
+        f"{DEFAULT_MODEL}-1.safetensors",
     )
+
+
+def test_cards_tell_what_models_are_for() -> None:
+    cards = {card.name: card for card in models()}
+    assert "For: confocals and other scanners" in cards["vdsr20-scanner"].text
+    assert "For: cameras on microscopes" in cards["vdsr20-camera"].text
+    assert "For: clean images that software made smaller" in cards["vdsr20"].text
+    assert "Set5 x2 37.64 dB / 0.9594" in cards["vdsr20"].text
+
+
+@pytest.mark.parametrize("name", ["vdsr20", "vdsr20-scanner", "vdsr20-camera"])
+def test_models_know_how_their_images_are_sampled(name: str) -> None:
+    model = load_model(name)
+    assert model.equivariant
+    expected = {"vdsr20": "reduced"}.get(name, name.removeprefix("vdsr20-"))
+    assert model.metadata["sampling"] == expected
 
 
 def test_every_card_is_complete() -> None:
@@ -49,7 +71,8 @@ def test_a_mirror_comes_before_the_listed_addresses(
 
 def test_cards_are_plain_values_for_json() -> None:
     plain = json.loads(json.dumps([card.to_dict() for card in models()]))
-    assert plain[0]["scores"][0] == {
+    scores = {card["name"]: card["scores"] for card in plain}
+    assert scores["vdsr20"][0] == {
         "dataset": "Set5",
         "factor": 2,
         "psnr": 37.64,

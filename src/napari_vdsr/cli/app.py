@@ -1,4 +1,4 @@
-"""The subcommands, put together."""
+"""All subcommands in one program."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ import typer
 
 import napari_vdsr
 from napari_vdsr.cli.bench import bench
+from napari_vdsr.cli.console import show
 from napari_vdsr.cli.describe import describe
 from napari_vdsr.cli.evaluate import evaluate
 from napari_vdsr.cli.info import info
@@ -33,7 +34,7 @@ app.command("info")(info)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(napari_vdsr.__version__)
+        show(napari_vdsr.__version__)
         raise typer.Exit
 
 

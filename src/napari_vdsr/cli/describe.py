@@ -1,4 +1,4 @@
-"""`napari-vdsr describe`: what a file says of itself before it is enlarged."""
+"""`napari-vdsr describe`: what an image file says about itself."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,11 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from napari_vdsr.cli.console import note, print_json, show
-from napari_vdsr.cli.options import Json
+from napari_vdsr.cli.options import Json, named_path
 
 
 def describe(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The image file.")],
+    image: Annotated[
+        Path, typer.Argument(parser=named_path, metavar="IMAGE", help="The image file.")
+    ],
     axes: Annotated[
         str | None,
         typer.Option(
@@ -45,9 +47,9 @@ def describe(
 
 
 def describe_beforehand(image: Path, axes: str) -> dict[str, Any]:
-    """Tell the user in a line what an image says of itself; give it for JSON.
+    """Tell the user in a line what an image says about itself, and return it for JSON.
 
-    Whatever goes wrong becomes that line: it is no reason not to enlarge the image.
+    Any error becomes that line, because it is no reason not to enlarge the image.
     """
     from napari_vdsr.evaluation.description import describe_image
 

@@ -1,4 +1,4 @@
-"""One file enlarged into another, with what the command line asked for."""
+"""Enlarging one file into another with the options of the command line."""
 
 import time
 from dataclasses import dataclass, replace
@@ -29,46 +29,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to enlarge, the same for every file.
+    """How to enlarge, the same for every file."""
 
-    Attributes
-    ----------
-    factor : float or pair of float
-        Used where no pixel size is asked for.
-    pixel_size : tuple of (tuple of float, str or None), optional
-        Height and width of the pixels wanted, and their unit if one was given.
-    model : Model
-        What to run.
-    device, precision : str
-        In use; on a cluster, as they were asked for.
-    tile : str
-        As for `napari_vdsr.upscale`.
-    axes : str, optional
-        Goes before what a file says.
-    rgb : bool, optional
-        Goes before what a file says.
-    intensity_range : tuple of float, optional
-        Black and white, for models that need to know.
-    overwrite : bool
-        Whether files may be replaced.
-    ome_zarr : str
-        Version of OME-Zarr to write.
-    cluster : Cluster, optional
-        Whose workers make OME-Zarrs.
-    """
-
-    factor: Factor
-    pixel_size: tuple[tuple[float, float], str | None] | None
+    factor: Factor  # used without a pixel size
+    pixel_size: tuple[tuple[float, float], str | None] | None  # (height, width), unit
     model: Model
+    # Device and precision in use; on a cluster, as they were asked for.
     device: str
     precision: str
     tile: str
+    # Axes and rgb override what a file says.
     axes: str | None
     rgb: bool | None
     intensity_range: tuple[float, float] | None
     overwrite: bool
     ome_zarr: NgffVersion = "0.5"
-    cluster: "Cluster | None" = None
+    cluster: "Cluster | None" = None  # its workers make OME-Zarrs
 
     @classmethod
     def checked(
@@ -83,27 +59,11 @@ class Settings:
         elsewhere: bool,
         **others: Any,
     ) -> "Settings":
-        """Read what was typed, and find wrong values before any image is read.
+        """Read the options as typed, and reject wrong values before any image is read.
 
-        Parameters
-        ----------
-        factor, pixel_size, model, device, precision, tile : str
-            As they were typed.
-        elsewhere : bool
-            Whether other machines work, of which only they know what they can do.
-        **others
-            The remaining attributes.
-
-        Returns
-        -------
-        Settings
-
-        Raises
-        ------
-        InputError
-            When a value is wrong.
-        ModelError
-            When there is no such model.
+        `elsewhere` means that other machines compute, and only they know what they
+        support. Raises `InputError` for a wrong value, `ModelError` when there is no
+        such model.
         """
         if factor is not None and pixel_size is not None:
             raise InputError(
@@ -117,7 +77,7 @@ class Settings:
             "device": device,
             "precision": precision,
             "tile": tile,
-            # Any will do here: what an image needs is found out with the image.
+            # Any range will do here: the right one is only known with the image.
             "intensity_range": others["intensity_range"] or (0.0, 1.0),
         }
         if elsewhere:
@@ -129,25 +89,18 @@ class Settings:
         return cls(numbers, lengths, loaded, device, precision, tile, **others)
 
     def enlarge(self, source: Path, target: Path, prefix: str = "") -> dict[str, Any]:
-        """Enlarge one file.
+        """Enlarge one file and return what was done, in plain values.
 
-        Parameters
-        ----------
-        source, target : Path
-            The file to read and the file to write.
-        prefix : str
-            Stands before the name in the progress bar.
-
-        Returns
-        -------
-        dict
-            What was done, in plain values.
-
-        Raises
-        ------
-        VdsrError
-            When it cannot be done; there is no target then.
+        Raises `VdsrError` or `MemoryError` when it cannot be done; no target is left
+        then.
         """
+        try:
+            return self._enlarge(source, target, prefix)
+        except MemoryError as error:
+            reason = f": {error}" if str(error) else ""
+            raise MemoryError(f"for enlarging {source}{reason}") from error
+
+    def _enlarge(self, source: Path, target: Path, prefix: str) -> dict[str, Any]:
         check_name(target, overwrite=self.overwrite, source=source)
         if self.cluster is not None and target.suffix.lower() != ZARR_SUFFIX:
             raise InputError(
@@ -184,7 +137,7 @@ class Settings:
         }
 
     def _named(self, picture: Picture, source: Path) -> tuple[Picture, str]:
-        """The picture with its axes as the user says, and a letter for each axis."""
+        """The picture with the axes that the user gave, and a letter for each axis."""
         shape = picture.array.shape
         if self.axes is not None:
             axes = self.axes.upper()
@@ -192,7 +145,7 @@ class Settings:
             picture = replace(picture, axes=axes, rgb="S" in axes)
         elif self.rgb and not picture.rgb:
             picture = replace(picture, axes=_with_colours(picture), rgb=True)
-        # Channels of their own are still the colours of the file that is written.
+        # Separate channels are still stored as colours in the file that is written.
         as_channels = self.rgb is False and self.axes is None
         looked_at = replace(picture, rgb=False) if as_channels else picture
         return picture, looked_at.unique_axes
@@ -228,7 +181,7 @@ class Settings:
 
 
 def _with_colours(picture: Picture) -> str:
-    """The axes of a picture, of which one is said to hold colours."""
+    """The axes of a picture, after the user said that one holds colours."""
     shape, axes = picture.array.shape, picture.axes
     if "C" in axes and "S" not in axes and shape[axes.index("C")] in (3, 4):
         return axes.replace("C", "S")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_vdsr.cli.console import print_json, progress_bar, show
-from napari_vdsr.cli.options import Device, Json, Precision, Tile
+from napari_vdsr.cli.options import Device, Json, Precision, Tile, named_path
 from napari_vdsr.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def evaluate(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="FOLDER", help="Folder of high-resolution images, or one image."
+            parser=named_path,
+            metavar="FOLDER",
+            help="Folder of high-resolution images, or one image.",
         ),
     ],
     factor: Annotated[
@@ -51,7 +53,7 @@ def evaluate(
         typer.Option(
             metavar="MODEL",
             help="Name of a model or a weight file; may be given several times.  "
-            "[default: vdsr20]",
+            "[default: the one that is meant for it, vdsr20 under protocol A]",
             show_default=False,
         ),
     ] = None,
@@ -89,6 +91,7 @@ def evaluate(
     low: Annotated[
         Path | None,
         typer.Option(
+            parser=named_path,
             metavar="FOLDER",
             help="Real low-resolution images of the same names: nothing is reduced, "
             "and the factor is the ratio of the sizes.",
@@ -101,12 +104,16 @@ def evaluate(
     csv: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Also write the figures as CSV.", show_default=False
+            parser=named_path,
+            metavar="FILE",
+            help="Also write the figures as CSV.",
+            show_default=False,
         ),
     ] = None,
     grid: Annotated[
         Path | None,
         typer.Option(
+            parser=named_path,
             metavar="FILE.png",
             help="Also draw the first image at the first factor: truth, input and "
             "results with their PSNR, a detail and the errors.",
@@ -166,7 +173,7 @@ def evaluate(
         raise FileError(f"{folder} does not exist")
     factors = [_whole(text) for text in factor or ["2", "3", "4"]]
     options: dict[str, Any] = {
-        "model": [loaded_model(name) for name in model or ["vdsr20"]],
+        "model": [loaded_model(name) for name in model] if model else None,
         "device": device,
         "precision": precision,
         "tile": tile,
@@ -204,7 +211,7 @@ def _whole(text: str) -> int:
 
 
 def _level(text: str | None) -> float | str | None:
-    """A number if it is one; what words mean is known elsewhere."""
+    """Convert to a number if it is one; words are interpreted elsewhere."""
     try:
         return text if text is None else float(text)
     except ValueError:
@@ -212,7 +219,7 @@ def _level(text: str | None) -> float | str | None:
 
 
 def _evaluate_pairs(high: Path, low: Path, **options: Any) -> "Evaluation":
-    """Score real pairs of files of the same names."""
+    """Score pairs of files with the same names."""
     from napari_vdsr.evaluation.evaluate import evaluate_pairs
     from napari_vdsr.files import list_images
 
@@ -233,7 +240,7 @@ def _evaluate_pairs(high: Path, low: Path, **options: Any) -> "Evaluation":
 
 
 def _check_outputs(csv: Path | None, grid: Path | None, *, overwrite: bool) -> None:
-    """Refuse files that cannot be made before the work is done."""
+    """Refuse output files that cannot be written, before the work begins."""
     from napari_vdsr.files.atomic import already_there
 
     if grid is not None and grid.suffix.lower() != ".png":

@@ -82,7 +82,7 @@ def _gathered() -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    """Versions from the package metadata, so that nothing is imported for them."""
+    """Versions from the package metadata, without importing the packages."""
     versions = {}
     for library in _LIBRARIES:
         try:

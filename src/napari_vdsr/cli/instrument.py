@@ -1,4 +1,4 @@
-"""How images were taken and how noisy they are, as it is typed for `train`."""
+"""Sampling, spot and noise as typed for `train`."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -33,15 +33,15 @@ def parse_sampling(text: str) -> str | dict[str, float]:
 
 
 def spot_of(sigma: tuple[float, float], usual: Spot | None) -> Spot | None:
-    """The spot of the recipe with other widths; two zeros switch it off."""
+    """The recipe's spot with other widths, or None for widths of zero."""
     return replace(usual or Spot(), sigma=sigma) if any(sigma) else None
 
 
 def noise_of(given: Mapping[str, Any], usual: Noise) -> Noise:
-    """The noise that options ask for, or that of the recipe if they do not.
+    """The noise that options ask for, or that of the recipe without any.
 
     `given` may have ``noise`` (gain, offset, read noise), or ``blind_noise``,
-    ``read_noise`` and ``clean``, which change what is blind in the recipe already.
+    ``read_noise`` and ``clean``, which change the blind noise of the recipe.
     """
     blind = {name: given[option] for option, name in _BLIND.items() if option in given}
     if "noise" in given and blind:

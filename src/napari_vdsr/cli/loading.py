@@ -1,4 +1,4 @@
-"""Models loaded for a command, with a bar while one is fetched."""
+"""Loading models, with a progress bar while one is fetched."""
 
 from napari_vdsr import api
 from napari_vdsr.cli.console import progress_bar
@@ -6,21 +6,9 @@ from napari_vdsr.zoo import Model
 
 
 def loaded_model(name: str) -> Model:
-    """Load a model, fetching it first if need be.
+    """Load a model by name or file, fetching it first if necessary.
 
-    Parameters
-    ----------
-    name : str
-        A name or a file.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    ModelError
-        When there is no such model or it cannot be had.
+    Raises `ModelError` when there is no such model or it cannot be fetched.
     """
     with progress_bar(f"fetching {name}", "B") as bar:
         return api.load_model(name, progress=bar)

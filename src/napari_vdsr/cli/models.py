@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from napari_vdsr.cli.console import note, print_json, progress_bar
-from napari_vdsr.cli.options import Json
+from napari_vdsr.cli.console import note, print_json, progress_bar, show
+from napari_vdsr.cli.options import Json, named_path
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,8 +36,8 @@ def list_models(as_json: Json = False) -> None:
     for card in cards:
         where = "here" if card.here else f"needs {card.size / 1e6:.1f} MB"
         own = ", your own" if card.origin == "user" else ""
-        print(f"{card.name:<{width}}  {card.title} ({where}{own})")
-        print(f"{'':<{width}}  {card.text}")
+        show(f"{card.name:<{width}}  {card.title} ({where}{own})")
+        show(f"{'':<{width}}  {card.text}")
 
 
 @app.command()
@@ -59,14 +59,17 @@ def fetch(name: Name, as_json: Json = False) -> None:
     if as_json:
         print_json({"name": name, "path": str(path)})
     else:
-        print(path)
+        show(str(path))
 
 
 @app.command("import")
 def import_model(
     file: Annotated[
         Path,
-        typer.Argument(help="A .safetensors, .pth, .pt or the authors' .mat file."),
+        typer.Argument(
+            parser=named_path,
+            help="A .safetensors, .pth, .pt or the authors' .mat file.",
+        ),
     ],
     name: Annotated[
         str | None,
@@ -92,13 +95,16 @@ def import_model(
         print_json(card.to_dict())
     else:
         note(f"imported as {card.name}")
-        print(card.path)
+        show(str(card.path))
 
 
 @app.command("export")
 def export_model(
     name: Annotated[str, typer.Argument(help="Name or file of a model.")],
-    file: Annotated[Path, typer.Argument(help="What to write: .safetensors or .onnx.")],
+    file: Annotated[
+        Path,
+        typer.Argument(parser=named_path, help="What to write: .safetensors or .onnx."),
+    ],
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file.")
     ] = False,
@@ -117,7 +123,7 @@ def export_model(
     if as_json:
         print_json({"name": name, "path": str(path)})
     else:
-        print(path)
+        show(str(path))
 
 
 @app.command()
@@ -138,7 +144,7 @@ def rename(
     if as_json:
         print_json(card.to_dict())
     else:
-        print(card.path)
+        show(str(card.path))
 
 
 @app.command()
@@ -156,7 +162,7 @@ def remove(name: Name, as_json: Json = False) -> None:
         print_json({"name": name, "path": str(path)})
     else:
         note(f"{name} is no longer listed; its file is kept")
-        print(path)
+        show(str(path))
 
 
 @app.command()
@@ -172,5 +178,5 @@ def path(as_json: Json = False) -> None:
     if as_json:
         print_json({"cache": str(cache_folder()), "models": str(user_folder())})
     else:
-        print(f"fetched   {cache_folder()}")
-        print(f"your own  {user_folder()}")
+        show(f"fetched   {cache_folder()}")
+        show(f"your own  {user_folder()}")

@@ -1,6 +1,7 @@
-"""Options that several commands have, and how their values are read."""
+"""Options that several commands share, and parsers for their values."""
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,28 +35,36 @@ Json = Annotated[
     typer.Option("--json", help="Print one JSON object on standard output."),
 ]
 
+_DECIMAL_COMMA = re.compile(r"\s*([-+]?\d*),(\d+)([^,.]*)")
+
 _LENGTH = re.compile(r"\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?|nan|inf)\s*([^\d\s,]*)\s*")
 
 
-def parse_pair(text: str, name: str) -> float | tuple[float, float]:
-    """Read "2" or "2,3".
+def named_path(text: str) -> Path:
+    """Read a path; an empty one would be the current folder, which nobody wrote."""
+    if not text:
+        raise typer.BadParameter("the name is empty: write that of a file or folder")
+    return Path(text)
 
-    Parameters
-    ----------
-    text : str
-        One number, or one for Y and one for X.
-    name : str
-        What the value is called, for the message.
 
-    Returns
-    -------
-    float or pair of float
+def refuse_decimal_comma(text: str, name: str) -> None:
+    """Refuse "2,5", which could be one number or two; `name` is for the `InputError`.
 
-    Raises
-    ------
-    InputError
-        When it is neither.
+    A space, a point or a unit leaves no doubt: "2, 5", "2.0,5.0", "50nm,60nm".
     """
+    found = _DECIMAL_COMMA.fullmatch(text)
+    if found is not None:
+        whole, rest, unit = found.groups()
+        one = f"{whole or 0}.{rest}{unit}".strip()
+        raise InputError(
+            f"{name} is {text!r}, which may be {one} or two numbers: write {one}, or "
+            f'"{whole or 0}{unit}, {rest}{unit}" with a space for Y and X'
+        )
+
+
+def parse_pair(text: str, name: str) -> float | tuple[float, float]:
+    """Read "2", "2, 3" or "2.0,3.0" (Y, X); `name` is for the `InputError`."""
+    refuse_decimal_comma(text, name)
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError:
@@ -65,28 +74,16 @@ def parse_pair(text: str, name: str) -> float | tuple[float, float]:
     if len(values) == 2:
         return values[0], values[1]
     raise InputError(
-        f"{name} is {text!r}: give one number, or one for Y and one for X as in 2,3"
+        f"{name} is {text!r}: give one number, or one for Y and one for X as in 2.0,3.0"
     )
 
 
 def parse_lengths(text: str) -> tuple[tuple[float, float], str | None]:
-    """Read "0.1", "0.1,0.2", "50nm" or "50nm,0.1um".
+    """Read "0.1", "0.1,0.2" (Y, X), "50nm" or "50nm,0.1um": height and width, and unit.
 
-    Parameters
-    ----------
-    text : str
-        One length, or one for Y and one for X.
-
-    Returns
-    -------
-    tuple of (tuple of float, str or None)
-        Height and width, and their unit if one was given.
-
-    Raises
-    ------
-    InputError
-        When it is no such thing, or the units differ.
+    Raises `InputError` for anything else, or when the units differ.
     """
+    refuse_decimal_comma(text, "pixel size")
     matches = [_LENGTH.fullmatch(part) for part in text.split(",")]
     found = [match.groups() for match in matches if match]
     units = {unit for _, unit in found}

@@ -1,4 +1,4 @@
-"""`napari-vdsr psnr`: two files compared."""
+"""`napari-vdsr psnr`: comparing two files."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 import typer
 
 from napari_vdsr.cli.console import print_json, show
-from napari_vdsr.cli.options import Json
+from napari_vdsr.cli.options import Json, named_path
 
 
 class Luminance(StrEnum):
-    """What of colours is compared."""
+    """Whether to compare the luminance of colours."""
 
     auto = "auto"
     yes = "yes"
@@ -20,10 +20,16 @@ class Luminance(StrEnum):
 
 def psnr(
     reference: Annotated[
-        Path, typer.Argument(metavar="REFERENCE", help="The true image file.")
+        Path,
+        typer.Argument(
+            parser=named_path, metavar="REFERENCE", help="The true image file."
+        ),
     ],
     image: Annotated[
-        Path, typer.Argument(metavar="IMAGE", help="The image file to be judged.")
+        Path,
+        typer.Argument(
+            parser=named_path, metavar="IMAGE", help="The image file to be judged."
+        ),
     ],
     data_range: Annotated[
         float | None,

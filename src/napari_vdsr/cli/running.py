@@ -9,9 +9,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, metadata
 from types import FrameType
-from typing import TextIO
+from typing import Any, TextIO
 
-from napari_vdsr.cli.console import note, print_json
+from napari_vdsr.cli.console import (
+    is_json_printed,
+    note,
+    print_json,
+    steady_streams,
+    what_is_lost,
+)
 from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
 
 FAILED = 1
@@ -20,7 +26,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(BaseException):
-    """The user or the system ends the program; files are tidied on the way out."""
+    """Ctrl-C or SIGTERM; files are tidied up while it propagates."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -28,26 +34,26 @@ class Interrupted(BaseException):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `napari-vdsr`.
+    """Run `napari-vdsr` with arguments, by default those of the command line.
 
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        What follows the name of the program; by default from the command line.
-
-    Returns
-    -------
-    int
-        Exit status: 0 for success, 1 for failure, 2 for wrong arguments, 130 and 143
-        after an interrupt.
+    Exit status: 0 done, 1 failed, 2 wrong arguments, 130 or 143 interrupted. What
+    standard output and error can take, or whether they are there, changes no work:
+    where results of it could not be printed, the status is 1.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    with _signals_raise(), _warnings_in_one_line():
+    with steady_streams() as out, _signals_raise(), _warnings_in_one_line():
         try:
-            return _run(given)
+            status = _run(given)
         except Interrupted as end:
-            note("interrupted")
-            return end.status
+            _report(given, "Interrupted", "interrupted", before="")
+            status = end.status
+        if status and not is_json_printed():  # said in words already
+            _report_json(given, "Failed", f"ended with status {status}")
+        lost = what_is_lost(out)
+        if lost is not None:
+            note(f"error: {lost}")
+            status = status or FAILED
+        return status
 
 
 def _run(given: list[str]) -> int:
@@ -55,16 +61,20 @@ def _run(given: list[str]) -> int:
     from napari_vdsr.cli.app import app
 
     try:
-        app(given, prog_name="napari-vdsr")
-    except SystemExit as end:  # how typer returns
+        status = app(given, prog_name="napari-vdsr", standalone_mode=False)
+    except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except VdsrError as error:
         _report(given, type(error).__name__, str(error))
         return BAD_ARGUMENTS if isinstance(error, InputError) else FAILED
     except MemoryError as error:
-        _report(given, "MemoryError", f"not enough memory: {error}")
+        words = str(error)
+        reason = words if words.startswith("for ") else f"for this: {words}"
+        _report(given, "MemoryError", f"not enough memory {reason}")
         return FAILED
     except Exception as error:
+        if hasattr(error, "format_message"):  # typer's, of wrong arguments
+            return _report_usage(given, error)
         _report(given, type(error).__name__, f"unexpected {error!r}")
         note(traceback.format_exc())
         note(
@@ -72,18 +82,33 @@ def _run(given: list[str]) -> int:
             f"above together with what `napari-vdsr info` prints{_tracker()}"
         )
         return FAILED
-    return 0
+    return status if isinstance(status, int) else 0
 
 
-def _report(given: list[str], kind: str, message: str) -> None:
-    """Say what went wrong, to people and, if asked for, to a program."""
-    note(f"error: {message}")
-    if "--json" in given:
+def _report_usage(given: list[str], error: Any) -> int:
+    """Report wrong arguments in typer's words, which show how it is used."""
+    error.show()
+    if given:  # without any, the help was shown, which is no message
+        _report_json(given, "UsageError", error.format_message())
+    return int(error.exit_code)
+
+
+def _report(
+    given: list[str], kind: str, message: str, *, before: str = "error: "
+) -> None:
+    """Report an error to the user and, with ``--json``, to a program."""
+    note(f"{before}{message}")
+    _report_json(given, kind, message)
+
+
+def _report_json(given: list[str], kind: str, message: str) -> None:
+    options = given[: given.index("--")] if "--" in given else given
+    if "--json" in options:
         print_json({"error": {"type": kind, "message": message}})
 
 
 def _tracker() -> str:
-    """Where faults are reported, as the package metadata has it."""
+    """Where to report faults, from the package metadata."""
     try:
         links = metadata("napari-vdsr").get_all("Project-URL") or []
     except PackageNotFoundError:
@@ -95,7 +120,7 @@ def _tracker() -> str:
 
 @contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
-    """Show our own warnings as one clean line, others as usual."""
+    """Show our own warnings as one line each, others as usual."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", VdsrWarning)
         usual = warnings.showwarning
@@ -110,7 +135,7 @@ def _warnings_in_one_line() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             if issubclass(category, VdsrWarning):
-                if str(message) not in shown:  # planes and parts warn alike
+                if str(message) not in shown:  # planes and parts repeat a warning
                     note(f"warning: {message}")
                 shown.add(str(message))
             else:
@@ -122,13 +147,13 @@ def _warnings_in_one_line() -> Iterator[None]:
 
 @contextmanager
 def _signals_raise() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM unwind the program instead of stopping it dead."""
+    """Let Ctrl-C and SIGTERM unwind the program instead of killing it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        for each in _SIGNALS:  # a second one must not interrupt the tidying up
+        for each in _SIGNALS:  # a second one must not interrupt the cleanup
             signal.signal(each, signal.SIG_IGN)
         raise Interrupted(number)
 

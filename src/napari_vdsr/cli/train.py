@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_vdsr.cli.options import Device, Json
+from napari_vdsr.cli.options import Device, Json, named_path
 
 
 class Recipe(StrEnum):
@@ -41,13 +41,18 @@ def train(
     images: Annotated[
         list[Path],
         typer.Argument(
+            parser=named_path,
             metavar="FOLDER...",
             help="Folders of images, image files, or packs of them (.npz).",
         ),
     ],
     output: Annotated[
         Path,
-        typer.Option(metavar="FILE.safetensors", help="Where to write the model."),
+        typer.Option(
+            parser=named_path,
+            metavar="FILE.safetensors",
+            help="Where to write the model.",
+        ),
     ],
     recipe: Annotated[
         Recipe | None,
@@ -105,8 +110,9 @@ def train(
             metavar="HOW",
             help="How were the images taken? scanner: point by point (confocal, "
             "two-photon, STED, SEM); camera: every pixel collects light over its area "
-            "(widefield, spinning disk); reduced: made smaller by software. Or shares "
-            "of these, as in scanner=0.7,camera=0.3. For scanner and camera, images "
+            "(widefield, spinning disk); reduced: made smaller by software; gaussian: "
+            "by software that blurs first, as scikit-image does. Or shares of these, "
+            "as in scanner=0.7,camera=0.3. For scanner and camera, images "
             "are used at half their size.  [default: the recipe's]",
             show_default=False,
         ),
@@ -182,6 +188,7 @@ def train(
     low: Annotated[
         Path | None,
         typer.Option(
+            parser=named_path,
             metavar="FOLDER",
             help="Registered low-resolution images of the same fields, in the same "
             "order: nothing is reduced.",
@@ -191,6 +198,7 @@ def train(
     validation: Annotated[
         list[Path] | None,
         typer.Option(
+            parser=named_path,
             metavar="FOLDER",
             help="Images to score on.  [default: some of FOLDER are held out]",
             show_default=False,
@@ -199,6 +207,7 @@ def train(
     domain: Annotated[
         list[Path] | None,
         typer.Option(
+            parser=named_path,
             metavar="FOLDER",
             help="Images that the second stage of the recipe modern leans to.",
             show_default=False,
@@ -227,6 +236,7 @@ def train(
     log: Annotated[
         Path | None,
         typer.Option(
+            parser=named_path,
             metavar="FILE.csv",
             help="Also write loss, learning rate and PSNR as CSV.",
             show_default=False,

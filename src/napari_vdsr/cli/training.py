@@ -1,4 +1,4 @@
-"""Carrying out `napari-vdsr train`."""
+"""The work behind `napari-vdsr train`."""
 
 import signal
 import threading
@@ -31,24 +31,10 @@ from napari_vdsr.zoo.user import free_path
 
 
 def configured(name: str, changes: Mapping[str, Any]) -> TrainingConfig:
-    """Take a recipe and apply what was asked for.
+    """Apply options to a recipe; None leaves its value unchanged.
 
-    Parameters
-    ----------
-    name : str
-        Of the recipe.
-    changes : mapping
-        As for `recipe`, but sampling, spot and noise as they are typed; None leaves a
-        value as it is.
-
-    Returns
-    -------
-    TrainingConfig
-
-    Raises
-    ------
-    InputError
-        When a value is not allowed.
+    `changes` are as for `recipe`, but sampling, spot and noise as typed. Raises
+    `InputError` when a value is not allowed.
     """
     given = {key: value for key, value in changes.items() if value is not None}
     usual = recipe(name)
@@ -63,38 +49,16 @@ def configured(name: str, changes: Mapping[str, Any]) -> TrainingConfig:
 
 @dataclass(frozen=True)
 class Job:
-    """What the command line asks for.
-
-    Attributes
-    ----------
-    images : list of Path
-        To train on.
-    low : Path, optional
-        Low-resolution images that belong to them.
-    validation, domain : list of Path, optional
-        As for `napari_vdsr.train`.
-    output : Path
-        The model's file.
-    log : Path, optional
-        The table's file.
-    config : TrainingConfig
-        The settings.
-    start_from : str, optional
-        A model to fine-tune.
-    device : str
-        Where to train.
-    resume, overwrite, add, as_json : bool
-        The switches of the command.
-    """
+    """A training as the command line asks for it."""
 
     images: list[Path]
-    low: Path | None
+    low: Path | None  # low-resolution images of the same fields
     validation: list[Path] | None
     domain: list[Path] | None
-    output: Path
-    log: Path | None
+    output: Path  # the model
+    log: Path | None  # the table of losses and scores
     config: TrainingConfig
-    start_from: str | None
+    start_from: str | None  # a model to fine-tune
     device: str
     resume: bool
     overwrite: bool
@@ -114,10 +78,13 @@ class Job:
             self._train(trainer)
         self._write_log(trainer)
         if not trainer.finished:
-            note(
+            message = (
                 f"interrupted after step {trainer.history.steps} of "
                 f"{self.config.steps}: the same command with --resume goes on"
             )
+            note(message)
+            if self.as_json:
+                print_json({"error": {"type": "Interrupted", "message": message}})
             raise typer.Exit(128 + (signals or [signal.SIGINT])[0])
         model = trainer.model()
         model.save(self.output)
@@ -135,7 +102,7 @@ class Job:
             raise typer.Exit(1)
 
     def _check(self) -> None:
-        """Find out before the training whether its result can be written."""
+        """Check before the training that its result can be written."""
         for path, suffix in ((self.output, ".safetensors"), (self.log, ".csv")):
             if path is None:
                 continue
@@ -217,7 +184,7 @@ class Job:
 
 
 def _remark(report: Report) -> None:
-    """Say what happened, if anything did."""
+    """Print the event and the score of a report, if it has any."""
     if report.event is not None:
         note(f"warning: step {report.step}: {report.event}")
     if report.score is not None:
@@ -230,7 +197,7 @@ def _remark(report: Report) -> None:
 
 @contextmanager
 def _signals_stop(trainer: Trainer) -> Iterator[list[int]]:
-    """Let Ctrl-C and SIGTERM end the training after its step, and tell which did.
+    """Let Ctrl-C and SIGTERM end the training after its step; yield those caught.
 
     A second one ends the program at once.
     """

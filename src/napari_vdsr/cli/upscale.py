@@ -1,4 +1,4 @@
-"""`napari-vdsr upscale`: files and folders."""
+"""`napari-vdsr upscale`: enlarging files and folders."""
 
 import os
 import traceback
@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from napari_vdsr.cli.console import note, print_json
-from napari_vdsr.cli.options import Device, Json, Precision, Tile
+from napari_vdsr.cli.options import Device, Json, Precision, Tile, named_path
 from napari_vdsr.errors import FileError, InputError, VdsrError
+from napari_vdsr.zoo import DEFAULT_MODEL
 
 
 class OmeZarr(StrEnum):
@@ -27,6 +28,7 @@ def upscale(
     source: Annotated[
         Path,
         typer.Argument(
+            parser=named_path,
             metavar="IN",
             help="Image file (TIFF, OME-Zarr, PNG, JPEG, BMP) or folder of images.",
         ),
@@ -34,6 +36,7 @@ def upscale(
     target: Annotated[
         Path,
         typer.Argument(
+            parser=named_path,
             metavar="OUT",
             help="File to write, whose ending decides the format (.tif, .ome.tif, "
             ".zarr, .png …); or folder, made when it is missing, which gets a file of "
@@ -45,7 +48,7 @@ def upscale(
         typer.Option(
             metavar="NUMBER",
             help="How much larger: any number from 1 to 8, or one for Y and one for "
-            "X as in 2,3.  [default: 2]",
+            "X as in 2.0,3.0.  [default: 2]",
             show_default=False,
         ),
     ] = None,
@@ -64,7 +67,7 @@ def upscale(
             metavar="MODEL",
             help="Name of a model (`napari-vdsr models list`) or a weight file.",
         ),
-    ] = "vdsr20",
+    ] = DEFAULT_MODEL,
     device: Device = "auto",
     precision: Precision = "auto",
     tile: Tile = "auto",
@@ -161,7 +164,7 @@ def upscale(
     from napari_vdsr.cli.enlarging import Settings
     from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
 
-    # Every thread of zarr's would keep memory that it has freed, for itself alone.
+    # Each of zarr's threads would keep the memory that it has freed to itself.
     os.environ.setdefault("ZARR_THREADING__MAX_WORKERS", "1")
     if not source.exists():
         raise FileError(f"cannot read {source}: it does not exist")
@@ -239,7 +242,7 @@ def _described(result: dict[str, Any]) -> dict[str, Any]:
 def _enlarge_folder(
     source: Path, target: Path, settings: Any, skip_existing: bool
 ) -> list[dict[str, Any]]:
-    """Enlarge all images of a folder, going on after one that fails."""
+    """Enlarge all images of a folder, continuing after one that fails."""
     from napari_vdsr.files import list_images
 
     inner, outer = source.resolve(), target.resolve()
@@ -248,11 +251,19 @@ def _enlarge_folder(
             f"{target} and {source} are the same folder or lie within each other: "
             "choose a folder beside it for the results"
         )
-    results = []
-    images = list_images(source)
+    results: list[dict[str, Any]] = []
+
+    def leave_out(error: OSError) -> None:
+        folder = Path(error.filename or source)
+        message = f"cannot list the folder {folder}: {error.strerror}"
+        note(f"error: {message}: its images are left out")
+        failure = {"type": "FileError", "message": message}
+        results.append({"input": str(folder), "error": failure})
+
+    images = list_images(source, unreadable=leave_out)
     for number, image in enumerate(images, start=1):
         output = target / image.relative_to(source)
-        if skip_existing and output.exists():  # whole: it was moved into place
+        if skip_existing and output.exists():  # complete: it was moved into place
             note(f"{number}/{len(images)} {output} is there already")
             results.append(
                 {"input": str(image), "output": str(output), "skipped": True}
@@ -265,9 +276,11 @@ def _enlarge_folder(
         except Exception as error:
             if not isinstance(error, (VdsrError, MemoryError)):
                 note(traceback.format_exc())
-            note(f"error: {image}: {error}")
-            kind = type(error).__name__
-            failure = {"type": kind, "message": str(error)}
+            kind, message = type(error).__name__, str(error)
+            if isinstance(error, MemoryError):
+                message = f"not enough memory {message}"
+            note(f"error: {image}: {message}")
+            failure = {"type": kind, "message": message}
             results.append({"input": str(image), "error": failure})
     return results
 

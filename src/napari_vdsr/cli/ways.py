@@ -1,4 +1,4 @@
-"""Three ways from a file to an enlarged one: in memory, by parts, chunk by chunk."""
+"""Three methods to enlarge a file: in memory, by parts, chunk by chunk."""
 
 import math
 from collections.abc import Sequence
@@ -32,35 +32,19 @@ _LARGE = 2**26
 
 @dataclass(frozen=True)
 class Task:
-    """One file that is to be enlarged.
-
-    Attributes
-    ----------
-    source, target : Path
-        The file to read and the file to write.
-    image : OpenImage
-        The source.
-    picture : Picture
-        The source as the user sees it, without its pixels.
-    axes : str
-        A different letter for each of its axes; S for colours enlarged together.
-    plan : Enlargement
-        Shape and factors.
-    axes_told : bool
-        Whether the user said which axis is which.
-    """
+    """One file to be enlarged."""
 
     source: Path
     target: Path
-    image: OpenImage
-    picture: Picture
-    axes: str
+    image: OpenImage  # the source
+    picture: Picture  # the source with the user's axes, without its pixels
+    axes: str  # a different letter for each axis; S for colours enlarged together
     plan: Enlargement
-    axes_told: bool
+    axes_told: bool  # whether the user named the axes
 
     @property
     def order(self) -> tuple[int, ...]:
-        """The order of axes that TIFF and others want: those of an image plane last."""
+        """The order of axes for TIFF and others: those of an image plane last."""
         as_it_is = tuple(range(len(self.axes)))
         return (
             self.plan.axes.moved_last(len(self.axes))
@@ -76,21 +60,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """What a way has led to.
+    """The result of a method."""
 
-    Attributes
-    ----------
-    picture : Picture
-        As written; perhaps without its pixels.
-    axes : str
-        The letters of `Task.axes`, in the order of the result.
-    details : dict
-        What else there is to say, in plain values.
-    """
-
-    picture: Picture
-    axes: str
-    details: dict[str, Any] = field(default_factory=dict)
+    picture: Picture  # as written; perhaps without its pixels
+    axes: str  # the letters of `Task.axes`, in the order of the result
+    details: dict[str, Any] = field(default_factory=dict)  # plain values to report
 
 
 def _ordered(axes: str, order: Sequence[int]) -> str:
@@ -98,26 +72,10 @@ def _ordered(axes: str, order: Sequence[int]) -> str:
 
 
 def enlarge(task: Task, settings: "Settings", bar: Progress) -> Done:
-    """Enlarge a file in the way that fits its target.
+    """Enlarge a file by the method that fits its target.
 
-    Parameters
-    ----------
-    task : Task
-        What to do.
-    settings : Settings
-        How.
-    bar : Progress
-        Told of the tiles or chunks.
-
-    Returns
-    -------
-    Done
-
-    Raises
-    ------
-    VdsrError
-        When it cannot be done; there is no target then. What is finished of an
-        OME-Zarr is kept beside it.
+    Raises `VdsrError` when it cannot be done. No target is left then, but the finished
+    chunks of an OME-Zarr are kept beside it.
     """
     if task.target.suffix.lower() == ZARR_SUFFIX:
         return _into_zarr(task, settings, bar)
@@ -137,7 +95,7 @@ def enlarge(task: Task, settings: "Settings", bar: Progress) -> Done:
 
 
 def _is_large(task: Task) -> bool:
-    """Whether a result is better written by parts than made in memory."""
+    """Whether a result should be written by parts rather than made in memory."""
     size = math.prod(task.plan.shape) * task.picture.array.dtype.itemsize
     stored = _ordered(task.picture.axes, task.order)
     colours_apart = "S" in task.axes and not stored.endswith("S")
@@ -150,7 +108,7 @@ def _is_large(task: Task) -> bool:
 
 
 def _in_memory(task: Task, settings: "Settings", bar: Progress) -> Picture:
-    """The whole result."""
+    """The full result."""
     _check_memory(task)
     result = api.upscale(
         task.image.read().array.transpose(task.order),
@@ -236,7 +194,7 @@ def _recipe(task: Task, settings: "Settings") -> "UpscaleSettings":
 
     intensity_range = settings.intensity_range
     if not settings.model.equivariant and intensity_range is None:
-        # Looking at all pixels first would mean reading them twice.
+        # Finding the range of the pixels would mean reading them twice.
         intensity_range = natural_range(np.empty(0, task.picture.array.dtype))
     return UpscaleSettings.of(
         settings.model,
@@ -248,7 +206,7 @@ def _recipe(task: Task, settings: "Settings") -> "UpscaleSettings":
 
 
 def _check_memory(task: Task) -> None:
-    """Refuse work whose result this machine could not hold, before it is begun."""
+    """Refuse a result that does not fit into memory, before the work begins."""
     import psutil
 
     needed = math.prod(task.plan.shape) * task.picture.array.dtype.itemsize

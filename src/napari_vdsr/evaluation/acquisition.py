@@ -20,7 +20,7 @@ from napari_vdsr.imaging.resample import resize
 from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling, sampling_rows
 
 _BLOCK = 256  # coarse pixels made at a time, to keep the weight matrices small
-_REACH = 6  # coarse pixels around a block that may be felt
+_REACH = 6  # coarse pixels beside a block that it may depend on
 
 SAMPLING_IN_WORDS: dict[Sampling, str] = {
     "scanner": (
@@ -35,18 +35,10 @@ SAMPLING_IN_WORDS: dict[Sampling, str] = {
 
 @dataclass(frozen=True)
 class Acquisition:
-    """How the small image is taken, checked.
-
-    Attributes
-    ----------
-    sampling : {"reduced", "gaussian", "camera", "scanner"}
-        As of `sampling_rows`.
-    noise : float or "estimated", optional
-        Electrons at white; "estimated" for as much as the image has itself.
-    """
+    """How the small image is taken; the values are checked."""
 
     sampling: Sampling = "reduced"
-    noise: Noise | None = None
+    noise: Noise | None = None  # electrons at white; "estimated": as in the image
 
     def __post_init__(self) -> None:
         if self.sampling not in SAMPLINGS:
@@ -64,7 +56,7 @@ class Acquisition:
     def electrons(
         self, image: Stack | NDArray[Any], rgb: bool, limits: tuple[float, float]
     ) -> float | None:
-        """Electrons at white for this image; the middle plane is looked at."""
+        """Electrons at white for this image, from its middle plane; None for none."""
         if self.noise != "estimated":
             return None if self.noise is None else float(self.noise)
         stack = image.shape[: -3 if rgb else -2]
@@ -80,7 +72,7 @@ class Acquisition:
     ) -> NDArray[np.float64]:
         """The image on the coarse grid, without noise and not rounded.
 
-        Its sizes are multiples of `factor` times `finer`.
+        Y and X of the image have to be multiples of `factor` times `finer`.
         """
         if self.sampling != "reduced":
             return _sampled(image, factor * self.finer, self.sampling, rgb)
@@ -94,7 +86,7 @@ def acquisitions_for(
     sampling: Sampling | None,
     noise: Noise | None,
 ) -> list[Acquisition]:
-    """What is asked for, or one for each way of sampling that models are made for."""
+    """The acquisition asked for, or one for each sampling that models are made for."""
     if protocol == "A":
         for name, value in (("sampling", sampling), ("noise", noise)):
             if value is not None:
@@ -114,7 +106,7 @@ def with_noise(
     rgb: bool,
     first: int,
 ) -> NDArray[Any]:
-    """Add noise to every plane, seeded by its number; `first` is that of the first."""
+    """Add noise to every plane, seeded by its number; the first has number `first`."""
     if electrons is None:
         return image
     stack = image.shape[: -3 if rgb else -2]
@@ -127,21 +119,9 @@ def with_noise(
 def resized(
     image: NDArray[Any], shape: tuple[int, int], rgb: bool
 ) -> NDArray[np.float64]:
-    """Resize bicubically, with colours as the last axis or without.
+    """Resize Y and X to `shape` bicubically; nothing is rounded or clipped.
 
-    Parameters
-    ----------
-    image : ndarray of any real dtype, shape (..., Y, X[, S])
-        Intensities in any unit.
-    shape : tuple of int
-        New sizes of Y and X.
-    rgb : bool
-        Whether the last axis holds colours.
-
-    Returns
-    -------
-    ndarray of float64
-        Not rounded or clipped.
+    The image is (..., Y, X), with `rgb` (..., Y, X, S).
     """
     if not rgb:
         return resize(image, shape)
@@ -168,7 +148,7 @@ def _sampled(
 def _sampled_block(
     image: NDArray[np.float64], width: int, sampling: Sampling, start: int, stop: int
 ) -> NDArray[np.float64]:
-    """Coarse pixels of the last axis, by the weights of a part that is wide enough."""
+    """Coarse pixels `start` to `stop` of the last axis, from the pixels they need."""
     first, last = max(0, start - _REACH), stop + _REACH
     part = image[..., first * width : last * width]
     rows = sampling_rows(part.shape[-1], part.shape[-1] // width, sampling)

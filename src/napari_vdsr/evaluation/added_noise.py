@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.description import describe_image
+from napari_vdsr.evaluation.image_report import ImageReport
 
 Noise = float | Literal["weak", "strong", "estimated"]
 
@@ -15,8 +17,8 @@ Noise = float | Literal["weak", "strong", "estimated"]
 NOISE_LEVELS: Mapping[str, float] = {
     name: 255 * 127.5 / sigma**2 for name, sigma in (("weak", 2), ("strong", 6))
 }
-_NORMAL = 0.6745  # median of the absolute value of a standard normal variable
-_FAINTEST = 1e-3  # of white: the level of an image that is black is not known
+_MOST = 1e12  # electrons at white; less noise than that is none
+_FAINTEST = 1e-3  # of white: the noise of a black image cannot be stated like this
 
 
 def check_noise(noise: Any) -> Noise | None:
@@ -29,7 +31,7 @@ def check_noise(noise: Any) -> Noise | None:
         electrons = math.nan if isinstance(noise, bool) else float(noise)
     except (TypeError, ValueError):
         electrons = math.nan
-    if not 0 <= electrons < math.inf:
+    if not 0 <= electrons <= _MOST:
         raise InputError(
             f"noise is {noise!r}: give the electrons that white stands for (900 is "
             "strong noise, 8000 weak, 0 none), or one of weak, strong, estimated"
@@ -38,7 +40,7 @@ def check_noise(noise: Any) -> Noise | None:
 
 
 def noise_in_words(electrons: float | None) -> str:
-    """A level in the two ways in which people state it."""
+    """A level of noise in electrons at white and in grey levels."""
     if electrons is None:
         return "none"
     grey = 255 * math.sqrt(0.5 / electrons)
@@ -49,19 +51,39 @@ def noise_in_words(electrons: float | None) -> str:
 
 
 def noise_level(plane: NDArray[Any], limits: tuple[float, float]) -> float | None:
-    """Estimate the noise that a plane has itself: electrons at white, None for none.
+    """Estimate the noise of a plane: electrons at white, None for none.
 
-    The plane is (Y, X) or (Y, X, 3), and `limits` are black and white. The standard
-    deviation comes from the finest diagonal detail, of which an image has the least.
+    The plane is (Y, X) or (Y, X, 3), of which green counts, and `limits` are black and
+    white. Shot noise of this level is as strong as the plane's noise at its mean
+    brightness. Raises InputError when the noise cannot be told.
     """
+    report = describe_image(plane, rgb=plane.ndim == 3)
+    if report.history is not None and report.history.distinct < 2:
+        return None
     black, white = limits
-    values = (plane.astype(np.float64) - black) / (white - black)
-    y, x = (size // 2 * 2 for size in values.shape[:2])
-    even, odd = values[0:y:2], values[1:y:2]
-    diagonal = even[:, 0:x:2] - even[:, 1:x:2] - odd[:, 0:x:2] + odd[:, 1:x:2]
-    sigma = float(np.median(np.abs(diagonal))) / 2 / _NORMAL
-    mean = float(values.mean())
-    return mean / sigma**2 if sigma and mean > _FAINTEST else None
+    values = plane[..., 1] if plane.ndim == 3 else plane
+    mean = float(values.mean(dtype=np.float64))
+    variance = _noise_at(report, mean) ** 2
+    light = (mean - black) / (white - black)
+    if not variance or light <= _FAINTEST:
+        return None
+    electrons = light * (white - black) ** 2 / variance
+    return electrons if electrons <= _MOST else None
+
+
+def _noise_at(report: ImageReport, signal: float) -> float:
+    """Standard deviation at a signal; if not sure, the least of the upper limits."""
+    noise, sampling = report.noise, report.sampling
+    if noise is not None and noise.sure:
+        return noise.sigma_at(signal)
+    limits = [] if noise is None else [noise.sigma]
+    limits += [] if sampling is None else [sampling.noise]
+    if not limits:
+        raise InputError(
+            f"the noise cannot be estimated: {'; '.join(report.unknown)}; state it as "
+            "electrons at white, weak or strong"
+        )
+    return min(limits)
 
 
 def add_shot_noise(
@@ -70,7 +92,7 @@ def add_shot_noise(
     limits: tuple[float, float],
     seed: int,
 ) -> NDArray[np.float64]:
-    """Count electrons: Poisson noise, the same for the same seed and shape.
+    """Add Poisson noise, the same for the same seed and shape.
 
     `limits` are black and white; below black there is no light.
     """

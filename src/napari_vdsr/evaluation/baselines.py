@@ -13,19 +13,19 @@ from napari_vdsr.evaluation.trial import Trial
 from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.progress import Progress
 
-_SIGMAS = (0.3, 0.5, 0.75, 1.1, 1.6, 2.3, 3.3, 4.6)  # looked at first, coarse pixels
+_SIGMAS = (0.3, 0.5, 0.75, 1.1, 1.6, 2.3, 3.3, 4.6)  # tried first, in coarse pixels
 _STEPS = 8  # of the search between two of them
 
 
 class Baseline:
-    """Serves every trial and is never asked for: it stands beside every figure."""
+    """An enlargement that stands beside every model, at every factor."""
 
     name = ""
     asked_for = False
     sampling: Sampling | None = None
 
     def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
-        """Enlarge what the trial gives, in the form that the trial scores."""
+        """Enlarge the small image of the trial, rounded as the trial scores it."""
         result = self.enlarged(trial, progress)
         if progress is not None:
             progress.update(trial.pixels)
@@ -36,7 +36,7 @@ class Baseline:
         raise NotImplementedError
 
     def serves(self, trial: Trial) -> bool:
-        """Whether it is made for the factor of the trial: always."""
+        """Whether it can enlarge by the factor of the trial: always."""
         return True
 
 
@@ -61,9 +61,9 @@ class Spline(Baseline):
 
 
 class BestLinear(Baseline):
-    """A Gaussian before the spline, its sigma chosen with the truth in hand.
+    """A Gaussian before the spline, its sigma fitted to the truth.
 
-    No one has it for a new image: it is the bound of what blurring can do.
+    A new image has no truth: this is the limit of what a linear blur can reach.
     """
 
     name = "best Gaussian + spline"
@@ -94,7 +94,7 @@ def _best(plane: Trial, progress: Progress | None) -> NDArray[np.float64]:
 
 
 def best_sigma(error_at: Callable[[float], float]) -> float:
-    """Find where an error, which falls and then rises, is least; 0 is looked at too."""
+    """Find the sigma of least error, 0 included; the error falls and then rises."""
     from scipy.optimize import minimize_scalar
 
     tried = {0.0: error_at(0.0)}
@@ -117,9 +117,9 @@ def best_sigma(error_at: Callable[[float], float]) -> float:
 def splined(
     image: NDArray[Any], shape: tuple[int, int], rgb: bool
 ) -> NDArray[np.float64]:
-    """Enlarge Y and X by cubic splines; outer edges stay and borders are mirrored.
+    """Enlarge Y and X to `shape` by cubic splines; outer edges stay where they are.
 
-    The image is (..., Y, X[, 3]) and `shape` the new Y and X.
+    The image is (..., Y, X[, 3]) and is mirrored at its borders.
     """
     from scipy.ndimage import zoom
 

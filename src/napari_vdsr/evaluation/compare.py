@@ -1,4 +1,4 @@
-"""One image, several ways to enlarge it, with the images kept for looking at."""
+"""One image enlarged in several ways, with the images kept for display."""
 
 import time
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.evaluation.acquisition import acquisitions_for
 from napari_vdsr.evaluation.added_noise import Noise
-from napari_vdsr.evaluation.methods import Method, Models, methods_for
+from napari_vdsr.evaluation.methods import Method, Models, default_model, methods_for
 from napari_vdsr.evaluation.psnr import PsnrReport, measured
 from napari_vdsr.evaluation.sources import as_source
 from napari_vdsr.evaluation.ssim import SMALLEST, similarity
@@ -21,56 +21,30 @@ from napari_vdsr.progress import Progress
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What one method made of an image.
-
-    Attributes
-    ----------
-    method : str
-        Its name.
-    image : ndarray
-        The enlarged image, in the form in which it was scored.
-    psnr : PsnrReport
-        With the range-invariant PSNR.
-    ssim : float or None
-        Mean over the planes; None for images too small for the window of SSIM.
-    seconds : float
-        Wall time of enlarging.
-    """
+    """What one method made of an image."""
 
     method: str
-    image: NDArray[Any]
-    psnr: PsnrReport
-    ssim: float | None
-    seconds: float
+    image: NDArray[Any]  # as it was scored
+    psnr: PsnrReport  # with the range-invariant PSNR
+    ssim: float | None  # mean over planes; None if smaller than the window of SSIM
+    seconds: float  # wall time of enlarging
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A truth, its reduced image and what every method made of it.
-
-    Attributes
-    ----------
-    name : str
-        Of the image.
-    protocol : {"A", "direct", "pairs"}
-        See `PROTOCOLS`.
-    trial : Trial
-        The truth (`reference`) and the reduced image (`low`).
-    outcomes : tuple of Outcome
-        Bicubic first.
-    """
+    """A truth, its reduced image and what every method made of it."""
 
     name: str
     protocol: Protocol
-    trial: Trial
-    outcomes: tuple[Outcome, ...]
+    trial: Trial  # the truth (`reference`) and the reduced image (`low`)
+    outcomes: tuple[Outcome, ...]  # bicubic first
 
 
 def compare(
     image: Any,
     factor: int = 2,
     *,
-    model: Models = "vdsr20",
+    model: Models | None = None,
     protocol: Protocol = "direct",
     sampling: Sampling | None = None,
     noise: Noise | None = None,
@@ -82,37 +56,13 @@ def compare(
 ) -> Comparison:
     """Reduce an image, enlarge it again in several ways and score them.
 
-    Parameters
-    ----------
-    image : ndarray, path or napari Image layer
-        The high-resolution image.
-    factor : int
-        2 to 8.
-    model : str, Path, Model or list of them
-        What to compare with bicubic interpolation.
-    protocol : {"direct", "A"}
-        See `PROTOCOLS`.
-    sampling, noise
-        As for `evaluate`; by default the sampling that the first model is made for.
-    device, precision, tile
-        As for `upscale`.
-    rgb : bool, optional
-        Whether the last axis of an array holds colours.
-    progress : Progress, optional
-        Told of enlarged pixels; may raise `Cancelled`.
-
-    Returns
-    -------
-    Comparison
-        Images and scores.
-
-    Raises
-    ------
-    InputError
-        When the image or an argument cannot be used.
+    Arguments and errors as for `napari_vdsr.evaluate`, with one image (an array, path
+    or layer) and one factor; by default the sampling that the first model is made for.
+    `progress` counts enlarged pixels.
     """
     name = str(getattr(image, "name", "image"))
     source = as_source(image, name, rgb)
+    model = default_model(protocol, sampling) if model is None else model
     methods = methods_for(model, device=device, precision=precision, tile=tile)
     trades = [each.sampling for each in methods if each.asked_for]
     acquisition = acquisitions_for(protocol, trades, sampling, noise)[0]
@@ -125,21 +75,9 @@ def compare(
 def run_trial(
     trial: Trial, methods: Sequence[Method], progress: Progress | None = None
 ) -> tuple[Outcome, ...]:
-    """Run and score methods on one trial.
+    """Run and score on a trial the methods that are made for its factor.
 
-    Parameters
-    ----------
-    trial : Trial
-        What to enlarge and the truth.
-    methods : sequence of Method
-        Those made for another factor are passed over.
-    progress : Progress, optional
-        Told of enlarged pixels.
-
-    Returns
-    -------
-    tuple of Outcome
-        In the order of the methods.
+    `progress` counts enlarged pixels.
     """
     return tuple(
         _run(trial, method, progress) for method in methods if method.serves(trial)

@@ -1,8 +1,8 @@
-"""How far an enlarged image still says what its source said.
+"""Whether an enlarged image still agrees with its source.
 
 The enlarged image is reduced again, as a coarser camera would have seen it, and the
-source is taken off. What is left is what the enlargement contradicts. It is no
-measure of quality: plain interpolation scores well without adding any detail.
+source is subtracted. What is left contradicts the source. It is no measure of quality:
+plain interpolation scores well without adding any detail.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from napari_vdsr.evaluation.ranges import DataRange, range_of
 from napari_vdsr.evaluation.stack import check_image, is_colour
 from napari_vdsr.imaging.geometry import Factor, check_factor, enlarged_size
 
-_ROUNDING = 1e-9  # of weights that sum to nothing
+_ROUNDING = 1e-9  # rounding error of weights that cancel
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ def consistency(
 def _check_sizes(
     low: tuple[int, ...], high: tuple[int, ...], y: int, x: int, factor: Any
 ) -> None:
-    """Refuse shapes of which one is not the other enlarged by the factor."""
+    """Refuse sizes that do not differ by the factor."""
     rest = [axis for axis in range(len(low)) if axis not in (y, x)]
     fits = len(low) == len(high) and all(low[axis] == high[axis] for axis in rest)
     if not fits or high[y] < low[y] or high[x] < low[x]:

@@ -6,47 +6,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def decibels(error: float, peak: float) -> float:
-    """PSNR of a mean squared error.
+def decibels(root: float, peak: float) -> float:
+    """PSNR in dB of a root mean squared error; infinite for no error.
 
-    Parameters
-    ----------
-    error : float
-        Mean squared error, at least 0.
-    peak : float
-        The data range, in the same unit as the error's root.
-
-    Returns
-    -------
-    float
-        In dB; infinite for no error.
+    `peak` is the data range, in the unit of the error.
     """
-    if error == 0:
+    if root == 0:
         return math.inf
-    return 20 * math.log10(peak) - 10 * math.log10(error) if peak else -math.inf
+    return 20 * (math.log10(peak) - math.log10(root)) if peak else -math.inf
+
+
+def root_mean_square(values: NDArray[np.float64]) -> float:
+    """Root of the mean square, also where the squares are no float64 any more."""
+    near, exponent = _near_one(values)
+    return math.ldexp(math.sqrt(np.mean(np.square(near))), exponent)
+
+
+def _near_one(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """Values whose squares are safe, and the power of two they are short of.
+
+    Only extreme ones are changed.
+    """
+    top = float(max(values.max(), -values.min(), 0.0))
+    if top == 0 or 1e-140 < top < 1e140:
+        return values, 0
+    exponent = math.frexp(top)[1]
+    near: NDArray[np.float64] = np.ldexp(values, -exponent)
+    return near, exponent
 
 
 def fit_to(
     reference: NDArray[np.float64], image: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Change an image's intensities affinely to come closest to a reference.
+    """The ``a * image + b`` closest to a reference by least squares.
 
-    Parameters
-    ----------
-    reference, image : ndarray of float64, equal shapes
-        Without NaN.
-
-    Returns
-    -------
-    ndarray of float64
-        ``a * image + b`` with the least squared difference from the reference.
+    Both are of equal shape and without NaN.
     """
-    centred = image - image.mean()
+    centred, _ = _near_one(image - image.mean())
+    target, exponent = _near_one(reference - reference.mean())
     energy = float(np.sum(np.square(centred)))
-    # Both are centred: of a constant image rounding leaves a mean, and no more.
-    common = float(np.sum(centred * (reference - reference.mean())))
+    # A constant image may keep a rounding error here; the centred reference cancels it.
+    common = float(np.sum(centred * target))
     slope = common / energy if energy else 0.0
-    fitted: NDArray[np.float64] = slope * centred + reference.mean()
+    fitted: NDArray[np.float64] = np.ldexp(slope * centred, exponent) + reference.mean()
     return fitted
 
 

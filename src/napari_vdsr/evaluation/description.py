@@ -1,4 +1,4 @@
-"""A look at an image of any size: noise, detail, values."""
+"""Noise, detail and values of an image of any size."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -23,12 +23,12 @@ Found = TypeVar("Found")
 def describe_image(
     image: Any, *, axes: str | None = None, rgb: bool | None = None
 ) -> ImageReport:
-    """Tell what an image says of itself before it is enlarged.
+    """Describe an image before it is enlarged.
 
     Its noise, how fine its detail is compared with its pixels, what was done to it
     before, which model is meant for it and whether enlarging can help at all. It takes
     a few seconds at most: of large images and stacks, up to nine parts of 512 x 512
-    pixels are looked at; of colours, noise and values are those of green.
+    pixels are examined; of colours, noise and values are those of green.
 
     The rules, of which the first that holds decides:
 
@@ -90,7 +90,7 @@ def describe_image(
         return None
 
     planes = windows.parts
-    if windows.colour:  # a value of its own, where luminance would mix three
+    if windows.colour:  # measured values; luminance would mix three
         planes = [part[..., _GREEN] for part in windows.parts]
     history = noise = sampling = None
     if planes:

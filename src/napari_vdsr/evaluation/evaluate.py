@@ -1,4 +1,4 @@
-"""Scoring models on images of which the truth is known."""
+"""Scoring models on images whose truth is known."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,7 +11,7 @@ from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.evaluation.acquisition import acquisitions_for
 from napari_vdsr.evaluation.added_noise import Noise
 from napari_vdsr.evaluation.compare import Outcome, run_trial
-from napari_vdsr.evaluation.methods import Method, Models, methods_for
+from napari_vdsr.evaluation.methods import Method, Models, default_model, methods_for
 from napari_vdsr.evaluation.report import Evaluation, Row
 from napari_vdsr.evaluation.sources import named, opened
 from napari_vdsr.evaluation.stack import check_image
@@ -24,9 +24,9 @@ from napari_vdsr.progress import Part, Progress
 def evaluate(
     images: Any,
     *,
-    model: Models = "vdsr20",
+    model: Models | None = None,
     factors: int | Sequence[int] = (2, 3, 4),
-    protocol: Protocol = "A",
+    protocol: Protocol | None = None,
     sampling: Sampling | None = None,
     noise: Noise | None = None,
     device: str = "auto",
@@ -37,50 +37,12 @@ def evaluate(
 ) -> Evaluation:
     """Reduce images, enlarge them again with models and score the results.
 
-    Parameters
-    ----------
-    images : path, ndarray, napari layer, mapping of str to them, or iterable
-        The high-resolution images; a folder stands for those within it. They are read
-        one at a time, and plane by plane.
-    model : str, Path, Model or list of them
-        What to score. Interpolation always stands beside it.
-    factors : int or sequence of int
-        Whole factors from 2 to 8.
-    protocol : {"A", "direct"}
-        "A" scores as the papers do; "direct" as a user meets it, from images that
-        were rounded to their dtype. See `PROTOCOLS`.
-    sampling, noise
-        As for `napari_vdsr.evaluate`.
-    device, tile
-        As for `upscale`.
-    precision : str
-        As for `upscale`; float32 by default, so that figures do not depend on the
-        machine.
-    rgb : bool, optional
-        Whether the last axis of arrays holds colours; files and layers know.
-    progress : Progress, optional
-        Told of enlarged images, in parts; may raise `Cancelled`.
-
-    Returns
-    -------
-    Evaluation
-        PSNR, SSIM and time per image, factor and method, and their means.
-
-    Raises
-    ------
-    InputError
-        When an image or argument cannot be used.
-    FileError
-        When a file cannot be read.
-    VdsrError
-        When a plane of another image is lost.
-
-    Warns
-    -----
-    VdsrWarning
-        When a model is not made for one of the factors, and left out there.
+    This is `napari_vdsr.evaluate`. Images are read one at a time, plane by plane.
     """
+    if protocol is None:  # protocol A has no choice of how images are taken
+        protocol = "A" if sampling is None and noise is None else "direct"
     asked = list(factors) if isinstance(factors, Iterable) else [factors]
+    model = default_model(protocol, sampling) if model is None else model
     methods = methods_for(model, device=device, precision=precision, tile=tile)
     trades = [each.sampling for each in methods if each.asked_for]
     ways = acquisitions_for(protocol, trades, sampling, noise)
@@ -102,7 +64,7 @@ def evaluate_pairs(
     high: Any,
     low: Any,
     *,
-    model: Models = "vdsr20",
+    model: Models | None = None,
     device: str = "auto",
     precision: str = "float32",
     tile: int | str = "auto",
@@ -111,34 +73,12 @@ def evaluate_pairs(
 ) -> Evaluation:
     """Score models on real pairs of high- and low-resolution images.
 
-    Parameters
-    ----------
-    high, low : path, ndarray, napari layer, mapping of str to them, or iterable
-        As many of each, in the same order. Nothing is reduced; the factor is the
-        ratio of their sizes.
-    model, device, precision, tile, rgb, progress
-        As for `evaluate`.
-
-    Returns
-    -------
-    Evaluation
-        With the range-invariant PSNR beside the plain one, since cameras and
-        exposures differ.
-
-    Raises
-    ------
-    InputError
-        When the images do not make pairs or an argument cannot be used.
-    FileError
-        When a file cannot be read.
-    VdsrError
-        When a plane of another image is lost.
-
-    Warns
-    -----
-    VdsrWarning
-        When a model is not made for the ratio of a pair, and left out there.
+    As many of each, in the same order; nothing is reduced, and the factor is the ratio
+    of their sizes. The range-invariant PSNR stands beside the plain one, since cameras
+    and exposures differ. All else as for `evaluate`; raises InputError when the images
+    do not make pairs.
     """
+    model = default_model("pairs", None) if model is None else model
     methods = methods_for(model, device=device, precision=precision, tile=tile)
     highs, lows = list(named(high)), list(named(low))
     if len(highs) != len(lows):
@@ -160,7 +100,7 @@ def evaluate_pairs(
 
 
 def _device(name: str) -> str:
-    """What "auto" stands for here."""
+    """The device that a name such as "auto" stands for."""
     from napari_vdsr.inference.device import resolve_device
 
     return str(resolve_device(name))
@@ -170,7 +110,7 @@ class _Image(NamedTuple):
     """One image at one factor, plane by plane."""
 
     name: str
-    of: int
+    of: int  # planes in it
     planes: Iterator[Trial]
 
 
@@ -209,7 +149,7 @@ def _scored(
 
 
 def _mean_of(planes: list[Row]) -> Row:
-    """One row for the planes of an image."""
+    """Merge the rows of an image's planes into one."""
     similar = [row.ssim for row in planes if row.ssim is not None]
     return replace(
         planes[0],

@@ -22,40 +22,24 @@ _STRUCTURE = 2.5
 
 
 class FlatBlocks(NamedTuple):
-    """Signal and noise of the flattest blocks, one entry for a level of brightness.
+    """Signal and noise of the flattest blocks, one entry for a level of brightness."""
 
-    Attributes
-    ----------
-    signal, variance : ndarray
-        Mean of the blocks, and variance of their noise.
-    error : ndarray
-        Standard error of the variance, relative.
-    flat : int
-        Blocks that are flat enough to be believed; with none, all levels are given.
-    dark, bright : float
-        Darkest and brightest signal of the image.
-    step : float
-        Smallest distance of two values; 0 for floats that were not rounded.
-    correlation : tuple of float
-        Of neighbouring pixels along Y and X.
-    """
-
-    signal: Floats
-    variance: Floats
-    error: Floats
-    flat: int
-    dark: float
+    signal: Floats  # mean of the blocks
+    variance: Floats  # of their noise
+    error: Floats  # standard error of the variance, relative
+    flat: int  # blocks flat enough to be believed; if none is, all levels are given
+    dark: float  # darkest signal of the image
     bright: float
-    step: float
-    correlation: tuple[float, float]
+    step: float  # smallest distance of two values; 0 for floats never rounded
+    correlation: tuple[float, float]  # of neighbouring pixels along Y and X
 
 
 def flat_blocks(windows: Sequence[NDArray[Any]]) -> FlatBlocks:
     """Find the flattest blocks of each brightness and measure what varies in them.
 
-    How flat a block is, is judged by its coarse structure alone. White noise is as
-    strong there as in the finest pattern, but independent of it, so that choosing
-    flat blocks does not choose those with little noise.
+    Only coarse structure decides how flat a block is. White noise is as strong there as
+    in the finest pattern, but independent of it, so that choosing flat blocks does not
+    choose those with little noise.
     """
     edge = _EDGE
     if sum((w.shape[0] // edge) * (w.shape[1] // edge) for w in windows) < _MANY:
@@ -147,7 +131,7 @@ def _fine_energy(stack: Floats) -> Floats:
 
 
 def _coarse_energy(stack: Floats) -> Floats:
-    """Variance of the means of 4 x 4 cells, slopes taken off, scaled to white noise."""
+    """Variance of the means of 4 x 4 cells without slopes, scaled to white noise."""
     cell = stack.shape[1] // 4
     means = stack.reshape(-1, 4, cell, 4, cell).mean(axis=(2, 4)) * cell
     along = np.array([-3.0, -1.0, 1.0, 3.0]) / math.sqrt(20)

@@ -1,4 +1,4 @@
-"""Two images on different pixel grids, compared where both have been."""
+"""Two images on different pixel grids, compared where they overlap."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,26 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.stack import Stack, check_image, stack_of
 
-_WHOLE = 1e-4  # pixels by which planes may miss each other
+_WHOLE = 1e-4  # pixels by which grids that coincide may differ
 _SPLINE = 3  # order of the interpolation
 
 
 @dataclass(frozen=True, eq=False)
 class Overlap:
-    """Where two images have both been.
+    """The region in which two images overlap."""
 
-    Attributes
-    ----------
-    region : tuple of slice
-        Of the reference, one for each axis without colours.
-    planes : tuple of slice
-        Of the image, one for each of its leading axes.
-    linear, shift : ndarray, shapes (2, 2) and (2,)
-        Take Y and X within the region to those of the image.
-    """
-
-    region: tuple[slice, ...]
-    planes: tuple[slice, ...]
+    region: tuple[slice, ...]  # of the reference, for each axis without colours
+    planes: tuple[slice, ...]  # of the image, for each of its leading axes
+    # Take Y and X within the region to those of the image: shapes (2, 2) and (2,).
     linear: NDArray[np.float64]
     shift: NDArray[np.float64]
 
@@ -44,23 +35,10 @@ class Overlap:
 def overlap_of(
     reference: tuple[int, ...], image: tuple[int, ...], affine: ArrayLike
 ) -> Overlap:
-    """Find where two images have both been, without looking at their pixels.
+    """Find the region in which two images overlap, from their geometry alone.
 
-    Parameters
-    ----------
-    reference, image : tuple of int
-        Sizes of their n axes without colours, the last two being Y and X.
-    affine : ndarray of float, shape (n + 1, n + 1)
-        As for `compare_on_grid`.
-
-    Returns
-    -------
-    Overlap
-
-    Raises
-    ------
-    InputError
-        When the images do not overlap, or planes lie between planes.
+    Shapes are without colours, the affine as for `compare_on_grid`. Raises InputError
+    when the images do not overlap, or planes lie between planes.
     """
     matrix = np.asarray(affine, dtype=np.float64)
     stack = [
@@ -89,34 +67,19 @@ def compare_on_grid(
 ) -> tuple[Stack, Stack]:
     """Bring an image onto the grid of a reference, where the two overlap.
 
-    Nothing is read before the planes of the result are.
+    The affine, shape (n + 1, n + 1), takes pixel coordinates of the reference to those
+    of the image, over the n axes without colours; both have as many axes. For napari
+    layers it is the image's world-to-data affine after the reference's data-to-world
+    affine.
 
-    Parameters
-    ----------
-    reference, image : array of any real dtype, shape (..., Y, X[, S])
-        With as many axes each.
-    affine : ndarray of float, shape (n + 1, n + 1)
-        Takes pixel coordinates of the reference to those of the image, over the n
-        axes without colours. For napari layers: the image's world-to-data affine
-        after the reference's data-to-world affine.
-    rgb : bool
-        Whether the last axis of both holds colours.
-    check : callable, optional
-        Called before every plane that is read; may raise `Cancelled`.
+    The result is the common part of the reference, untouched, and the image on that
+    grid. If the grids coincide no value is interpolated and dtypes are kept; otherwise
+    the image is float64, by cubic splines, and smoothed beforehand if its pixels are
+    finer. It is NaN where the image ends within the part, as a rotated one does.
 
-    Returns
-    -------
-    tuple of Stack
-        The common part of the reference, untouched, and the image on that grid, of
-        equal shape. Where the image ends within the part, as a turned one does, it
-        is NaN, which `psnr` passes over. If the grids coincide no value is
-        interpolated and dtypes are kept; otherwise the image is float64, by cubic
-        splines and smoothed beforehand if its pixels are finer.
-
-    Raises
-    ------
-    InputError
-        When the images do not overlap, or planes lie between planes.
+    Nothing is read before the planes of the result are; `check` is called before every
+    plane and may raise `Cancelled`. Raises InputError when the images do not overlap,
+    or planes lie between planes.
     """
     reference = stack_of(reference, "reference", rgb, check)
     image = stack_of(image, "image", rgb, check)
@@ -131,7 +94,7 @@ def compare_on_grid(
     found = overlap_of(reference.shape[:axes], image.shape[:axes], matrix)
     common = reference.cut(found.region)
     if not found.coincides:
-        # To interpolate once more just to look for infinities would be dear.
+        # Interpolating once more just to look for infinities would be expensive.
         return common, Stack(_Interpolated(image, common, found), rgb, finite=True)
     parts = zip(np.rint(found.shift).astype(int), found.region[-2:], strict=True)
     yx = [slice(first, first + part.stop - part.start) for first, part in parts]
@@ -139,7 +102,7 @@ def compare_on_grid(
 
 
 class _Interpolated:
-    """The planes of an image at the pixels of the reference, NaN where it is not.
+    """The planes of an image at the pixels of the reference, NaN outside the image.
 
     Infinities are refused when their plane is read.
     """
@@ -221,7 +184,7 @@ _APART = "the two images do not overlap: move one, or check their scale and tran
 def _overlap(
     size: tuple[int, ...], other: tuple[int, ...], matrix: NDArray[np.float64]
 ) -> tuple[slice, slice]:
-    """Rectangle of the reference that the image reaches into."""
+    """Rectangle of the reference, in Y and X, that the image covers."""
     edges = [(-0.5, other[0] - 0.5), (-0.5, other[1] - 0.5)]
     corners = np.array([[y, x, 1.0] for y, x in product(*edges)])
     reached = (corners @ np.linalg.inv(matrix).T)[:, :2]

@@ -1,4 +1,4 @@
-"""What was done to an image before it came here, as far as its values tell."""
+"""What was done to an image earlier, as far as its values show it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.jpeg_grid import jpeg_grid
 
-# Found on public images, as they are and after the treatment; tests hold them.
+# Found on public images, before and after such changes; tests check them.
 _SATURATED = 0.001  # part of the pixels at an end of the scale
 _PILE = 4  # times as many pixels as at the value beside the end
 _COMB = 0.05  # part of the values that are missing among frequent ones
@@ -28,14 +28,14 @@ class ValueHistory:
     Attributes
     ----------
     top, bottom : float
-        Part of the pixels at the largest and at the smallest value, where many more
-        are there than at the values beside them; otherwise 0.
+        Part of the pixels at the largest and at the smallest value, if there are many
+        more than at the next value; otherwise 0.
     distinct : int
-        Different values among the pixels that were looked at.
+        Different values among the examined pixels.
     pixels : int
-        How many were looked at.
+        How many were examined.
     bits : int
-        Of a value in the dtype.
+        Bits of a value in the dtype.
     step : float
         All values are a whole number of steps apart; 0 for floats.
     missing : float
@@ -81,7 +81,7 @@ class ValueHistory:
 
     @property
     def was_jpeg(self) -> bool:
-        """Whether the grid of JPEG is seen."""
+        """Whether the grid of JPEG is found."""
         return self.jpeg >= _JPEG
 
     @property
@@ -91,7 +91,7 @@ class ValueHistory:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What there is to say of it, in sentences without a full stop."""
+        """Remarks on it, in sentences without a full stop."""
         said = {
             f"{100 * self.top:.2g} % of the pixels are saturated: what was there is "
             "lost": self.saturated,
@@ -115,9 +115,9 @@ class ValueHistory:
 
 
 def history_of(windows: Sequence[NDArray[Any]]) -> ValueHistory:
-    """Look at the values of parts of an image, each of shape (Y, X).
+    """Examine the values of parts of an image, each of shape (Y, X).
 
-    The grid of JPEG is found where the parts begin at multiples of 8 pixels from one
+    The grid of JPEG is found if the parts begin at multiples of 8 pixels from one
     another. Raises InputError when no pixel has a value.
     """
     everything = np.concatenate([window.ravel() for window in windows])
@@ -135,13 +135,13 @@ def history_of(windows: Sequence[NDArray[Any]]) -> ValueHistory:
         bits=8 * everything.dtype.itemsize,
         step=step,
         missing=_missing(values, counts, step) if whole else 0.0,
-        flat=_flat(windows, float(values[0]), float(values[-1])) if whole else 0.0,
+        flat=_flat(windows, float(values[0]), float(values[-1])),
         jpeg=jpeg_grid(windows),
     )
 
 
 def _pile(counts: NDArray[np.intp], pixels: int) -> float:
-    """Part of the pixels at the first value, if it is out of proportion."""
+    """Part of the pixels at the first value, if far more than at the second; else 0."""
     if len(counts) < 2:
         return 0.0
     return float(counts[0] / pixels) if counts[0] > _PILE * counts[1] else 0.0
@@ -149,7 +149,7 @@ def _pile(counts: NDArray[np.intp], pixels: int) -> float:
 
 def _common_step(values: NDArray[Any]) -> float:
     """Greatest number that divides all distances of whole values."""
-    # Distances of int8 and the like overflow, and are right again without a sign.
+    # Distances may overflow int64: read without a sign they are right again.
     unsigned = np.diff(values.astype(np.int64).view(np.uint64))
     return float(np.gcd.reduce(unsigned)) if len(unsigned) else 0.0
 
@@ -171,10 +171,11 @@ def _missing(values: NDArray[Any], counts: NDArray[np.intp], step: float) -> flo
 
 
 def _flat(windows: Sequence[NDArray[Any]], low: float, high: float) -> float:
-    """Part of the neighbours that are equal, the ends of the scale left out."""
+    """Part of the neighbours that are equal, ends of the scale and gaps left out."""
     equal = pairs = 0
     for window in windows:
-        inside = (window[:, :-1] != low) & (window[:, :-1] != high)
+        inside = np.isfinite(window[:, :-1])
+        inside &= (window[:, :-1] != low) & (window[:, :-1] != high)
         pairs += int(inside.sum())
         equal += int((inside & (window[:, :-1] == window[:, 1:])).sum())
     return equal / pairs if pairs else 0.0

@@ -1,4 +1,4 @@
-"""What an image says of itself, put into words."""
+"""What is found out about an image before it is enlarged, in words."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,18 +9,19 @@ from napari_vdsr.evaluation.model_advice import ModelAdvice, advise, noise_share
 from napari_vdsr.evaluation.noise import NoiseEstimate
 from napari_vdsr.evaluation.sampling import SamplingReport
 
+_NEXT_TO_NONE = 5e-4  # of the range: an eighth of a grey level of 8 bits
+
 
 @dataclass(frozen=True)
 class ImageReport:
-    """What an image says of itself before it is enlarged.
+    """What is found out about an image before it is enlarged.
 
     Attributes
     ----------
     noise : NoiseEstimate, optional
-        How noisy it is; None when that cannot be told.
+        How noisy it is; None when unknown.
     sampling : SamplingReport, optional
-        How fine its detail is, compared with its pixels; None when that cannot be
-        told.
+        How fine its detail is, compared with its pixels; None when unknown.
     history : ValueHistory, optional
         Saturation, 8-bit history and JPEG; None when no pixel has a value.
     colour : bool
@@ -28,9 +29,9 @@ class ImageReport:
     instrument : {"scanner", "camera"}, optional
         What its file says of the microscope.
     pixels : int
-        How many pixels were looked at.
+        How many pixels were examined.
     unknown : tuple of str
-        What cannot be told, and why.
+        What could not be found out, and why.
     """
 
     noise: NoiseEstimate | None
@@ -43,7 +44,7 @@ class ImageReport:
 
     @property
     def helps(self) -> bool | None:
-        """Whether enlarging can add anything; None when that cannot be told."""
+        """Whether enlarging can add anything; None when unknown."""
         return self._advice.helps
 
     @property
@@ -53,7 +54,7 @@ class ImageReport:
 
     @property
     def model(self) -> str | None:
-        """Name of the model that is meant for it; None unless there is just one."""
+        """Name of the model that fits; None unless there is just one."""
         return self.models[0] if len(self.models) == 1 else None
 
     @property
@@ -113,7 +114,7 @@ class ImageReport:
 
     @property
     def _worth_telling(self) -> bool:
-        """Whether noise and detail mean anything: not those of labels."""
+        """Whether noise and detail mean anything: in labels they do not."""
         return self.history is not None and not self.history.like_labels
 
     @property
@@ -121,7 +122,7 @@ class ImageReport:
         if self.models:
             return f"fits {' or '.join(self.models)}"
         if self.helps is None and self.unknown:
-            return self.unknown[0]
+            return self.unknown[-1]
         return self.reason
 
 
@@ -133,6 +134,8 @@ def _noise_in_short(
     share = noise_share(noise, sampling)
     if share >= 1:
         return "hardly anything but noise"
+    if share < _NEXT_TO_NONE:
+        return "next to no noise"
     if not noise.sure:
         return f"noise at most {_percent(share)} of the range"
     electrons = noise.electrons_at_white

@@ -1,4 +1,4 @@
-"""Which kind of instrument made an image, as far as its file says."""
+"""The kind of instrument that made an image, as far as its file tells."""
 
 import re
 from typing import Literal
@@ -28,8 +28,6 @@ _MODE = re.compile(r"AcquisitionMode\s*=\s*[\"'](\w+)[\"']")
 def instrument_of(ome: str | None) -> Instrument | None:
     """Read the instrument off the OME-XML of a file; None when it does not tell.
 
-    Examples
-    --------
     >>> instrument_of('<Channel ID="Channel:0" AcquisitionMode="WideField"/>')
     'camera'
     """

@@ -11,14 +11,14 @@ Floats = NDArray[np.float64]
 
 _BLOCK = 8
 _LEAST = 4  # blocks along an axis
-_LARGE_STEPS = 0.95  # quantile of the steps that count no more than this
+_LARGE_STEPS = 0.95  # quantile at which larger steps are clipped
 
 
 def jpeg_grid(windows: Sequence[NDArray[Any]]) -> float:
     """Strength of the 8 x 8 grid in standard errors, in the axis where it is weaker.
 
-    A picture that was cut keeps its grid, at another place: the place is looked for,
-    but it must be the same one in all windows.
+    In a picture that was cropped the grid is shifted. Any shift is found, but it must
+    be the same one in all windows.
     """
     planes = [window.astype(np.float64) for window in windows]
     planes = [plane for plane in planes if np.isfinite(plane).all()]
@@ -42,7 +42,7 @@ def _excess(plane: Floats) -> Floats:
 
 
 def _strength(parts: list[Floats]) -> float:
-    """How far the largest of the eight places stands out of the others."""
+    """How far the largest of the eight places stands out from the others."""
     blocks = np.concatenate(parts) if parts else np.empty((0, _BLOCK))
     if not len(blocks):
         return 0.0

@@ -8,52 +8,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.evaluation.baselines import BestLinear, Bicubic, Spline
+from napari_vdsr.evaluation.model_advice import CAMERA, REDUCED
 from napari_vdsr.evaluation.trial import Trial
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.progress import Part, Progress
-from napari_vdsr.zoo import Model, load_model, models
+from napari_vdsr.zoo import DEFAULT_MODEL, Model, load_model, models
 
 Models = str | Path | Model | Sequence[str | Path | Model]
 
 
 class Method(Protocol):
-    """A way to enlarge an image.
+    """A way to enlarge an image."""
 
-    Attributes
-    ----------
-    name : str
-        For tables and captions.
-    asked_for : bool
-        Whether the user named it; others stand beside it.
-    """
-
-    name: str
-    asked_for: bool
+    name: str  # for tables and captions
+    asked_for: bool  # by the user; others are scored for comparison
 
     def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
-        """Enlarge what the trial gives, in the form that the trial scores."""
+        """Enlarge the small image of the trial, rounded as the trial scores it."""
 
     def serves(self, trial: Trial) -> bool:
         """Whether it is made for the factor of the trial."""
 
     @property
     def sampling(self) -> Sampling | None:
-        """How the images were taken that it is made for; None for any."""
+        """The sampling of images that it is made for; None for any."""
 
 
 class Network:
-    """A model, run as `upscale` runs it.
-
-    Parameters
-    ----------
-    model : Model
-        What to run.
-    device, precision, tile
-        As for `upscale`.
-    asked_for : bool
-        Whether the user named it.
-    """
+    """A model, run as `upscale` runs it."""
 
     def __init__(
         self,
@@ -73,12 +56,12 @@ class Network:
             "precision": precision,
             "tile": tile,
         }
-        # Making a model ready happens once and is no part of the time per image.
+        # Loading a model happens once and is no part of the time per image.
         factor = float(next(iter(model.only_factors), 2))
         self._run(np.zeros((16, 16), np.float32), factor, (0.0, 1.0), rgb=False)
 
     def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
-        """Enlarge what the trial gives, in the form that the trial scores."""
+        """Enlarge the small image of the trial, rounded as the trial scores it."""
         wants_colours = self._model.network.channels == 3
         colours = trial.colours if wants_colours else None
         result = self._run(
@@ -112,29 +95,24 @@ class Network:
         )
 
     def serves(self, trial: Trial) -> bool:
-        """Whether it is made for the factor of the trial: SRCNN knows only one."""
+        """Whether it is made for the factor of the trial; SRCNN knows only one."""
         return self._model.serves(trial.factors)
+
+
+def default_model(protocol: str, sampling: str | None) -> str:
+    """The model that is meant for images reduced like this."""
+    if protocol == "A" or sampling in ("reduced", "gaussian"):
+        return REDUCED
+    return CAMERA if sampling == "camera" else DEFAULT_MODEL
 
 
 def methods_for(
     model: Models, *, device: str, precision: str, tile: int | str
 ) -> list[Method]:
-    """Interpolation, SRCNN and every model asked for.
+    """Interpolation, SRCNN and every model asked for, with names that differ.
 
-    SRCNN, the network that VDSR was first compared with, stands beside the others
-    where weights of it are at hand; nothing is fetched for that.
-
-    Parameters
-    ----------
-    model : str, Path, Model or sequence of them
-        As for `load_model`.
-    device, precision, tile
-        As for `upscale`.
-
-    Returns
-    -------
-    list of Method
-        With names that differ.
+    SRCNN, the network that VDSR was first compared with, stands beside the others where
+    its weights are on this machine; nothing is fetched for that.
     """
     asked = [model] if isinstance(model, str | Path | Model) else list(model)
     baselines = [

@@ -1,4 +1,4 @@
-"""Which model is meant for an image, and whether enlarging it can help at all."""
+"""Which model fits an image, and whether enlarging it can help at all."""
 
 from dataclasses import dataclass
 
@@ -20,9 +20,9 @@ NOISY = 0.01
 
 
 def noise_share(noise: NoiseEstimate, sampling: SamplingReport | None) -> float:
-    """Noise at mid intensity relative to the range; the most it can be if not sure.
+    """Noise at mid intensity relative to the range; an upper limit if not sure.
 
-    What is in the corners of the spectrum, where detail is rare, is a limit, too.
+    The corners of the spectrum, where detail is rare, give another upper limit.
     """
     span = noise.white - noise.offset
     if noise.sure or sampling is None or span <= 0:
@@ -32,21 +32,10 @@ def noise_share(noise: NoiseEstimate, sampling: SamplingReport | None) -> float:
 
 @dataclass(frozen=True)
 class ModelAdvice:
-    """What follows for the choice of a model.
+    """Whether to enlarge an image, and with which model."""
 
-    Attributes
-    ----------
-    helps : bool or None
-        Whether enlarging can add anything; None when that cannot be told.
-    models : tuple of str
-        The models that fit; two when it depends on the instrument, none when
-        enlarging cannot help or nothing can be told.
-    reason : str
-        Why.
-    """
-
-    helps: bool | None
-    models: tuple[str, ...]
+    helps: bool | None  # whether enlarging can add anything; None if unknown
+    models: tuple[str, ...]  # two if the instrument decides, none if nothing fits
     reason: str
 
 

@@ -1,11 +1,11 @@
 """How noisy an image is: the variance of its noise against its signal.
 
 Light comes in photons, so that the variance of a pixel grows with its signal; the
-electronics add a part that does not: variance = gain x (signal - offset) + read^2.
-Both are read off one image: from its flattest parts, at each brightness, and there
-from the finest pattern only, in which structure has the least share. See A. Foi et
-al., "Practical Poissonian-Gaussian noise modeling and fitting for single-image
-raw-data", IEEE Transactions on Image Processing 17 (2008).
+electronics add a part that does not: variance = gain x (signal - offset) + read^2. Both
+are measured in one image: in its flattest parts, at each brightness, and there in the
+finest pattern only, where structure has the least share. See A. Foi et al., "Practical
+Poissonian-Gaussian noise modeling and fitting for single-image raw-data", IEEE
+Transactions on Image Processing 17 (2008).
 """
 
 import math
@@ -20,13 +20,13 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.flat_blocks import FlatBlocks, flat_blocks
 from napari_vdsr.evaluation.noise_line import NoiseLine, fit_line
 
-# Found on public images with simulated noise; tests hold them.
+# Found on public images with simulated noise; tests check them.
 _CORRELATED = 0.35  # neighbours that vary together more than that are structure
 _SCATTERED = 0.3
 _INEXACT = 0.15  # relative error of the noise at mid intensity
 _GAIN_INEXACT = 0.2
-_GAIN_MATTERS = 0.12  # part of the variance that the gain's error is worth
-_STEPS = 0.5  # standard deviations below so many steps of the values are rounding
+_GAIN_MATTERS = 0.12  # part of the variance; a gain's error below that does no harm
+_STEPS = 0.5  # steps between values; smaller standard deviations are rounding
 _FEW = 24  # flat blocks
 
 
@@ -73,6 +73,21 @@ class NoiseEstimate:
         """Whether sigma can be believed to about a fifth, and gain within its error."""
         return not self.doubts
 
+    def sigma_at(self, signal: float) -> float:
+        """Standard deviation of the noise where the image would be `signal` without it.
+
+        Parameters
+        ----------
+        signal : float
+            In counts, as `offset` and `white`.
+
+        Returns
+        -------
+        float
+        """
+        light = max(signal - self.offset, 0.0)
+        return math.sqrt(self.gain * light + self.read_noise**2)
+
     @property
     def share(self) -> float:
         """`sigma` relative to the range from `offset` to `white`."""
@@ -108,8 +123,8 @@ def estimate_noise(plane: ArrayLike) -> NoiseEstimate:
     Parameters
     ----------
     plane : array-like of real numbers, shape (Y, X)
-        At least 32 pixels in Y and X. Parts with NaN or clipped values are passed
-        over.
+        At least 32 pixels in Y and X. Parts with NaN or clipped values are
+        ignored.
 
     Returns
     -------
@@ -170,7 +185,7 @@ def noise_of(windows: Sequence[NDArray[Any]]) -> NoiseEstimate:
 
 
 def _doubts(blocks: FlatBlocks, line: NoiseLine, mid: float) -> list[str]:
-    """Say why the figures may be wrong."""
+    """Reasons why the figures may be wrong."""
     variance, span = line.variance(mid), blocks.bright - blocks.dark
     noisy = variance > 0
     reasons = {

@@ -14,32 +14,20 @@ _LEAST_ERROR = 0.04  # of a variance, relative: no point is believed better than
 
 
 class NoiseLine(NamedTuple):
-    """Variance = slope x (signal - dark) + at_dark, and how far that can be believed.
+    """Variance = slope x (signal - dark) + at_dark, and how sure that is."""
 
-    Attributes
-    ----------
-    slope, at_dark : float
-        Neither is below 0.
-    dark : float
-        The signal that the line begins at.
-    covariance : ndarray, shape (2, 2)
-        Of `at_dark` and `slope`.
-    scatter : float
-        Typical distance of the points from the line, relative to it.
-    """
-
-    slope: float
-    at_dark: float
-    dark: float
-    covariance: Floats
-    scatter: float
+    slope: float  # not below 0
+    at_dark: float  # not below 0
+    dark: float  # the signal that the line begins at
+    covariance: Floats  # of `at_dark` and `slope`, shape (2, 2)
+    scatter: float  # typical distance of the points from the line, relative to it
 
     def variance(self, signal: float) -> float:
-        """Give the variance of the noise at a signal."""
+        """Variance of the noise at a signal."""
         return self.at_dark + self.slope * max(signal - self.dark, 0.0)
 
     def error(self, signal: float) -> float:
-        """Give the standard error of the variance at a signal."""
+        """Standard error of the variance at a signal."""
         row = np.array([1.0, max(signal - self.dark, 0.0)])
         return float(np.sqrt(max(row @ self.covariance @ row, 0.0)))
 
@@ -66,7 +54,7 @@ def fit_line(
     weight = np.ones_like(shares)
     for _ in range(_ROUNDS):
         distance = (shares - fitted) / (error * fitted)
-        # Structure only ever adds to the variance: too high is trusted less.
+        # Structure only ever adds to the variance: a point too high is trusted less.
         limit = np.where(distance > 0, _TOO_HIGH, _TOO_LOW)
         trust = np.minimum(1.0, limit / np.maximum(np.abs(distance), 1e-9))
         weight = trust / (error * fitted) ** 2

@@ -27,7 +27,7 @@ _RED, _BLUE = (178, 24, 43), (33, 102, 172)  # ends of ColorBrewer's RdBu
 
 
 class _View(NamedTuple):
-    """What is cut out of all images alike."""
+    """A rectangle that is cut out of every image."""
 
     rows: slice
     columns: slice
@@ -45,21 +45,9 @@ class _View(NamedTuple):
 def save_picture(
     path: str | Path, comparison: Comparison, *, overwrite: bool = True
 ) -> None:
-    """Draw a comparison into a PNG file.
+    """Draw a comparison into a PNG file, which is written completely or not at all.
 
-    Parameters
-    ----------
-    path : str or Path
-        The file to write, whole or not at all.
-    comparison : Comparison
-        As `compare` gives it.
-    overwrite : bool
-        Whether an existing file may be replaced.
-
-    Raises
-    ------
-    FileError
-        When the file cannot be written.
+    Raises FileError when it cannot be written.
     """
     from napari_vdsr.files.atomic import replacing
 
@@ -69,20 +57,12 @@ def save_picture(
 
 
 def draw(comparison: Comparison) -> "Image":
-    """Draw truth, input and results, what the frame shows enlarged, and the errors.
+    """Draw truth, input, results and their errors as one RGB picture.
 
-    Parameters
-    ----------
-    comparison : Comparison
-        Of a stack, the plane in the middle is drawn.
-
-    Returns
-    -------
-    PIL.Image.Image
-        In RGB. A column each for truth, input, bicubic and the other methods, with
-        the PSNR of the plane below it; rows for the whole image, for the part where
-        bicubic interpolation errs most, and for the error: red where a result is too
-        bright and blue where it is too dark, on one scale for all.
+    A column each for truth, input, bicubic and the other methods, with the PSNR of the
+    plane below it; of a stack, the plane in the middle is drawn. Rows for the full
+    image, for the part where bicubic interpolation errs most, and for the error: red
+    where a result is too bright and blue where it is too dark, on one scale for all.
     """
     trial = comparison.trial
     number = len(list(np.ndindex(_stack(comparison)))) // 2
@@ -118,19 +98,9 @@ def draw(comparison: Comparison) -> "Image":
 
 
 def error_colours(error: NDArray[np.float64], limit: float) -> NDArray[np.uint8]:
-    """Colour an error: blue for too dark, white for none, red for too bright.
+    """Colour an error: blue for too dark, red for too bright, white for none or NaN.
 
-    Parameters
-    ----------
-    error : ndarray of float, shape (Y, X)
-        Result minus truth.
-    limit : float
-        The error at which colours are full.
-
-    Returns
-    -------
-    ndarray of uint8, shape (Y, X, 3)
-        NaN is white.
+    Errors of `limit` have full colour. Gives uint8 of shape (Y, X, 3).
     """
     share = np.clip(np.nan_to_num(error) / limit, -1, 1)[..., None]
     full = np.where(share > 0, np.array(_RED), np.array(_BLUE))
@@ -141,7 +111,7 @@ def error_colours(error: NDArray[np.float64], limit: float) -> NDArray[np.uint8]
 
 
 class _Sheet:
-    """A sheet of paper with room for rows and columns of panels and captions."""
+    """A picture with rows and columns of panels and captions."""
 
     def __init__(self, panel: tuple[int, int], columns: int, rows: int) -> None:
         from PIL import Image, ImageDraw
@@ -177,7 +147,7 @@ class _Sheet:
             zip(panels, captions, strict=True), first
         ):
             left = _GAP + column * (width + _GAP)
-            # Few pixels are to be seen as pixels, many are to be averaged.
+            # Show few pixels as squares, and average many.
             fine = panel.shape[0] > height
             way = Image.Resampling.LANCZOS if fine else Image.Resampling.NEAREST
             picture = Image.fromarray(panel).convert("RGB").resize((width, height), way)
@@ -227,7 +197,7 @@ def _difference(
 def _worst(error: NDArray[np.float64], step: int) -> _View:
     """The window, a fifth of the image, in which the squared error is largest.
 
-    It begins and ends with whole pixels of the input, `step` pixels each.
+    Its edges are edges of input pixels, which are `step` pixels wide.
     """
     height, width = (max(1, size // _ZOOM // step) * step for size in error.shape)
     # Sums over all windows, as differences of sums from the corner on.

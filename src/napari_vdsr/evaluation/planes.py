@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.origins import less
 from napari_vdsr.evaluation.ranges import DataRange
 from napari_vdsr.evaluation.stack import Stack, stack_of
 from napari_vdsr.imaging.luminance import studio_luminance
@@ -17,25 +19,14 @@ Luminance = bool | Literal["auto"]
 
 @dataclass(frozen=True)
 class Planes:
-    """A reference and an image of equal shape, ready to be compared.
-
-    Attributes
-    ----------
-    reference, image : Stack
-        Read plane by plane.
-    data_range : DataRange
-        The peak of the comparison; luminance is computed relative to it.
-    luminance : bool
-        Whether colours are compared by their luminance.
-    border : int
-        Pixels cut off at every side.
-    """
+    """A reference and an image of equal shape, ready to be compared."""
 
     reference: Stack
     image: Stack
-    data_range: DataRange
-    luminance: bool
-    border: int
+    data_range: DataRange  # luminance is computed relative to it
+    luminance: bool  # whether colours are compared by their luminance
+    border: int  # pixels cut off at every side
+    origin: int = 0  # taken from all values, as `exact_origin` says
 
     @property
     def stack(self) -> tuple[int, ...]:
@@ -60,8 +51,11 @@ class Planes:
         rows, columns = (
             slice(self.border, size - self.border) for size in plane.shape[:2]
         )
-        # Sums depend on the order in memory in their last digit: let it be one.
-        values = np.ascontiguousarray(plane[rows, columns], dtype=np.float64)
+        # The last digit of a sum depends on the order in memory: always use C order.
+        kept = plane[rows, columns]
+        if self.origin:
+            kept = less(kept, self.origin)
+        values = np.ascontiguousarray(kept, dtype=np.float64)
         if not self.reference.rgb:
             return values
         if self.luminance:
@@ -78,35 +72,17 @@ def planes_of(
     luminance: Luminance,
     rgb: bool | None,
 ) -> Planes:
-    """Check two images and pair their planes.
+    """Check two images of one shape and pair their planes.
 
-    Parameters
-    ----------
-    reference, image : array-like of any real dtype, shape (..., Y, X[, S]), or Stack
-        To be of one shape.
-    data_range : DataRange
-        The peak of the comparison.
-    border : int
-        Pixels to cut off at every side.
-    luminance : bool or "auto"
-        "auto" takes the luminance of colour images.
-    rgb : bool, optional
-        Whether the last axis is colour; has to be said where it could be.
-
-    Returns
-    -------
-    Planes
-
-    Raises
-    ------
-    InputError
-        When the images cannot be compared like this.
+    "auto" takes the luminance of colour images; `rgb` is needed where the last axis
+    could be colour. Raises InputError when the images cannot be compared like this.
     """
     if tuple(reference.shape) != tuple(image.shape):
         raise InputError(_misaligned(reference.shape, image.shape))
     reference = stack_of(reference, "reference", rgb)
     image = stack_of(image, "image", rgb)
-    if luminance is True and not reference.rgb:
+    by_luminance, border = checked_luminance(luminance), checked_border(border)
+    if by_luminance is True and not reference.rgb:
         raise InputError(
             "luminance=True, but the images have no colours: use luminance='auto'"
         )
@@ -116,24 +92,31 @@ def planes_of(
             f"border is {border}: with {size} pixels on the shorter side it can be "
             f"0 to {(size - 1) // 2}"
         )
-    by_luminance = reference.rgb and luminance is not False
+    by_luminance = reference.rgb and by_luminance is not False
     return Planes(reference, image, data_range, by_luminance, border)
 
 
+def checked_luminance(value: Any) -> Luminance:
+    """True, False or "auto"; raise InputError for everything else."""
+    if isinstance(value, str) and value == "auto":
+        return "auto"
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise InputError(f"luminance is {value!r}: it can be True, False or 'auto'")
+
+
+def checked_border(value: Any) -> int:
+    """A whole number of pixels; raise InputError for everything else."""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    raise InputError(f"border is {value!r}: give a whole number of pixels, 0 or more")
+
+
 def scaled_luminance(rgb: NDArray[Any], peak: float) -> NDArray[np.float64]:
-    """Studio-swing luminance of colours on any scale.
+    """Studio-swing luminance of colours from 0 to `peak`, in the same unit.
 
-    Parameters
-    ----------
-    rgb : ndarray, shape (..., 3 or 4)
-        Colours from 0 to `peak`.
-    peak : float
-        What stands for 255.
-
-    Returns
-    -------
-    ndarray of float64, shape (...)
-        16/255 of the peak for black to 235/255 for white, in the unit of the input.
+    The colours are (..., 3 or 4), alpha ignored; black gives 16/255 of the peak, white
+    235/255.
     """
     if peak == 255:
         return studio_luminance(rgb)

@@ -1,4 +1,4 @@
-"""PSNR that says what it was measured on."""
+"""PSNR that states what it was measured on."""
 
 import math
 import warnings
@@ -9,9 +9,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError, VdsrWarning
-from napari_vdsr.evaluation.decibels import decibels, finite_or_none, fit_to
-from napari_vdsr.evaluation.planes import Luminance, Planes, planes_of
+from napari_vdsr.evaluation.decibels import (
+    decibels,
+    finite_or_none,
+    fit_to,
+    root_mean_square,
+)
+from napari_vdsr.evaluation.origins import exact_origin
+from napari_vdsr.evaluation.planes import (
+    Luminance,
+    Planes,
+    checked_border,
+    checked_luminance,
+    planes_of,
+)
 from napari_vdsr.evaluation.ranges import DataRange, contradiction, range_of
+from napari_vdsr.evaluation.spreads import Spreads
 from napari_vdsr.evaluation.stack import Stack, check_image, stack_of
 
 
@@ -21,8 +34,8 @@ class PsnrReport:
 
     Attributes
     ----------
-    errors : tuple of float
-        Mean squared error of every plane, in C order, in squared units of the
+    roots : tuple of float
+        Root of the mean squared error of every plane, in C order, in the unit of the
         reference.
     stack : tuple of int
         Shape of the leading axes that the planes come from; () for a single plane.
@@ -33,13 +46,13 @@ class PsnrReport:
     border : int
         Pixels that were cut off at every side.
     left_out : int
-        Pixels that were passed over because they are NaN in either image.
+        Pixels that were ignored because they are NaN in either image.
     fitted : PsnrReport, optional
         The range-invariant PSNR: the same after each plane of the image was fitted
         to the reference by an affine change of its intensities.
     """
 
-    errors: tuple[float, ...]
+    roots: tuple[float, ...]
     stack: tuple[int, ...]
     data_range: DataRange
     channels: str
@@ -48,9 +61,17 @@ class PsnrReport:
     fitted: "PsnrReport | None" = None
 
     @property
+    def errors(self) -> tuple[float, ...]:
+        """Mean squared error of every plane, in squared units of the reference.
+
+        Of values beyond 1e154 or below 1e-162 it is infinite or zero: use `roots`.
+        """
+        return tuple(root * root for root in self.roots)
+
+    @property
     def values(self) -> tuple[float, ...]:
         """PSNR of every plane in dB; infinite where there is no difference."""
-        return tuple(decibels(error, self.data_range.value) for error in self.errors)
+        return tuple(decibels(root, self.data_range.value) for root in self.roots)
 
     @property
     def minimum(self) -> float:
@@ -70,13 +91,13 @@ class PsnrReport:
     @property
     def of_mean_error(self) -> float:
         """PSNR of the planes' mean squared error, in dB; never above `mean`."""
-        error = math.fsum(self.errors) / len(self.errors)
-        return decibels(error, self.data_range.value)
+        root = root_mean_square(np.array(self.roots))
+        return decibels(root, self.data_range.value)
 
     @property
     def identical(self) -> int:
         """Number of planes without any difference."""
-        return sum(error == 0 for error in self.errors)
+        return sum(root == 0 for root in self.roots)
 
     def to_text(self) -> str:
         """Write the report as lines for people."""
@@ -89,7 +110,7 @@ class PsnrReport:
         lines.append(f"compared {self.channels}, border of {self.border} px cut off")
         if self.identical:
             lines.append(
-                f"identical: {self.identical} of {len(self.errors)} planes, "
+                f"identical: {self.identical} of {len(self.roots)} planes, "
                 "whose PSNR is infinite"
             )
         if self.left_out:
@@ -120,10 +141,10 @@ class PsnrReport:
         }
 
     def _figures_in_words(self) -> str:
-        if len(self.errors) == 1:
+        if len(self.roots) == 1:
             return f"{self.mean:.2f} dB"
         return (
-            f"{self.mean:.2f} dB, the mean of {len(self.errors)} planes "
+            f"{self.mean:.2f} dB, the mean of {len(self.roots)} planes "
             f"({self.minimum:.2f} to {self.maximum:.2f}; of the mean error: "
             f"{self.of_mean_error:.2f} dB)"
         )
@@ -141,53 +162,8 @@ def psnr(
 ) -> PsnrReport:
     """Measure how close an image is to a reference, plane by plane.
 
-    Parameters
-    ----------
-    reference, image : array of any real dtype, shape (..., Y, X[, S]), or Stack
-        On the same pixel grid; dask and zarr arrays are read plane by plane. Pixels
-        that are NaN in either are passed over.
-    data_range : float, optional
-        The peak that the error is compared with. By default 255 for uint8, 1 for
-        floats within [0, 1] and otherwise the reference's maximum minus minimum.
-    border : int
-        Pixels to cut off at every side; papers cut off the factor.
-    luminance : bool or "auto"
-        Whether to compare the luminance of colours (BT.601, studio swing, as
-        papers do) or R, G and B together. "auto" compares the luminance of colour
-        images. Alpha is passed over.
-    rgb : bool, optional
-        Whether the last axis holds colours. Needed where it has 3 or 4 pixels.
-    fit : bool
-        Whether to report the range-invariant PSNR beside the plain one: the image
-        is first fitted to the reference by ``a * image + b`` with least squares,
-        so that a change of contrast or offset does not count as an error.
-
-    Returns
-    -------
-    PsnrReport
-        PSNR per plane with minimum, maximum and mean, the data range and why.
-
-    Raises
-    ------
-    InputError
-        When the images or arguments cannot be used; the message says why.
-    FileError
-        When a file that an image is read from is damaged.
-    VdsrError
-        When a plane of another image is lost.
-
-    Warns
-    -----
-    VdsrWarning
-        When the reference contradicts the given data range.
-
-    Examples
-    --------
-    >>> black = np.zeros((4, 4), dtype="uint8")
-    >>> print(psnr(black, black + 5).to_text())
-    PSNR 34.15 dB
-    data range 255: 8-bit image
-    compared grey values, border of 0 px cut off
+    As `napari_vdsr.psnr`, for arrays and stacks; dask and zarr arrays are read plane by
+    plane.
     """
     planes = comparable(
         reference,
@@ -197,7 +173,13 @@ def psnr(
         luminance=luminance,
         rgb=rgb,
     )
-    return measured(planes, fit=fit)
+    planes = replace(planes, origin=exact_origin(planes.reference, planes.image))
+    spreads = Spreads()
+    report = measured(planes, fit=fit, beside=spreads)
+    problem = spreads.contradiction()
+    if problem is not None:
+        warnings.warn(problem, VdsrWarning, stacklevel=3)
+    return report
 
 
 def measured(
@@ -206,25 +188,10 @@ def measured(
     fit: bool,
     beside: Callable[[NDArray[np.float64], NDArray[np.float64]], object] | None = None,
 ) -> PsnrReport:
-    """Measure the PSNR of images that are known to be comparable.
+    """Measure the PSNR of planes that can be compared.
 
-    Parameters
-    ----------
-    planes : Planes
-        Reference and image, plane by plane.
-    fit : bool
-        Whether to report the range-invariant PSNR as well.
-    beside : callable, optional
-        Given every pair of planes too, so that they are read only once.
-
-    Returns
-    -------
-    PsnrReport
-
-    Raises
-    ------
-    InputError
-        When there is no range or no valid pixel to measure.
+    `beside` is called with every pair of planes too, so that they are read only once.
+    Raises InputError when there is no range or no valid pixel.
     """
     pairs = []
     for pair in planes:
@@ -232,22 +199,22 @@ def measured(
         if beside is not None:
             beside(*pair)
     report = PsnrReport(
-        errors=tuple(error for error, _, _ in pairs),
+        roots=tuple(root for root, _, _ in pairs),
         stack=planes.stack,
         data_range=planes.data_range,
         channels=planes.channels,
         border=planes.border,
         left_out=sum(count for _, _, count in pairs),
     )
-    if report.data_range.value == 0 and report.identical < len(report.errors):
+    if report.data_range.value == 0 and report.identical < len(report.roots):
         raise InputError(
             f"{report.data_range.reason}, so it has no range of its own: "
             "give data_range"
         )
     if not fit:
         return report
-    errors = tuple(error for _, error, _ in pairs)
-    return replace(report, fitted=replace(report, errors=errors))
+    roots = tuple(root for _, root, _ in pairs)
+    return replace(report, fitted=replace(report, roots=roots))
 
 
 def comparable(
@@ -261,27 +228,10 @@ def comparable(
 ) -> Planes:
     """Check two images, choose the data range and warn when it cannot be right.
 
-    Parameters
-    ----------
-    reference, image, data_range, border, luminance, rgb
-        As for `psnr`.
-
-    Returns
-    -------
-    Planes
-
-    Raises
-    ------
-    InputError
-        When the images or arguments cannot be used.
-    VdsrError
-        When a plane is lost.
-
-    Warns
-    -----
-    VdsrWarning
-        When the reference contradicts the given data range.
+    Arguments as for `psnr`. Raises InputError for images or arguments that cannot be
+    used, and VdsrError for a plane that cannot be read.
     """
+    luminance, border = checked_luminance(luminance), checked_border(border)
     reference = stack_of(reference, "reference", rgb)
     image = stack_of(image, "image", rgb)
     check_image(reference, "reference")
@@ -303,7 +253,7 @@ def comparable(
 def _score(
     reference: NDArray[np.float64], image: NDArray[np.float64], *, fit: bool
 ) -> tuple[float, float, int]:
-    """Mean squared error, the same after the fit, and pixels passed over."""
+    """Root mean squared error, after the fit too, and the number of ignored pixels."""
     valid = ~(np.isnan(reference) | np.isnan(image))
     reference, image = reference[valid], image[valid]
     left_out = valid.size - reference.size
@@ -311,11 +261,7 @@ def _score(
         raise InputError(
             "a plane has no pixel that is a number in both images: leave it out"
         )
-    error = _mean_square(image - reference)
+    root = root_mean_square(image - reference)
     if not fit:
-        return error, math.nan, left_out
-    return error, _mean_square(fit_to(reference, image) - reference), left_out
-
-
-def _mean_square(difference: NDArray[np.float64]) -> float:
-    return float(np.mean(np.square(difference)))
+        return root, math.nan, left_out
+    return root, root_mean_square(fit_to(reference, image) - reference), left_out

@@ -7,6 +7,7 @@ data by fixed rules and is never reported without its reason.
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from numpy.typing import NDArray
@@ -35,38 +36,16 @@ class DataRange:
 
 
 def range_of(reference: NDArray[Any] | Stack, given: float | None = None) -> DataRange:
-    """Choose the data range of a reference.
+    """Choose the data range of a reference; NaN is ignored.
 
-    Parameters
-    ----------
-    reference : ndarray or Stack of any real dtype
-        NaN is passed over.
-    given : float, optional
-        The caller's own value, which goes before all rules.
-
-    Returns
-    -------
-    DataRange
-        The given value; 255 for uint8; 1 for floats within [0, 1]; otherwise the
-        reference's maximum minus its minimum.
-
-    Raises
-    ------
-    InputError
-        When the given value is not a positive number, or every pixel is NaN.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> range_of(np.array([0.0, 0.5])).value
-    1.0
-    >>> range_of(np.array([100, 4095], dtype=np.uint16))
-    DataRange(value=3995.0, reason="the reference's values span 100 to 4095")
+    A given value goes before all rules: 255 for uint8, 1 for floats within [0, 1],
+    otherwise the maximum minus the minimum. Raises InputError when the given value is
+    not a positive number, or every pixel is NaN.
     """
     if given is not None:
-        if not (math.isfinite(given) and given > 0):
+        if not (_is_number(given) and math.isfinite(given) and given > 0):
             raise InputError(
-                f"data_range is {given}: give a positive number, or leave it out"
+                f"data_range is {given!r}: give a positive number, or leave it out"
             )
         return DataRange(float(given), "given by the caller")
     low, high, known = _values_of(reference)
@@ -77,29 +56,25 @@ def range_of(reference: NDArray[Any] | Stack, given: float | None = None) -> Dat
         raise InputError("the reference has no valid pixel: every one is NaN")
     if low == high:
         return DataRange(0.0, f"every value of the reference is {low:g}")
-    return DataRange(high - low, f"the reference's values span {low:g} to {high:g}")
+    span = float(_difference(low, high))
+    return DataRange(span, f"the reference's values span {low:g} to {high:g}")
+
+
+def _difference(low: float, high: float) -> float:
+    """High minus low; of large integers, before they are rounded."""
+    whole = float(low).is_integer() and float(high).is_integer()
+    return int(high) - int(low) if whole else high - low
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def contradiction(reference: NDArray[Any] | Stack, given: float) -> str | None:
-    """Say how a given data range contradicts the reference.
+    """Say how a given data range contradicts the reference; None if it does not.
 
-    Parameters
-    ----------
-    reference : ndarray of any real dtype
-        What the range is to belong to.
-    given : float
-        The data range that the caller asked for.
-
-    Returns
-    -------
-    str or None
-        What is wrong and what it does to the figure; None when all is well.
-
-    Notes
-    -----
-    A range is contradicted when the values do not fit into it, or when it is more
-    than four times what they span. The range that the rules of `range_of` would
-    choose is never contradicted.
+    It does when the values do not fit into it, or when it is more than four times what
+    they span. The range that `range_of` would choose is never contradicted.
     """
     usual = range_of(reference)
     found = survey(reference)
@@ -126,18 +101,10 @@ def contradiction(reference: NDArray[Any] | Stack, given: float) -> str | None:
 
 
 def limits_of(image: NDArray[Any] | Stack) -> tuple[float, float]:
-    """Black and white of an image, for networks that need to know them.
+    """Black and white of an image; NaN is ignored.
 
-    Parameters
-    ----------
-    image : ndarray of any real dtype
-        NaN is passed over.
-
-    Returns
-    -------
-    tuple of float
-        (0, 255) for uint8, (0, 1) for floats within [0, 1], otherwise minimum and
-        maximum (one more where they are equal).
+    (0, 255) for uint8, (0, 1) for floats within [0, 1], otherwise minimum and maximum
+    (one more where they are equal).
     """
     low, high, known = _values_of(image)
     return known or (low, high if high > low else low + 1)
@@ -146,7 +113,7 @@ def limits_of(image: NDArray[Any] | Stack) -> tuple[float, float]:
 def _values_of(
     image: NDArray[Any] | Stack,
 ) -> tuple[float, float, tuple[float, float] | None]:
-    """Smallest and largest value, and black and white if those leave no doubt."""
+    """Smallest and largest value, and black and white where they are certain."""
     known = black_and_white(image.dtype, math.nan, math.nan)
     if known is not None:  # by the dtype alone: no need to look
         return *known, known

@@ -7,23 +7,13 @@ from typing import Any
 
 
 class Runs:
-    """The planes of a chunked array, in runs that hold no chunk by halves.
+    """Groups of planes of a chunked array that are read together.
 
-    A chunk is computed or decoded as a whole. With planes taken in C order, and those
-    of a run kept meanwhile, each is needed once: unless the planes that it reaches
-    over are too many to be kept.
+    A chunk is read and decoded as one piece. If planes are taken in C order and those
+    of a group are kept meanwhile, each chunk is read once, unless it holds more than
+    `most` planes. Chunks are as in dask and zarr: one number or a tuple of them for
+    each axis.
 
-    Parameters
-    ----------
-    sizes : tuple of int
-        Of the leading axes.
-    chunks : tuple
-        As dask and zarr tell them: one number or a tuple of them for each axis.
-    most : int
-        Planes that may be in a run; one always may.
-
-    Examples
-    --------
     >>> Runs((2, 10), (1, 4), 100).around((1, 5))
     (slice(1, 2, None), slice(4, 8, None))
     """
@@ -44,18 +34,7 @@ class Runs:
             self._edges.append(ends)
 
     def around(self, index: tuple[int, ...]) -> tuple[slice, ...]:
-        """Find the run that a plane is in.
-
-        Parameters
-        ----------
-        index : tuple of int
-            Of the plane.
-
-        Returns
-        -------
-        tuple of slice
-            One for each leading axis.
-        """
+        """Find the group that a plane is in: one slice for each leading axis."""
         return tuple(
             slice(*edges[(part := bisect_right(edges, at)) - 1 : part + 1])
             for edges, at in zip(self._edges, index, strict=True)
@@ -63,13 +42,13 @@ class Runs:
 
 
 def _edges(size: int, chunks: Any) -> list[int]:
-    """Where the chunks of an axis begin, and where the last one ends."""
+    """The starts of the chunks of an axis, and the end of the last one."""
     if isinstance(chunks, tuple):
         return [0, *accumulate(chunks)]
     return [*range(0, size, chunks), size]
 
 
 def _cut_to(length: int, edges: list[int]) -> list[int]:
-    """Parts of chunks, none of which is longer."""
+    """Edges of parts of chunks, none longer than `length`."""
     starts = (range(*pair, length) for pair in pairwise(edges))
     return [*(start for each in starts for start in each), edges[-1]]

@@ -1,8 +1,8 @@
-"""Whether enlarging can add anything to an image, or would add grain.
+"""Whether enlarging can add anything to an image, or would only add grain.
 
-Fine detail shows in the power spectrum near the Nyquist frequency, the finest
-pattern that the pixels can hold: stripes one pixel wide. White noise is a floor
-under the whole spectrum, and is read off its corners, where detail is rare.
+Fine detail shows in the power spectrum near the Nyquist frequency, the finest pattern
+that the pixels can hold: stripes one pixel wide. White noise is a floor under the whole
+spectrum, and is measured in its corners, where detail is rare.
 """
 
 import math
@@ -21,7 +21,7 @@ from napari_vdsr.imaging.luminance import FULL_RANGE
 Verdict = Literal["oversampled", "noisy", "fine"]
 
 # Found on public microscopy images and photographs, on the same ones enlarged,
-# blurred and with noise added; tests hold them.
+# blurred and with noise added; tests check them.
 _LITTLE_DETAIL = 0.005
 _STEEP_FALL = 0.06
 _MUCH_NOISE = 0.02
@@ -39,13 +39,13 @@ _ADVICE: dict[Verdict, str] = {
         "larger. If it was enlarged or blurred before, start from the original."
     ),
     "noisy": (
-        "Much of the finest structure in this image is noise. Enlarging will sharpen "
-        "the noise too and show it as grain. Take a longer exposure, average several "
-        "frames or remove noise first."
+        "Much of the finest structure in this image is noise. A model that has not "
+        "learnt noise will sharpen it and show it as grain: choose one for "
+        "microscopes. A longer exposure or the mean of several frames helps more."
     ),
     "fine": (
-        "This image holds detail as fine as its pixels and little noise: it is a good "
-        "candidate for enlarging."
+        "This image holds detail as fine as its pixels, and noise does not hide it: "
+        "it is a good candidate for enlarging."
     ),
 }
 
@@ -83,7 +83,7 @@ class SamplingReport:
 
     @property
     def verdict(self) -> Verdict:
-        """What it comes to in a word."""
+        """The result in a word."""
         if self.noise > _MUCH_NOISE * self.span and self.noise_share > _MOSTLY_NOISE:
             return "noisy"
         if self.detail < _LITTLE_DETAIL or self.fall < _STEEP_FALL:
@@ -92,7 +92,7 @@ class SamplingReport:
 
     @property
     def advice(self) -> str:
-        """What it comes to for the person at the microscope."""
+        """The result as advice for the person at the microscope."""
         return _ADVICE[self.verdict]
 
     def to_text(self) -> str:
@@ -134,8 +134,8 @@ def check_sampling(image: ArrayLike, *, rgb: bool | None = None) -> SamplingRepo
     Parameters
     ----------
     image : ndarray of any real dtype, shape (..., Y, X[, S])
-        At least 32 pixels in Y and X. Of large images and stacks, parts spread
-        evenly are looked at; parts with NaN are passed over.
+        At least 32 pixels in Y and X. Of large images and stacks, evenly spread parts
+        are examined; parts with NaN are ignored.
     rgb : bool, optional
         Whether the last axis holds colours. Needed where it has 3 or 4 pixels.
 
@@ -192,7 +192,7 @@ def _spread(last: int, count: int) -> list[int]:
 
 
 def _power(part: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Power spectrum of a part, slopes taken off and edges faded out."""
+    """Power spectrum of a part, with slopes removed and edges faded out."""
     y, x = (np.linspace(-1, 1, size) for size in part.shape)
     # Slopes across the part would pass for detail where its edges meet.
     flat = part - part.mean()
@@ -205,7 +205,7 @@ def _power(part: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _judged(spectrum: NDArray[np.float64], span: float) -> SamplingReport:
-    """Read noise and detail off a power spectrum."""
+    """Measure noise and detail in a power spectrum."""
     fy, fx = (2 * np.abs(np.fft.fftfreq(size)) for size in spectrum.shape)
     corner = spectrum[np.ix_(fy > 0.75, fx > 0.75)]
     # The power of noise is distributed exponentially: its median is ln 2 of its mean.

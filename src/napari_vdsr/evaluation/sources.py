@@ -18,21 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """An image with a name, its axes in the order used here.
-
-    Attributes
-    ----------
-    name : str
-        For tables and captions.
-    array : ndarray of any real dtype, shape (..., Y, X[, 3])
-        Without alpha.
-    rgb : bool
-        Whether the last axis is R, G, B.
-    """
+    """An image with a name, its axes in the order used here."""
 
     name: str
-    array: NDArray[Any]
-    rgb: bool
+    array: NDArray[Any]  # (..., Y, X[, 3]) of any real dtype, without alpha
+    rgb: bool  # whether the last axis is R, G, B
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -48,23 +38,10 @@ class Source:
 
 
 def as_source(image: Any, name: str, rgb: bool | None = None) -> Source:
-    """Take the pixels out of an array, a file or a napari layer.
+    """Read an array, a file or a napari layer.
 
-    Parameters
-    ----------
-    image, name, rgb
-        As for `opened`.
-
-    Returns
-    -------
-    Source
-
-    Raises
-    ------
-    InputError
-        When it is no image of real numbers.
-    FileError
-        When a file cannot be read.
+    Raises InputError when it is no image of real numbers, and FileError when a file
+    cannot be read.
     """
     with opened(image, name, rgb) as stack:
         array = stack.whole()
@@ -81,28 +58,13 @@ def opened(
 ) -> Iterator[Stack]:
     """Open an array, a file or a napari layer, to be read plane by plane.
 
-    Parameters
-    ----------
-    image : array, path or napari Image layer
-        Of a multiscale layer the finest level is taken.
-    name : str
-        What to call it.
-    rgb : bool, optional
-        Whether the last axis of an array holds colours; files and layers know.
-    check : callable, optional
-        Called before planes are read; may raise `Cancelled`.
-
-    Yields
-    ------
-    Stack
-
-    Raises
-    ------
-    InputError
-        When it is no image of real numbers.
-    FileError
-        When a file cannot be read.
+    Of a multiscale layer the finest level is taken. `rgb` is for arrays; files and
+    layers know. `check` is called before planes are read and may raise `Cancelled`.
+    Raises InputError when it is no image of real numbers, and FileError when a file
+    cannot be read.
     """
+    if isinstance(image, str) and not image:
+        raise InputError(f"the {name} is an empty name: write that of a file")
     if isinstance(image, str | Path):
         from napari_vdsr.files import open_image
 
@@ -119,16 +81,10 @@ def opened(
 def named(images: Any) -> Iterator[tuple[str, Any]]:
     """Name every image of a collection, without reading it.
 
-    Parameters
-    ----------
-    images : path, ndarray, layer, mapping of str to any of them, or an iterable
-        A folder stands for the images within it.
-
-    Yields
-    ------
-    tuple of str and ndarray, path or layer
-        What `as_source` takes.
+    A folder stands for the images within it. Yields names, and what `opened` takes.
     """
+    if isinstance(images, str) and not images:
+        raise InputError("images is an empty name: write that of a file or folder")
     if isinstance(images, str | Path):
         yield from _files(Path(images))
     elif isinstance(images, Mapping):
@@ -180,7 +136,7 @@ class _FilePlanes:
 
 
 def is_layer(image: object) -> bool:
-    """Whether it has what is used of a napari Image layer; napari stays unloaded."""
+    """Whether it looks like a napari Image layer; napari is not loaded for that."""
     return all(hasattr(image, name) for name in ("data", "rgb", "name", "scale"))
 
 

@@ -18,24 +18,12 @@ SMALLEST = 11
 
 @dataclass(frozen=True)
 class SsimReport:
-    """SSIM per plane, with what it depends on.
+    """SSIM per plane, with what it depends on."""
 
-    Attributes
-    ----------
-    values : tuple of float
-        SSIM of every plane, in C order; 1 for identical planes.
-    stack : tuple of int
-        Shape of the leading axes that the planes come from; () for a single plane.
-    data_range : DataRange
-        The range that was used, and why.
-    channels : str
-        What was compared, in words.
-    """
-
-    values: tuple[float, ...]
-    stack: tuple[int, ...]
+    values: tuple[float, ...]  # of every plane, in C order
+    stack: tuple[int, ...]  # shape of the leading axes; () for a single plane
     data_range: DataRange
-    channels: str
+    channels: str  # what was compared, in words
 
     @property
     def mean(self) -> float:
@@ -54,33 +42,12 @@ def ssim(
 ) -> SsimReport:
     """Measure the structural similarity of an image and a reference.
 
-    Parameters
-    ----------
-    reference, image, data_range, border, luminance, rgb
-        As for `psnr`, but NaN is refused.
+    Arguments and errors as for `psnr`, but NaN is refused. If luminance is not taken,
+    it is the mean over R, G and B.
 
-    Returns
-    -------
-    SsimReport
-        Of every plane; of R, G and B their mean when luminance is not taken.
-
-    Raises
-    ------
-    InputError
-        When the images or arguments cannot be used; the message says why.
-    FileError, VdsrError
-        As for `psnr`.
-
-    Warns
-    -----
-    VdsrWarning
-        As for `psnr`.
-
-    Notes
-    -----
-    A Gaussian window of 11 x 11 pixels and sigma 1.5, K1 = 0.01, K2 = 0.03, and
-    only windows that lie within the image: Wang, Bovik, Sheikh, Simoncelli, "Image
-    quality assessment: from error visibility to structural similarity", 2004.
+    A Gaussian window of 11 x 11 pixels and sigma 1.5, K1 = 0.01, K2 = 0.03, and only
+    windows that lie within the image: Wang, Bovik, Sheikh, Simoncelli, "Image quality
+    assessment: from error visibility to structural similarity", 2004.
     """
     planes = comparable(
         reference,
@@ -94,21 +61,9 @@ def ssim(
 
 
 def similarity(planes: Planes) -> SsimReport:
-    """Measure the structural similarity of images that are known to be comparable.
+    """Measure the structural similarity of planes that can be compared.
 
-    Parameters
-    ----------
-    planes : Planes
-        Reference and image, plane by plane.
-
-    Returns
-    -------
-    SsimReport
-
-    Raises
-    ------
-    InputError
-        When there is no range, or too few or invalid pixels.
+    Raises InputError when there is no range, with NaN, or with too few pixels.
     """
     return SsimReport(
         tuple(similarity_of_plane(*pair, planes.data_range) for pair in planes),
@@ -121,23 +76,9 @@ def similarity(planes: Planes) -> SsimReport:
 def similarity_of_plane(
     reference: NDArray[np.float64], image: NDArray[np.float64], data_range: DataRange
 ) -> float:
-    """Measure the structural similarity of two planes.
+    """Measure the structural similarity of two planes of float64, (Y, X[, 3]).
 
-    Parameters
-    ----------
-    reference, image : ndarray of float64, shape (Y, X[, 3])
-        As `Planes` gives them.
-    data_range : DataRange
-        The peak.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    InputError
-        When there is no range, or too few or invalid pixels.
+    Raises InputError when there is no range, with NaN, or with too few pixels.
     """
     from skimage.metrics import structural_similarity
 

@@ -15,11 +15,11 @@ from napari_vdsr.evaluation.surveys import Survey, survey_of
 from napari_vdsr.imaging.dtypes import refuse_mask
 
 _COLOURS = (3, 4)
-_KEPT = 64e6  # bytes of planes that are kept for the next look at them
+_KEPT = 64e6  # bytes of planes that are kept in memory for the next use
 
 
 class Pixels(Protocol):
-    """Anything that gives planes when it is indexed; what has chunks, slices too."""
+    """Anything that gives planes when it is indexed; if it has chunks, slices too."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -36,20 +36,13 @@ class Pixels(Protocol):
 class Stack:
     """An image whose planes are read when they are asked for.
 
-    Small images are read once. Of others the last plane is kept, with those that lie
-    in the same chunks as far as they are small, and each look at all planes reads them
-    again: memory is that of a few planes.
+    Small images are read once. Of others the last plane is kept, with those in the same
+    chunks if they are small enough, and each pass over the planes reads them again:
+    memory is that of a few planes.
 
-    Parameters
-    ----------
-    pixels : Pixels
-        numpy, dask, zarr, or anything else that gives planes.
-    rgb : bool
-        Whether the last axis holds colours; alpha is left behind.
-    check : callable, optional
-        Called before planes are read; may raise `Cancelled`.
-    finite : bool
-        Whether the pixels themselves refuse infinities, so that none are looked for.
+    With `rgb` the last axis holds colours, whose alpha is left out. `check` is called
+    before planes are read and may raise `Cancelled`. `finite` pixels refuse infinities
+    themselves, so that none are looked for.
     """
 
     def __init__(
@@ -90,43 +83,23 @@ class Stack:
 
     @property
     def stays(self) -> bool:
-        """Whether its planes are in memory for as long as it is."""
+        """Whether its planes stay in memory as long as it exists."""
         return isinstance(self._pixels, np.ndarray) or is_small(self)
 
     @property
     def infinite(self) -> int:
-        """Number of infinite values: may be one look at all planes."""
+        """Number of infinite values; may take one pass over all planes."""
         return 0 if self._finite else self.survey.infinite
 
     @cached_property
     def survey(self) -> Survey:
-        """What the values are like: one look at all planes.
-
-        Raises
-        ------
-        VdsrError, Cancelled
-            As for a plane.
-        """
+        """Statistics of the values; takes one pass over all planes."""
         return survey_of(self)
 
     def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
-        """Give a plane, read now or before.
+        """Give the plane (Y, X[, 3]) at an index of the leading axes.
 
-        Parameters
-        ----------
-        index : tuple of int
-            Of the leading axes.
-
-        Returns
-        -------
-        ndarray, shape (Y, X[, 3])
-
-        Raises
-        ------
-        VdsrError
-            When it cannot be read: the plane is lost.
-        Cancelled
-            When `check` says so.
+        Raises VdsrError when it cannot be read, and Cancelled when `check` does.
         """
         if index not in self._held:
             if not is_small(self):
@@ -136,7 +109,7 @@ class Stack:
         return self._held[index]
 
     def _read(self, index: tuple[int, ...]) -> dict[tuple[int, ...], NDArray[Any]]:
-        """Read a plane, and those that lie in the same chunks."""
+        """Read a plane, and those in the same chunks."""
         run = self._runs.around(index)
         together = [range(part.start, part.stop) for part in run]
         alone = all(len(part) == 1 for part in together)
@@ -166,32 +139,16 @@ class Stack:
         return np.array(self.whole(), dtype=dtype, copy=copy)
 
     def cut(self, region: tuple[slice, ...]) -> "Stack":
-        """Take a part of the image.
+        """Take a part of the image, which reads the planes of this one.
 
-        Parameters
-        ----------
-        region : tuple of slice
-            One for each axis without colours, with start and stop.
-
-        Returns
-        -------
-        Stack
-            That reads the planes of this one.
+        One slice, with start and stop, for each axis without colours.
         """
         return Stack(_Cut(self, region), self.rgb)
 
     def whole(self) -> NDArray[Any]:
-        """Read all planes.
+        """Read all planes, (..., Y, X[, 3]); of an array, give the array itself.
 
-        Returns
-        -------
-        ndarray, shape (..., Y, X[, 3])
-            The array itself where the pixels are in one.
-
-        Raises
-        ------
-        VdsrError, Cancelled
-            As for a plane.
+        Raises as for a plane.
         """
         if isinstance(self._pixels, np.ndarray):
             return self._pixels[..., :3] if self.rgb else self._pixels
@@ -214,7 +171,7 @@ class _Cut:
         *planes, rows, columns = self._region
         shifted = (at + part.start for at, part in zip(index, planes, strict=True))
         plane = self._image[tuple(shifted)][rows, columns]
-        # A view would hold all that was read with it.
+        # A view would keep in memory all that was read with it.
         return plane if self._image.stays else plane.copy()
 
 
@@ -224,72 +181,52 @@ def stack_of(
     rgb: bool | None = None,
     check: Callable[[], object] = lambda: None,
 ) -> Stack:
-    """Take an image as planes, without reading it.
+    """Take an array as planes, without reading it; stacks are returned as they are.
 
-    Parameters
-    ----------
-    image : array-like, shape (..., Y, X[, S])
-        numpy, dask, zarr; stacks are given back.
-    name : str
-        What to call it in a message.
-    rgb : bool, optional
-        Whether the last axis holds colours; has to be said where it could.
-    check : callable, optional
-        Called before planes are read; may raise `Cancelled`.
-
-    Returns
-    -------
-    Stack
-
-    Raises
-    ------
-    InputError
-        When it is no image of real numbers, or has a mask.
+    `rgb` is needed where the last axis could be colour, `name` is for messages, and
+    `check` is called before planes are read. Raises InputError when it is no image of
+    real numbers, or has a mask.
     """
     if isinstance(image, Stack):
         return image
     refuse_mask(image)
     lazy = not isinstance(image, np.ndarray) and _gives_planes(image)
-    pixels = image if lazy else np.asarray(image)
+    pixels = image if lazy else _array_of(image, name)
     _check_kind(pixels, name)
     return Stack(pixels, is_colour(pixels, rgb), check)
 
 
+def _array_of(image: Any, name: str) -> NDArray[Any]:
+    """The values of anything that numpy can read."""
+    try:
+        return np.asarray(image)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged, sparse, on a GPU
+        raise InputError(
+            f"the {name}, a {type(image).__name__}, is no array of numbers: {error}"
+        ) from error
+
+
 def _gives_planes(image: Any) -> bool:
     """Whether it is an array as numpy's are; those of torch have other dtypes."""
+    if hasattr(image, "todense"):
+        raise InputError(
+            f"a {type(image).__name__} is sparse, and images are dense: use what its "
+            "method todense gives"
+        )
     dtype = getattr(image, "dtype", None)
     return isinstance(dtype, np.dtype) and hasattr(image, "shape")
 
 
 def is_small(image: Pixels | Stack) -> bool:
-    """Whether an image is read at once, and kept.
-
-    Parameters
-    ----------
-    image : Pixels or Stack
-        Of any size.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether an image is read at once, and kept."""
     return math.prod(image.shape) * np.dtype(image.dtype).itemsize <= _KEPT
 
 
 def check_image(image: NDArray[Any] | Stack, name: str) -> None:
-    """Refuse what is not an image of real numbers.
+    """Refuse what is not an image of real numbers; `name` is for the message.
 
-    Parameters
-    ----------
-    image : ndarray or Stack
-        What was given.
-    name : str
-        What to call it in a message.
-
-    Raises
-    ------
-    InputError
-        When it has no numbers, no pixels, fewer than two axes or infinities.
+    Raises InputError when it has no numbers, no pixels, fewer than two axes or
+    infinities.
     """
     _check_kind(image, name)
     if image.dtype.kind == "f":
@@ -301,7 +238,7 @@ def check_image(image: NDArray[Any] | Stack, name: str) -> None:
 
 
 def _check_kind(image: Any, name: str) -> None:
-    """Refuse what cannot be an image, without a look at its values."""
+    """Refuse what cannot be an image, without reading its values."""
     dtype, shape = np.dtype(image.dtype), tuple(image.shape)
     if dtype.kind not in "iuf":
         raise InputError(
@@ -316,22 +253,10 @@ def _check_kind(image: Any, name: str) -> None:
 def is_colour(image: Any, rgb: bool | None) -> bool:
     """Whether the last axis of an image is colour.
 
-    Parameters
-    ----------
-    image : array-like
-        Of any shape.
-    rgb : bool, optional
-        What the caller knows about it.
-
-    Returns
-    -------
-    bool
-
-    Raises
-    ------
-    InputError
-        When it could be colour and nobody said so: that is never guessed.
+    Raises InputError when it could be and `rgb` does not say so: it is never guessed.
     """
+    if not (rgb is None or isinstance(rgb, bool | np.bool_)):
+        raise InputError(f"rgb is {rgb!r}: it can be True, False or None")
     shape = tuple(image.shape)
     could_be = len(shape) >= 3 and shape[-1] in _COLOURS
     if rgb is None and could_be:
@@ -347,15 +272,5 @@ def is_colour(image: Any, rgb: bool | None) -> bool:
 
 
 def survey(image: NDArray[Any] | Stack) -> Survey:
-    """Look at all values of an image.
-
-    Parameters
-    ----------
-    image : ndarray or Stack
-        Of real numbers. A stack is looked at once, plane by plane.
-
-    Returns
-    -------
-    Survey
-    """
+    """Statistics of all values of an image; a stack is read once, plane by plane."""
     return image.survey if isinstance(image, Stack) else survey_of([image])

@@ -1,4 +1,4 @@
-"""What the values of an image are like, from one look at them."""
+"""Statistics of the values of an image, from one pass over them."""
 
 import math
 from collections.abc import Iterable
@@ -9,34 +9,16 @@ from numpy.typing import NDArray
 
 
 class Survey(NamedTuple):
-    """What the values of an image are like.
+    """Statistics of the values of an image."""
 
-    Attributes
-    ----------
-    low, high : float
-        Smallest and largest value, NaN passed over; NaN when there is no other.
-    infinite, gaps : int
-        Number of infinite values, and of those that are NaN.
-    """
-
-    low: float
+    low: float  # NaN ignored; NaN when there is nothing else; int if no float64
     high: float
-    infinite: int
-    gaps: int
+    infinite: int  # number of infinite values
+    gaps: int  # number of NaN
 
 
 def survey_of(parts: Iterable[NDArray[Any]]) -> Survey:
-    """Look at all values of an image.
-
-    Parameters
-    ----------
-    parts : iterable of ndarray
-        Of real numbers, one after the other.
-
-    Returns
-    -------
-    Survey
-    """
+    """Statistics of an image of real numbers that is given in parts."""
     lows, highs, infinite, gaps = [], [], 0, 0
     for part in parts:
         if part.dtype.kind == "f":
@@ -45,8 +27,14 @@ def survey_of(parts: Iterable[NDArray[Any]]) -> Survey:
             gaps += missing
             if missing == part.size:
                 continue
-        lows.append(float(np.nanmin(part)))
-        highs.append(float(np.nanmax(part)))
+        lows.append(_exact(np.nanmin(part)))
+        highs.append(_exact(np.nanmax(part)))
     return Survey(
         min(lows, default=math.nan), max(highs, default=math.nan), infinite, gaps
     )
+
+
+def _exact(value: Any) -> float:
+    """As a float, or as an int where float64 cannot hold that."""
+    number = value.item()
+    return number if number != float(number) else float(number)

@@ -1,4 +1,4 @@
-"""One image at one factor: what methods are given and how they are judged."""
+"""One image at one factor: what methods are given and how they are scored."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,46 +13,21 @@ from napari_vdsr.imaging.sampling import Sampling
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One image at one factor.
+    """One image at one factor."""
 
-    Attributes
-    ----------
-    reference : ndarray, shape (..., Y, X[, 3])
-        The truth.
-    low : ndarray, shape (..., y, x[, 3])
-        What methods enlarge; of the same dtype and with colours if those have.
-    rgb : bool
-        Whether reference and low hold colours.
-    colours : ndarray, shape (..., y, x, 3), optional
-        What methods enlarge that look at R, G and B, where `low` is luminance.
-    data_range : DataRange
-        The peak of the scores, and why.
-    limits : tuple of float
-        Black and white.
-    border : int
-        Pixels to cut off before scoring.
-    stored : numpy.dtype, optional
-        The dtype in which results would be stored, where that is not theirs: they
-        are rounded and clipped to what it holds.
-    sampling : {"reduced", "gaussian", "camera", "scanner"}, optional
-        How `low` was made of the truth; None for a real pair.
-    electrons : float, optional
-        Electrons at white of the noise that was added to `low`.
-    fit : bool
-        Whether contrast and offset of `low` may be others than the truth's.
-    """
-
-    reference: NDArray[Any]
-    low: NDArray[Any]
-    rgb: bool
-    data_range: DataRange
-    limits: tuple[float, float]
-    border: int
+    reference: NDArray[Any]  # the truth, (..., Y, X[, 3])
+    low: NDArray[Any]  # what methods enlarge, (..., y, x[, 3]) of the same dtype
+    rgb: bool  # whether both hold colours
+    data_range: DataRange  # the peak of the scores
+    limits: tuple[float, float]  # black and white
+    border: int  # pixels to cut off before scoring
+    # R, G and B, (..., y, x, 3), for methods that need them where `low` is luminance.
     colours: NDArray[Any] | None = None
+    # Results are rounded and clipped to the dtype in which they would be stored.
     stored: np.dtype[Any] | None = None
-    sampling: Sampling | None = "reduced"
-    electrons: float | None = None
-    fit: bool = False
+    sampling: Sampling | None = "reduced"  # None for a real pair
+    electrons: float | None = None  # at white, of the noise that was added to `low`
+    fit: bool = False  # whether contrast and offset of `low` may differ from the truth
 
     @property
     def stack(self) -> tuple[int, ...]:
@@ -88,19 +63,9 @@ class Trial:
         )
 
     def finished(self, result: NDArray[Any], *, colours: bool = False) -> NDArray[Any]:
-        """Bring a result into the form that is scored.
+        """Bring an enlargement into the form that is scored, as the reference is.
 
-        Parameters
-        ----------
-        result : ndarray
-            An enlargement of `low` or, if `colours`, of `colours`.
-        colours : bool
-            Whether luminance is still to be taken.
-
-        Returns
-        -------
-        ndarray
-            Of the shape of the reference.
+        With `colours` it is that of `colours`, and its luminance is still to be taken.
         """
         result = self._rounded(result)
         if not colours:
@@ -112,7 +77,7 @@ class Trial:
 
 
 def held_by(dtype: np.dtype[Any], values: NDArray[Any]) -> NDArray[Any]:
-    """Values rounded and clipped to what a dtype holds; floats hold them as is."""
+    """Values rounded and clipped to an integer dtype; unchanged for floats."""
     if dtype.kind == "f":
         return values
     limits = np.iinfo(dtype)

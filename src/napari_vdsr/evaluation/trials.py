@@ -1,4 +1,4 @@
-"""Test set-ups: from a truth to what a method is given and how it is judged."""
+"""Test set-ups: from a truth to what a method is given and how it is scored."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -62,29 +62,10 @@ def trial_of(
 ) -> Trial:
     """Set up a protocol for an image: reduce it, keep the truth.
 
-    Parameters
-    ----------
-    source : Source
-        The high-resolution image.
-    factor : int
-        2 to 8; the image is cropped to a multiple of it.
-    protocol : {"A", "direct"}
-        See `PROTOCOLS`.
-    acquisition : Acquisition
-        How the small image is taken; for "direct" only.
-    scale : optional
-        That of the image which `source` is a plane of.
-    first : int
-        Number of the first plane in that image: the noise depends on it.
-
-    Returns
-    -------
-    Trial
-
-    Raises
-    ------
-    InputError
-        When protocol or factor is unknown, or the image too small.
+    The image is cropped to a multiple of the factor, 2 to 8. `acquisition` is for
+    "direct" only. If the image is a plane of another one, `scale` is that of the other,
+    and `first` the number of the plane, which seeds its noise. Raises InputError when
+    protocol or factor is unknown, or the image too small.
     """
     height, width = _reduced(source.name, source.shape, factor, protocol, acquisition)
     factor = int(factor)  # 2.0 is as good
@@ -105,26 +86,9 @@ def trials_of(
     protocol: Protocol,
     acquisition: Acquisition = REDUCED,
 ) -> Iterator[Trial]:
-    """Set up a protocol for an image, plane by plane.
+    """Set up a protocol for an image, plane by plane, with the range of all planes.
 
-    Parameters
-    ----------
-    stack : Stack
-        The high-resolution image.
-    name : str
-        What to call it.
-    factor, protocol, acquisition
-        As for `trial_of`.
-
-    Yields
-    ------
-    Trial
-        Of each plane, with the range of all of them.
-
-    Raises
-    ------
-    InputError
-        When protocol or factor is unknown, or the image too small.
+    Raises InputError when protocol or factor is unknown, or the image too small.
     """
     height, width = _reduced(name, stack.plane_shape, factor, protocol, acquisition)
     _refuse_gaps(name, stack)
@@ -138,9 +102,12 @@ def trials_of(
 
 
 def _telling(stack: Stack, part: Stack) -> Stack:
-    """The stack if it tells the range of its part: what is known of it is kept."""
+    """The stack, if its range is also that of its part; otherwise the part.
+
+    What is known of the stack does not have to be read again.
+    """
     known = stack.shape == part.shape
-    if stack.dtype.kind == "f":  # which was looked at for gaps
+    if stack.dtype.kind == "f":  # read already, to look for NaN
         low, high, *_ = stack.survey
         known |= black_and_white(stack.dtype, low, high) is not None
     return stack if known else part
@@ -179,7 +146,7 @@ def _reduced(
     protocol: Protocol,
     acquisition: Acquisition,
 ) -> tuple[int, int]:
-    """Sizes of the reduced image, if it can be scored like that."""
+    """Sizes of the reduced image; refuses images that cannot be scored like that."""
     if protocol not in ("A", "direct"):
         raise InputError(f"protocol is {protocol!r}: choose 'A' or 'direct'")
     if factor not in range(2, 9):
@@ -201,24 +168,9 @@ def _reduced(
 def pair_trials(
     high: Stack, low: Stack, high_name: str, low_name: str
 ) -> Iterator[Trial]:
-    """Set up a real pair of a high- and a low-resolution image, plane by plane.
+    """Set up a real pair, with equal outer edges, plane by plane.
 
-    Parameters
-    ----------
-    high, low : Stack
-        Of one scene, with equal outer edges.
-    high_name, low_name : str
-        What to call them.
-
-    Yields
-    ------
-    Trial
-        Of each pair of planes, with the ranges of all of them.
-
-    Raises
-    ------
-    InputError
-        When they cannot be a pair.
+    Each trial has the ranges of all planes. Raises InputError when they are no pair.
     """
     _refuse_gaps(high_name, high)
     _refuse_gaps(low_name, low)
@@ -246,7 +198,7 @@ def pair_trials(
 
 
 def _refuse_gaps(name: str, image: NDArray[Any] | Stack) -> None:
-    """Refuse NaN: around it, nothing could be reduced or compared."""
+    """Refuse NaN: pixels around it can be neither reduced nor compared."""
     if image.dtype.kind == "f" and survey(image).gaps:
         raise InputError(
             f"{name} holds NaN: cut it to its valid part to evaluate on it"

@@ -21,7 +21,7 @@ from napari_vdsr.imaging.dtypes import check_dtype, refuse_mask
 _EDGE = 512  # pixels of a window
 _ALONG = 3  # windows along an axis of a plane, and planes of a stack
 _GRID = 8  # windows begin at multiples of it: the blocks of JPEG
-_SECONDS = 3.0  # after which no further window is begun
+_SECONDS = 3.0  # after which no further window is read
 _BYTES = 2**28  # of the chunks that a window lies in
 
 
@@ -35,26 +35,13 @@ class Opened(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Parts of an image, and what could not be read of it.
+    """Parts of an image, and what could not be read of it."""
 
-    Attributes
-    ----------
-    parts : list of ndarray, shape (Y, X[, S])
-        All of one shape.
-    colour : bool
-        Whether they hold colours.
-    plane_shape : tuple of int
-        Pixels of the image in Y and X.
-    instrument : str or None
-        What the file says of it.
-    troubles : tuple of str
-        Why there are fewer parts than wanted.
-    """
-
-    parts: list[NDArray[Any]]
-    colour: bool
-    plane_shape: tuple[int, int]
-    instrument: Instrument | None = None
+    parts: list[NDArray[Any]]  # all of one shape (Y, X[, S])
+    colour: bool  # whether they hold colours
+    plane_shape: tuple[int, int]  # of the image
+    instrument: Instrument | None = None  # as the file says
+    # Why there are fewer parts than wanted.
     troubles: tuple[str, ...] = field(default=())
 
 
@@ -62,7 +49,7 @@ def windows_of(image: Any, axes: str | None = None, rgb: bool | None = None) -> 
     """Read up to nine parts of an array, layer or file, spread over it.
 
     Raises InputError and FileError where the image cannot be used at all. Chunks that
-    are damaged or too large are passed over.
+    are damaged or too large are skipped.
     """
     with _opened(image, axes, rgb) as (pixels, found, instrument):
         shape = tuple(int(size) for size in pixels.shape)
@@ -103,7 +90,7 @@ def _checked(pixels: Any, axes: Axes, instrument: Instrument | None) -> Opened:
 def _read(
     pixels: Any, shape: tuple[int, ...], axes: Axes
 ) -> tuple[list[NDArray[Any]], list[str]]:
-    """Read windows until the time is over; give them and what went wrong."""
+    """Read windows until time is up; give them and what went wrong."""
     parts: list[NDArray[Any]] = []
     lost: list[str] = []
     keys = list(_keys(shape, axes))
@@ -134,7 +121,7 @@ def _keys(shape: tuple[int, ...], axes: Axes) -> Iterator[tuple[int | slice, ...
     places = list(product(_starts(shape[axes.y]), _starts(shape[axes.x])))
     for number, plane in enumerate(planes):
         for place, (y, x) in enumerate(places):
-            # Each plane of several is looked at in other places.
+            # In a stack, each plane is read in other places.
             row, column = divmod(place, _ALONG)
             if len(places) >= len(planes) > 1 and (row + column - number) % len(planes):
                 continue
@@ -163,7 +150,7 @@ def _starts(size: int) -> list[int]:
 
 
 def _bytes_behind(pixels: Any, key: tuple[int | slice, ...]) -> float:
-    """Bytes of the chunks that hold a window: what reading it takes."""
+    """Bytes of the chunks that hold a window: what has to be read for it."""
     chunks = getattr(pixels, "chunks", None)
     if not chunks or len(chunks) != len(key):
         return 0.0
@@ -193,7 +180,7 @@ def _pixels_behind(
 def _ordered(
     part: NDArray[Any], key: tuple[int | slice, ...], axes: Axes
 ) -> NDArray[Any]:
-    """A window with its axes in the order Y, X and colours, alpha left behind."""
+    """A window with its axes in the order Y, X and colours, without alpha."""
     kept = [axis for axis, index in enumerate(key) if isinstance(index, slice)]
     order = [kept.index(axis) for axis in axes if axis is not None]
     part = part.transpose(order)

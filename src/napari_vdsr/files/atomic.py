@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -23,7 +24,8 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
     disk is full, or the target exists and `overwrite` is false.
     """
     target = target.resolve()  # a link keeps pointing to the file
-    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
+    name = bounded_name(target.name)
+    temporary = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
     try:
         with writing_to(target, _NOTHING_WRITTEN):
             temporary.open("xb").close()  # with the permissions that a new file gets
@@ -34,6 +36,19 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def bounded_name(name: str, most: int = 200) -> str:
+    """A name that fits into a number of bytes, so that more can be put round it.
+
+    File systems allow 255 bytes, and a letter takes up to four. A name that is cut ends
+    in a checksum: different names stay different, and equal ones equal.
+    """
+    encoded = os.fsencode(name)
+    if len(encoded) <= most:
+        return name
+    checksum = hashlib.sha256(encoded).hexdigest()[:16]
+    return f"{encoded[: most - 17].decode(errors='ignore')}-{checksum}"
 
 
 @contextlib.contextmanager

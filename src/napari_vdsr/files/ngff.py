@@ -1,7 +1,7 @@
 """The attributes of an OME-Zarr group: read, and made for one that is written."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from napari_vdsr.errors import FileError, InputError
@@ -37,29 +37,37 @@ class NgffImage(NamedTuple):
     multiscale: Multiscale
 
 
-def parse_image(name: str, attributes: Mapping[str, Any]) -> NgffImage | None:
+def parse_image(
+    name: str, attributes: Mapping[str, Any], size_of: Callable[[str], float]
+) -> NgffImage | None:
     """Read the attributes of a group; None where it is no image.
 
-    `name` is that of the file, for messages. Raises `FileError` when the attributes
-    are of another version or contradict themselves.
+    `name` is that of the file, for messages, and `size_of` gives the pixels of an array
+    of the group: levels may stand in any order. Raises `FileError` when the attributes
+    are of another version or contradict themselves, or the image is one of labels.
     """
     ome = attributes.get("ome", attributes)
     if not isinstance(ome, Mapping) or "multiscales" not in ome:
         return None
     try:
+        if "image-label" in ome:
+            raise FileError(
+                f"{name} holds labels, the numbers of objects, and enlarging would "
+                "mix these: name an image of intensities"
+            )
         entry = ome["multiscales"][0]
         version = str(ome.get("version", entry.get("version", "0.4")))
         if version not in _KNOWN:
             raise FileError(
                 f"{name} is OME-Zarr {version}, but {' and '.join(_KNOWN)} are read: "
                 "name an array within it and its axes, such as "
-                f"{name}/0 with axes TCZYX"
+                f"{name}/{entry['datasets'][0]['path']} with axes TCZYX"
             )
         axes = tuple(
             Axis(str(axis["name"]), axis.get("type"), axis.get("unit"))
             for axis in entry["axes"]
         )
-        finest = entry["datasets"][0]
+        finest = max(entry["datasets"], key=lambda level: size_of(str(level["path"])))
         scale, translation = _placed(
             len(axes),
             finest.get("coordinateTransformations", []),

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, InputError
-from napari_vdsr.files.atomic import writing_to
+from napari_vdsr.files.atomic import bounded_name, writing_to
 from napari_vdsr.files.multiscale import Multiscale
 from napari_vdsr.files.ngff import NgffVersion, ngff_attributes
 from napari_vdsr.files.zarr_library import check_existing_zarr, is_zarr, zarr_library
@@ -64,7 +64,8 @@ class ZarrPlan:
 def part_of(target: Path) -> Path:
     """The folder that holds an image until it is complete."""
     target = target.resolve()
-    return target.with_name(f"{target.name}.part")
+    # the longest name made of it is ".NAME.part.12345678"
+    return target.with_name(f"{bounded_name(target.name, 235)}.part")
 
 
 @contextlib.contextmanager
@@ -276,7 +277,9 @@ class PartialZarr:
             if hasattr(os, "sync"):  # so that it outlives a power cut
                 os.sync()
             check_existing_zarr(target, overwrite=overwrite)
-            old = target.with_name(f".{target.name}.{secrets.token_hex(4)}.old")
+            old = target.with_name(
+                f".{bounded_name(target.name)}.{secrets.token_hex(4)}.old"
+            )
             with contextlib.suppress(FileNotFoundError):
                 os.rename(target, old)
             try:

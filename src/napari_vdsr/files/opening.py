@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -69,13 +69,65 @@ class OpenImage:
         self.close()
 
 
+class _Guarded:
+    """Pixels of a file whose every failure names the file."""
+
+    def __init__(self, path: Path, pixels: Pixels) -> None:
+        self._path = path
+        self._pixels = pixels
+        self.shape = pixels.shape
+        self.dtype = pixels.dtype
+        self.chunks: tuple[int, ...] | None = getattr(pixels, "chunks", None)
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> Any:
+        with reading_from(self._path):
+            return self._pixels[key]
+
+
+def guarded(path: Path, image: OpenImage) -> OpenImage:
+    """The same image; whatever is wrong with its file becomes a `FileError`.
+
+    The one place where what libraries raise is translated, whichever way pixels are
+    read. Pixels that cannot fit into memory are refused before they are read.
+    """
+    array = image.picture.array
+
+    def read() -> Picture:
+        with reading_from(path):
+            check_memory(str(path), array.size * array.itemsize)
+            return image.read()
+
+    def identity() -> Mapping[str, Any]:
+        with reading_from(path):
+            return image.identity()
+
+    pixels = _Guarded(path, image.pixels)
+    return replace(image, pixels=pixels, read=read, identity=identity)
+
+
+def check_memory(what: str, needed: int) -> None:
+    """Raise `FileError` when something to be read is larger than the free memory."""
+    if needed < 2**28:
+        return
+    import psutil
+
+    free = psutil.virtual_memory().available + psutil.swap_memory().free
+    if needed > free:
+        raise FileError(
+            f"reading {what} needs {needed / 1e9:,.1f} GB of memory, but "
+            f"{free / 1e9:,.1f} GB are free"
+        )
+
+
 @contextmanager
 def reading_from(path: Path) -> Iterator[None]:
     """Say which file is damaged: libraries raise whatever that leads to."""
     try:
         yield
-    except (VdsrError, MemoryError):
+    except VdsrError:
         raise
+    except MemoryError as error:
+        raise MemoryError(f"not enough memory to read {path}") from error
     except Exception as error:
         what = f"{type(error).__name__}: {error}"
         raise FileError(f"cannot read {path}: damaged or cut short ({what})") from error

@@ -26,6 +26,7 @@ class Metadata:
     icc_profile: bytes | None = None
     colormap: NDArray[np.uint16] | None = None  # of ImageJ, shape (3, 256)
     inverted: bool = False  # the smallest value stands for white
+    extra: tuple[str, ...] = ()  # kinds of the samples beside colours, as in TIFF
     premultiplied: bool = False  # the colours are multiplied by alpha already
     compressed: bool = False
     multiscale: Multiscale | None = None

@@ -30,9 +30,14 @@ def read_raster(path: Path, kind: str) -> Picture:
     if kind == "PNG":  # Pillow reduces 16-bit colours to 8 bits
         array = imagecodecs.png_decode(data)
         size = _png_pixel_size(data)
+        orientation = image.getexif().get(0x0112, 1)
+        array = upright(array, orientation)
     else:
         array = _decoded(path, image)
         size = _dots_per_inch_to_size(image.info.get("dpi"))
+        orientation = image.getexif().get(0x0112, 1)
+    if size and 5 <= orientation <= 8:
+        size = size[::-1]
     axes = "YX" if array.ndim == 2 else "YXS"
     return Picture(
         array,
@@ -42,6 +47,31 @@ def read_raster(path: Path, kind: str) -> Picture:
         unit=_LENGTHS[kind] if size else None,
         metadata=Metadata(icc_profile=image.info.get("icc_profile")),
     )
+
+
+def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn an image of shape (Y, X, ...) as its EXIF orientation, 1 to 8, says."""
+    if 5 <= orientation <= 8:
+        array = array.swapaxes(0, 1)
+    axes = [
+        axis
+        for axis, which in ((0, (3, 4, 7, 8)), (1, (2, 3, 6, 7)))
+        if orientation in which
+    ]
+    return np.ascontiguousarray(np.flip(array, tuple(axes)))
+
+
+def _as_shown(picture: Picture) -> NDArray[Any]:
+    """The pixels where black is 0 and colours are not multiplied by alpha."""
+    array, highest = picture.array, np.iinfo(picture.array.dtype).max
+    if picture.metadata.inverted:
+        array = highest - array
+    if picture.metadata.premultiplied and array.shape[-1] in (2, 4):
+        alpha = array[..., -1:].astype(np.float64)
+        colours = np.rint(array[..., :-1] * (highest / np.maximum(alpha, 1)))
+        colours = np.minimum(colours, highest).astype(array.dtype)
+        array = np.concatenate([colours, array[..., -1:]], axis=-1)
+    return np.ascontiguousarray(array)
 
 
 def _opened(data: bytes, kind: str) -> Image.Image:
@@ -94,7 +124,7 @@ def write_raster(path: Path, kind: str, picture: Picture) -> None:
     Pixel size and colour profile are written too. JPEG has quality 95 and colours at
     full resolution.
     """
-    array = np.ascontiguousarray(picture.array)
+    array = _as_shown(picture)
     profile = picture.metadata.icc_profile
     size = _in_unit(picture, _LENGTHS[kind])
     if kind == "PNG":

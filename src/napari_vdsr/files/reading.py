@@ -1,11 +1,12 @@
 """Reading an image from a file, whatever its name says it is."""
 
+import re
 import warnings
 from functools import partial
 from pathlib import Path
 
 from napari_vdsr.errors import FileError, VdsrWarning
-from napari_vdsr.files.opening import OpenImage, identity_of, reading_from
+from napari_vdsr.files.opening import OpenImage, guarded, identity_of, reading_from
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.raster import read_raster
 from napari_vdsr.files.tiff_reader import open_tiff
@@ -39,7 +40,7 @@ def open_image(
     """
     path = Path(path)
     with reading_from(path):
-        image = _opened(path, axes_told)
+        image = guarded(path, _opened(path, axes_told))
     if warn:
         for remark in image.remarks:
             warnings.warn(remark, VdsrWarning, stacklevel=2)
@@ -52,6 +53,8 @@ def _opened(path: Path, axes_told: bool) -> OpenImage:
     start = _first_bytes(path)
     if start.startswith(_TIFF):
         return open_tiff(path)
+    if start.startswith(b"PK\3\4"):
+        return open_zarr(path, axes_told=axes_told)
     picture = read_raster(path, _raster_format(path, start))
     identity = partial(identity_of, path)
     return OpenImage(picture, picture.array, identity, lambda: picture)
@@ -65,6 +68,11 @@ def _first_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             start = file.read(16)
     except FileNotFoundError as error:
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+            raise FileError(
+                f"{path} is an address, but files and folders of this machine are "
+                "read: download it first"
+            ) from error
         raise FileError(f"{path} does not exist") from error
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from error

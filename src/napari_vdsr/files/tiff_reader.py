@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,15 +14,15 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.files.ome_xml import ome_pixel_size
-from napari_vdsr.files.opening import OpenImage, identity_of, reading_from
+from napari_vdsr.files.opening import OpenImage, identity_of
 from napari_vdsr.files.picture import Metadata, Picture, planned_array
+from napari_vdsr.files.tiff_checks import check_segments, check_series, set_remarks
 from napari_vdsr.files.tiff_region import TiffPixels
-from napari_vdsr.files.units import normalise_unit
+from napari_vdsr.files.tiff_sizes import states_sizes, tiff_pixel_size
 
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
+_EXTRA = {1: "assocalpha", 2: "unassalpha"}
 _GREY = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
-_TAG_UNITS = {tifffile.RESUNIT.INCH: "in", tifffile.RESUNIT.CENTIMETER: "cm"}
 
 
 def open_tiff(path: Path) -> OpenImage:
@@ -37,15 +36,24 @@ def open_tiff(path: Path) -> OpenImage:
     tif = tifffile.TiffFile(path)
     try:
         with _complaints_of_tifffile(path) as check:
-            series = tif.series[0]
+            full = (one for one in tif.series if not one.keyframe.is_reduced)
+            series = next(full, tif.series[0])  # a thumbnail may come first
             check()  # a damaged header can ask for very many pixels
+            if 0 in series.shape:
+                raise FileError(f"{path} holds no pixels: its shape is {series.shape}")
+            check_series(path, tif, series)
             if len(tif.series) > 1:
                 remarks = (
                     f"{path} holds {len(tif.series)} images of different shape or "
-                    "kind: the first one is read, the others are left out",
+                    "kind: the first one that is no thumbnail is read, the others are "
+                    "left out",
                 )
+            remarks += set_remarks(path, tif, series)
             arrangement = _arrangement(path, series)
-            size, unit = _pixel_size(tif, series.keyframe)
+            size, unit = tiff_pixel_size(tif, series.keyframe)
+            arrangement = _upright(tif, series.keyframe, arrangement)
+            if size is not None and arrangement.turned:
+                size = size[::-1]
             metadata = _metadata(tif, series.keyframe)
             check()
     except BaseException:
@@ -62,7 +70,10 @@ def open_tiff(path: Path) -> OpenImage:
     )
 
     def read() -> Picture:
-        with reading_from(path), _complaints_of_tifffile(path) as check:
+        with _complaints_of_tifffile(path) as check:
+            if series.dataoffset is None:
+                for number, page in enumerate(series.pages):
+                    check_segments(path, page, number)
             array = arrangement.applied(np.asarray(series.asarray()))
             check()
         return replace(picture, array=array)
@@ -111,8 +122,6 @@ def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> "_Arrangement":
     """Find out what the axes and colours of an image are to be."""
     page: Any = series.keyframe
     axes, shape = series.axes, series.shape
-    if 0 in shape:
-        raise FileError(f"{path} holds no pixels: its shape is {shape}")
     if not {"Y", "X"} <= set(axes):
         raise FileError(f"{path} has axes {axes}: there is no image plane (Y, X) in it")
     as_stored = tuple(range(len(axes)))
@@ -132,6 +141,12 @@ def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> "_Arrangement":
             f"{path} has {photometric.name} colours: convert it to grey or RGB "
             "with the program that wrote it"
         )
+    if is_colour and "S" in axes and shape[axes.index("S")] > 4:
+        raise FileError(
+            f"{path} has RGB colours and {shape[axes.index('S')] - 3} more samples a "
+            "pixel, which cannot be told apart from channels: store them as images of "
+            "their own"
+        )
     if not is_colour or "S" not in axes or shape[axes.index("S")] not in (3, 4):
         return _Arrangement(axes, as_stored)
     samples = axes.index("S")
@@ -139,23 +154,44 @@ def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> "_Arrangement":
     return _Arrangement("".join(axes[axis] for axis in order), order, rgb=True)
 
 
+def _upright(tif: Any, page: Any, stored: "_Arrangement") -> "_Arrangement":
+    """Turn an image as its tag Orientation says; OME and ImageJ do not use it."""
+    tag = page.tags.get("Orientation")
+    orientation = int(tag.value) if tag is not None else 1
+    if tif.is_ome or tif.is_imagej or not 2 <= orientation <= 8:
+        return stored
+    y, x = stored.axes.index("Y"), stored.axes.index("X")
+    order = list(stored.order)
+    if orientation >= 5:
+        order[y], order[x] = order[x], order[y]
+    flipped = tuple(
+        axis
+        for axis, which in ((y, (3, 4, 7, 8)), (x, (2, 3, 6, 7)))
+        if orientation in which
+    )
+    return replace(stored, order=tuple(order), flipped=flipped, turned=orientation >= 5)
+
+
 @dataclass(frozen=True, eq=False)
 class _Arrangement:
     """How the axes of a file become those of a picture.
 
     `order` says which axis of the file comes first, second and so on. The values of the
-    file are looked up in `palette`, of shape (colours, 3), where there is one.
+    file are looked up in `palette`, of shape (colours, 3), where there is one. Then the
+    axes `flipped` run the other way; `turned` says that Y and X have changed places.
     """
 
     axes: str
     order: tuple[int, ...]
     rgb: bool = False
     palette: NDArray[Any] | None = None
+    flipped: tuple[int, ...] = ()
+    turned: bool = False
 
     def applied(self, array: NDArray[Any]) -> NDArray[Any]:
         """The pixels of the file as those of the picture, in the machine's order."""
         array = array.astype(array.dtype.newbyteorder("="), copy=False)
-        array = array.transpose(self.order)
+        array = np.flip(array.transpose(self.order), self.flipped)
         return array if self.palette is None else self.palette[array]
 
 
@@ -180,6 +216,9 @@ class _Arranged:
             else slice(item, item + 1)
             for item, size in zip(key, self.shape, strict=True)
         ]
+        for axis in self._arrangement.flipped:
+            part, size = parts[axis], self.shape[axis]
+            parts[axis] = slice(size - max(part.stop, part.start), size - part.start)
         stored = [slice(0)] * len(order)
         for axis, part in zip(order, parts[: len(order)], strict=True):
             stored[axis] = part
@@ -193,38 +232,12 @@ class _Arranged:
 def _palette(colormap: NDArray[np.uint16]) -> NDArray[Any]:
     """A palette as a table of colours; its 16 bits often hold 8-bit values."""
     colours: NDArray[Any] = colormap
+    if colormap.max(initial=0) < 256:  # written as bytes, against the standard
+        return colormap.astype(np.uint8).T
     for step in (257, 256):
         if not (colormap % step).any():
             colours = (colormap // step).astype(np.uint8)
     return colours.T
-
-
-def _pixel_size(
-    tif: tifffile.TiffFile, page: Any
-) -> tuple[tuple[float, float] | None, str | None]:
-    """Size of a pixel in Y and X with its unit, or two Nones."""
-    if tif.is_ome and tif.ome_metadata:
-        found = ome_pixel_size(tif.ome_metadata)
-        if found[0] is not None:
-            return found
-    tag = page.tags.get("ResolutionUnit")
-    unit = _TAG_UNITS.get(tag.value if tag else tifffile.RESUNIT.INCH)
-    if tif.is_imagej:
-        unit = normalise_unit((tif.imagej_metadata or {}).get("unit"))
-    elif "unit" in _shaped(tif):
-        unit = normalise_unit(_shaped(tif)["unit"])
-    sizes = [_size(page.tags.get(name)) for name in ("YResolution", "XResolution")]
-    if 0 in sizes or (unit is None and sizes == [1, 1]):
-        return None, None
-    return (sizes[0], sizes[1]), unit
-
-
-def _size(tag: Any) -> float:
-    """Size of a pixel from a resolution tag; 0 when it says nothing."""
-    if tag is None or not isinstance(tag.value, tuple) or 0 in tag.value:
-        return 0.0
-    size = tag.value[1] / tag.value[0]
-    return float(size) if math.isfinite(size) else 0.0
 
 
 def _shaped(tif: tifffile.TiffFile) -> dict[str, Any]:
@@ -238,16 +251,20 @@ def _metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
     shaped = _shaped(tif)
     for derived in ("shape", "axes", "truncated"):
         shaped.pop(derived, None)
+    description = page.description or None
+    if description and states_sizes(tif, description):
+        description = None
     plain = not (tif.is_ome or tif.is_imagej or page.is_shaped)
     extra = page.extrasamples
     return Metadata(
         ome=tif.ome_metadata if tif.is_ome else None,
         imagej=tif.imagej_metadata if tif.is_imagej else None,
         shaped=shaped or None,
-        description=(page.description or None) if plain else None,
+        description=description if plain else None,
         icc_profile=page.iccprofile,
         colormap=page.colormap if tif.is_imagej else None,
         inverted=page.photometric == _PHOTOMETRIC.MINISWHITE,
+        extra=tuple(_EXTRA.get(int(kind), "unspecified") for kind in extra),
         premultiplied=tifffile.EXTRASAMPLE.ASSOCALPHA in extra,
         compressed=page.compression != tifffile.COMPRESSION.NONE,
     )

@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_vdsr.files.opening import reading_from
+from napari_vdsr.files.tiff_checks import check_segments
 
 _KEPT = 32_000_000  # bytes of decoded strips and tiles that are kept for the next read
 
@@ -36,10 +36,6 @@ class TiffPixels:
 
     def region(self, parts: tuple[slice, ...]) -> NDArray[Any]:
         """The pixels of one slice for each axis, from 0 up and without steps."""
-        with reading_from(self._path):
-            return self._region(parts)
-
-    def _region(self, parts: tuple[slice, ...]) -> NDArray[Any]:
         if self._offset is not None:
             return self._rows(self._offset, self.shape, parts)
         page_ndim = len(self._keyframe.shape)
@@ -67,8 +63,7 @@ class TiffPixels:
     def _of_page(self, number: int, parts: tuple[slice, ...]) -> NDArray[Any]:
         page: Any = self._series.pages[number]
         keyframe = self._keyframe
-        if page is None:
-            return np.zeros([part.stop - part.start for part in parts], self.dtype)
+        check_segments(self._path, page, number)
         here = page.parent is keyframe.parent
         if here and keyframe.is_final:
             return self._rows(page.dataoffsets[0], keyframe.shape, parts)
@@ -135,7 +130,7 @@ def _decode(page: Any, index: int) -> NDArray[Any]:
     if data is not None and len(data) < page.databytecounts[index]:
         raise ValueError(f"strip or tile {index} ends too early")
     segment, _, shape = frame.decode(data, index, **options)
-    if segment is None:  # left out by the program that wrote the file
+    if segment is None:  # left out, and `check_segments` knows its value
         return np.full(shape, frame.nodata, frame.dtype)
     rows, columns = shape[1:3]
     decoded: NDArray[Any] = segment[:1, :rows, :columns]

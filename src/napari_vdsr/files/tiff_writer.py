@@ -151,7 +151,9 @@ def _layout(picture: Picture) -> dict[str, Any]:
         options["planarconfig"] = "contig"
         extra = picture.array.shape[-1] - (3 if picture.rgb else 1)
         kind = "assocalpha" if metadata.premultiplied else "unassalpha"
-        if extra:
+        if extra and len(metadata.extra) == extra:
+            options["extrasamples"] = list(metadata.extra)
+        elif extra:
             options["extrasamples"] = [kind] + ["unspecified"] * (extra - 1)
     elif axes.endswith("SYX"):
         options["planarconfig"] = "separate"
@@ -262,6 +264,13 @@ def _imagej(picture: Picture) -> dict[str, Any]:
         fields.pop(derived, None)
     if "LUTs" in fields:
         fields["LUTs"] = list(np.asarray(fields["LUTs"]).reshape(-1, 3, 256))
+    fields.pop("yunit", None)  # the size of both axes is in one unit
+    unit = picture.unit
+    if normalise_unit(str(fields.get("unit", ""))) != unit or not unit:
+        fields.pop("unit", None)
+    if unit and ("unit" not in fields or not str(fields["unit"]).isascii()):
+        # \u00B5 stands for the micro sign: ImageJ's text is no Unicode
+        fields["unit"] = unit.replace("µ", "\\u00B5").replace("Å", "\\u00C5")
     options: dict[str, Any] = {"imagej": True, "metadata": fields}
     fields["axes"] = picture.axes
     if picture.metadata.colormap is not None:

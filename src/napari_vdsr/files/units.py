@@ -19,6 +19,8 @@ _SPELLINGS = {
     "um": "µm",
     "\u03bcm": "µm",  # Greek mu instead of the micro sign
     "\\u00b5m": "µm",  # as ImageJ escapes it
+    "\\u00c5": "Å",
+    "å": "Å",
     "micron": "µm",
     "microns": "µm",
     "micrometer": "µm",

@@ -18,6 +18,7 @@ _RASTER = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
 _DTYPES = {"PNG": ("uint8", "uint16"), "JPEG": ("uint8",), "BMP": ("uint8",)}
 _SAMPLES = {"PNG": (1, 2, 3, 4), "JPEG": (1, 3), "BMP": (1, 3)}
 _LONGEST = {"PNG": 2**31 - 1, "JPEG": 65_500, "BMP": 2**31 - 1}
+_LONGEST_NAME = 255  # bytes
 _HEADERS = 1_000_000  # bytes allowed for all that is not pixels
 
 
@@ -90,6 +91,11 @@ def check_name(path: Path, *, overwrite: bool, source: Path | str | None) -> Non
             f"cannot tell the format of {path}: its name must end in "
             + ", ".join(suffixes)
         )
+    if len(os.fsencode(path.name)) > _LONGEST_NAME:
+        raise FileError(
+            f"cannot write {path}: its name has {len(os.fsencode(path.name))} bytes, "
+            f"and {_LONGEST_NAME} are allowed: choose a shorter one"
+        )
     within = source is not None and Path(source).resolve() in path.resolve().parents
     if within and Path(str(source)).is_dir():
         raise InputError(
@@ -134,6 +140,11 @@ def _check_raster(path: Path, picture: Picture) -> None:
         raise InputError(
             f"{kind} cannot hold {samples} samples per pixel (alpha?), as "
             f"{path.name} would have: write a PNG or TIFF file"
+        )
+    if samples in (2, 4) and "unspecified" in picture.metadata.extra:
+        raise InputError(
+            f"the last of {samples} samples per pixel is not said to be alpha, but in "
+            f"{path.name} it would be: write a TIFF file"
         )
     if max(picture.plane_shape) > _LONGEST[kind]:
         raise InputError(

@@ -8,12 +8,12 @@ from napari_vdsr.errors import FileError
 from napari_vdsr.files.atomic import already_there
 
 ZARR_SUFFIX = ".zarr"
-_MARKS = ("zarr.json", ".zgroup", ".zarray")
+MARKS = ("zarr.json", ".zgroup", ".zarray")
 
 
 def is_zarr(path: Path) -> bool:
     """Whether a folder is a zarr group or array, whatever its name."""
-    return any((path / mark).is_file() for mark in _MARKS)
+    return any((path / mark).is_file() for mark in MARKS)
 
 
 def is_zarr_folder(path: Path) -> bool:

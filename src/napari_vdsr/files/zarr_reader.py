@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import math
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,10 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.multiscale import Axis, Multiscale
 from napari_vdsr.files.ngff import axis_letters, parse_image
-from napari_vdsr.files.opening import OpenImage, reading_from, state_of
+from napari_vdsr.files.opening import OpenImage, state_of
 from napari_vdsr.files.picture import Metadata, Picture, planned_array
-from napari_vdsr.files.zarr_library import is_zarr, zarr_library
+from napari_vdsr.files.zarr_chunks import Chunks, root_of_zip
+from napari_vdsr.files.zarr_library import MARKS, is_zarr, zarr_library
 
 
 def open_zarr(path: Path, *, axes_told: bool = False) -> OpenImage:
@@ -25,29 +29,91 @@ def open_zarr(path: Path, *, axes_told: bool = False) -> OpenImage:
     otherwise the last two are Y and X. `axes_told` says that the user names them.
     """
     zarr = zarr_library()
+    if path.is_file():
+        store, root = _zip_store(zarr, path)
+        try:
+            image = _image(path, zarr.open(store, mode="r", path=root), axes_told)
+        except BaseException:
+            store.close()
+            raise
+        return replace(image, close=store.close)
     if not is_zarr(path):
         raise FileError(
             f"{path} is no zarr: there is no zarr.json, .zgroup or .zarray in it"
         )
-    node = zarr.open(str(path), mode="r")
+    return _image(path, zarr.open(str(path), mode="r"), axes_told)
+
+
+def _zip_store(zarr: Any, path: Path) -> tuple[Any, str]:
+    """A zip file as a store, and where in it the zarr lies."""
+    with zipfile.ZipFile(path) as file:
+        names = file.namelist()
+    root = root_of_zip(names)
+    if not any(f"{root}{mark}" in names for mark in MARKS):
+        raise FileError(f"{path} is a zip file without a zarr in it: unpack it first")
+    return zarr.storage.ZipStore(path, mode="r"), root.rstrip("/")
+
+
+def _image(path: Path, node: Any, axes_told: bool) -> OpenImage:
+    """The image of a group or an array."""
+    zarr = zarr_library()
     attributes = dict(node.attrs)
     if isinstance(node, zarr.Array):
+        above = _described_above(path) if path.is_dir() else None
+        if above is not None:
+            letters = axis_letters(above.axes)
+            _check_axes(path, letters, node)
+            return _opened(path, node, letters, above, attributes)
         letters = _plain_axes(node)
         if not axes_told:
             _refuse_doubt(path, letters, node.shape)
         return _opened(path, node, letters, None, attributes)
-    found = parse_image(str(path), attributes)
+    found = parse_image(str(path), attributes, partial(_size, node))
     if found is None:
         return _first_of(path, node, attributes)
     array = node[found.path]
     if not isinstance(array, zarr.Array):
         raise FileError(f"{path} has no array {found.path}")
     axes = axis_letters(found.multiscale.axes)
+    _check_axes(path, axes, array)
+    image = _opened(path, array, axes, found.multiscale, attributes)
+    several = len(attributes.get("ome", attributes)["multiscales"])
+    if several == 1:
+        return image
+    remark = (
+        f"{path} describes {several} images: the first one, {found.path}, is read, the "
+        "others are left out"
+    )
+    return replace(image, remarks=(remark, *image.remarks))
+
+
+def _size(group: Any, name: str) -> float:
+    """Pixels of an array; a level that is missing is not passed over in silence."""
+    try:
+        return float(math.prod(group[name].shape))
+    except (KeyError, AttributeError):
+        return math.inf
+
+
+def _described_above(path: Path) -> Multiscale | None:
+    """What the image that an array is a level of says about it, if it is one."""
+    zarr = zarr_library()
+    for folder in path.absolute().parents[:2]:
+        if not is_zarr(folder):
+            continue
+        node = zarr.open(str(folder), mode="r")
+        level = path.absolute().relative_to(folder).as_posix()
+        found = parse_image(str(path), dict(node.attrs), level.__eq__)
+        if found is not None:
+            return found.multiscale if found.path == level else None
+    return None
+
+
+def _check_axes(path: Path, axes: str, array: Any) -> None:
     if len(axes) != len(array.shape):
         raise FileError(
             f"{path} names {len(axes)} axes, but its shape is {array.shape}"
         )
-    return _opened(path, array, axes, found.multiscale, attributes)
 
 
 def _first_of(path: Path, group: Any, attributes: Mapping[str, Any]) -> OpenImage:
@@ -56,7 +122,8 @@ def _first_of(path: Path, group: Any, attributes: Mapping[str, Any]) -> OpenImag
     if "plate" in ome or "well" in ome:
         kind = "plate" if "plate" in ome else "well"
         raise FileError(
-            f"{path} is a {kind} of images: name one of them, such as {path}/A/1/0"
+            f"{path} is a {kind} of images: name one of them"
+            + _such_as(path, group, ome)
         )
     if "bioformats2raw.layout" not in ome or "0" not in group:
         within = ", ".join(sorted(group.keys())) or "nothing"
@@ -74,6 +141,21 @@ def _first_of(path: Path, group: Any, attributes: Mapping[str, Any]) -> OpenImag
     return replace(first, remarks=(remark, *first.remarks))
 
 
+def _such_as(path: Path, group: Any, ome: Mapping[str, Any]) -> str:
+    """The first image of a plate or well that exists, as the end of a sentence."""
+    place, inner = "", dict(ome)
+    try:
+        if "plate" in inner:
+            place = str(inner["plate"]["wells"][0]["path"])
+            inner = dict(group[place].attrs)
+            inner = inner.get("ome", inner)
+        image = str(inner["well"]["images"][0]["path"])
+        place = f"{place}/{image}" if place else image
+        return f", such as {path}/{place}" if place in group else ""
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        return ""
+
+
 def _plain_axes(array: Any) -> str:
     """Letters of the axes of an array that is no OME-Zarr image."""
     named = getattr(array.metadata, "dimension_names", None)
@@ -88,6 +170,7 @@ def _plain_axes(array: Any) -> str:
     return axis_letters([Axis(name, types.get(name)) for name in names])
 
 
+_OWN = "napari-vdsr"  # in the attributes of what this program wrote: every chunk
 _XARRAY = "_ARRAY_DIMENSIONS"
 
 
@@ -116,7 +199,9 @@ def _opened(
     size, unit = None, None
     if multiscale is not None:
         size, unit = multiscale.pixel_size(axes.index("Y"), axes.index("X"))
-    pixels = _ZarrPixels(path, array)
+    chunks = Chunks(path, array, complete=_OWN in attributes)
+    remarks = chunks.check()
+    pixels = _ZarrPixels(array, chunks)
     picture = Picture(
         planned_array(shape, pixels.dtype),
         axes,
@@ -130,7 +215,7 @@ def _opened(
         return {
             "name": path.resolve().name,
             "metadata": hashlib.sha256(metadata.encode()).hexdigest(),
-            **state_of(path / array.path),
+            **state_of(path if path.is_file() else path / array.path),
         }
 
     return OpenImage(
@@ -138,19 +223,20 @@ def _opened(
         pixels,
         identity,
         lambda: replace(picture, array=pixels[(slice(None),) * len(shape)]),
+        remarks=remarks,
     )
 
 
 class _ZarrPixels:
     """The pixels of a zarr array, read where they are sliced."""
 
-    def __init__(self, path: Path, array: Any) -> None:
-        self._path = path
+    def __init__(self, array: Any, chunks: Chunks) -> None:
         self._array = array
+        self._stored = chunks
         self.shape = tuple(int(size) for size in array.shape)
         self.chunks = tuple(int(size) for size in array.chunks)
         self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("=")
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
-        with reading_from(self._path):
-            return np.asarray(self._array[key]).astype(self.dtype, copy=False)
+        self._stored.check_region(key)
+        return np.asarray(self._array[key]).astype(self.dtype, copy=False)

@@ -1,4 +1,4 @@
-"""Which axis of an array is which."""
+"""Finding Y, X and colours among the axes of an array."""
 
 from collections.abc import Sequence
 from math import prod
@@ -8,19 +8,11 @@ from napari_vdsr.errors import InputError
 
 
 class Axes(NamedTuple):
-    """The axes of an array that matter here, counted from the front.
-
-    Attributes
-    ----------
-    y, x : int
-        The axes to enlarge.
-    samples : int or None
-        The axis that holds R, G, B and, if any, alpha.
-    """
+    """The axes of an array that matter here, counted from the front."""
 
     y: int
     x: int
-    samples: int | None
+    samples: int | None  # the axis of R, G, B and, if any, alpha
 
     def moved_last(self, ndim: int) -> tuple[int, ...]:
         """The order of axes in which Y, X and samples come last."""
@@ -39,27 +31,11 @@ def find_axes(
 ) -> Axes:
     """Find Y, X and colours in an array of this shape; nothing is guessed.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        Of the array.
-    axes : str, optional
-        One letter an axis, such as "TCZYX"; "S" holds R, G, B and, if any, alpha.
-    rgb : bool, optional
-        Whether the last axis holds colours. Needed where it has 3 or 4 pixels and
-        `axes` does not tell.
+    `axes` has one letter an axis, such as "TCZYX"; "S" holds R, G, B and, if any,
+    alpha. Without it, `rgb` says whether the last axis holds colours, and is needed
+    where that has 3 or 4 pixels. Raises InputError when the axes do not fit the shape,
+    are ambiguous or hold no pixel.
 
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    InputError
-        When the axes do not fit the shape, are ambiguous or hold no pixel.
-
-    Examples
-    --------
     >>> find_axes((5, 32, 32))
     Axes(y=1, x=2, samples=None)
     >>> find_axes((32, 32, 3), rgb=True)

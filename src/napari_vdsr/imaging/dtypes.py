@@ -1,4 +1,4 @@
-"""Which dtypes are intensities, and what is black and white in them."""
+"""Which dtypes hold intensities, and what is black and white in them."""
 
 from typing import Any
 
@@ -8,29 +8,9 @@ from napari_vdsr.errors import InputError
 
 
 def check_dtype(dtype: Any, images: str = "images") -> np.dtype[Any]:
-    """Accept real numbers and refuse everything else, with the reason.
+    """Accept real numbers; raise InputError with the reason for everything else.
 
-    Parameters
-    ----------
-    dtype : dtype-like
-        Of an image.
-    images : str
-        What to call them in a message.
-
-    Returns
-    -------
-    numpy.dtype
-        An integer or floating-point type.
-
-    Raises
-    ------
-    InputError
-        For bool, complex, object and anything else that is no intensity.
-
-    Examples
-    --------
-    >>> check_dtype("uint16")
-    dtype('uint16')
+    `images` is what to call them in the message.
     """
     kind: np.dtype[Any] = np.dtype(dtype)
     if kind.kind in "iuf":
@@ -47,22 +27,11 @@ def check_dtype(dtype: Any, images: str = "images") -> np.dtype[Any]:
 def black_and_white(
     dtype: np.dtype[Any], low: float, high: float
 ) -> tuple[float, float] | None:
-    """Black and white, where dtype or values leave no doubt.
+    """Black and white where dtype or values leave no doubt, otherwise None.
 
-    Parameters
-    ----------
-    dtype : numpy.dtype
-        Of an image.
-    low, high : float
-        Its smallest and largest value; integers are told by their dtype alone.
+    (0, 255) for uint8, (0, 1) for floats from `low` to `high` within [0, 1]; integers
+    are told by their dtype alone.
 
-    Returns
-    -------
-    tuple of float or None
-        (0, 255) for uint8, (0, 1) for floats within [0, 1].
-
-    Examples
-    --------
     >>> black_and_white(np.dtype("float32"), 0.2, 1.0)
     (0.0, 1.0)
     """
@@ -74,27 +43,10 @@ def black_and_white(
 
 
 def natural_range(image: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """Black and white of an image whose dtype or values leave no doubt.
+    """Black and white: (0, 255) for uint8, (0, 1) for floats within [0, 1].
 
-    Parameters
-    ----------
-    image : ndarray of any real dtype
-        In any shape.
-
-    Returns
-    -------
-    tuple of float
-        (0, 255) for uint8, (0, 1) for floats within [0, 1].
-
-    Raises
-    ------
-    InputError
-        For all others: 12-bit counts in uint16 look the same as 16-bit ones.
-
-    Examples
-    --------
-    >>> natural_range(np.array([0, 7], dtype="uint8"))
-    (0.0, 255.0)
+    Raises InputError for all others: 12-bit counts in uint16 look the same as 16-bit
+    ones.
     """
     low = high = np.nan
     if image.dtype.kind == "f" and image.size:
@@ -111,15 +63,7 @@ def natural_range(image: np.ndarray[Any, Any]) -> tuple[float, float]:
 def refuse_mask(image: object) -> None:
     """Refuse numpy's masked arrays, of which all pixels would be taken as valid.
 
-    Parameters
-    ----------
-    image : object
-        What was given as an image.
-
-    Raises
-    ------
-    InputError
-        When it is a masked array; says what to use instead.
+    Raises InputError, which says what to use instead.
     """
     if isinstance(image, np.ma.MaskedArray):
         raise InputError(

@@ -1,4 +1,4 @@
-"""What enlarging an array means, before anything is computed."""
+"""Axes, shape and factors of an enlarged array, before anything is computed."""
 
 from typing import NamedTuple
 
@@ -13,24 +13,12 @@ from napari_vdsr.imaging.geometry import (
 
 
 class Enlargement(NamedTuple):
-    """What enlarging an array means, before anything is computed.
-
-    Attributes
-    ----------
-    axes : Axes
-        The axes that are enlarged, and colours.
-    shape : tuple of int
-        Of the result.
-    plane_shape : tuple of int
-        Y and X of the result.
-    factors : tuple of float
-        Factors of Y and X that are really used: ratios of whole numbers of pixels.
-    """
+    """Axes, shape and factors of an enlarged array."""
 
     axes: Axes
-    shape: tuple[int, ...]
-    plane_shape: tuple[int, int]
-    factors: tuple[float, float]
+    shape: tuple[int, ...]  # of the result
+    plane_shape: tuple[int, int]  # of the result
+    factors: tuple[float, float]  # really used: ratios of whole numbers of pixels
 
 
 def plan_enlargement(
@@ -44,32 +32,10 @@ def plan_enlargement(
 ) -> Enlargement:
     """Work out axes, shape and factors of a result, and check what was asked for.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        Of the source.
-    factor : float or pair of float
-        From 1 to 8, for Y and X.
-    axes : str, optional
-        One letter an axis; see `napari_vdsr.upscale`.
-    rgb : bool, optional
-        Whether the last axis holds colours.
-    pixel_size : float or pair of float, optional
-        Asks for pixels of this size instead of a factor.
-    source_pixel_size : tuple of float
-        Size of a source pixel in Y and X, in the unit of `pixel_size`.
+    Arguments as for `napari_vdsr.upscale`; `source_pixel_size` is in the unit of
+    `pixel_size`, in Y and X. Raises InputError when axes, factor or pixel size cannot
+    be used.
 
-    Returns
-    -------
-    Enlargement
-
-    Raises
-    ------
-    InputError
-        When axes, factor or pixel size cannot be used.
-
-    Examples
-    --------
     >>> plan_enlargement((7, 10, 11), 1.5).shape
     (7, 15, 17)
     """

@@ -7,32 +7,12 @@ from numpy.typing import NDArray
 def fill_gaps(
     image: NDArray[np.floating], rings: int
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
-    """Replace NaN by the mean of the nearest valid pixels.
+    """Replace NaN by the mean of the nearest valid pixels; say where NaN was.
 
-    Gaps are grown shut ring by ring: a missing pixel takes the mean of the valid
-    ones among its eight neighbours. What a pixel becomes therefore depends only on
-    pixels as far away as the nearest valid one, and is the same for a tile and for
-    the whole image.
-
-    Parameters
-    ----------
-    image : ndarray of float, shape (Y, X)
-        Any unit.
-    rings : int
-        How many pixels deep to fill. Deeper ones become zero.
-
-    Returns
-    -------
-    filled : ndarray of the same dtype
-        Without NaN.
-    missing : ndarray of bool
-        Where NaN was.
-
-    Examples
-    --------
-    >>> filled, missing = fill_gaps(np.array([[1.0, np.nan, 3.0]]), rings=1)
-    >>> filled.tolist()
-    [[1.0, 2.0, 3.0]]
+    Gaps are closed ring by ring, at most `rings` pixels deep: a missing pixel takes the
+    mean of the valid ones among its eight neighbours. Pixels farther in become zero. A
+    filled value depends only on pixels as far away as the nearest valid one, and is
+    therefore the same for a tile and for the full image.
     """
     missing = np.isnan(image)
     filled = np.where(missing, image.dtype.type(0), image)

@@ -1,4 +1,4 @@
-"""In which precision images are computed, and how results come back into a dtype."""
+"""The precision of the computation, and results in the dtype of the image."""
 
 from typing import Any
 
@@ -12,38 +12,16 @@ from napari_vdsr.errors import InputError
 def work_dtype(dtype: np.dtype[Any]) -> torch.dtype:
     """Precision in which images of this dtype are enlarged and summed.
 
-    Parameters
-    ----------
-    dtype : numpy.dtype
-        Of the image.
-
-    Returns
-    -------
-    torch.dtype
-        float64 where float32 could not hold every value, float32 otherwise.
-
-    Examples
-    --------
-    >>> work_dtype(np.dtype("uint16"))
-    torch.float32
+    It is float64 where float32 could not hold every value, otherwise float32.
     """
     wide = dtype.itemsize > 2 if dtype.kind in "iu" else dtype.itemsize > 4
     return torch.float64 if wide else torch.float32
 
 
 def within_float64(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The image, with floats wider than float64 narrowed to it.
+    """The image itself, or as float64 where its floats are wider.
 
-    Parameters
-    ----------
-    image : ndarray of any real dtype
-        In any shape.
-
-    Returns
-    -------
-    ndarray
-        The image itself unless it was narrowed; what float64 cannot hold is then
-        infinite.
+    What float64 cannot hold becomes infinite.
     """
     if image.dtype.kind != "f" or image.dtype.itemsize <= 8:
         return image
@@ -52,18 +30,7 @@ def within_float64(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def refuse_infinities(image: np.ndarray[Any, Any]) -> None:
-    """Raise an error when there are infinite pixels, and say how many.
-
-    Parameters
-    ----------
-    image : ndarray of any real dtype
-        In any shape.
-
-    Raises
-    ------
-    InputError
-        With their count.
-    """
+    """Raise InputError when there are infinite pixels, with their number."""
     if image.dtype.kind != "f":
         return
     # Part by part, so that the masks stay small beside the image.
@@ -87,18 +54,9 @@ _TORCH = {
 def into_dtype(values: Tensor, dtype: np.dtype[Any]) -> Tensor:
     """Bring results into the dtype of the image, as far as torch knows it.
 
-    Parameters
-    ----------
-    values : Tensor of float32 or float64, any shape
-        Intensities in the unit of the image; NaN only where `dtype` is a float.
-    dtype : numpy.dtype
-        Integer or float.
-
-    Returns
-    -------
-    Tensor
-        Integers rounded to the nearest and clipped to their range, floats clipped
-        to the largest finite ones. Floats wider than float64 come as float64.
+    Integers are rounded to the nearest and clipped to their range, floats clipped to
+    the largest finite ones; floats wider than float64 come as float64. There may be NaN
+    only where `dtype` is a float.
     """
     wide = dtype.kind != "f" and dtype.itemsize >= 8
     if wide or values.device.type not in ("cpu", "cuda"):
@@ -111,7 +69,7 @@ def into_dtype(values: Tensor, dtype: np.dtype[Any]) -> Tensor:
     values = values.round()
     if dtype.itemsize < 8:
         return values.clamp(limits.min, limits.max).to(target)
-    # The largest 64-bit integers have no float64: saturate where they are reached.
+    # float64 cannot hold the largest 64-bit integers: saturate where it reaches them.
     edge = float(limits.max)
     below = values.clamp(limits.min, np.nextafter(edge, 0)).to(target)
     return torch.where(values >= edge, torch.tensor(limits.max, dtype=target), below)

@@ -15,20 +15,7 @@ _STUDIO = (65.481, 128.553, 24.966)
 def studio_luminance(rgb: NDArray[np.generic]) -> NDArray[np.float64]:
     """Studio-swing luminance, the Y on which the papers score.
 
-    Parameters
-    ----------
-    rgb : ndarray, shape (..., 3)
-        Colours on the scale 0 to 255.
-
-    Returns
-    -------
-    ndarray of float64, shape (...)
-        16 for black to 235 for white, not rounded.
-
-    Examples
-    --------
-    >>> studio_luminance(np.array([255, 255, 255])).item()
-    235.0
+    Colours from 0 to 255, (..., 3), give 16 for black to 235 for white, not rounded.
     """
     colours = rgb[..., :3].astype(np.float64)
     y: NDArray[np.float64] = 16 + colours @ (np.array(_STUDIO) / 255)

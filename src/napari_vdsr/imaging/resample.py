@@ -73,7 +73,7 @@ def resize_rows(
     Parameters
     ----------
     size, new_size : int
-        Pixels of the whole axis before and after, at least 1. Their ratio is the
+        Pixels of the full axis before and after, at least 1. Their ratio is the
         factor; below 1 the kernel is widened against aliasing.
     start, stop : int, optional
         The output pixels wanted; by default all of them.
@@ -126,13 +126,13 @@ def resize_rows(
 
 
 def mirrored(index: NDArray[np.int_], size: int) -> NDArray[np.int_]:
-    """Indices beyond a border, folded back into the axis."""
+    """Fold indices beyond a border back into the axis."""
     index = index % (2 * size)
     return np.where(index < size, index, 2 * size - 1 - index)
 
 
 def gathered(index: NDArray[np.int_], values: NDArray[np.float64]) -> Rows:
-    """Scatter weights per tap into a matrix over the pixels that matter."""
+    """Collect weights per tap in a matrix over the source pixels that are used."""
     used = index[values != 0]
     first, last = int(used.min()), int(used.max())
     matrix = np.zeros((len(index), last - first + 1))

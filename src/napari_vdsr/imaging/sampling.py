@@ -21,27 +21,13 @@ _NOTHING = 1e-12
 def sampling_rows(size: int, coarse: int, sampling: Sampling) -> Rows:
     """Weights that make the coarse pixels of an axis from its source pixels.
 
-    Parameters
-    ----------
-    size : int
-        Pixels of the source axis. For "scanner" these are half as wide as the spot.
-    coarse : int
-        Pixels of the coarse axis, from 1 to `size`.
-    sampling : {"reduced", "gaussian", "camera", "scanner"}
-        "camera": the mean over the area of the coarse pixel. "scanner": the mean of
-        the two source pixels at the centre of the coarse pixel (interpolated
-        cubically where the centre is not between two of them): a point sample of
-        what the spot sees. "reduced": bicubic, antialiased, as software does.
-        "gaussian": points behind a Gaussian whose standard deviation is half the
-        factor less one, as ``skimage.transform.resize`` does.
+    "camera" is the mean over the area of the coarse pixel. "scanner" is the mean of the
+    two source pixels at the centre of the coarse pixel (interpolated cubically where
+    the centre is not between two of them): a point sample with a spot twice as wide as
+    a source pixel. "reduced" is bicubic, antialiased, as software does. "gaussian"
+    takes points behind a Gaussian whose standard deviation is half the factor less one,
+    as ``skimage.transform.resize`` does.
 
-    Returns
-    -------
-    Rows
-        Every row sums to one.
-
-    Examples
-    --------
     >>> sampling_rows(8, 2, "camera").weights[0].tolist()
     [0.25, 0.25, 0.25, 0.25, 0.0, 0.0, 0.0, 0.0]
     >>> rows = sampling_rows(8, 2, "scanner")
@@ -72,7 +58,7 @@ def _area_rows(size: int, coarse: int) -> Rows:
 
 
 def _point_rows(size: int, coarse: int, sides: tuple[float, ...]) -> Rows:
-    """Mean of the values at some distances from the centre, interpolated cubically."""
+    """Mean of the values at `sides` of the centre, interpolated cubically."""
     centre = (np.arange(coarse) + 0.5) * size / coarse - 0.5
     taps = np.floor(centre + sides[0]).astype(int)[:, None] + np.arange(-2, 5)
     weights = sum(cubic(centre[:, None] + side - taps) for side in sides)

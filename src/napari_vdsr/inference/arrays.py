@@ -14,6 +14,7 @@ from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.imaging.intensities import refuse_infinities
 from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.inference.reach import LARGEST_SINGLE_FACTOR
+from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.progress import Progress
 from napari_vdsr.zoo.loading import shared_model
@@ -43,7 +44,8 @@ def upscale_array(
     plan = plan_enlargement(
         image.shape, factor, axes=axes, rgb=rgb, pixel_size=pixel_size
     )
-    refuse_infinities(image)
+    with shielded():
+        refuse_infinities(image)
     model = shared_model(model, progress=progress)
     if not model.equivariant and intensity_range is None:
         intensity_range = natural_range(image)

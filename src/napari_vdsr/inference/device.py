@@ -1,5 +1,6 @@
 """Which devices there are, and which one a name means."""
 
+import os
 import re
 from threading import Lock
 
@@ -77,3 +78,8 @@ def is_out_of_memory(error: Exception) -> bool:
         words in text
         for words in ("out of memory", "can't allocate memory", "not enough memory")
     )
+
+
+if hasattr(os, "register_at_fork"):
+    # A child process has only one thread; those that held a lock will never free it.
+    os.register_at_fork(after_in_child=_locks.clear)

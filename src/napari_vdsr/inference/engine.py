@@ -1,5 +1,7 @@
 """What every way of running a network offers, and which one is taken."""
 
+import os
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -9,7 +11,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.inference.openvino_engine import compile_for_openvino
+from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.network import ConvStack
@@ -52,7 +56,7 @@ def make_engine(model: Model, device: torch.device, precision: torch.dtype) -> E
     That is OpenVINO on the CPU where it is installed, otherwise torch.
     """
     key = model.fingerprint, device, precision
-    with _lock:
+    with _lock, shielded():
         if key not in _ready:
             _ready[key] = _prepared(model.network, device, precision)
         _ready.move_to_end(key)
@@ -72,8 +76,28 @@ def _prepared(
 ) -> Callable[[], Engine]:
     """A function that gives engines of a network."""
     if device.type == "cpu" and find_spec("openvino") is not None:
-        return compile_for_openvino(network, precision)
+        # Whatever it is, a broken or too old library or a locale that it does not
+        # know: torch is always there.
+        try:
+            return compile_for_openvino(network, precision)
+        except Exception as error:
+            msg = (
+                f"OpenVINO does not work here ({type(error).__name__}: {error}): "
+                "using torch instead, which is slower"
+            )
+            warnings.warn(msg, VdsrWarning, stacklevel=4)
     if device.type == "cpu" and torch.get_num_threads() > usable_threads():
         torch.set_num_threads(usable_threads())
     engine = TorchEngine(network, device, precision)
     return lambda: engine
+
+
+def _after_fork() -> None:
+    """Let a child process make its own: another thread may have held the lock."""
+    global _lock
+    _lock = Lock()
+    _ready.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

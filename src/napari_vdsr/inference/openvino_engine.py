@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.network import ConvStack
 
@@ -28,7 +29,7 @@ class OpenVinoEngine:
         self._request = request
         self._first = first
 
-    @torch.inference_mode()
+    @shielded()
     def residual(self, x: Tensor) -> Tensor:
         """What the network adds to an enlarged image; see `Engine.residual`."""
         y = x if self._first is None else torch.relu(self._first(x))

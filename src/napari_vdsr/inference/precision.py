@@ -8,6 +8,7 @@ import torch
 
 from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.inference.device import is_out_of_memory
+from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
 
@@ -109,6 +110,7 @@ def _works(device: torch.device, precision: torch.dtype) -> bool:
         return False
 
 
+@shielded()
 def relative_error(device: torch.device, precision: torch.dtype) -> float:
     """How far a precision is from float32 on a small patch.
 

@@ -7,10 +7,13 @@ from pathlib import Path
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _UNLIMITED = 1 << 30
 _limit = _UNLIMITED
+_alone = False  # in a process whose other threads are gone
 
 
 def usable_threads() -> int:
     """Processor cores that the scheduler, a container and `limit_threads` leave us."""
+    if _alone:
+        return 1
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
@@ -28,6 +31,18 @@ def limit_threads(count: int | None) -> None:
     global _limit
     _limit = _UNLIMITED if count is None else count
     torch.set_num_threads(usable_threads())
+
+
+def keep_to_one_thread() -> None:
+    """Compute with this thread alone from now on, as has to be after a fork.
+
+    torch would wait for ever for the threads that its parent computed with.
+    """
+    import torch
+
+    global _alone
+    _alone = True
+    torch.set_num_threads(1)
 
 
 def _quota() -> int:

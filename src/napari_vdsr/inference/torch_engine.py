@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_vdsr.inference.shield import shielded
 from napari_vdsr.network import ConvStack
 
 
@@ -33,19 +34,14 @@ class TorchEngine:
         fused = device.type == "cuda" and torch.version.hip is None
         self._hidden = [(_fused if fused else _plain)(layer) for layer in hidden]
 
-    @torch.inference_mode()
+    @shielded()
     def residual(self, x: Tensor) -> Tensor:
         """What the network adds to an enlarged image; see `Engine.residual`."""
-        # The same algorithm each time and no rounding to TF32: the result is to
-        # depend on nothing but the image, the device and the precision.
-        with torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-        ):
-            y = self._first(x).to(self._precision, memory_format=torch.channels_last)
-            y = functional.relu_(y)
-            for layer in self._hidden:
-                y = layer(y)
-            return self._network.residual_from(self._last(y).float(), x)
+        y = self._first(x).to(self._precision, memory_format=torch.channels_last)
+        y = functional.relu_(y)
+        for layer in self._hidden:
+            y = layer(y)
+        return self._network.residual_from(self._last(y).float(), x)
 
 
 def _plain(layer: nn.Conv2d) -> Callable[[Tensor], Tensor]:

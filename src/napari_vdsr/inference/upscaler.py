@@ -31,6 +31,7 @@ from napari_vdsr.inference.engine import Engine, bytes_per_pixel, make_engine
 from napari_vdsr.inference.precision import resolve_precision
 from napari_vdsr.inference.reach import KERNEL_REACH, gap_halo, middle_shape
 from napari_vdsr.inference.settings import checked_range
+from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
 from napari_vdsr.inference.tiles import Region, Tile, plan_tiles
 from napari_vdsr.inference.transfer import Download, uploaded
@@ -175,7 +176,8 @@ class Upscaler:
             out = np.empty((*shape, *plane.shape[2:]), dtype)
         if out_shape == plane.shape[:2]:
             out[...] = plane[wanted]
-            refuse_infinities(out)
+            with shielded():
+                refuse_infinities(out)
             if progress is not None:
                 progress.update(out.shape[0] * out.shape[1])
             return out
@@ -268,7 +270,7 @@ class Upscaler:
             tile, rings = self._widened(plane, out_shape, tile)
             pixels, weights = self._read(plane, out_shape, tile)
         # Reading waits for nobody; the pixels may come from other threads' work.
-        with device_lock(self.device):
+        with device_lock(self.device), shielded():
             values = restore_window(pixels, weights, self.engine, self._range, rings)
             return Download(into_dtype(values[(slice(None), *tile.crop)], dtype))
 
@@ -294,15 +296,18 @@ class Upscaler:
             )
             for axis, part in enumerate((tile.y.window, tile.x.window))
         )
-        return within_float64(np.asarray(plane[rows, columns])), (down, across)
+        pixels = np.asarray(plane[rows, columns])
+        with shielded():
+            return within_float64(pixels), (down, across)
 
     def _weights_of(
         self, size: int, new_size: int, start: int, stop: int, work: torch.dtype
     ) -> tuple[slice, Tensor]:
         """Source pixels of part of an axis and their weights, on the device."""
-        rows = resize_rows(size, new_size, start, stop, self.model.kernel)
         where = sum_device(self.device, work)
-        return rows.source, uploaded(rows.weights, where, work)
+        with shielded():
+            rows = resize_rows(size, new_size, start, stop, self.model.kernel)
+            return rows.source, uploaded(rows.weights, where, work)
 
 
 class _Enlarged:

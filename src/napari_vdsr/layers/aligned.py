@@ -52,4 +52,10 @@ def to_world(layer: "Image") -> NDArray[np.float64]:
     for axis, step in enumerate(np.eye(layer.ndim)):
         matrix[:-1, axis] = np.array(layer.data_to_world(step)) - origin
     matrix[:-1, -1] = origin
+    if not np.isfinite(matrix).all():
+        raise InputError(
+            f"the place of {layer.name!r} in the world is not known: its scale is "
+            f"{layer.scale} and its translation {layer.translate}, and every transform "
+            "has to be of finite numbers"
+        )
     return matrix

@@ -10,7 +10,7 @@ from napari_vdsr.layers.levels import enlarged_levels
 from napari_vdsr.layers.plan import is_lazy, level_data, levels_of, plan_layer
 from napari_vdsr.layers.result import provenance, result_layer, result_name
 from napari_vdsr.progress import Progress
-from napari_vdsr.zoo import Model
+from napari_vdsr.zoo import DEFAULT_MODEL, Model
 from napari_vdsr.zoo.loading import shared_model
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def upscale_layer(
     layer: "Image",
     factor: Factor = 2,
     *,
-    model: str | Path | Model = "vdsr20",
+    model: str | Path | Model = DEFAULT_MODEL,
     device: str = "auto",
     precision: str = "auto",
     tile: int | str = "auto",

@@ -29,7 +29,7 @@ from napari_vdsr.lazy.worker import (
     upscaler_for,
 )
 from napari_vdsr.progress import Progress
-from napari_vdsr.zoo import Model
+from napari_vdsr.zoo import DEFAULT_MODEL, Model
 from napari_vdsr.zoo.loading import shared_model
 
 
@@ -37,7 +37,7 @@ def upscale_lazy(
     image: Any,
     factor: Factor = 2,
     *,
-    model: str | Path | Model = "vdsr20",
+    model: str | Path | Model = DEFAULT_MODEL,
     device: str = "auto",
     precision: str = "auto",
     tile: int | str = "auto",

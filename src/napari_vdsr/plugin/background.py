@@ -1,4 +1,4 @@
-"""Work in a background thread, whose result is handed over in the GUI thread."""
+"""Work in a background thread; the result is handed over in the GUI thread."""
 
 from collections.abc import Callable
 from threading import Thread
@@ -8,21 +8,14 @@ from qtpy.QtCore import QObject, QTimer
 
 Result = TypeVar("Result")
 
-_EVERY = 50  # milliseconds between two looks at the thread
+_EVERY = 50  # milliseconds between two checks of the thread
 
 
 class Background(Generic[Result]):
-    """One piece of work at a time.
+    """Runs one piece of work at a time; its result or exception goes to `hand_over`.
 
-    It runs in a plain thread that touches nothing of Qt, so that napari may be closed
-    at any time.
-
-    Parameters
-    ----------
-    parent : QObject
-        Whose end ends the looking.
-    hand_over : callable
-        Called in the GUI thread with what the work gave, or the exception it raised.
+    A plain thread that touches nothing of Qt does it, so napari may be closed at any
+    time. A timer that belongs to `parent` looks for the result.
     """
 
     def __init__(
@@ -36,7 +29,7 @@ class Background(Generic[Result]):
         self._timer.timeout.connect(self._look)
 
     def start(self, work: Callable[[], Result]) -> None:
-        """Begin with a piece of work; only when none is going on."""
+        """Start the work; call only while not `busy`."""
         self.busy = True
         Thread(target=self._do, args=(work,)).start()
         self._timer.start()
@@ -45,7 +38,7 @@ class Background(Generic[Result]):
         """Run in the thread."""
         try:
             self._found.append(work())
-        except Exception as error:  # for whoever gets it in the GUI thread
+        except Exception as error:  # passed on to the GUI thread
             self._found.append(error)
 
     def _look(self) -> None:

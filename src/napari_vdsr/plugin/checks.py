@@ -11,22 +11,7 @@ from napari_vdsr.plugin.prober import Prober
 
 
 def check_machine(jobs: Sequence[Job], settings: Settings, prober: Prober) -> None:
-    """Refuse models and devices that are not there, and ask for what they need.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        What is to be done.
-    settings : Settings
-        With what.
-    prober : Prober
-        Knows the machine.
-
-    Raises
-    ------
-    FieldError
-        With the name of the field and what to do.
-    """
+    """Raise FieldError where a model, device or intensity range is missing."""
     if find_card(settings.model) is None:
         msg = f"There is no model '{settings.model}' any more: choose another."
         raise FieldError("model", msg)
@@ -38,7 +23,7 @@ def check_machine(jobs: Sequence[Job], settings: Settings, prober: Prober) -> No
     if not prober.needs_range(settings.model) or settings.intensity_range is not None:
         return
     for job in jobs:
-        # Floats say it by their values, if these can be looked at.
+        # The range of float arrays in memory is found from their values.
         told = job.plan.dtype.kind == "f" and isinstance(job.data, np.ndarray)
         if not told and job.plan.dtype != "uint8":
             msg = (

@@ -1,4 +1,4 @@
-"""Menu commands: one click, and the active layer is enlarged."""
+"""Menu commands that enlarge the active layer at one click."""
 
 from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
@@ -8,40 +8,22 @@ _PANEL = "Super-resolution"
 
 
 def upscale_x2(viewer: Viewer) -> None:
-    """Enlarge the active layer two times.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        The viewer whose menu was used.
-    """
+    """Enlarge the active layer two times."""
     _upscale(viewer, "2")
 
 
 def upscale_x3(viewer: Viewer) -> None:
-    """Enlarge the active layer three times.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        The viewer whose menu was used.
-    """
+    """Enlarge the active layer three times."""
     _upscale(viewer, "3")
 
 
 def upscale_x4(viewer: Viewer) -> None:
-    """Enlarge the active layer four times.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        The viewer whose menu was used.
-    """
+    """Enlarge the active layer four times."""
     _upscale(viewer, "4")
 
 
 def _upscale(viewer: Viewer, factor: str) -> None:
-    """Press Run in the panel, which shows how far it is and can cancel."""
+    """Press Run in the panel, which shows the progress and can cancel."""
     _, panel = viewer.window.add_plugin_dock_widget(_PLUGIN, _PANEL)
     if panel.running:
         show_warning("A run is going on: wait for its end, or cancel it.")

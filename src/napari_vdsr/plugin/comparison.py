@@ -1,4 +1,4 @@
-"""Before and after: showing sources in turn with their results."""
+"""Before and after: switches between sources and their results."""
 
 from typing import TYPE_CHECKING
 from weakref import ref
@@ -18,11 +18,6 @@ class Comparison:
     """Pairs of source and result in one viewer.
 
     Layers are held weakly: removing one from the viewer frees it.
-
-    Parameters
-    ----------
-    viewer : napari.components.ViewerModel
-        That shows them.
     """
 
     def __init__(self, viewer: "ViewerModel") -> None:
@@ -32,7 +27,7 @@ class Comparison:
 
     @property
     def pairs(self) -> list[tuple["Image", "Image", bool]]:
-        """Source, result and whether that is all of the source; those still there."""
+        """(source, result, whether it covers all of the source), if still shown."""
         found = [(source(), result(), whole) for source, result, whole in self._pairs]
         return [
             (source, result, whole)
@@ -48,33 +43,23 @@ class Comparison:
         self._pairs.clear()
 
     def add(self, source: "Image", result: "Image", whole: bool, link: bool) -> None:
-        """Compare one more pair, showing the result.
+        """Add a pair and show the result; `link` shares contrast limits and gamma.
 
-        Parameters
-        ----------
-        source, result : napari.layers.Image
-            Both in the viewer.
-        whole : bool
-            Whether the result is of all of the source.
-        link : bool
-            Whether a change of contrast of one goes to the other.
+        `whole`: the result covers all of the source.
         """
         self._pairs.append((ref(source), ref(result), whole))
         if link and source in self._viewer.layers:
             self._viewer.layers.link_layers([source, result], _LINKED)
         self.show(after=True)
-        # A result that lets others shine through would be seen doubly.
+        # Layers below would show through a result that is not opaque.
         if whole and (result.blending not in _COVERING or result.opacity < 1):
             for other in [source, *made_of(source, self._viewer.layers)]:
                 other.visible = other is result
 
     def show(self, after: bool) -> None:
-        """Show the results, or the sources and nothing that was made of them.
+        """Show the results, or only the sources without anything made of them.
 
-        Parameters
-        ----------
-        after : bool
-            True for the results, and everything else as it was before.
+        Showing the results restores the visibility of all other layers.
         """
         self._put_back()
         if not after:
@@ -99,13 +84,7 @@ class Comparison:
         self._seen.clear()
 
     def link(self, linked: bool) -> None:
-        """Let source and result share contrast limits and gamma, or not.
-
-        Parameters
-        ----------
-        linked : bool
-            True to share them; those of the source are taken.
-        """
+        """Share the source's contrast limits and gamma with the result, or stop it."""
         for source, result, _ in self.pairs:
             if linked:
                 result.contrast_limits = source.contrast_limits

@@ -1,4 +1,4 @@
-"""Putting results into the viewer, exactly over their sources."""
+"""Adds results to the viewer, exactly over their sources."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,28 +17,14 @@ if TYPE_CHECKING:
 
 
 class StaleSourceError(Exception):
-    """The source has other dimensions now: there is nothing to lie upon."""
+    """The source's data have another shape now, so the result no longer fits."""
 
 
 def add_result(viewer: "ViewerModel", result: Result) -> "Image":
-    """Add the layers of a result, above all that was made of their source before.
+    """Add the layers of a result above all earlier ones of its source.
 
-    Parameters
-    ----------
-    viewer : napari.components.ViewerModel
-        Names that are taken already are made unique by it.
-    result : Result
-        With the pixels.
-
-    Returns
-    -------
-    napari.layers.Image
-        The enlarged layer. If the source was removed meanwhile, it is on top.
-
-    Raises
-    ------
-    StaleSourceError
-        When the source was given data of another shape meanwhile.
+    Gives the enlarged layer. It goes on top of everything if the source was removed
+    meanwhile. Raises StaleSourceError when the source was given data of another shape.
     """
     source = result.job.layer
     data = level_data(source)
@@ -85,7 +71,7 @@ def _extra_layer(result: Result, extra: Extra) -> "Image":
 
 
 def _show_as_difference(layer: "Image", data: Any) -> None:
-    """Pale for no difference, symmetric limits, out of sight at first."""
+    """Colour zero pale, make the limits symmetric, hide the layer at first."""
     largest = float(np.nanmax(np.abs(data))) or 1.0
     layer.colormap = "PiYG"
     layer.contrast_limits = (-largest, largest)

@@ -1,4 +1,4 @@
-"""What layers say of themselves, found out in the background."""
+"""Descriptions of layers, computed in the background."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,26 +11,22 @@ from qtpy.QtCore import QObject
 from napari_vdsr.evaluation.description import describe_image
 from napari_vdsr.evaluation.image_report import ImageReport
 from napari_vdsr.layers.plan import levels_of
+from napari_vdsr.layers.result import METADATA_KEY
 from napari_vdsr.plugin.background import Background
 from napari_vdsr.plugin.sources import shorten_name
 
 
 class Words(NamedTuple):
-    """A line for the panel, and all there is to say for its tooltip."""
+    """A line for the panel, and the full text for its tooltip."""
 
     line: str
     details: str = ""
 
 
 class Describer:
-    """Looks at one layer after the other, and once at each as long as its data stay.
+    """Describes one layer at a time, and each only once until its data change.
 
-    Parameters
-    ----------
-    parent : QObject
-        Whose end ends the looking.
-    callback : callable
-        Called in the GUI thread when more is known.
+    `callback` is called in the GUI thread when more is known.
     """
 
     def __init__(self, parent: QObject, callback: Callable[[], object]) -> None:
@@ -46,11 +42,13 @@ class Describer:
         return self._background.busy
 
     def words_on(self, layers: Sequence[Layer]) -> Words:
-        """Give what is known of the first image; find it out if that is not known."""
+        """What is known of the first image; starts finding it out if nothing is."""
         image = next((layer for layer in layers if isinstance(layer, Image)), None)
         if image is None or self._callback is None:
             return Words("")
         words = self._known.get(image)
+        if words is None and _is_lazy_result(image):
+            words = Words("Enlarged already, as it is viewed: choose its source")
         if words is None:
             self._look_at(image)
             words = Words("Looking at the image …")
@@ -67,7 +65,7 @@ class Describer:
 
     def _look_at(self, layer: Image) -> None:
         if self.busy:
-            return  # whoever asked is called back, and asks again
+            return  # the caller is called back, and asks again
         if layer not in self._followed:
             layer.events.data.connect(self._data_changed)
             self._followed[layer] = True
@@ -76,7 +74,7 @@ class Describer:
         self._background.start(partial(describe_image, pixels, rgb=rgb))
 
     def _data_changed(self, event: Any) -> None:
-        """Forget what was said of other data."""
+        """Forget the description of the old data."""
         self._known.pop(event.source, None)
         if self._in_work() is event.source:
             self._in_work = lambda: None
@@ -87,6 +85,11 @@ class Describer:
             self._known[layer] = _in_words(found)
         if self._callback is not None:
             self._callback()
+
+
+def _is_lazy_result(layer: Image) -> bool:
+    """Whether looking at a layer would run a network, perhaps beside a run."""
+    return METADATA_KEY in layer.metadata and hasattr(levels_of(layer)[0], "dask")
 
 
 def _in_words(found: ImageReport | Exception) -> Words:

@@ -1,4 +1,4 @@
-"""Which layers were made of which, as their metadata tell."""
+"""Which layers were made of which, according to their metadata."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,33 +14,15 @@ if TYPE_CHECKING:
 
 
 def is_made(layer: "Layer") -> bool:
-    """Whether this plugin made a layer.
-
-    Parameters
-    ----------
-    layer : napari.layers.Layer
-        Any.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether this plugin made a layer."""
     return METADATA_KEY in layer.metadata
 
 
 def likely_truth(images: Sequence[Image]) -> Image | None:
-    """The image that others are probably to be compared with.
+    """The image that others are probably to be compared with; None without images.
 
-    Parameters
-    ----------
-    images : sequence of napari.layers.Image
-        To choose from, the most likely first where nothing else is known.
-
-    Returns
-    -------
-    napari.layers.Image or None
-        One that this plugin neither made nor enlarged, or else one that it did not
-        make. None when there is no image.
+    First choice is an image that this plugin neither made nor enlarged, then one that
+    it did not make, then the first.
     """
     given = [image for image in images if not is_made(image)]
     untouched = [image for image in given if not made_of(image, images)]
@@ -48,25 +30,12 @@ def likely_truth(images: Sequence[Image]) -> Image | None:
 
 
 def made_of(source: Image, layers: "Iterable[Layer]") -> list[Image]:
-    """Find the layers that this plugin made of a layer, or of one made of it.
-
-    Parameters
-    ----------
-    source : napari.layers.Image
-        Perhaps enlarged, reduced or compared before.
-    layers : iterable of napari.layers.Layer
-        All of a viewer.
-
-    Returns
-    -------
-    list of napari.layers.Image
-        In their own order.
-    """
+    """Layers made of a layer by this plugin, directly or indirectly, in their order."""
     layers = list(layers)
     names = {layer.name for layer in layers}
     images = [layer for layer in layers if isinstance(layer, Image)]
     family = [source]
-    for parent in family:  # which grows meanwhile
+    for parent in family:  # the list grows during the loop
         family += [
             image
             for image in images
@@ -76,19 +45,9 @@ def made_of(source: Image, layers: "Iterable[Layer]") -> list[Image]:
 
 
 def place_above(source: Image, layers: "Iterable[Layer]") -> int:
-    """Where a new layer goes, so that nothing made of the same source covers it.
+    """Index for a new layer above everything made of the same source.
 
-    Parameters
-    ----------
-    source : napari.layers.Image
-        Of which the new layer is made.
-    layers : iterable of napari.layers.Layer
-        All of a viewer, the lowest first.
-
-    Returns
-    -------
-    int
-        On top of everything when the source is gone.
+    `layers` are all of the viewer, the lowest first. On top when the source is gone.
     """
     layers = list(layers)
     if source not in layers:

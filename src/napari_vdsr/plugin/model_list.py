@@ -1,4 +1,4 @@
-"""Telling every open panel that the list of models has changed."""
+"""Tells every open panel that the list of models has changed."""
 
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -6,31 +6,19 @@ from weakref import WeakSet
 
 class _Panel(Protocol):
     def reset_choices(self, *_: Any) -> None:
-        """Take note of the layers and models that there are now."""
+        """Update the lists of layers and models."""
 
 
 _panels: WeakSet[_Panel] = WeakSet()
 
 
 def follow(panel: _Panel) -> None:
-    """Let a panel know of new models from now on.
-
-    Parameters
-    ----------
-    panel : object
-        Whose ``reset_choices`` is called.
-    """
+    """Tell a panel of new models from now on."""
     _panels.add(panel)
 
 
 def forget(panel: _Panel) -> None:
-    """Let a panel know no more; it is being closed.
-
-    Parameters
-    ----------
-    panel : object
-        That may follow or not.
-    """
+    """Stop telling a panel, if it was told, because it closes."""
     _panels.discard(panel)
 
 

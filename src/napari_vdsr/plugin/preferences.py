@@ -7,13 +7,7 @@ from napari_vdsr.plugin.model.settings import Settings
 
 
 def preferred_settings() -> Settings:
-    """Settings to start from.
-
-    Returns
-    -------
-    Settings
-        The package's own where napari has no preferences for plugins.
-    """
+    """Settings to start from; built-in ones where napari has no plugin preferences."""
     chosen = _preferences()
     names = ("model", "device", "precision")
     values = {name: getattr(chosen, name, None) for name in names}
@@ -23,7 +17,7 @@ def preferred_settings() -> Settings:
 def apply_cache_folder() -> None:
     """Tell the model store about the folder set in the preferences.
 
-    A variable set outside of napari wins: it is meant for this one session.
+    An environment variable set outside napari wins: it is meant for this session.
     """
     folder = getattr(_preferences(), "cache", "")
     if folder:

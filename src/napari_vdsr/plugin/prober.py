@@ -1,4 +1,4 @@
-"""Keeps up with what this machine offers, in a background thread."""
+"""Finds out in the background what this machine offers and how fast it is."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,26 +16,12 @@ class Prober:
     """Devices, speeds and needs of models, as far as they are known.
 
     The first look imports torch, which takes seconds: the panel does not wait.
-
-    Parameters
-    ----------
-    parent : QObject
-        Whose end ends the looking.
-    callback : callable
-        Called in the GUI thread when more is known.
-
-    Attributes
-    ----------
-    devices : list of str
-        Of this machine; only the processor until the first look is over.
-    problem : str
-        Why nothing can run here, such as a torch that cannot be imported; empty
-        when all is well.
+    `callback` is called in the GUI thread when more is known.
     """
 
     def __init__(self, parent: QObject, callback: Callable[[], None]) -> None:
-        self.devices = ["cpu"]
-        self.problem = ""
+        self.devices = ["cpu"]  # until the first look has ended
+        self.problem = ""  # why nothing can run, such as torch not importing
         self._callback: Callable[[], None] | None = callback
         self._speeds = Speeds()
         self._needing_range: set[str] = set()
@@ -51,29 +37,12 @@ class Prober:
         return self._background.busy
 
     def lacks(self, device: str) -> bool:
-        """Whether a device is known not to be there.
-
-        Parameters
-        ----------
-        device : str
-            As in the settings.
-
-        Returns
-        -------
-        bool
-            False before the first look.
-        """
+        """Whether a device is known not to exist; False before the first look."""
         kinds = {name.split(":")[0] for name in self.devices}
         return self._looked and device not in {"auto", *self.devices, *kinds}
 
     def want(self, settings: Settings) -> None:
-        """Find out about these settings, if that has not been done yet.
-
-        Parameters
-        ----------
-        settings : Settings
-            Of the panel, at this moment.
-        """
+        """Find out about these settings, unless that was done already."""
         self._wanted = settings
         key = _key(settings)
         if self.busy or self._callback is None or (self._looked and key in self._tried):
@@ -88,48 +57,15 @@ class Prober:
         self._background.start(partial(probe_machine, settings, measure))
 
     def seconds(self, settings: Settings, pixels: float) -> float | None:
-        """How long so many output pixels may take.
-
-        Parameters
-        ----------
-        settings : Settings
-            Say model, device and precision.
-        pixels : float
-            To be made.
-
-        Returns
-        -------
-        float or None
-            None when that is not known yet.
-        """
+        """Expected seconds for a number of output pixels; None when unknown."""
         return self._speeds.seconds(_key(settings), pixels)
 
     def learn(self, settings: Settings, pixels: float, seconds: float) -> None:
-        """Take note of how long a run took.
-
-        Parameters
-        ----------
-        settings : Settings
-            With which it ran.
-        pixels : float
-            That it made.
-        seconds : float
-            Of nothing but the work.
-        """
+        """Store how long a run took, without loading or waiting."""
         self._speeds.learn(_key(settings), pixels, seconds)
 
     def needs_range(self, model: str) -> bool:
-        """Whether a model is known to need black and white.
-
-        Parameters
-        ----------
-        model : str
-            Its name.
-
-        Returns
-        -------
-        bool
-        """
+        """Whether a model is known to need black and white."""
         return model in self._needing_range
 
     def stop(self) -> None:

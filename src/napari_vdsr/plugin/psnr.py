@@ -16,26 +16,11 @@ from napari_vdsr.plugin.views.scrolling import scrolled
 
 
 class Psnr(QWidget):
-    """Scores of layers: against a reference, of a model, and without a reference.
-
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The viewer that the panel belongs to.
-
-    Attributes
-    ----------
-    compare : CompareTab
-        Layers against a reference.
-    model : ModelTab
-        A model, on a layer that is reduced and enlarged again.
-    check : CheckTab
-        What can be said when there is no reference.
-    """
+    """Scores of layers: against a reference, of a model, and without a reference."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        # napari hands out a proxy; layers taken from it would be proxies, too.
+        # napari passes a proxy; layers taken from it would be proxies, too.
         self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
         apply_cache_folder()
         self.compare = CompareTab(self._viewer)
@@ -56,7 +41,7 @@ class Psnr(QWidget):
         self.reset_choices()
 
     def reset_choices(self, *_: Any) -> None:
-        """Take note of the layers that there are now."""
+        """Update the lists of layers and models."""
         for layer in self._viewer.layers:
             layer.events.name.connect(self._renew)
         self._renew()
@@ -83,7 +68,7 @@ class Psnr(QWidget):
             emitter.connect(callback)
 
     def _close_down(self) -> None:
-        """Leave nothing behind: the panel or the viewer is being closed."""
+        """Disconnect from everything: the panel or the viewer is being closed."""
         model_list.forget(self)
         for emitter, callback in self._emitters:
             emitter.disconnect(callback)

@@ -1,4 +1,4 @@
-"""A run seen from the viewer: its worker thread, its progress and its end."""
+"""Runs work in a worker thread and shows its progress and end in the viewer."""
 
 from collections import deque
 from collections.abc import Callable
@@ -11,46 +11,27 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_vdsr.plugin.model.ticker import Tick, Ticker
 
-_EVERY = 100  # milliseconds between two looks at the worker
+_EVERY = 100  # milliseconds between two readings of the progress
 _STEPS = 100
 
 
 class Work(Protocol):
-    """What can be run: `Execution`, the work of the first panel, is an example.
-
-    Attributes
-    ----------
-    ticker : Ticker
-        For looking at the progress and for stopping it.
-    results : deque
-        Filled as parts are done.
-    outcome : str
-        "" while it runs; set last of all.
-    """
+    """What can be run, such as `Execution`, the work of the first panel."""
 
     ticker: Ticker
-    results: deque[Any]
-    outcome: str
+    results: deque[Any]  # filled as parts are done
+    outcome: str  # "" while it runs; set last of all
 
     def __call__(self) -> None:
-        """Do the work, and never raise what a user may cause."""
+        """Do the work; never raise what a user may cause."""
 
 
 class Run:
-    """Ties an execution to the graphical world.
+    """Runs work in a thread and reports it in the GUI thread.
 
-    The worker thread touches nothing of Qt: it counts, and this looks at the
-    counters from a timer. That keeps the signals few however fast the tiles come.
-
-    Parameters
-    ----------
-    execution : Work
-        What to do in the thread.
-    parent : QObject
-        Whose end ends the looking.
-    on_tick, on_result, on_end : callable
-        Called in the GUI thread: with the progress, with every result, and once
-        after the last of them.
+    The worker thread touches nothing of Qt: it counts, and a timer reads the counters.
+    That keeps the signals few however fast the tiles come. `on_tick` gets the progress,
+    `on_result` every result, and `on_end` is called once after the last of them.
     """
 
     def __init__(
@@ -75,7 +56,7 @@ class Run:
         self._timer.timeout.connect(self._look)
 
     def start(self) -> None:
-        """Begin the work."""
+        """Start the work."""
         assert self._timer is not None
         self._timer.start()
         self._worker.start()
@@ -86,18 +67,18 @@ class Run:
         return self._timer is not None
 
     def cancel(self) -> None:
-        """Stop after the tile in work."""
+        """Stop after the current tile."""
         self.execution.ticker.cancel()
 
     def abandon(self) -> None:
-        """Stop, and report nothing more: whoever was listening is going away."""
+        """Stop, and report nothing more: the listener is going away."""
         self.cancel()
         self._stop_looking()
 
     def _look(self) -> None:
         if self._bar.is_canceled:
             self.cancel()
-        # First, or a result that came after the look for results would be lost.
+        # Read this first, or a result that comes after the loop would be lost.
         ended = self._guarded.ended
         while self.execution.results:
             self._on_result(self.execution.results.popleft())
@@ -125,10 +106,10 @@ class Run:
 
 
 class _Guarded:
-    """Work whose faults are kept instead of raised.
+    """Work whose exceptions are kept instead of raised.
 
-    What napari's workers make of an exception depends on its type and on the kind
-    of worker, and may be nothing at all.
+    How napari's workers report an exception depends on its type and on the kind of
+    worker; some are not reported at all.
     """
 
     def __init__(self, work: Work) -> None:

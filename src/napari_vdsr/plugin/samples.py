@@ -1,4 +1,4 @@
-"""Sample images with their truth: a photograph and what simulated microscopes give."""
+"""Sample images with their truth: a photograph and simulated microscope images."""
 
 from typing import Any
 
@@ -10,13 +10,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 
 def coins() -> list[LayerData]:
-    """Photograph of coins at half its size, and the original below it.
-
-    Returns
-    -------
-    list of napari LayerData
-        Original and reduced image, one exactly over the other.
-    """
+    """Photograph of coins at half its size, exactly over the hidden original."""
     from skimage import data
 
     from napari_vdsr.imaging.resample import resize
@@ -25,7 +19,7 @@ def coins() -> list[LayerData]:
     small = tuple(size // 2 for size in original.shape)
     reduced = np.rint(resize(original, small)).clip(0, 255).astype(np.uint8)
     limits = {"contrast_limits": (0, 255)}
-    # Both cover the same area: pixels twice as large begin half a pixel further in.
+    # Both cover the same area: pixels twice as large start half a pixel further in.
     placed = {"scale": (2, 2), "translate": (0.5, 0.5)}
     return [
         (original, {"name": "coins (original)", "visible": False, **limits}, "image"),
@@ -45,7 +39,7 @@ def nuclei() -> list[LayerData]:
 
 
 def puncta() -> list[LayerData]:
-    """Drifting puncta, and filaments beside them, as a simulated confocal stack."""
+    """Drifting puncta and a channel of filaments, as a simulated confocal stack."""
     shape = (3, 2, 5, 128, 128)
     seen = simulate(("puncta", "filaments"), shape=shape, photons=100)
     return _with_truth("puncta", seen)

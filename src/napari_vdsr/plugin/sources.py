@@ -1,4 +1,4 @@
-"""Which layers and parts of them the panel means."""
+"""Which layers, and which parts of them, the panel means."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,13 +18,7 @@ if TYPE_CHECKING:
 
 
 class Sources:
-    """The layers of a viewer, as the panel sees them.
-
-    Parameters
-    ----------
-    viewer : napari.components.ViewerModel
-        Of the panel.
-    """
+    """The layers of a viewer, as the panel sees them."""
 
     def __init__(self, viewer: "ViewerModel") -> None:
         self._viewer = viewer
@@ -41,15 +35,15 @@ class Sources:
 
     @property
     def _topmost_first(self) -> list[Layer]:
-        # A slice of the layers is a list that listens to them, and slow to make.
+        # Slicing `layers` itself makes a list with events, which is slow.
         return list(self._viewer.layers)[::-1]
 
     @property
     def selected(self) -> list[Layer]:
         """What is selected in the layer list, bottom to top.
 
-        Shapes layers are left out where there is something else: they mark what is
-        to be enlarged.
+        Shapes layers are left out where there is something else: they mark what is to
+        be enlarged.
         """
         chosen = [
             layer
@@ -64,17 +58,7 @@ class Sources:
         return selection_in_words(self.selected)
 
     def named(self, name: str | None) -> list[Layer]:
-        """The layer of that name, or what is selected.
-
-        Parameters
-        ----------
-        name : str or None
-            None for the selection.
-
-        Returns
-        -------
-        list of Layer
-        """
+        """The layer of that name; None for what is selected."""
         if name is None:
             return self.selected
         return [layer for layer in self._viewer.layers if layer.name == name]
@@ -82,25 +66,9 @@ class Sources:
     def batch(
         self, layers: list[Layer], shapes: str | None, settings: Settings
     ) -> Batch:
-        """Plan what Run would do.
+        """Plan what Run would do; `shapes` names the Shapes layer for that area.
 
-        Parameters
-        ----------
-        layers : list of Layer
-            The sources.
-        shapes : str or None
-            Name of the Shapes layer, for that kind of area.
-        settings : Settings
-            All the rest.
-
-        Returns
-        -------
-        Batch
-
-        Raises
-        ------
-        FieldError
-            When a field is wrong.
+        Raises FieldError when a field is wrong.
         """
         drawn = next((s for s in self.shapes if s.name == shapes), None)
 
@@ -114,24 +82,9 @@ class Sources:
         return plan_jobs(layers, settings, parts_of)
 
     def preview(self, layers: list[Layer], settings: Settings) -> Batch:
-        """Plan a preview.
+        """Plan a preview of the first layer that fits; the area does not matter.
 
-        Parameters
-        ----------
-        layers : list of Layer
-            The first one that fits is previewed.
-        settings : Settings
-            As for Run; the area does not matter.
-
-        Returns
-        -------
-        Batch
-            Of one job.
-
-        Raises
-        ------
-        FieldError
-            When a field is wrong.
+        Raises FieldError when a field is wrong.
         """
         dims = self._viewer.dims
         batch = plan_jobs(layers, settings, lambda layer: [preview_region(layer, dims)])
@@ -139,39 +92,12 @@ class Sources:
 
 
 def selection_in_words(layers: Sequence[Layer]) -> str:
-    """How a field names layers that are or were selected.
-
-    Parameters
-    ----------
-    layers : sequence of Layer
-        May be empty.
-
-    Returns
-    -------
-    str
-    """
+    """How a field names layers that are or were selected."""
     if len(layers) == 1:
         return f"selected: {shorten_name(layers[0].name)}"
     return f"selected: {len(layers)} layers" if layers else "selected: none"
 
 
 def shorten_name(name: str, length: int = 15) -> str:
-    """The beginning of a long name, so that it fits a box.
-
-    Parameters
-    ----------
-    name : str
-        Of a layer.
-    length : int
-        Characters that there is room for.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> shorten_name("nuclei of the second well", 10)
-    'nuclei of…'
-    """
+    """The beginning of a long name, so that it fits a box of `length` characters."""
     return name if len(name) <= length else f"{name[: length - 1].rstrip()}…"

@@ -45,13 +45,8 @@ _WAIT = 60  # milliseconds in which several changes count as one
 class SuperResolution(Container[Widget]):
     """Enlarges layers of a viewer.
 
-    Ties the form and the controls to the viewer's layers, the estimates and the run
-    that is going on.
-
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The viewer that the panel belongs to.
+    Connects the form and the controls with the viewer's layers, the estimates and the
+    run.
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
@@ -59,7 +54,7 @@ class SuperResolution(Container[Widget]):
         self.controls = Controls()
         super().__init__(widgets=[self.form, self.controls], labels=False)
         let_scroll(self.native)
-        # napari hands out a proxy; layers taken from it would be proxies, too.
+        # napari passes a proxy; layers taken from it would be proxies, too.
         self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._sources = Sources(self._viewer)
         self._comparison = Comparison(self._viewer)
@@ -105,7 +100,7 @@ class SuperResolution(Container[Widget]):
         return self._run is not None
 
     def reset_choices(self, *_: Any) -> None:
-        """Take note of the layers and models that there are now."""
+        """Update the lists of layers and models."""
         if self._closed:
             return
         images = [layer.name for layer in self._sources.images]
@@ -117,19 +112,16 @@ class SuperResolution(Container[Widget]):
     # What the buttons do
 
     def start(self) -> None:
-        """Do what Run does; nothing when a run is going on or a field is wrong."""
+        """Start a run, unless one is going on or a field is wrong."""
         if self.running or not self._refresh():
             return
         self._comparison.start()
         self._start(self._batch())
 
     def upscale_active(self, factor: str) -> None:
-        """Enlarge all of the active layer, with the other settings as they are.
+        """Enlarge all of the active layer by "2", "3" or "4".
 
-        Parameters
-        ----------
-        factor : str
-            "2", "3" or "4".
+        The other settings stay as they are.
         """
         self.reset_choices()
         self.form.layer.value = SELECTED
@@ -149,15 +141,7 @@ class SuperResolution(Container[Widget]):
         self._start(batch, preview=True)
 
     def save_to(self, chosen: Path, *, overwrite: bool = False) -> None:
-        """Enlarge into files instead of layers.
-
-        Parameters
-        ----------
-        chosen : Path
-            A file for one result; a folder for several.
-        overwrite : bool
-            Whether what is there may be replaced.
-        """
+        """Enlarge into a file for one result, or into a folder for several."""
         if self.running or not self._refresh():
             return
         batch = self._batch()
@@ -169,7 +153,7 @@ class SuperResolution(Container[Widget]):
         self._begin(Saving(batch, self.settings, targets, overwrite))
 
     def cancel(self) -> None:
-        """Stop the run after the tile in work."""
+        """Stop the run after the current tile."""
         if self._run is not None:
             self._run.cancel()
             self.controls.run.enabled = False
@@ -234,7 +218,7 @@ class SuperResolution(Container[Widget]):
         self._refresh_soon()
 
     def _refresh(self) -> bool:
-        """Bring the line above Run up to date; whether Run may be pressed."""
+        """Save the settings and update the line above Run; whether Run is possible."""
         if self._closed or self.running:
             return False
         settings = self.settings
@@ -343,7 +327,7 @@ class SuperResolution(Container[Widget]):
         else:
             link = self.controls.link.value
             self._comparison.add(source, layer, result.job.plan.whole, link)
-        # The sources stay selected, so that Run means them again.
+        # The sources stay selected, so that Run enlarges them again.
         self._viewer.layers.selection = selection & set(self._viewer.layers)
 
     def _remove_preview(self) -> None:
@@ -366,7 +350,7 @@ class SuperResolution(Container[Widget]):
         self._refresh()
 
     def _close_down(self) -> None:
-        """Leave nothing behind: the panel or the viewer is being closed."""
+        """Stop everything: the panel or the viewer is being closed."""
         self._closed = True
         model_list.forget(self)
         self._prober.stop()

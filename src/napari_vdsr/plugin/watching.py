@@ -1,4 +1,4 @@
-"""Hearing of what happens in a viewer."""
+"""Notices what happens in a viewer."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -13,16 +13,9 @@ _LAYER_EVENTS = ("data", "scale", "affine", "axis_labels", "units")
 class ViewerWatcher:
     """Calls back when layers, their selection, the view or the theme change.
 
-    Parameters
-    ----------
-    viewer : napari.components.ViewerModel
-        To be watched.
-    on_layers : callable
-        For layers added, removed, moved, renamed or selected.
-    on_change : callable
-        For other data or transforms of a layer, and for another theme.
-    on_view : callable
-        For the camera and the sliders.
+    `on_layers`: layers are added, removed, moved, renamed or selected. `on_change`:
+    data or transforms of a layer, or the theme, change. `on_view`: the camera or the
+    sliders move.
     """
 
     def __init__(

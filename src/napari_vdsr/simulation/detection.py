@@ -46,7 +46,7 @@ def detected(
     read_noise: float,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Count photons, `photons` where the brightness is 1, and give brightness again."""
+    """Count photons, `photons` where brightness is 1; give brightness with noise."""
     if photons == math.inf:
         return brightness
     electrons = rng.poisson(photons * brightness) + read_noise * rng.standard_normal(

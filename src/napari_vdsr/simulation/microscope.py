@@ -106,7 +106,8 @@ def simulate(
         Standard deviation of the Gaussian point-spread function, in pixels of the
         truth, up to 50.
     photons : float
-        Detected on average in the brightest pixel of the truth, in each channel.
+        Detected on average by a pixel of the image that is as bright as the brightest
+        of the truth, in each channel.
         ``math.inf`` gives an image without any noise.
     read_noise : float
         Standard deviation of the read noise, in electrons, up to `photons`.
@@ -178,7 +179,7 @@ def _look(
     psf: float,
     seed: np.random.SeedSequence,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """See a channel on coarse and on fine pixels: (T, Z, Y, X), 1 where brightest."""
+    """Image and truth of a channel, (T, Z, Y, X), where the brightest truth is 1."""
     frames, _, planes, y, x = (1, 1, 1, *shape)[-5:]
     coarse, fine = (y, x), (y * factor, x * factor)
     image, truth = (np.empty((frames, planes, *size)) for size in (coarse, fine))

@@ -93,7 +93,7 @@ def _nucleus(y: Light, x: Light, rng: np.random.Generator) -> Light:
 
 
 def _spread_out(shape: tuple[int, int], rng: np.random.Generator) -> Light:
-    """Places of nuclei, in fine pixels: at random, but hardly one on another."""
+    """Random places of nuclei, in fine pixels, that hardly overlap."""
     attempts = _count(shape, one_per=_NUCLEUS**2)
     size = np.array(shape)[:, None] / PER_FINE
     tried = _places(shape, attempts, rng)
@@ -119,7 +119,7 @@ def _noise(shape: tuple[int, int], width: float, rng: np.random.Generator) -> Li
 
 
 def _count(shape: tuple[int, int], one_per: float) -> int:
-    """Objects of which there is one in so many square fine pixels."""
+    """Number of objects, with one in so many square fine pixels."""
     return max(1, round(shape[0] * shape[1] / PER_FINE**2 / one_per))
 
 
@@ -141,7 +141,7 @@ def _deposited(places: Light, brightness: Light, shape: tuple[int, int]) -> Ligh
 
 
 def _blurred(image: Light, width: float) -> Light:
-    """Blur by a wide Gaussian, through the spectrum as that costs the same for any."""
+    """Blur by a wide Gaussian in Fourier space, where width costs nothing."""
     from scipy.fft import irfft2, rfft2
     from scipy.ndimage import fourier_gaussian
 

@@ -1,7 +1,7 @@
 """Training: from images, or from a model and images, to a model.
 
-`recipe` says how, `prepare` looks through the images, a `Trainer` does the steps and
-can be paused, stopped and taken up again; `train` does all of it in one call.
+`recipe` gives the settings, `prepare` reads through the images, and a `Trainer` runs
+the steps; it can be paused, stopped and resumed. `train` does all of it in one call.
 """
 
 from napari_vdsr.training.config import Stage, TrainingConfig

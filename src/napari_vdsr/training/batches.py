@@ -1,4 +1,4 @@
-"""Batches of degraded patches with the truth, made on the training device."""
+"""Batches of degraded patches and their truth, made on the training device."""
 
 import math
 from functools import partial
@@ -19,25 +19,11 @@ _GOLDEN = (math.sqrt(5) - 1) / 2  # golden ratio: successive offsets spread even
 
 
 class Batches:
-    """Everything that the steps of a training learn from.
+    """Batches for every step of a training.
 
-    Parameters
-    ----------
-    images : Dataset
-        What the network is for.
-    domain : Dataset, optional
-        Images that some stages lean to.
-    config : TrainingConfig
-        The choices made.
-    device : torch.device
-        Where the training runs.
-    memory : float
-        Bytes of pixels on the device at a time.
-
-    Attributes
-    ----------
-    generator : torch.Generator
-        Decides places and noise; its state belongs into checkpoints.
+    `images` are what the network is for; some stages also draw from `domain`. At most
+    `memory` bytes of pixels are on the device at a time. Checkpoints must hold the
+    state of `generator`, which decides places and noise.
     """
 
     def __init__(
@@ -65,19 +51,9 @@ class Batches:
         self.generator.manual_seed(config.seed)
 
     def batch(self, step: int, stage: Stage) -> tuple[Tensor, Tensor]:
-        """Make the patches of a step.
+        """Make degraded patches and their truth for a step, counted over all stages.
 
-        Parameters
-        ----------
-        step : int
-            Counted over all stages.
-        stage : Stage
-            The one that the step belongs to.
-
-        Returns
-        -------
-        degraded, truth : Tensor of float32, shape (batch, C, patch, patch)
-            From 0 to 1.
+        Both are float32 from 0 to 1, of shape (batch, C, patch, patch).
         """
         factors = (1.0,) if self._paired else self._config.factors
         groups = min(len(factors), _GROUPS, self._config.batch)
@@ -124,7 +100,7 @@ class Batches:
         return degrade(source, (axis, axis), config, limits, self.generator)
 
     def _sampling(self, turn: int) -> Sampling:
-        """How the patches of a group are sampled: each kind in turn, by its share."""
+        """Choose how the patches of a group are sampled, by the shares of each kind."""
         *others, last = self._config.samplings.items()
         place = turn * _GOLDEN % 1
         for name, share in others:
@@ -134,7 +110,7 @@ class Batches:
         return last[0]
 
     def _axis(self, factor: float, sampling: Sampling) -> Axis:
-        """How patches are degraded, kept on the device."""
+        """The degradation of one axis, kept on the device."""
         key = factor, sampling
         if key not in self._axes:
             kind = Degradation.of(self._config, sampling)
@@ -156,9 +132,9 @@ class Batches:
 
 
 def _leaning(step: int, counts: list[int], share: float) -> list[int]:
-    """How many patches of each group of a batch come from the domain.
+    """Count the patches of each group of a batch that come from the domain.
 
-    What is less than a patch is carried on to the next step, and groups take turns.
+    Fractions of a patch carry over to the next step, and groups take turns.
     """
     wanted = sum(counts) * share
     total = math.floor((step + 1) * wanted) - math.floor(step * wanted)

@@ -1,8 +1,8 @@
-"""Recognising benchmark images, which no network may be trained on.
+"""Recognising benchmark images, on which no network may be trained.
 
-A network that has seen the images it is scored on scores too well. The list holds
+A network that has seen the images it is scored on scores too high. The list holds
 64-bit fingerprints of Set5, Set14 and B100, made by ``scripts/hash_benchmarks.py``;
-no pixel can be got back from them.
+pixels cannot be recovered from them.
 """
 
 from functools import cache
@@ -20,21 +20,10 @@ _NEAR = 5  # bits of 64 that a resized or recompressed copy may differ in
 
 
 def fingerprint(plane: NDArray[Any]) -> int:
-    """Describe what an image shows in 64 bits, whatever its size.
+    """Hash a luminance plane (Y, X) of any size to 64 bits.
 
-    Parameters
-    ----------
-    plane : ndarray of any real dtype, shape (Y, X)
-        Luminance.
-
-    Returns
-    -------
-    int
-        One bit for each of the 64 lowest frequencies: above their median or not.
-
-    Notes
-    -----
-    The usual perceptual hash, described at https://www.phash.org.
+    One bit for each of the 64 lowest frequencies: above their median or not. This is
+    the usual perceptual hash, described at https://www.phash.org.
     """
     small = resize(plane, (_EDGE, _EDGE))
     position, frequency = np.arange(_EDGE) + 0.5, np.arange(1, _KEPT + 1)
@@ -45,18 +34,7 @@ def fingerprint(plane: NDArray[Any]) -> int:
 
 
 def benchmark_name(plane: NDArray[Any]) -> str | None:
-    """Find the benchmark image that a plane shows.
-
-    Parameters
-    ----------
-    plane : ndarray of any real dtype, shape (Y, X)
-        Luminance.
-
-    Returns
-    -------
-    str or None
-        Such as "Set5/baby".
-    """
+    """Name the benchmark image that a luminance plane (Y, X) shows: "Set5/baby"."""
     mine = fingerprint(plane)
     for name, other in _known().items():
         if (mine ^ other).bit_count() <= _NEAR:

@@ -1,7 +1,7 @@
-"""Checkpoints: all that a training needs to go on as if nothing had happened.
+"""Checkpoints: everything needed to resume a training as if it had not stopped.
 
-A checkpoint is a safetensors file, so that reading one can run nothing. It is written
-beside the old one and moved into its place: at any moment, one of them is whole.
+A checkpoint is a safetensors file, so reading one cannot run code. It is written
+beside the old one and then replaces it: at any moment there is one complete file.
 """
 
 import json
@@ -22,36 +22,15 @@ _FORMAT = "napari-vdsr checkpoint 1"
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The state of a training between two steps.
+    """The state of a training between two steps."""
 
-    Attributes
-    ----------
-    tensors : dict of str to Tensor
-        Weights, their running means, the optimiser's and the generators' states; on
-        the CPU.
-    values : dict
-        Everything else, as plain values: step, configuration, history.
-    """
-
+    # Weights, running means, states of optimiser and generators, all on the CPU.
     tensors: dict[str, Tensor]
-    values: dict[str, Any]
+    values: dict[str, Any]  # plain: step, configuration, history
 
 
 def write_checkpoint(path: Path, snapshot: Snapshot) -> None:
-    """Write a checkpoint; an older one stays until the new one is whole.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    snapshot : Snapshot
-        What to write.
-
-    Raises
-    ------
-    FileError
-        When it cannot be written. An older one is then still there.
-    """
+    """Write a checkpoint. On a `FileError`, the older one is still there."""
     from safetensors.torch import save
 
     metadata = {"format": _FORMAT, "values": json.dumps(snapshot.values)}
@@ -61,18 +40,7 @@ def write_checkpoint(path: Path, snapshot: Snapshot) -> None:
 
 
 def check_there(path: Path) -> None:
-    """Make sure that there is a checkpoint, or at least a file.
-
-    Parameters
-    ----------
-    path : Path
-        Where it should be.
-
-    Raises
-    ------
-    FileError
-        When there is no such file.
-    """
+    """Raise `FileError` unless there is a file at `path`."""
     if not path.is_file():
         raise FileError(
             f"there is no checkpoint {path}: start the training without resuming"
@@ -82,21 +50,8 @@ def check_there(path: Path) -> None:
 def read_checkpoint(path: Path) -> Snapshot:
     """Read a checkpoint.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    Snapshot
-
-    Raises
-    ------
-    FileError
-        When there is no such file.
-    InputError
-        When it is no checkpoint.
+    Raises `FileError` when there is no such file, `InputError` when it is no
+    checkpoint.
     """
     check_there(path)
     try:
@@ -112,21 +67,12 @@ def read_checkpoint(path: Path) -> Snapshot:
 
 
 def check_same(path: Path, theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
-    """Make sure that a checkpoint belongs to a training.
+    """Raise `InputError` when settings, images or first weights differ.
 
-    Parameters
-    ----------
-    path : Path
-        Where it was read from.
-    theirs, mine : mapping
-        The plain values of its snapshot and of one of the training.
-
-    Raises
-    ------
-    InputError
-        When settings, images or first weights differ.
+    `theirs` are the plain values of the snapshot in `path`, `mine` those of this
+    training.
     """
-    # Settings that are younger than the file have their defaults; tuples become lists.
+    # Settings added since the file was written get defaults; tuples become lists.
     before = TrainingConfig.from_json(theirs["config"]).to_json()
     known, settings = (json.loads(json.dumps(it)) for it in (before, mine["config"]))
     different = [name for name, value in settings.items() if known[name] != value]

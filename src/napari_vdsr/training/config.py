@@ -1,4 +1,4 @@
-"""What can be chosen about a training, and the checks of those choices."""
+"""The settings of a training, and their checks."""
 
 import dataclasses
 import math
@@ -266,12 +266,12 @@ class TrainingConfig:
 
 
 def source_pixels(sampling: Sampling) -> int:
-    """Pixels of a full-size image, per axis, that one pixel of the truth is made of."""
+    """Pixels of a full-size image, per axis, that make one pixel of the truth."""
     return 2 if sampling in ("camera", "scanner") else 1
 
 
 def too_small(config: TrainingConfig) -> str:
-    """Why images smaller than the footprint of a patch cannot be learnt from."""
+    """Explain why images smaller than a patch's footprint cannot be used."""
     patch = f"a patch of {config.patch}"
     if config.footprint == config.patch:
         return f"smaller than {patch}"

@@ -1,8 +1,8 @@
-"""A set of training images that have been looked at: what is usable, and how much.
+"""A set of training images that have been checked: what is usable, and how much.
 
 Every image is read once, to find what is damaged, too small, constant, oversampled or
 part of a benchmark. Pixels stay in memory as long as they fit; otherwise they are
-read again, part after part, while the training goes on.
+read again, part by part, during the training.
 """
 
 import hashlib
@@ -30,60 +30,32 @@ _TOO_FEW = 64  # pixels per edge that say nothing about it
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Planes that are read and forgotten together.
+    """Planes that are read and released together."""
 
-    Attributes
-    ----------
-    load : callable
-        Reads them, in all sizes that are wanted.
-    nbytes : int
-        That they take as float32 or uint8, whichever they are.
-    planes : list of Plane, optional
-        Kept from when they were examined, while memory lasts.
-    """
-
-    load: Callable[[], list[Plane]]
-    nbytes: int
-    planes: list[Plane] | None
+    load: Callable[[], list[Plane]]  # in all sizes that are wanted
+    nbytes: int  # as stored, float32 or uint8
+    planes: list[Plane] | None  # kept from the check if memory allows
 
     def read(self) -> list[Plane]:
-        """Give the planes, from memory if they are there."""
+        """Return the planes, from memory if they are there."""
         return self.load() if self.planes is None else self.planes
 
 
 @dataclass(eq=False)
 class Dataset:
-    """What a training draws its patches from.
+    """The images that a training draws its patches from."""
 
-    Attributes
-    ----------
-    parts : list of Part
-        Read one by one.
-    paired : bool
-        Whether planes hold input and truth.
-    images : int
-        Usable images.
-    left_out : list of tuple of str
-        Names of images that are not used, and why.
-    damaged : list of tuple of str
-        Names of images of which parts cannot be read, and why; the rest is used.
-    oversampled, benchmarks : list of str
-        Images that are used but should perhaps not be.
-    notes : list of str
-        What else was said about files.
-    digest : str
-        Says whether another set has the same pixels.
-    """
-
-    paired: bool
+    paired: bool  # whether planes hold input and truth
     parts: list[Part] = field(default_factory=list)
-    images: int = 0
+    images: int = 0  # usable ones
+    # Names and reasons; of a damaged image, the readable parts are used.
     left_out: list[tuple[str, str]] = field(default_factory=list)
     damaged: list[tuple[str, str]] = field(default_factory=list)
+    # Used, though they should perhaps not be.
     oversampled: list[str] = field(default_factory=list)
     benchmarks: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    digest: str = ""
+    notes: list[str] = field(default_factory=list)  # remarks about files
+    digest: str = ""  # of all pixels
 
     @property
     def nbytes(self) -> int:
@@ -91,13 +63,7 @@ class Dataset:
         return sum(part.nbytes for part in self.parts)
 
     def remarks(self) -> list[str]:
-        """Say what the user should know about these images.
-
-        Returns
-        -------
-        list of str
-            Empty when all is well.
-        """
+        """What the user should know about these images; empty when all is well."""
         remarks = list(self.notes)
         if self.left_out:
             total = self.images + len(self.left_out)
@@ -132,29 +98,10 @@ def examine(
     least: Least | None = None,
     memory: float = 2e9,
 ) -> Dataset:
-    """Read all images once and keep what can be used.
+    """Read all images once and keep what can be used; `InputError` when nothing can.
 
-    Parameters
-    ----------
-    sources : list of Source
-        The images.
-    config : TrainingConfig
-        Decides channels, sizes and the smallest useful image.
-    paired : bool
-        Whether planes come in twos, low and high.
-    least : Least, optional
-        Pixels that Y and X must have; by default those of a patch.
-    memory : float
-        Bytes of planes to keep.
-
-    Returns
-    -------
-    Dataset
-
-    Raises
-    ------
-    InputError
-        When no image can be used.
+    `paired` sources yield low and high planes in turn. Planes need `least` pixels in Y
+    and X, by default those of a patch. Up to `memory` bytes of planes are kept.
     """
     halved = 1 if paired else source_pixels(config.main_sampling)
     if least is None:
@@ -169,14 +116,14 @@ def examine(
 
 
 class _Examiner:
-    """Fills a set with what can be used of images."""
+    """Adds the usable images to a set."""
 
     def __init__(self, dataset: Dataset, memory: float, halved: int) -> None:
         self._dataset, self._memory, self._halved = dataset, memory, halved
         self._digest, self._held = hashlib.sha256(), 0
 
     def examine(self, name: str, loaders: list["_Loader"]) -> None:
-        """Look at all pieces of an image."""
+        """Check all pieces of an image."""
         dataset = self._dataset
         parts, damages, reasons = len(dataset.parts), [], []
         for load in loaders:
@@ -200,7 +147,7 @@ class _Examiner:
             dataset.damaged.append((name, f"{count}: {damages[0]}"))
 
     def finished(self, notes: list[str]) -> Dataset:
-        """Give the set, if there is anything in it."""
+        """Return the set, unless it is empty."""
         dataset = self._dataset
         if not dataset.parts:
             raise InputError(f"no image can be used: {_with_reasons(dataset.left_out)}")
@@ -219,7 +166,7 @@ class _Examiner:
 
 
 class _Loader:
-    """Reads a piece and leaves out the planes that cannot be used."""
+    """Reads a piece and leaves out planes that cannot be used."""
 
     def __init__(
         self, piece: Piece, config: TrainingConfig, least: Least, paired: bool
@@ -253,9 +200,9 @@ class _Loader:
 
 
 def _look(dataset: Dataset, image: str, plane: Plane, halved: int) -> None:
-    """Note what the first plane of an image shows.
+    """Note whether the first plane of an image is a benchmark or oversampled.
 
-    `halved` is the number of its pixels, each way, that one of the truth is made of.
+    `halved` is the number of its pixels, per axis, that make one pixel of the truth.
     """
     truth = plane.pixels[len(plane.pixels) // 2 :] if dataset.paired else plane.pixels
     grey = luminance(truth)[0]
@@ -266,7 +213,7 @@ def _look(dataset: Dataset, image: str, plane: Plane, halved: int) -> None:
 
 
 def _means(plane: NDArray[Any], width: int) -> NDArray[Any]:
-    """Means of squares of pixels; what is left over at the end is cut off."""
+    """Means of squares of pixels; a remainder at the end is cut off."""
     if width == 1:
         return plane
     y, x = (size // width for size in plane.shape)
@@ -276,7 +223,7 @@ def _means(plane: NDArray[Any], width: int) -> NDArray[Any]:
 
 
 def _oversampled(plane: NDArray[Any]) -> bool:
-    """Whether the pixels are finer than the detail, judged from the middle."""
+    """Whether pixels are finer than the detail, judged from the middle."""
     from napari_vdsr.evaluation.sampling import check_sampling
 
     if min(plane.shape) < _TOO_FEW:

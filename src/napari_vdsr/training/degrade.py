@@ -1,4 +1,4 @@
-"""What an image loses: spot, sampling and noise, as small matrices on the device."""
+"""The degradation of an image: spot, sampling and noise, as small matrices."""
 
 from functools import lru_cache
 from math import ceil, floor
@@ -14,31 +14,19 @@ from napari_vdsr.imaging.sampling import Sampling, sampling_rows
 from napari_vdsr.training.config import TrainingConfig, source_pixels
 from napari_vdsr.training.instrument import BlindNoise, CameraNoise, Spot
 
-_REACH = 4  # coarse pixels: enlarging reaches two, and each of them was made from two
+_REACH = 4  # coarse pixels: enlarging needs two, and each was made from two
 
 
 class Axis(NamedTuple):
-    """How one axis of a source image becomes a coarse one and the truth.
+    """How one axis of a source image becomes a coarse one and the truth."""
 
-    Attributes
-    ----------
-    before : int
-        Pixels of the source before those that the truth is made of.
-    size : int
-        Pixels of the source.
-    reduce : Tensor of float64, shape (coarse pixels, size)
-        Blur and sampling.
-    enlarge : Tensor of float64, shape (pixels of the truth, coarse pixels)
-        Enlargement to the pixels of the truth.
-    keep : Tensor of float64, shape (pixels of the truth, size)
-        The truth: source pixels, or means of two.
-    """
-
-    before: int
-    size: int
-    reduce: Tensor
+    before: int  # source pixels ahead of those that the truth is made of
+    size: int  # source pixels
+    # Float64 unless `on` changes it, of shape (coarse pixels, size), (pixels of the
+    # truth, coarse pixels) and (pixels of the truth, size).
+    reduce: Tensor  # blur and sampling
     enlarge: Tensor
-    keep: Tensor
+    keep: Tensor  # the truth: source pixels, or means of two
 
     @property
     def width(self) -> float:
@@ -46,7 +34,7 @@ class Axis(NamedTuple):
         return self.size / len(self.reduce)
 
     def on(self, device: torch.device, dtype: torch.dtype) -> "Axis":
-        """Bring the matrices to where the images are."""
+        """Move the matrices to a device."""
         # The dtype first, as not all devices know float64.
         matrices = (
             each.to(dtype).to(device) for each in (self.reduce, self.enlarge, self.keep)
@@ -55,7 +43,7 @@ class Axis(NamedTuple):
 
 
 class Degradation(NamedTuple):
-    """What decides how an axis is degraded, the patch and the factor aside."""
+    """What decides how an axis is degraded, beside patch and factor."""
 
     kernel: Kernel
     sampling: Sampling
@@ -64,7 +52,7 @@ class Degradation(NamedTuple):
 
     @classmethod
     def of(cls, config: TrainingConfig, sampling: Sampling) -> "Degradation":
-        """Take what the settings of a training say."""
+        """Read the settings of a training."""
         spot = 0.0 if config.spot is None else config.spot.sigma[1]
         return cls(config.kernel, sampling, config.blur, spot)
 
@@ -73,8 +61,7 @@ class Degradation(NamedTuple):
 def crop_axis(patch: int, factor: float, kind: Degradation) -> Axis:
     """Plan the degradation of a patch that lies inside a larger image.
 
-    The source is so much larger than the patch that no pixel of the patch feels where
-    the source ends.
+    The source extends so far beyond the patch that its borders have no influence on it.
     """
     per = source_pixels(kind.sampling)
     reach = 3 * kind.blur / (per * factor) + 4 * kind.spot
@@ -114,19 +101,10 @@ def _axis(fine: int, coarse: int, before: int, kept: int, kind: Degradation) -> 
 
 
 def gaussian_matrix(size: int, sigma: Tensor) -> Tensor:
-    """Matrices that blur an axis, mirrored at its borders.
+    """Matrices that blur an axis, mirrored at its borders; every row sums to one.
 
-    Parameters
-    ----------
-    size : int
-        Pixels of the axis.
-    sigma : Tensor of any shape
-        Standard deviations in pixels; 0 gives the identity.
-
-    Returns
-    -------
-    Tensor of the dtype of `sigma`, shape (*sigma.shape, size, size)
-        Every row sums to one.
+    `sigma` holds standard deviations in pixels, 0 for the identity. The result has its
+    dtype and the shape (*sigma.shape, size, size).
     """
     reach = torch.arange(2 * size, device=sigma.device)
     # Below 0.05 pixels it is the identity.
@@ -149,22 +127,9 @@ def degrade(
 ) -> tuple[Tensor, Tensor]:
     """Sample images coarsely and enlarge them again, with spot and noise in between.
 
-    Parameters
-    ----------
-    image : Tensor of float32, shape (N, C, Y, X)
-        Intensities from 0 to 1, of the size that the axes say.
-    axes : tuple of Axis
-        For Y and X.
-    config : TrainingConfig
-        Its spot and its noise are used.
-    limits : Tensor, shape (N, 2)
-        What 0 and 1 stand for, in counts.
-    generator : torch.Generator
-        For spots and noise.
-
-    Returns
-    -------
-    degraded, truth : Tensor of float32, shape (N, C, kept Y, kept X)
+    Images are float32 from 0 to 1, of shape (N, C, Y, X); `axes` are those of Y and X.
+    `limits` has the shape (N, 2): the counts that 0 and 1 stand for. Returns the
+    degraded images and the truth, each of shape (N, C, kept Y, kept X).
     """
     y, x = (axis.on(image.device, image.dtype) for axis in axes)
     if config.spot is not None:
@@ -178,13 +143,13 @@ def degrade(
 
 
 def _through_spot(axis: Axis, sigma: Tensor) -> Axis:
-    """Look at the source through a spot before anything is made of it."""
+    """Blur the source by a spot, before truth and coarse image are made."""
     blur = gaussian_matrix(axis.size, sigma * axis.width)
     return axis._replace(reduce=axis.reduce @ blur, keep=axis.keep @ blur)
 
 
 def _spots(count: int, spot: Spot, generator: torch.Generator) -> Tensor:
-    """Draw standard deviations in coarse pixels, 0 for patches without a spot."""
+    """Draw standard deviations in coarse pixels; 0 is a patch without a spot."""
     blurred, drawn = _uniform((2, count), generator).unbind(0)
     return torch.where(blurred < spot.share, _between(spot.sigma, drawn), 0.0)
 
@@ -199,23 +164,10 @@ def add_noise(
     limits: Tensor,
     generator: torch.Generator,
 ) -> Tensor:
-    """Add shot noise and read noise.
+    """Add shot noise and read noise; values are neither rounded nor clipped.
 
-    Parameters
-    ----------
-    image : Tensor of float32, shape (N, C, Y, X)
-        Intensities from 0 to 1.
-    noise : CameraNoise or BlindNoise
-        What the camera is like.
-    limits : Tensor, shape (N, 2)
-        What 0 and 1 stand for, in counts.
-    generator : torch.Generator
-        For the noise.
-
-    Returns
-    -------
-    Tensor
-        In the unit of `image`, neither rounded nor clipped.
+    Images are float32 from 0 to 1, of shape (N, C, Y, X). `limits` has the shape (N,
+    2): the counts that 0 and 1 stand for.
     """
     if isinstance(noise, BlindNoise):
         return _add_blind(image, noise, generator)
@@ -234,7 +186,7 @@ def add_noise(
 
 
 def _add_blind(image: Tensor, noise: BlindNoise, generator: torch.Generator) -> Tensor:
-    """Draw the strength for each image, then the noise."""
+    """Draw a strength for each image, then the noise."""
     clean, *drawn = (
         _uniform((4, len(image)), generator).to(image)[..., None, None, None].unbind(0)
     )
@@ -243,7 +195,7 @@ def _add_blind(image: Tensor, noise: BlindNoise, generator: torch.Generator) -> 
     read = _between(noise.read_noise, drawn[1])
     electrons = (image * white).clamp_min(0)
     seen = torch.poisson(electrons, generator)
-    # What is below black keeps its value, so that noise has no mean anywhere.
+    # Values below black are kept, so that the mean of the noise is 0 everywhere.
     added = (seen - electrons + read * _normal(seen, generator)) / white
     added = _correlated(added, _between(noise.correlation, drawn[2]))
     return torch.where(clean < noise.clean, image, image + added)
@@ -254,10 +206,10 @@ def _between(limits: tuple[float, float], part: Tensor) -> Tensor:
 
 
 def _correlated(noise: Tensor, correlation: Tensor) -> Tensor:
-    """Mix white noise with its neighbours, by the same amount on both axes.
+    """Mix white noise with its neighbours, equally on both axes.
 
-    The filter a, 1, a gives neighbours a correlation of 2 a / (1 + 2 a²); the variance
-    stays.
+    The filter a, 1, a gives neighbours a correlation of 2 a / (1 + 2 a²) and keeps the
+    variance.
     """
     rho = correlation.clamp_min(1e-6)
     side = (1 - torch.sqrt(1 - 2 * rho**2)) / (2 * rho)

@@ -1,4 +1,4 @@
-"""What the file of a trained model says about itself."""
+"""The description of a training that is kept in the file of its model."""
 
 import json
 from typing import Any
@@ -23,26 +23,12 @@ def describe(
     history: History,
     start_from: Model | None,
 ) -> dict[str, str]:
-    """Say how a model was trained, in the words that models carry.
+    """Describe how a model was trained, as metadata of its file.
 
-    Parameters
-    ----------
-    config : TrainingConfig
-        The choices made.
-    images : TrainingSet
-        The sets in use.
-    history : History
-        So far.
-    start_from : Model, optional
-        The model begun from.
-
-    Returns
-    -------
-    dict of str to str
-        With ``title``, ``description``, ``factors`` and ``source`` for the model's
-        card, ``kernel``, by which images are to be enlarged for it, ``sampling``,
-        how the images were taken that it is for (not for real pairs, where that is
-        not known), and ``training``: settings, scores and events as JSON.
+    ``title``, ``description``, ``factors`` and ``source`` are for the model's card;
+    ``kernel`` and ``sampling`` are those of the images it is for (no ``sampling`` for
+    real pairs, where it is unknown); ``training`` is JSON of settings, scores and
+    events.
     """
     kind = f"VDSR, {config.depth} layers"
     if config.variant.startswith("srcnn"):
@@ -68,7 +54,7 @@ def _factors(config: TrainingConfig) -> str:
 
 
 def _trade(config: TrainingConfig) -> str:
-    """What images the model is for."""
+    """The images that the model is for."""
     noise = "without" if config.noise is None else "with"
     words = f"For images {_TAKEN[config.main_sampling]}, {noise} noise."
     shares = config.samplings

@@ -1,4 +1,4 @@
-"""What happened during a training, and the model that came of it."""
+"""The history of a training, and the trained model."""
 
 import csv
 import io
@@ -11,36 +11,18 @@ from napari_vdsr.zoo.model import Model
 
 
 class Loss(NamedTuple):
-    """Mean loss of some steps.
+    """Mean loss of some steps."""
 
-    Attributes
-    ----------
-    step : int
-        Steps done at their end.
-    value : float
-        In the unit that the configuration's loss has.
-    learning_rate : float
-        Of the last of them.
-    """
-
-    step: int
-    value: float
-    learning_rate: float
+    step: int  # steps done at their end
+    value: float  # in the unit of the configuration's loss
+    learning_rate: float  # of the last of them
 
 
 class Event(NamedTuple):
-    """Something that the user should know.
+    """Something that the user should know."""
 
-    Attributes
-    ----------
-    step : int
-        Steps done by then.
-    text : str
-        What happened and what was done about it.
-    """
-
-    step: int
-    text: str
+    step: int  # steps done by then
+    text: str  # what happened and how it was handled
 
 
 @dataclass
@@ -56,11 +38,11 @@ class History:
     events : list of Event
         What the user should know.
     steps : int
-        Done in all.
+        Done so far.
     seconds : float
-        Spent on them, pauses left out.
+        Spent on them, without pauses.
     gave_up : bool
-        Whether it ended early, because the loss exploded again and again.
+        Whether it stopped early, because the loss exploded again and again.
     """
 
     losses: list[Loss] = field(default_factory=list)
@@ -127,43 +109,27 @@ class History:
 
 @dataclass(frozen=True)
 class Report:
-    """How far a training is.
+    """The progress of a training."""
 
-    Attributes
-    ----------
-    step, steps : int
-        Done, and to be done in all.
-    loss : float
-        Mean of those that became known since the last report; if none did, as
-        there. NaN before the first.
-    learning_rate : float
-        Of the last step.
-    seconds, remaining : float
-        Spent, and probably still needed.
-    score : Score, optional
-        On the held-out images, when they have just been scored.
-    event : str, optional
-        When something happened that the user should know.
-    """
-
-    step: int
-    steps: int
+    step: int  # done
+    steps: int  # in all
+    # Mean since the last report, or its value if no loss became known; at first NaN.
     loss: float
     learning_rate: float
     seconds: float
-    remaining: float
-    score: Score | None = None
+    remaining: float  # seconds, estimated
+    score: Score | None = None  # if the held-out images were just scored
     event: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedModel(Model):
-    """A model together with the course of its training.
+    """A model together with the history of its training.
 
     Attributes
     ----------
     history : History
-        So far.
+        Up to the steps done so far.
     """
 
     history: History = field(default_factory=History)

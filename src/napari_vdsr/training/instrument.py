@@ -1,9 +1,11 @@
-"""What is known of the instrument: its spot and its noise."""
+"""The instrument: its spot and its noise."""
 
 import math
 from dataclasses import dataclass
 
 from napari_vdsr.errors import InputError
+
+_MOST = 1e9  # electrons at white; its noise is below the resolution of float32
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class BlindNoise:
 
     def __post_init__(self) -> None:
         _require_range("electrons at white", self.white, above=True)
+        if self.white[1] > _MOST:
+            raise InputError(
+                f"electrons at white is {self.white}: {_MOST:.0e} at most; for none, "
+                "leave the noise out"
+            )
         _require_range("read_noise", self.read_noise)
         _require_range("correlation", self.correlation)
         if self.correlation[1] > 0.5:

@@ -1,4 +1,4 @@
-"""A network that learns: its weights, the optimiser, and their state."""
+"""A network in training: its weights, the optimiser, and their state."""
 
 import math
 from collections.abc import Mapping
@@ -24,20 +24,9 @@ from napari_vdsr.training.parametrise import keep_equivariant, plain_network
 class Learner:
     """The part of a training that lives on the device.
 
-    Weights and what the optimiser knows of them are float32; hidden layers compute in
-    `precision`. The first layer always computes in float32, because its filters sum
-    to zero only together.
-
-    Parameters
-    ----------
-    network : ConvStack
-        With its first weights; taken over and changed.
-    config : TrainingConfig
-        The choices made.
-    device : torch.device
-        Where the training runs.
-    precision : torch.dtype
-        Of the hidden layers.
+    The network is changed in place. Weights and the optimiser's state are float32;
+    hidden layers compute in `precision`. The first layer always computes in float32:
+    only then do its filters sum to zero.
     """
 
     def __init__(
@@ -64,7 +53,10 @@ class Learner:
         first, *rest = self._network.layers
         y = first(x).contiguous(memory_format=torch.channels_last)
         mixed = self._precision is not torch.float32
-        with torch.autocast(self._device.type, self._precision, enabled=mixed):
+        # Its cache would outlive the step where the caller uses autocast, too.
+        with torch.autocast(
+            self._device.type, self._precision, enabled=mixed, cache_enabled=False
+        ):
             for layer in rest:
                 y = layer(torch.relu(y))
         restored: Tensor = x + self._network.residual_from(y.float(), x)
@@ -73,23 +65,10 @@ class Learner:
     def learn(
         self, x: Tensor, truth: Tensor, step: int, slowed: float, limit: float
     ) -> Tensor:
-        """Do one step, unless it would spoil the weights.
+        """Do one step, unless the loss is above `limit` or gradients are not finite.
 
-        Parameters
-        ----------
-        x, truth : Tensor of float32, shape (N, C, H, W)
-            Enlarged patches and what they should be.
-        step : int
-            Decides the learning rate.
-        slowed : float
-            Factor on the learning rate.
-        limit : float
-            Loss above which the step is not taken.
-
-        Returns
-        -------
-        Tensor
-            The loss, one number, still on the device.
+        Patches are float32, of shape (N, C, H, W). The learning rate of `step` is
+        multiplied by `slowed`. Returns the loss, still on the device.
         """
         rate = learning_rate(self._config, step) * slowed
         for group in self._optimiser.param_groups:
@@ -110,7 +89,7 @@ class Learner:
     def _step_scaled(self, loss: Tensor, rate: float, sound: Tensor) -> None:
         """Do a step in float16 without waiting for the device.
 
-        The scaler leaves a step out by itself when gradients are not finite.
+        The scaler itself skips a step when gradients are not finite.
         """
         scaler, one = self._scaler, torch.ones_like(loss)
         before = scaler.scale(one)
@@ -119,28 +98,18 @@ class Learner:
         clip(self._network, self._config, rate)
         scaler.step(self._optimiser)
         scaler.update()
-        # The scale is to blame for gradients that overflow, not for a large loss.
+        # Adapt the scale when gradients overflow, but not when the loss is too large.
         scaler.update(torch.where(sound, scaler.scale(one), before))
 
     def losses(self, x: Tensor, truth: Tensor) -> tuple[float, float]:
-        """Loss of the network as it is, and of adding nothing to `x`.
-
-        Parameters
-        ----------
-        x, truth : Tensor of float32, shape (N, C, H, W)
-            Enlarged patches and what they should be.
-
-        Returns
-        -------
-        tuple of float
-        """
+        """Loss of the network as it is, and of returning `x` unchanged."""
         with torch.no_grad():
             mine = loss_of(self._restored(x), truth, x, self._config)
             nothing = loss_of(x, truth, x, self._config)
         return mine.item(), nothing.item()
 
     def network(self) -> ConvStack:
-        """Give the network as it would be released now: plain, on the CPU."""
+        """Return the network as it would be released now: plain, on the CPU."""
         state = dict(self._network.state_dict())
         if self._config.ema:
             names = [name for name, _ in self._network.named_parameters()]
@@ -148,14 +117,9 @@ class Learner:
         return plain_network(state)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Everything that the next step depends on.
+        """Everything that the next step depends on: tensors and plain values.
 
-        Returns
-        -------
-        tensors : dict of str to Tensor
-            Copies on the CPU.
-        values : dict
-            Plain values.
+        Tensors are copies on the CPU.
         """
         tensors = {
             f"network.{name}": value
@@ -174,15 +138,7 @@ class Learner:
     def set_state(
         self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
     ) -> None:
-        """Return to what `state` gave.
-
-        Parameters
-        ----------
-        tensors : mapping of str to Tensor
-            What it gave.
-        values : mapping
-            What it gave with them, and perhaps more.
-        """
+        """Return to what `state` gave; `values` may hold more."""
         self._network.load_state_dict(
             {
                 name.removeprefix("network."): value
@@ -209,23 +165,9 @@ class Learner:
 
 
 def hidden_precision(config: TrainingConfig, device: torch.device) -> torch.dtype:
-    """Find the precision of the hidden layers while training.
+    """Choose the precision of the hidden layers while training.
 
-    Parameters
-    ----------
-    config : TrainingConfig
-        The choices made.
-    device : torch.device
-        Where the training runs.
-
-    Returns
-    -------
-    torch.dtype
-
-    Raises
-    ------
-    InputError
-        When the device is too slow in it to be of use.
+    Raises `InputError` when the device is too slow in it to be of use.
     """
     if config.precision == "auto":
         return _fastest(config, device)

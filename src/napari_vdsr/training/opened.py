@@ -1,4 +1,4 @@
-"""Files that are opened once for all parts that are read one behind the other."""
+"""Files that stay open while their parts are read one after another."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,32 +11,15 @@ if TYPE_CHECKING:
 
 
 class Opened:
-    """The image that was read last, kept open for the next part of it.
-
-    Attributes
-    ----------
-    remarks : dict of str to None
-        What was said about the files when they were opened, each text once.
-    """
+    """Keeps the image that was read last open for its next part."""
 
     def __init__(self) -> None:
-        self.remarks: dict[str, None] = {}
+        self.remarks: dict[str, None] = {}  # about the files, each text once
         self._path: Path | None = None
         self._image: OpenImage | None = None
 
     def image(self, path: Path) -> "OpenImage":
-        """Give the image in a file; the one before is closed.
-
-        Parameters
-        ----------
-        path : Path
-            As for `napari_vdsr.files.open_image`.
-
-        Returns
-        -------
-        OpenImage
-            Not to be closed.
-        """
+        """Return the image in a file; the one before is closed. Do not close it."""
         if self._image is None or path != self._path:
             self.close()
             self._image = self._open(path)
@@ -62,13 +45,9 @@ _OPENED: ContextVar[Opened] = ContextVar("_OPENED")  # each thread has its own
 
 @contextmanager
 def opened_once() -> Iterator[Opened]:
-    """Read parts of files, of which the last one stays open until the end.
+    """Read parts of files; the last file stays open until the end of the block.
 
-    Within another such block, that one is gone on with.
-
-    Yields
-    ------
-    Opened
+    Inside another such block, the outer one is used.
     """
     outer = _OPENED.get(None)
     if outer is not None:

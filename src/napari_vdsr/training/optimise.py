@@ -8,27 +8,16 @@ from torch.nn import functional
 
 from napari_vdsr.training.config import Stage, TrainingConfig
 
-_FLOOR = 2e-3  # an error of half a grey level in 255 is as good as none
+_FLOOR = 2e-3  # half a grey level of 255: smaller errors do not matter
 _CHARBONNIER = 1e-3  # below this the loss is quadratic, above it grows linearly
 
 
 def loss_of(
     result: Tensor, truth: Tensor, enlarged: Tensor, config: TrainingConfig
 ) -> Tensor:
-    """Say how far results are from the truth.
+    """Loss of results, given the truth and the enlarged images they were made from.
 
-    Parameters
-    ----------
-    result, truth, enlarged : Tensor of float32, shape (N, C, H, W)
-        What the network made, what it should have made and what it made it from;
-        from 0 to 1.
-    config : TrainingConfig
-        The choices made.
-
-    Returns
-    -------
-    Tensor
-        One number.
+    All are float32 from 0 to 1, of shape (N, C, H, W).
     """
     if config.loss == "mse":
         return functional.mse_loss(result, truth)
@@ -42,25 +31,12 @@ def loss_of(
 
 
 def _rms(error: Tensor) -> Tensor:
-    """Root of the mean square of each patch, and of what does not matter."""
+    """Root mean square of each patch, with a floor below which it does not matter."""
     return torch.sqrt(error.square().mean(dim=(1, 2, 3)) + _FLOOR**2)
 
 
 def make_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """Make the optimiser; fused, all weights are updated in one go.
-
-    Parameters
-    ----------
-    network : Module
-        The network in question.
-    config : TrainingConfig
-        The choices made.
-
-    Returns
-    -------
-    torch.optim.Optimizer
-        Its learning rate is set before every step.
-    """
+    """Make the optimiser, fused for speed; its rate is set before every step."""
     parameters = list(network.parameters())
     decay = config.weight_decay
     fused = parameters[0].device.type in ("cuda", "cpu")
@@ -77,21 +53,7 @@ def make_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Op
 
 
 def stage_at(config: TrainingConfig, step: int) -> tuple[Stage, int]:
-    """Find the stage that a step belongs to.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-        The choices made.
-    step : int
-        From 0 to below ``config.steps``.
-
-    Returns
-    -------
-    stage : Stage
-    within : int
-        Steps of this stage before this one.
-    """
+    """Find the stage of a step, and the steps of that stage before it."""
     for stage in config.stages:
         if step < stage.steps:
             return stage, step
@@ -100,25 +62,7 @@ def stage_at(config: TrainingConfig, step: int) -> tuple[Stage, int]:
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Learning rate of a step.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-        The choices made.
-    step : int
-        Counted over all stages.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> config = TrainingConfig(stages=(Stage(100, 0.1),), schedule="steps")
-    >>> [round(learning_rate(config, step), 4) for step in (0, 25, 50, 75)]
-    [0.1, 0.01, 0.001, 0.0001]
-    """
+    """Learning rate of a step, counted over all stages."""
     stage, within = stage_at(config, step)
     if within < stage.warm_up:
         return stage.learning_rate * (within + 1) / stage.warm_up
@@ -131,21 +75,9 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
 
 
 def clip(network: nn.Module, config: TrainingConfig, rate: float) -> Tensor:
-    """Keep gradients within bounds.
+    """Clip the gradients, given the learning rate of this step.
 
-    Parameters
-    ----------
-    network : Module
-        With gradients.
-    config : TrainingConfig
-        The choices made.
-    rate : float
-        Learning rate of this step.
-
-    Returns
-    -------
-    Tensor
-        Norm of the gradient before; not finite when any of it is not.
+    Returns their norm before; it is not finite when any gradient is not.
     """
     parameters = list(network.parameters())
     largest = config.clip_norm if config.clip_norm is not None else math.inf
@@ -159,18 +91,9 @@ def clip(network: nn.Module, config: TrainingConfig, rate: float) -> Tensor:
 def average(
     means: list[Tensor], network: nn.Module, config: TrainingConfig, step: int
 ) -> None:
-    """Let the running means follow the weights.
+    """Move the running means towards the weights, more quickly at the beginning.
 
-    Parameters
-    ----------
-    means : list of Tensor
-        In the order of the network's parameters; changed in place.
-    network : Module
-        The network in question.
-    config : TrainingConfig
-        The choices made.
-    step : int
-        The means follow more quickly at the beginning.
+    `means` are in the order of the network's parameters, and changed in place.
     """
     decay = min(config.ema, (1 + step) / (10 + step))
     torch._foreach_lerp_(means, list(network.parameters()), 1 - decay)

@@ -1,4 +1,4 @@
-"""Images taken twice, at low and at high resolution, that lie on one another."""
+"""Pairs of registered images, at low and at high resolution."""
 
 import math
 from collections.abc import Iterator
@@ -31,24 +31,9 @@ class Pairs(NamedTuple):
 
 
 def find_pairs(pairs: Pairs, *, rgb: bool | None = None) -> list[Source]:
-    """List pairs of images as sources whose planes come in twos.
+    """List pairs of images as sources whose pieces yield low and high planes in turn.
 
-    Parameters
-    ----------
-    pairs : Pairs
-        The images, in the same order.
-    rgb : bool, optional
-        Whether the last axis of arrays holds colours.
-
-    Returns
-    -------
-    list of Source
-        Whose pieces give the low and the high plane in turn.
-
-    Raises
-    ------
-    InputError
-        When there are not as many images of one kind as of the other.
+    Raises `InputError` unless there are as many low as high images.
     """
     low, high = (
         find_sources(images, rgb=rgb, block=_WHOLE, memory=math.inf) for images in pairs
@@ -95,27 +80,9 @@ def joined(
 ) -> Plane:
     """Enlarge the low plane to the grid of the high one and stack them.
 
-    Parameters
-    ----------
-    low, high : ndarray of any real dtype, shape (1 or 3, Y, X)
-        The same field, taken twice.
-    channels : int
-        1 for luminance, 3 for colours.
-    least : Least
-        Pixels that Y and X of the high plane must have.
-    kernel : {"bicubic", "bilinear"}
-        Of the enlargement.
-
-    Returns
-    -------
-    Plane
-        Of twice as many channels: what the network gets, then what it should make
-        of it, both on the scale of the low plane.
-
-    Raises
-    ------
-    Unusable
-        When either cannot be used, their sizes do not fit or they are shifted.
+    Planes have the shape (1 or 3, Y, X); the result has twice `channels`: the network's
+    input, then its target, both on the scale of the low plane. Raises `Unusable` when
+    either cannot be used, their sizes do not fit or they are shifted.
     """
     sizes = list(zip(high.shape[1:], low.shape[1:], strict=True))
     ratios = [after / before for after, before in sizes]
@@ -143,14 +110,14 @@ def joined(
 def _shift(
     image: NDArray[np.float64], reference: NDArray[np.float64]
 ) -> tuple[int, int]:
-    """Whole pixels by which two images are shifted, by phase correlation."""
+    """Shift between two images in whole pixels, by phase correlation."""
     window = np.outer(*(np.hanning(size) for size in image.shape))
     spectra = [
         np.fft.rfft2((values - values.mean()) * window) for values in (image, reference)
     ]
     product = spectra[1] * spectra[0].conj()
-    # Divided by the root of its size: noise beyond the cut-off of the low image
-    # would have the same say as the image itself if the size were taken out whole.
+    # Divide by the root of the magnitude: dividing by all of it would give noise
+    # beyond the cut-off of the low image the same weight as the image itself.
     product /= np.sqrt(np.abs(product)) + 1e-12
     surface = np.fft.irfft2(product, image.shape)
     peak = np.unravel_index(surface.argmax(), surface.shape)

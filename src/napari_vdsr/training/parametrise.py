@@ -1,4 +1,4 @@
-"""Filters that sum to zero by construction, while they are trained and after."""
+"""Filters that sum to zero by construction, during training and after."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -14,24 +14,14 @@ from napari_vdsr.zoo.model import Model
 
 
 class _ZeroMean(nn.Module):
-    """Subtracts from every filter its mean."""
+    """Subtracts its mean from every filter."""
 
     def forward(self, weight: Tensor) -> Tensor:
         return weight - weight.mean(dim=(2, 3), keepdim=True)
 
 
 def empty_network(config: TrainingConfig) -> ConvStack:
-    """Make the network that a configuration describes, with its first weights.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-        Its seed decides the weights.
-
-    Returns
-    -------
-    ConvStack
-    """
+    """Make the network of a configuration; the seed decides its weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         if config.variant == "srcnn-915":
@@ -46,23 +36,9 @@ def empty_network(config: TrainingConfig) -> ConvStack:
 
 
 def first_network(config: TrainingConfig, start_from: Model | None) -> ConvStack:
-    """Give the network before the first step.
+    """Return the network before the first step, perhaps a copy of a model's.
 
-    Parameters
-    ----------
-    config : TrainingConfig
-        The choices made.
-    start_from : Model, optional
-        Whose weights to begin with; left as it is.
-
-    Returns
-    -------
-    ConvStack
-
-    Raises
-    ------
-    InputError
-        When the model takes other channels than the configuration says.
+    Raises `InputError` when the model's channels are not those of the configuration.
     """
     if start_from is None:
         return empty_network(config)
@@ -78,13 +54,10 @@ def first_network(config: TrainingConfig, start_from: Model | None) -> ConvStack
 
 
 def keep_equivariant(network: ConvStack) -> None:
-    """Make sure that training an equivariant network leaves it equivariant.
+    """Keep an equivariant network equivariant while it is trained.
 
-    Parameters
-    ----------
-    network : ConvStack
-        Changed in place: whatever values the optimiser gives to the first layer,
-        the filters in use sum to zero. Networks with biases stay as they are.
+    Changed in place: the filters of its first layer sum to zero, whatever the optimiser
+    does. Networks with biases are left unchanged.
     """
     if network.equivariant:
         parametrize.register_parametrization(
@@ -93,17 +66,9 @@ def keep_equivariant(network: ConvStack) -> None:
 
 
 def plain_network(state: Mapping[str, Tensor]) -> ConvStack:
-    """Make an ordinary network from the values that were trained.
+    """Make an ordinary float32 network on the CPU from trained values.
 
-    Parameters
-    ----------
-    state : mapping of str to Tensor
-        State of a network that `keep_equivariant` has seen or not.
-
-    Returns
-    -------
-    ConvStack
-        On the CPU in float32, ready for inference.
+    `state` may be that of a network changed by `keep_equivariant`.
     """
     plain = {}
     for name, value in state.items():

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 BLOCK = 1024
-"""Pixels per edge of what is read at a time from large planes."""
+"""Pixels per edge of a block; large planes are read by blocks."""
 
-_PARTS = 8  # of the memory, for files that are read by parts
+_PARTS = 8  # files larger than 1 / 8 of the memory are read by parts
 _FLOAT = 4  # bytes
 
 Piece = Callable[[], Iterator[NDArray[Any]]]
@@ -29,19 +29,9 @@ Piece = Callable[[], Iterator[NDArray[Any]]]
 
 
 def file_pieces(path: Path, memory: float) -> tuple[Piece, ...]:
-    """Plan one piece for a file, or several where it is too large to be read at once.
+    """Plan one piece for a file, or several when it takes too much of `memory` (bytes).
 
-    Parameters
-    ----------
-    path : Path
-        An image.
-    memory : float
-        Bytes of pixels to hold at a time.
-
-    Returns
-    -------
-    tuple of callable
-        At least one. What is wrong with a file they say when they are called.
+    At least one. A damaged file raises its error when the piece is read.
     """
     from napari_vdsr.files.folders import TIFF_SUFFIXES
     from napari_vdsr.files.zarr_library import is_zarr_folder
@@ -54,7 +44,7 @@ def file_pieces(path: Path, memory: float) -> tuple[Piece, ...]:
         with opened_once() as opened:
             return _parts(path, opened.image(path), memory)
     except VdsrError:
-        return (_whole(path),)  # which says so when it is read
+        return (_whole(path),)  # raises the error when it is read
 
 
 def _parts(path: Path, image: "OpenImage", memory: float) -> tuple[Piece, ...]:
@@ -66,7 +56,7 @@ def _parts(path: Path, image: "OpenImage", memory: float) -> tuple[Piece, ...]:
     if nbytes <= memory / _PARTS:
         return (_whole(path),)
     try:
-        image.pixels[(slice(0),) * len(shape)]  # no pixel, only to learn if it can be
+        image.pixels[(slice(0),) * len(shape)]  # no pixels: only tests if it can be
     except VdsrError as error:  # a TIFF whose pages are not its planes
         if nbytes <= memory:
             return (_whole(path),)
@@ -115,7 +105,7 @@ def _too_large(path: Path, nbytes: float, memory: float, why: VdsrError) -> Piec
 def _part(
     path: Path, cut: tuple[slice, ...], order: tuple[int, ...], colours: bool
 ) -> Piece:
-    """A part of a file; `cut` has the axes in the order in which they are wanted."""
+    """A part of a file; the axes of `cut` are in the order of the result."""
 
     def read() -> Iterator[NDArray[Any]]:
         stored = tuple(cut[order.index(axis)] for axis in range(len(order)))
@@ -129,7 +119,7 @@ def _part(
 def _cuts(
     shape: tuple[int, ...], colours: bool, part: float
 ) -> Iterator[tuple[slice, ...]]:
-    """Cut a stack into runs of planes or, where one is too large, into windows."""
+    """Cut a stack into runs of planes or, when one is too large, into windows."""
     last = 3 if colours else 2
     samples = shape[2 - last :] if colours else ()
     height, width = shape[len(shape) - last :][:2]
@@ -148,7 +138,7 @@ def _cuts(
 
 
 def _lengths(stack: tuple[int, ...], run: int) -> list[int]:
-    """How far a run of planes reaches along each axis: the last one is filled first."""
+    """Length of a run of planes along each axis; the last one is filled first."""
     lengths = []
     for size in reversed(stack):
         length = max(1, min(size, run))
@@ -158,19 +148,7 @@ def _lengths(stack: tuple[int, ...], run: int) -> list[int]:
 
 
 def planes_of(array: NDArray[Any], colours: bool) -> Iterator[NDArray[Any]]:
-    """Take the planes out of an array.
-
-    Parameters
-    ----------
-    array : ndarray, shape (..., Y, X) or (..., Y, X, S)
-        Of one image.
-    colours : bool
-        Whether the last axis holds colours.
-
-    Yields
-    ------
-    ndarray, shape (1 or 3, Y, X)
-    """
+    """Yield the planes of an array (..., Y, X[, S]) in shape (1 or 3, Y, X)."""
     if colours:
         planes = array.reshape(-1, *array.shape[-3:])[..., :3]
         yield from np.moveaxis(planes, -1, 1)
@@ -179,20 +157,7 @@ def planes_of(array: NDArray[Any], colours: bool) -> Iterator[NDArray[Any]]:
 
 
 def ranges(size: int, block: int) -> list[tuple[int, int]]:
-    """Cut an axis into about equal blocks.
-
-    Parameters
-    ----------
-    size : int
-        Pixels of the axis.
-    block : int
-        Pixels that a block may have.
-
-    Returns
-    -------
-    list of tuple of int
-        Start and stop of each.
-    """
+    """Cut an axis into about equal blocks: start and stop of each."""
     count = -(-size // block)
     edges = [size * index // count for index in range(count + 1)]
     return list(pairwise(edges))

@@ -1,4 +1,4 @@
-"""From the planes of an image to planes that a network can be trained on."""
+"""Planes of images, prepared for training."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from napari_vdsr.training.sources import luminance
 
 
 class Unusable(VdsrError):
-    """A plane that nothing can be learned from; the message says why."""
+    """A plane that cannot be used for training; the message says why."""
 
 
 class Least(NamedTuple):
-    """How many pixels Y and X must have, and why fewer are of no use."""
+    """Pixels that Y and X must have, and why fewer do not suffice."""
 
     pixels: int
     why: str = ""
@@ -26,42 +26,18 @@ class Least(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """A plane on a common scale.
+    """A plane on a common scale."""
 
-    Attributes
-    ----------
-    pixels : ndarray, shape (channels, Y, X)
-        uint8 from 0 to 255, or float32 from about 0 to 1.
-    limits : tuple of float
-        What the two ends of that scale stand for, in counts of the image.
-    """
-
-    pixels: NDArray[Any]
-    limits: tuple[float, float]
+    pixels: NDArray[Any]  # (C, Y, X): uint8, or float32 from about 0 to 1
+    limits: tuple[float, float]  # the counts at both ends of that scale
 
 
 def normalised(plane: NDArray[Any], channels: int, least: Least) -> Plane:
-    """Bring a plane to the common scale, or say why it is of no use.
+    """Bring a plane of shape (1 or 3, Y, X) to the common scale.
 
-    Parameters
-    ----------
-    plane : ndarray of any real dtype, shape (1 or 3, Y, X)
-        What to work on.
-    channels : int
-        1 for luminance, 3 for colours.
-    least : Least
-        Pixels that Y and X must have.
-
-    Returns
-    -------
-    Plane
-        8-bit images as they are, floats within [0, 1] as they are, all others with
-        their 0.1th and 99.9th percentile at 0 and 1.
-
-    Raises
-    ------
-    Unusable
-        When the plane is too small, constant, not finite or lacks colours.
+    8-bit images and floats within 0 and 1 keep their values; all others get their 0.1th
+    and 99.9th percentile at 0 and 1. Raises `Unusable` when the plane is too small,
+    constant, not finite or lacks colours.
     """
     height, width = plane.shape[1:]
     if min(height, width) < least.pixels:
@@ -82,19 +58,7 @@ def normalised(plane: NDArray[Any], channels: int, least: Least) -> Plane:
 
 
 def scaled(plane: NDArray[Any], limits: tuple[float, float]) -> Plane:
-    """Map counts linearly, so that the limits become 0 and 1.
-
-    Parameters
-    ----------
-    plane : ndarray of any real dtype, shape (channels, Y, X)
-        What to work on.
-    limits : tuple of float
-        Counts that become 0 and 1.
-
-    Returns
-    -------
-    Plane
-    """
+    """Map counts linearly, so that the limits become 0 and 1."""
     low, high = limits
     values = plane.astype(np.float64)
     values -= low  # in place: planes can be large
@@ -103,7 +67,7 @@ def scaled(plane: NDArray[Any], limits: tuple[float, float]) -> Plane:
 
 
 def _percentiles(plane: NDArray[Any]) -> tuple[float, float]:
-    """Black and white, a few hot or dead pixels aside."""
+    """Black and white, without a few hot or dead pixels."""
     low, high = np.percentile(plane, (0.1, 99.9))
     if low == high:
         low, high = plane.min(), plane.max()
@@ -113,22 +77,9 @@ def _percentiles(plane: NDArray[Any]) -> tuple[float, float]:
 def with_sizes(
     plane: Plane, sizes: tuple[float, ...], smallest: int
 ) -> Iterator[Plane]:
-    """Give a plane and smaller copies of it.
+    """Yield a plane and smaller copies of it, in its dtype.
 
-    Parameters
-    ----------
-    plane : Plane
-        What to work on.
-    sizes : tuple of float
-        Relative sizes; copies that would be smaller than `smallest` are left out,
-        the original is not.
-    smallest : int
-        Pixels that Y and X must have.
-
-    Yields
-    ------
-    Plane
-        In the dtype of `plane`.
+    Copies with fewer than `smallest` pixels in Y or X are left out.
     """
     shape = plane.pixels.shape[1:]
     for size in sizes:

@@ -1,4 +1,4 @@
-"""From what the user points at to the sets that a training needs."""
+"""From the images that a user gives to the sets that a training needs."""
 
 import math
 import warnings
@@ -17,31 +17,17 @@ from napari_vdsr.training.split import split
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """The images of a training, looked through and ready to be drawn from.
+    """The checked images of a training."""
 
-    Attributes
-    ----------
-    images : Dataset
-        What the network is for.
-    domain : Dataset, optional
-        Images that some stages lean to.
-    validation : Dataset, optional
-        Images held out.
-    memory : float
-        Bytes of pixels to hold at a time.
-    remarks : tuple of str
-        What the user should know about the images.
-    """
-
-    images: Dataset
-    domain: Dataset | None = None
-    validation: Dataset | None = None
-    memory: float = MEMORY
+    images: Dataset  # what the network is for
+    domain: Dataset | None = None  # some stages draw more from these
+    validation: Dataset | None = None  # held out
+    memory: float = MEMORY  # bytes of pixels to hold at a time
     remarks: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
-        """Says whether another set has the same pixels."""
+        """Identifies the pixels of all sets."""
         sets = (self.images, self.domain, self.validation)
         return "-".join("none" if one is None else one.digest[:16] for one in sets)
 
@@ -56,42 +42,14 @@ def prepare(
     memory: float = MEMORY,
     warn: bool = True,
 ) -> TrainingSet:
-    """Look through images, hold some out and say what is wrong with them.
+    """Check images, hold some out and warn of what is wrong with them.
 
-    Parameters
-    ----------
-    images : array-like, layer, path, Pairs, or a list
-        What to train on; see `napari_vdsr.train`.
-    config : TrainingConfig
-        Decides channels, patch and the share held out.
-    domain, validation : as images, optional
-        Images that some stages lean to, and images to hold out; without the latter
-        a share of `images` is held out.
-    rgb : bool, optional
-        Whether the last axis of arrays holds colours.
-    memory : float
-        Bytes of pixels to hold at a time; larger sets are read again, part by part,
-        and files of more than an eighth of it are not read at once, if they can be
-        read by parts.
-    warn : bool
-        Whether to warn of the `remarks` on the set. Threads should not: warnings
-        belong to a whole program.
+    Takes what `napari_vdsr.train` takes. Without `validation`, a share of `images` is
+    held out. Sets larger than `memory` bytes are read again, part by part, and so are
+    files larger than an eighth of it, if their format allows. Threads should not
+    `warn`, because warnings are global: `remarks` of the set hold the same texts.
 
-    Returns
-    -------
-    TrainingSet
-
-    Raises
-    ------
-    InputError
-        When no image can be used.
-
-    Warns
-    -----
-    VdsrWarning
-        When images are left out, damaged, oversampled or of a benchmark, when a
-        file holds more than the one that is read, or when there are none to
-        validate on.
+    Raises `InputError` when no image can be used.
     """
     remarks: list[str] = []
     paired = isinstance(images, Pairs)
@@ -136,7 +94,7 @@ def _held_out(
     memory: float,
     remarks: list[str],
 ) -> tuple[Dataset, list[Source]]:
-    """Divide the images; a single one too small for that is used whole."""
+    """Split off held-out images; a single one too small for that is not split."""
     share = config.validation_share
     alone = len(sources) == 1
     if not (alone and paired):

@@ -1,4 +1,4 @@
-"""Trainings that are known to work, by name."""
+"""Settings of trainings that are known to work, by name."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,7 +31,7 @@ _DEEPEST, _RATE_FOR_FEWER_LAYERS = 20, 7e-4  # of the course
 
 
 def _course() -> TrainingConfig:
-    """The course's: Adam at one rate, colours, bilinear enlargement."""
+    """The course: Adam at a constant rate, colours, bilinear enlargement."""
     return TrainingConfig(
         stages=(Stage(steps=10_000, learning_rate=9e-4),),
         variant="course",
@@ -50,7 +50,7 @@ def _course() -> TrainingConfig:
 
 
 def _modern() -> TrainingConfig:
-    """How the released weights are made: natural images, then the domain's too."""
+    """The released weights: natural images, then also those of the domain."""
     return TrainingConfig(
         stages=(
             Stage(steps=50_000, learning_rate=1e-3, warm_up=500),
@@ -60,7 +60,7 @@ def _modern() -> TrainingConfig:
 
 
 def _quick() -> TrainingConfig:
-    """A small network within minutes on a processor without a GPU."""
+    """A small network, trained within minutes without a GPU."""
     return TrainingConfig(
         stages=(Stage(steps=1500, learning_rate=2e-3, warm_up=50, detail=True),),
         depth=5,
@@ -71,7 +71,7 @@ def _quick() -> TrainingConfig:
 
 
 def _adapt() -> TrainingConfig:
-    """Teach a finished model the images that it will be used on."""
+    """Fine-tune a model on the images that it will be used on."""
     return TrainingConfig(
         stages=(Stage(steps=300, learning_rate=1e-4, warm_up=20, detail=True),),
         patch=48,
@@ -85,9 +85,9 @@ def _adapt() -> TrainingConfig:
 
 
 def _microscope() -> TrainingConfig:
-    """Fine-tune on what a microscope does: its spot, its sampling, its noise.
+    """Fine-tune on the spot, sampling and noise of a microscope.
 
-    The sampling is to be chosen; "scanner" stands for confocals and their like.
+    The user chooses the sampling; "scanner" stands for confocals and the like.
     """
     return TrainingConfig(
         stages=(
@@ -115,11 +115,11 @@ RECIPES: dict[str, Callable[[], TrainingConfig]] = {
     "adapt": _adapt,
     "microscope": _microscope,
 }
-"""The recipes by name."""
+"""Recipes by name."""
 
 
 def recipe(name: str = "modern", **changes: Any) -> TrainingConfig:
-    """Take a recipe and change what is to be different.
+    """Take a recipe and change some of its settings.
 
     Parameters
     ----------
@@ -128,10 +128,10 @@ def recipe(name: str = "modern", **changes: Any) -> TrainingConfig:
         (minutes on a CPU), "adapt" (to fine-tune a model on one image) or
         "microscope" (to fine-tune a model on spot, sampling and noise).
     **changes : Any
-        Fields of `TrainingConfig`, and ``steps`` and ``learning_rate``: the one
-        stretches all stages alike, the other becomes the rate of the first stage
-        and scales those of the others. The course's rate depends on the depth, as
-        there: 9e-4 for 20 layers, 7e-4 for fewer.
+        Fields of `TrainingConfig`, or ``steps`` and ``learning_rate``: ``steps``
+        stretches all stages alike; ``learning_rate`` becomes the rate of the first
+        stage and scales those of the others. The rate of the recipe "course" depends on
+        the depth: 9e-4 for 20 layers, 7e-4 for fewer.
 
     Returns
     -------

@@ -1,11 +1,11 @@
-"""One call from images to a trained model."""
+"""Training in one call."""
 
 import warnings
 from pathlib import Path
 from typing import Any
 
 from napari_vdsr.errors import VdsrWarning
-from napari_vdsr.progress import Progress
+from napari_vdsr.progress import Progress, check_progress
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.history import TrainedModel
 from napari_vdsr.training.prepare import prepare
@@ -55,15 +55,15 @@ def train(
         Whether the last axis of arrays holds colours; files and layers know.
     memory : float
         Bytes of pixels to hold of each set; larger ones are read part by part, larger
-        files and zarrs plane by plane or in windows. Once more as much is on the
-        device, and once more in memory while one part takes the place of another.
+        files and zarrs plane by plane or in windows. The device holds as much again,
+        and memory as much again while one part replaces another.
     checkpoint : str or Path, optional
-        Where to write the state now and then, so that nothing is ever lost.
+        Where to write the state at intervals, so that little is lost.
     resume : str or Path, optional
-        A checkpoint to go on from, with the same images and configuration.
+        A checkpoint to resume from, with the same images and configuration.
     progress : tqdm-like, optional
-        Told of every step. Raise `Cancelled` from its `update` to stop; what the
-        last checkpoint holds is kept.
+        Updated with every step. Raise `Cancelled` from its `update` to stop; the
+        last checkpoint is kept.
 
     Returns
     -------
@@ -90,6 +90,7 @@ def train(
     >>> train(noise, config=config, device="cpu").network.depth
     3
     """
+    check_progress(progress)
     config = recipe(config) if isinstance(config, str) else config
     start = None if start_from is None else load_model(start_from)
     prepared = prepare(

@@ -1,6 +1,6 @@
-"""Where training images come from: arrays, layers, folders and packs.
+"""Sources of training images: arrays, layers, folders and packs.
 
-A source is read when its pixels are wanted, piece by piece, so that a set, and an
+A source is read piece by piece, when its pixels are needed, so that a set, or an
 image, may be larger than memory.
 """
 
@@ -22,23 +22,15 @@ from napari_vdsr.imaging.luminance import FULL_RANGE
 from napari_vdsr.training.pieces import BLOCK, Piece, file_pieces, planes_of, ranges
 
 MEMORY = 2e9
-"""Bytes of pixels held at a time, unless something else is asked for."""
+"""Bytes of pixels held at a time, by default."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One image: what is held out is held out whole.
+    """One image. Images are held out as a whole."""
 
-    Attributes
-    ----------
-    name : str
-        For messages.
-    plan : callable
-        Gives its pieces, at least one, for which a file may have to be opened. Each
-        reads some of its planes. A piece that cannot be read raises `VdsrError`.
-    """
-
-    name: str
+    name: str  # for messages
+    # At least one piece; may open a file. An unreadable piece raises `VdsrError`.
     plan: Callable[[], tuple[Piece, ...]]
 
 
@@ -49,33 +41,16 @@ def find_sources(
     block: int = BLOCK,
     memory: float = MEMORY,
 ) -> list[Source]:
-    """List the images in whatever holds them.
+    """List the images in arrays, layers, paths, sources, or an iterable of these.
 
-    Parameters
-    ----------
-    images : array-like, layer, path, Source, or an iterable of these
-        Arrays are anything with shape and dtype that can be sliced: numpy, dask,
-        zarr. A path is an image file, a folder of them, or a pack: an ``.npz`` file
-        of encoded images.
-    rgb : bool, optional
-        Whether the last axis of arrays holds colours.
-    block : int
-        Pixels per edge of what is read of an array at a time.
-    memory : float
-        Bytes of pixels to hold at a time. OME-Zarrs and TIFF files of more than an
-        eighth of it, as float32, are read by planes, and larger planes by windows.
+    Arrays are anything sliceable with shape and dtype: numpy, dask, zarr; `rgb` says
+    whether their last axis holds colours. A path is an image file, a folder of them, or
+    a pack: an ``.npz`` file of encoded images. Arrays are read by blocks of `block`
+    pixels per edge. OME-Zarr and TIFF files larger than an eighth of `memory` (bytes,
+    as float32) are read by planes, and larger planes by windows.
 
-    Returns
-    -------
-    list of Source
-        At least one.
-
-    Raises
-    ------
-    InputError
-        When there is nothing that can be an image.
-    FileError
-        When a path does not exist or holds no image.
+    At least one source. Raises `InputError` when there is nothing that can be an image,
+    `FileError` when a path does not exist or holds no image.
     """
     if isinstance(images, Source):
         sources = [images]
@@ -103,17 +78,7 @@ def find_sources(
 
 
 def luminance(plane: NDArray[Any]) -> NDArray[Any]:
-    """Turn a plane of colours into its luminance, in the same dtype.
-
-    Parameters
-    ----------
-    plane : ndarray, shape (1 or 3, Y, X)
-        What to work on.
-
-    Returns
-    -------
-    ndarray, shape (1, Y, X)
-    """
+    """Luminance (1, Y, X) of a plane (1 or 3, Y, X), in the same dtype."""
     if len(plane) == 1:
         return plane
     grey = np.tensordot(np.array(FULL_RANGE), plane.astype(np.float64), 1)[None]
@@ -136,7 +101,7 @@ def _from_layer(layer: Any, block: int) -> Source:
 
 
 def _from_array(array: Any, name: str, rgb: bool | None, block: int) -> Source:
-    """Blocks of all planes of an array, read when they are wanted."""
+    """Blocks of all planes of an array, read when needed."""
     check_dtype(array.dtype)
     shape = tuple(int(size) for size in array.shape)
     axes = find_axes(shape, rgb=rgb)

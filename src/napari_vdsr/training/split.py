@@ -1,4 +1,4 @@
-"""Holding images out, to see how a network does on what it has not seen."""
+"""Holding images out, to score a network on images it was not trained on."""
 
 import math
 from collections.abc import Iterator
@@ -10,29 +10,17 @@ from numpy.typing import NDArray
 from napari_vdsr.training.pieces import Piece
 from napari_vdsr.training.sources import Source
 
-_MOST = 16  # images that tell enough
-_PART = 0.25  # of the only image
+_MOST = 16  # images held out; more would add little
+_PART = 0.25  # of a single image
 
 
 def split(
     sources: list[Source], share: float, seed: int
 ) -> tuple[list[Source], list[Source]]:
-    """Divide images into those to learn from and those to be held out.
+    """Split images into those to train on and those to hold out.
 
-    Parameters
-    ----------
-    sources : list of Source
-        The images.
-    share : float
-        To be held out, from 0 to below 1: at least one image and at most 16.
-    seed : int
-        Decides which.
-
-    Returns
-    -------
-    training, validation : list of Source
-        Without a pixel in common. Images stay whole; only when there is but one, a
-        quarter of it is held out.
+    Unless `share` is 0, 1 to 16 images are held out, as a whole; of a single image, a
+    quarter. The seed decides which.
     """
     if share == 0:
         return sources, []

@@ -13,52 +13,24 @@ from napari_vdsr.training.opened import opened_once
 from napari_vdsr.training.planes import Plane
 
 ROUND = 200
-"""Steps between two parts of a set that does not fit into memory."""
+"""Steps with each part of a set that does not fit into memory."""
 
 
 class Places(NamedTuple):
-    """Where patches lie and how they are turned.
+    """Where patches lie and how they are turned."""
 
-    Attributes
-    ----------
-    image, y, x : Tensor of int64, shape (N,)
-        Number of the plane, and the first row and column of the patch.
-    turn : Tensor of bool, shape (3, N)
-        Whether rows are reversed, columns are reversed, and both exchanged.
-    """
-
-    image: Tensor
-    y: Tensor
-    x: Tensor
-    turn: Tensor
+    image: Tensor  # int64, shape (N,): number of the plane
+    y: Tensor  # first row of the patch
+    x: Tensor  # first column
+    turn: Tensor  # bool, shape (3, N): reverse rows, reverse columns, exchange both
 
     def chosen(self, index: Tensor) -> "Places":
-        """Keep some of the places.
-
-        Parameters
-        ----------
-        index : Tensor of int64, shape (M,)
-            Which ones.
-
-        Returns
-        -------
-        Places
-        """
+        """Keep some of the places, by their indices."""
         return Places(*(field[..., index] for field in self))
 
 
 class PixelStore:
-    """All planes one behind the other in one tensor.
-
-    Parameters
-    ----------
-    planes : list of Plane
-        With the same number of channels; at least one.
-    patch : int
-        Pixels per edge; no plane is smaller.
-    device : torch.device
-        Where the training runs.
-    """
+    """All planes in one tensor; none is smaller than a patch."""
 
     def __init__(self, planes: list[Plane], patch: int, device: torch.device) -> None:
         kinds = {plane.pixels.dtype for plane in planes}
@@ -78,21 +50,7 @@ class PixelStore:
         self._count = int(self._ends[-1])
 
     def draw(self, count: int, flips: bool, generator: torch.Generator) -> Places:
-        """Choose patches, every possible one as likely as any other.
-
-        Parameters
-        ----------
-        count : int
-            How many.
-        flips : bool
-            Whether to turn them, in all eight ways.
-        generator : torch.Generator
-            On the device of the pixels.
-
-        Returns
-        -------
-        Places
-        """
+        """Choose patches uniformly; `flips` also turns them, in all eight ways."""
         device = self._pixels.device
         number = torch.randint(
             self._count, (count,), generator=generator, device=device
@@ -109,19 +67,8 @@ class PixelStore:
     def cut(self, places: Places, before: int, size: int) -> Tensor:
         """Cut squares, mirrored at the borders of their plane.
 
-        Parameters
-        ----------
-        places : Places
-            From `draw`.
-        before : int
-            Rows and columns to begin ahead of the patch.
-        size : int
-            Pixels per edge, from there on.
-
-        Returns
-        -------
-        Tensor of float32, shape (N, channels, size, size)
-            From 0 to 1.
+        They begin `before` rows and columns ahead of the patch and have `size` pixels
+        per edge. Float32 from 0 to 1, shape (N, C, size, size).
         """
         image = places.image
         reach = torch.arange(size, device=image.device) - before
@@ -138,35 +85,15 @@ class PixelStore:
         return values.contiguous()
 
     def limits(self, places: Places) -> Tensor:
-        """What 0 and 1 stand for in the planes of these patches.
-
-        Parameters
-        ----------
-        places : Places
-            From `draw`.
-
-        Returns
-        -------
-        Tensor, shape (N, 2)
-        """
+        """Counts that 0 and 1 stand for in the planes of patches: (N, 2)."""
         return self._limits[places.image]
 
 
 class StoreRounds:
-    """The store to use at each step: all of a set, or its parts in turn.
+    """The store for each step: the full set, or its parts in turn.
 
-    Parameters
-    ----------
-    dataset : Dataset
-        The images.
-    patch : int
-        Pixels per edge.
-    device : torch.device
-        Where the training runs.
-    memory : float
-        Bytes of pixels on the device at a time.
-    seed : int
-        Decides which parts are there together.
+    At most `memory` bytes of pixels are on the device at a time; the seed decides which
+    parts are there together.
     """
 
     def __init__(
@@ -193,22 +120,10 @@ class StoreRounds:
         self._store: PixelStore | None = None
 
     def at(self, step: int) -> PixelStore:
-        """Give the pixels that a step draws from; a function of the step alone.
+        """Return the store of a step, counted over all stages.
 
-        Parameters
-        ----------
-        step : int
-            Counted over all stages.
-
-        Returns
-        -------
-        PixelStore
-
-        Raises
-        ------
-        VdsrError
-            When an image can no longer be read. No `FileError`: that is a
-            checkpoint's.
+        It depends on the step alone. Raises `VdsrError` when an image can no longer be
+        read; not `FileError`, which callers take for a failed checkpoint.
         """
         wanted = step // ROUND % len(self._groups)
         if self._store is None or wanted != self._current:
@@ -221,7 +136,7 @@ class StoreRounds:
     def _planes(self, group: int) -> list[Plane]:
         wanted = self._groups[group]
         try:
-            with opened_once():  # sorted: those of a file one behind the other
+            with opened_once():  # sorted: parts of a file one after another
                 read = {index: self._parts[index].read() for index in sorted(wanted)}
         except VdsrError as error:
             raise VdsrError(
@@ -231,7 +146,7 @@ class StoreRounds:
 
 
 def _mirrored(index: Tensor, size: Tensor) -> Tensor:
-    """Indices beyond a border, folded back into the axis."""
+    """Indices beyond a border, mirrored back into the axis."""
     index = index % (2 * size)
     return torch.where(index < size, index, 2 * size - 1 - index)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from napari_vdsr.errors import FileError, VdsrError
 from napari_vdsr.inference.device import resolve_device
+from napari_vdsr.inference.shield import shielded
 from napari_vdsr.training.batches import Batches
 from napari_vdsr.training.checkpoint import (
     Snapshot,
@@ -35,26 +36,26 @@ from napari_vdsr.training.validate import Score, Validation
 from napari_vdsr.zoo.model import Model
 
 _OFTEN = 0.1  # seconds between reports
-_ROWS = 1000  # of losses in a history
-_WAIT = 20  # steps that a GPU may be ahead of us
-_PATIENCE = 3  # bad steps in a row before the last good weights are taken again
+_ROWS = 1000  # losses in a history
+_WAIT = 20  # steps that may be queued on a GPU
+_PATIENCE = 3  # bad steps in a row before the last good weights are restored
 _GIVE_UP = 10  # bad steps without a good stretch between them
-_EXPLODED = (10.0, 100.0)  # times the loss before training, times that of bicubic
+_EXPLODED = (10.0, 100.0)  # multiples of the losses of the first network, of bicubic
 
 
 class Trainer:
-    """A training that can be paused, stopped, cancelled and taken up again.
+    """A training that can be paused, stopped, cancelled and resumed.
 
     Iterate over `run`. To pause, iterate later; to stop, call `stop` and let the
-    iteration end; to cancel, close the generator. Whatever happens between two steps
-    can be seen: `model` gives the network as it is.
+    iteration end; to cancel, close the generator. Between two steps, `model` gives
+    the network as it is.
 
     Parameters
     ----------
     images : TrainingSet
         From `prepare`.
     config : TrainingConfig
-        The choices made.
+        From `recipe`.
     start_from : Model, optional
         Fine-tune this model instead of starting anew; it decides variant and depth.
     device : str
@@ -62,7 +63,7 @@ class Trainer:
     checkpoint : path, optional
         Where to write checkpoints; none are written without it.
     resume : path, optional
-        A checkpoint to go on from. Images and configuration must be the same.
+        A checkpoint to resume from. Images and configuration must be the same.
 
     Raises
     ------
@@ -70,6 +71,7 @@ class Trainer:
         When model, images, configuration or checkpoint do not go together.
     """
 
+    @shielded(grad=True)
     def __init__(
         self,
         images: TrainingSet,
@@ -111,17 +113,17 @@ class Trainer:
         self._good = self._snapshot()
 
     def stop(self) -> None:
-        """Let `run` end after the step that it is in, with a checkpoint."""
+        """Let `run` end after the current step, with a checkpoint."""
         self._stopping = True
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether no steps are left."""
         return self.gave_up or self._step == self.config.steps
 
     @property
     def gave_up(self) -> bool:
-        """Whether it ended early, with the last good weights: the loss exploded."""
+        """Whether the loss exploded and training ended with the last good weights."""
         return self.history.gave_up
 
     @property
@@ -129,6 +131,7 @@ class Trainer:
         """The last score on the held-out images."""
         return self.history.scores[-1] if self.history.scores else None
 
+    @shielded(grad=True)
     def model(self) -> TrainedModel:
         """Give the model as it is after the steps done so far.
 
@@ -190,8 +193,9 @@ class Trainer:
                 yield self._report(new_score, new_event)
         self._keep(final=True)
 
+    @shielded(grad=True)
     def _begin(self) -> None:
-        """Look at the first batch, to know a loss that has exploded when it comes."""
+        """Measure the loss of the first batch, to recognise one that has exploded."""
         state = self._batches.generator.get_state()
         stage, _ = stage_at(self.config, 0)
         losses = self._learner.losses(*self._batches.batch(0, stage))
@@ -202,6 +206,7 @@ class Trainer:
             self._score()  # what fine-tuning is to raise
         self._good = self._snapshot()
 
+    @shielded(grad=True)
     def _one_step(self) -> None:
         stage, _ = stage_at(self.config, self._step)
         x, truth = self._batches.batch(self._step, stage)
@@ -211,8 +216,9 @@ class Trainer:
         self._step += 1
         self.history.steps = self._step
 
+    @shielded(grad=True)
     def _after_step(self) -> None:
-        """Read losses, score and keep what was learned, when it is time."""
+        """Read losses, score and save when due."""
         step, config = self._step, self.config
         score_now = step % config.validate_every == 0 or step == config.steps
         keep_now = step % config.checkpoint_every == 0
@@ -240,7 +246,7 @@ class Trainer:
             self.history.scores.append(self._validation.score(network, self._step))
 
     def _read_losses(self) -> None:
-        """Fetch losses from the device and see that they are sound."""
+        """Fetch losses from the device and check them."""
         losses = torch.stack(self._pending).tolist() if self._pending else []
         self._pending = []
         sound = [loss for loss in losses if loss < self._limit]
@@ -252,16 +258,16 @@ class Trainer:
             self._slow_down()
 
     def _sound(self) -> bool:
-        """Whether the weights are good for what was just learned.
+        """Whether the weights are good for the last batch.
 
-        A loss tells about the weights before a step, so one step can spoil them
-        without being seen.
+        A loss belongs to the weights before its step, so a single step can spoil them
+        without being noticed.
         """
         assert self._batch is not None
         return self._learner.losses(*self._batch)[0] < self._limit
 
     def _slow_down(self) -> None:
-        """Lower the rate after a bad step, and go back after several."""
+        """Lower the rate after a bad step; return to good weights after several."""
         self._bad += 1
         self._bad_in_row += 1
         if self._bad >= _GIVE_UP:
@@ -279,7 +285,7 @@ class Trainer:
         self.history.events.append(Event(self._step, f"the loss exploded; {then}"))
 
     def _return_to_good(self) -> None:
-        """Take the last good weights; places and steps go on."""
+        """Restore the last good weights; places and steps are not reset."""
         self._learner.set_state(self._good.tensors, self._good.values)
 
     def _report(self, new_score: bool, new_event: bool) -> Report:
@@ -299,8 +305,9 @@ class Trainer:
             self.history.events[-1].text if new_event else None,
         )
 
+    @shielded(grad=True)
     def _keep(self, final: bool = False) -> None:
-        """Remember the state as good, and write it down if that is wanted."""
+        """Remember the state as good, and write a checkpoint if there is a path."""
         self._read_losses()
         if not final:
             self._bad = 0 if self._bad == self._bad_before else self._bad

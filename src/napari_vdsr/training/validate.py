@@ -1,4 +1,4 @@
-"""How well a network does on held-out images, beside what bicubic does."""
+"""Scores of a network on held-out images, beside those of plain enlargement."""
 
 import math
 from typing import NamedTuple
@@ -18,21 +18,11 @@ _MOST = 12  # images
 
 
 class Score(NamedTuple):
-    """PSNR on the held-out images: means over images, in dB relative to their range.
+    """PSNR on the held-out images: means over images, in dB relative to their range."""
 
-    Attributes
-    ----------
-    step : int
-        Steps done before.
-    psnr : dict of str to float
-        Of the network, for each factor.
-    enlarged : dict of str to float
-        Of the enlarged image that the network starts from, for each factor.
-    """
-
-    step: int
-    psnr: dict[str, float]
-    enlarged: dict[str, float]
+    step: int  # steps done before
+    psnr: dict[str, float]  # of the network, for each factor
+    enlarged: dict[str, float]  # of its input, for each factor
 
     @property
     def mean(self) -> float:
@@ -41,22 +31,12 @@ class Score(NamedTuple):
 
     @property
     def gain(self) -> float:
-        """How much better than enlargement alone, in dB."""
+        """Gain over enlargement alone, in dB."""
         return self.mean - sum(self.enlarged.values()) / len(self.enlarged)
 
 
 class Validation:
-    """Held-out images, degraded once for every factor by the main way of sampling.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        The images.
-    config : TrainingConfig
-        The choices made.
-    device : torch.device
-        Where the training runs.
-    """
+    """Held-out images, degraded once for every factor by the main sampling."""
 
     def __init__(
         self, dataset: Dataset, config: TrainingConfig, device: torch.device
@@ -88,19 +68,7 @@ class Validation:
 
     @torch.no_grad()
     def score(self, network: ConvStack, step: int) -> Score:
-        """Score a network.
-
-        Parameters
-        ----------
-        network : ConvStack
-            On the device of the images.
-        step : int
-            Steps done before.
-
-        Returns
-        -------
-        Score
-        """
+        """Score a network on the device of the images, after `step` steps."""
         psnr, enlarged = {}, {}
         for name, trials in self._trials.items():
             psnr[name] = _mean([_psnr(network(x), y, cut) for x, y, cut in trials])
@@ -109,10 +77,9 @@ class Validation:
 
 
 def middle(plane: Plane, edge: int) -> Tensor:
-    """Cut out what of an image is looked at while training.
+    """Cut the middle of a plane, at most `edge` pixels per axis.
 
-    The result has the shape (1, C, Y, X) and at most `edge` pixels each way, from
-    about 0 to 1.
+    From about 0 to 1, shape (1, C, Y, X).
     """
     y, x = (max(0, (size - edge) // 2) for size in plane.pixels.shape[1:])
     pixels = torch.from_numpy(plane.pixels[:, y : y + edge, x : x + edge])

@@ -11,9 +11,11 @@ from napari_vdsr.zoo.folders import cache_folder, user_folder
 from napari_vdsr.zoo.loading import load_model
 from napari_vdsr.zoo.model import Model
 from napari_vdsr.zoo.porting import export_model, import_model
+from napari_vdsr.zoo.registry import DEFAULT_MODEL
 from napari_vdsr.zoo.user import remove_model, rename_model
 
 __all__ = [
+    "DEFAULT_MODEL",
     "Card",
     "Model",
     "Score",

@@ -5,6 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+FOR = {
+    "scanner": "confocals and other scanners, and whatever is not known",
+    "camera": "cameras on microscopes (widefield, spinning disk)",
+    "reduced": "clean images that software made smaller",
+}
+"""What models of each kind of sampling are for, in words."""
+
 
 class Score(NamedTuple):
     """Quality on a set of images under protocol A, on luminance.
@@ -43,6 +50,9 @@ class Card:
         "vdsr" or "srcnn"; empty when the file does not say.
     factors : tuple of float
         The factors it was trained for.
+    sampling : str
+        How the images were made small that it learnt to undo: "scanner", "camera" or
+        "reduced".
     licence : str
         Under what terms it may be used.
     source : str
@@ -68,6 +78,7 @@ class Card:
     description: str
     architecture: str
     factors: tuple[float, ...]
+    sampling: str
     licence: str
     source: str
     scores: tuple[Score, ...]
@@ -89,6 +100,7 @@ class Card:
         )
         parts = [
             self.description,
+            f"For: {FOR[self.sampling]}." if self.sampling in FOR else "",
             f"Factors {', '.join(map(str, self.factors))}." if self.factors else "",
             f"Protocol A: {scores}." if scores else "",
             f"Licence: {self.licence}." if self.licence else "",

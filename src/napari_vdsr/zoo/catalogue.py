@@ -20,7 +20,7 @@ def models() -> list[Card]:
     Examples
     --------
     >>> models()[0].name
-    'vdsr20'
+    'vdsr20-scanner'
     """
     return [*registered(), *user_cards()]
 

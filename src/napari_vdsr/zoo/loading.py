@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.progress import check_progress
 from napari_vdsr.zoo.catalogue import find
 from napari_vdsr.zoo.fetching import fetch
 from napari_vdsr.zoo.folders import expanded
@@ -52,6 +53,7 @@ def load_model(
     >>> load_model("vdsr20").network.depth
     20
     """
+    check_progress(progress)
     shared = shared_model(model, progress=progress)
     if shared is model:
         return shared
@@ -114,5 +116,6 @@ def _said_by(card: "Card") -> dict[str, str]:
         "licence": card.licence,
         "source": card.source,
         "factors": ", ".join(map(str, card.factors)),
+        "sampling": card.sampling,
     }
     return {name: value for name, value in said.items() if value}

@@ -13,7 +13,6 @@ from napari_vdsr.zoo.folders import expanded
 from napari_vdsr.zoo.formats.native import write_native
 from napari_vdsr.zoo.loading import shared_model
 from napari_vdsr.zoo.model import Model
-from napari_vdsr.zoo.self_test import fault_of
 from napari_vdsr.zoo.user import free_path
 
 if TYPE_CHECKING:
@@ -54,6 +53,8 @@ def import_model(
         When a model from a file that does not tell of its training is worse than
         bicubic interpolation on a test image, with the likely cause.
     """
+    from napari_vdsr.zoo.self_test import fault_of
+
     model = source if isinstance(source, Model) else shared_model(Path(source))
     name = name or default_name(model.name)
     path = free_path(name)

@@ -14,6 +14,9 @@ import napari_vdsr
 from napari_vdsr.zoo.card import Card, Score
 from napari_vdsr.zoo.folders import cache_folder
 
+DEFAULT_MODEL = "vdsr20-scanner"
+"""The model whose worst case is best: docs/believe.md says how it was chosen."""
+
 _HERE = Path(__file__).parent
 _RELEASED = "https://github.com/napari-vdsr/napari-vdsr/raw/v{version}/weights"
 
@@ -51,6 +54,7 @@ def _card(entry: dict[str, Any]) -> Card:
         description=entry["description"],
         architecture=entry["architecture"],
         factors=tuple(entry["factors"]),
+        sampling=entry.get("sampling", "reduced"),
         licence=entry["licence"],
         source=entry["source"],
         scores=tuple(Score(*score) for score in entry["scores"]),

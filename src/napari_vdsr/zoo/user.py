@@ -43,6 +43,7 @@ def _card(path: Path) -> Card:
         description=said.get("description", ""),
         architecture=said.get("architecture", ""),
         factors=factors_in(said.get("factors", "")),
+        sampling=said.get("sampling", ""),
         licence=said.get("licence", ""),
         source=said.get("source", ""),
         scores=(),

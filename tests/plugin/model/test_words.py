@@ -1,5 +1,6 @@
 """Estimates, progress, scripts and memory: what the panel says and keeps."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,9 @@ def test_a_memory_that_cannot_be_written_is_no_obstacle(
 def test_models_say_whether_they_are_here() -> None:
     """Weights behind a firewall, no visible download (micro-sam#1093)."""
     labels = {card.name: label_of(card) for card in models()}
-    assert labels["vdsr20"].endswith("– here")
+    assert labels["vdsr20"].startswith("vdsr20 – ")
     assert labels["vdsr20-kim2016"].startswith("needs 2.5 MB – ")
     card = next(card for card in models() if card.name == "vdsr20")
+    mine = replace(card, name="mine", title="mine: VDSR, 20 layers")
+    assert label_of(mine) == "mine – VDSR, 20 layers"
     assert max(map(len, tooltip_of(card).splitlines())) <= 70

@@ -257,7 +257,8 @@ def test_what_would_take_for_ever_ends_within_a_second(kind: str) -> None:
         read(ENDLESS[kind])
     except ModelError as error:
         assert len(str(error)) < 400
-    assert time.process_time() - start < 2  # a second, on a machine that is not busy
+    # A second on a machine that is not busy; without the limits it takes minutes.
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""What the panel means, without any window: settings, jobs, estimates, the work."""
+"""The panel's settings, jobs, estimates and work, without any GUI."""

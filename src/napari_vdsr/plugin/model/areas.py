@@ -1,4 +1,4 @@
-"""Which part of a layer is meant: what is in view, or the shapes drawn on it."""
+"""The part of a layer to enlarge: what is in view, or shapes drawn on it."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,29 +16,13 @@ if TYPE_CHECKING:
 
 Corners = np.ndarray[Any, np.dtype[np.float64]]
 
-PREVIEW_EDGE = 128
-"""Source pixels per edge of a preview."""
+PREVIEW_EDGE = 128  # source pixels
 
 
 def region_in_view(layer: "Image", dims: "Dims") -> Region:
-    """The part of a layer that the canvas shows, in the plane that it shows.
+    """The part of the current plane that the canvas shows, in pixels of level 0.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        In the viewer.
-    dims : napari.components.Dims
-        Of the viewer.
-
-    Returns
-    -------
-    tuple of slice
-        In pixels of the layer (of level 0).
-
-    Raises
-    ------
-    FieldError
-        When the display is 3-D, shows other axes or shows nothing of the layer.
+    Raises FieldError when the display is 3-D, shows other axes or nothing of the layer.
     """
     yx = plan_layer(layer, factor=1).yx
     displayed = {axis - dims.ndim + layer.ndim for axis in dims.displayed}
@@ -60,24 +44,9 @@ def region_in_view(layer: "Image", dims: "Dims") -> Region:
 
 
 def preview_region(layer: "Image", dims: "Dims") -> Region:
-    """A small region in the middle of what is in view.
+    """The middle of what is in view, at most `PREVIEW_EDGE` pixels high and wide.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        In the viewer.
-    dims : napari.components.Dims
-        Of the viewer.
-
-    Returns
-    -------
-    tuple of slice
-        At most `PREVIEW_EDGE` pixels high and wide.
-
-    Raises
-    ------
-    FieldError
-        As `region_in_view`.
+    Raises FieldError as `region_in_view`.
     """
     parts = list(region_in_view(layer, dims))
     for axis, part in enumerate(parts):
@@ -89,24 +58,10 @@ def preview_region(layer: "Image", dims: "Dims") -> Region:
 
 
 def regions_of_shapes(layer: "Image", shapes: "Layer | None") -> list[Region]:
-    """The bounding boxes of all shapes of a Shapes layer.
+    """The bounding boxes of all shapes of a Shapes layer, in pixels of the image.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        The one to be enlarged.
-    shapes : napari.layers.Shapes or None
-        With any transform. Axes that it does not have are taken whole.
-
-    Returns
-    -------
-    list of tuple of slice
-        In pixels of the layer.
-
-    Raises
-    ------
-    FieldError
-        When there is no Shapes layer or no shape that meets the layer.
+    The Shapes layer may have any transform; axes that it lacks are taken in full.
+    Raises FieldError without a Shapes layer, or when a shape lies outside the image.
     """
     if shapes is None or not len(shapes.data):
         msg = (
@@ -140,7 +95,7 @@ def _in_pixels(vertices: Corners, shapes: "Shapes", layer: "Image") -> Corners:
 
 
 def _within(layer: "Image", parts: list[slice], sizes: Any, where: str) -> Region:
-    """The parts cut to the layer's borders."""
+    """The parts cut to the layer's borders; FieldError if nothing is left."""
     cut = tuple(
         slice(max(0, part.start), min(int(size), part.stop))
         for part, size in zip(parts, sizes, strict=True)

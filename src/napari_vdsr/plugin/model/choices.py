@@ -1,4 +1,4 @@
-"""The models to choose from, in the words of the panel."""
+"""Labels and tooltips of the models to choose from."""
 
 from textwrap import fill
 
@@ -8,49 +8,19 @@ _WIDTH = 70
 
 
 def label_of(card: Card) -> str:
-    """Title of a model and whether it is here.
-
-    Parameters
-    ----------
-    card : Card
-        Of the model.
-
-    Returns
-    -------
-    str
-    """
+    """Name and title of a model, or what is to be fetched before it can be used."""
+    # What counts comes first, because the box may be too narrow for the full text.
     if card.here:
-        return f"{card.title} – here"
-    # First, because the box may be too narrow for all of it.
+        # The title of a model from the training panel begins with its name.
+        return f"{card.name} – {card.title.removeprefix(f'{card.name}: ')}"
     return f"needs {card.size / 1e6:.1f} MB – {card.title}"
 
 
 def tooltip_of(card: Card) -> str:
-    """What is known about a model, in lines that fit a tooltip.
-
-    Parameters
-    ----------
-    card : Card
-        Of the model.
-
-    Returns
-    -------
-    str
-    """
+    """What is known about a model, in lines that fit a tooltip."""
     return fill(card.text, _WIDTH)
 
 
 def find_card(name: str) -> Card | None:
-    """Look up a model.
-
-    Parameters
-    ----------
-    name : str
-        By which it is loaded.
-
-    Returns
-    -------
-    Card or None
-        None when there is no such model any more.
-    """
+    """Look up a model by name; None when it does not exist any more."""
     return next((card for card in models() if card.name == name), None)

@@ -1,4 +1,4 @@
-"""What is said when a run has ended."""
+"""The message at the end of a run."""
 
 from napari_vdsr.plugin.model.estimate import Outlook, format_duration
 from napari_vdsr.plugin.model.execution import Execution
@@ -7,17 +7,7 @@ from napari_vdsr.plugin.model.saving import Saving
 
 
 def how_it_ended(execution: Execution) -> Outlook:
-    """Sum up a run, and tell what failed and why, and what it left out.
-
-    Parameters
-    ----------
-    execution : Execution
-        That has ended.
-
-    Returns
-    -------
-    Outlook
-    """
+    """Sum up a finished run: outcome, what failed and why, and what was left out."""
     batch = execution.batch
     reasons = execution.message.splitlines()
     lines = [

@@ -10,37 +10,15 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Outlook:
-    """The line that stands above Run.
+    """The line that stands above Run."""
 
-    Attributes
-    ----------
-    text : str
-        What will be made, or what is wrong.
-    level : str
-        "info", "warning" or "error".
-    field : str
-        Which field is wrong; empty when none is.
-    details : str
-        Lines for which there is no room, for the tooltip.
-    """
-
-    text: str
-    level: str = "info"
-    field: str = ""
-    details: str = ""
+    text: str  # what will be made, or what is wrong
+    level: str = "info"  # or "warning", "error" or "waiting"
+    field: str = ""  # the field that is wrong, if any
+    details: str = ""  # for the tooltip
 
     def below(self, news: "Outlook") -> "Outlook":
-        """Say the news of the last run first, and nothing twice.
-
-        Parameters
-        ----------
-        news : Outlook
-            May be empty.
-
-        Returns
-        -------
-        Outlook
-        """
+        """Put the news of the last run above this outlook, without repeated lines."""
         return replace(
             self,
             text=_joined(news.text, self.text),
@@ -49,10 +27,7 @@ class Outlook:
 
 
 class Speeds:
-    """Output pixels per second, as far as they have been measured.
-
-    A key names model, device and precision.
-    """
+    """Measured output pixels per second, by (model, device, precision)."""
 
     def __init__(self) -> None:
         self._speeds: dict[Key, float] = {}
@@ -61,35 +36,12 @@ class Speeds:
         return key in self._speeds
 
     def learn(self, key: Key, pixels: float, seconds: float) -> None:
-        """Take note of a measurement; the last one counts.
-
-        Parameters
-        ----------
-        key : tuple of str
-            Model, device and precision.
-        pixels : float
-            Made in that time.
-        seconds : float
-            Of nothing but the work.
-        """
+        """Replace the measurement; `seconds` is without loading or waiting."""
         if pixels > 0 and seconds > 0:
             self._speeds[key] = pixels / seconds
 
     def seconds(self, key: Key, pixels: float) -> float | None:
-        """How long so many pixels may take.
-
-        Parameters
-        ----------
-        key : tuple of str
-            Model, device and precision.
-        pixels : float
-            To be made.
-
-        Returns
-        -------
-        float or None
-            None when nothing has been measured yet.
-        """
+        """Expected seconds for a number of pixels; None when nothing was measured."""
         speed = self._speeds.get(key)
         return None if speed is None else pixels / speed
 
@@ -105,23 +57,10 @@ def look_ahead(
     available: float,
     extras: bool = False,
 ) -> Outlook:
-    """Say what a run will make.
+    """Say what a run will make; a warning if it does not fit or layers are left out.
 
-    Parameters
-    ----------
-    batch : Batch
-        What it does and leaves out.
-    seconds : float or None
-        How long it may take, if that is known.
-    available : float
-        Free memory in bytes.
-    extras : bool
-        Whether layers beside the result are asked for.
-
-    Returns
-    -------
-    Outlook
-        A warning when the results do not fit the memory, or layers are left out.
+    `seconds` is the expected duration, `available` the free memory in bytes; `extras`
+    says whether layers beside the result are asked for.
     """
     jobs = batch.jobs
     eager = [job for job in jobs if not job.lazy]
@@ -147,17 +86,7 @@ def look_ahead(
 
 
 def describe_jobs(jobs: Sequence[Job]) -> str:
-    """Shape and dtype of the result, or how many there are.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        At least one.
-
-    Returns
-    -------
-    str
-    """
+    """Shape and dtype of the result, or how many results there are."""
     if len(jobs) > 1:
         return f"{len(jobs)} results"
     plan = jobs[0].plan
@@ -165,22 +94,7 @@ def describe_jobs(jobs: Sequence[Job]) -> str:
 
 
 def format_bytes(size: float) -> str:
-    """A number of bytes as people read it.
-
-    Parameters
-    ----------
-    size : float
-        In bytes.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> format_bytes(8_400_000)
-    '8.4 MB'
-    """
+    """A number of bytes for people: 8_400_000 is "8.4 MB"."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":
             break
@@ -191,22 +105,7 @@ def format_bytes(size: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """A duration as people say it.
-
-    Parameters
-    ----------
-    seconds : float
-        Not negative.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> format_duration(90)
-    '1 min 30 s'
-    """
+    """A duration for people: 90 is "1 min 30 s"."""
     whole = round(seconds)
     if whole < 1:
         return "1 s" if seconds >= 0.5 else "under 1 s"

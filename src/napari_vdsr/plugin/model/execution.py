@@ -1,4 +1,4 @@
-"""The work of a run, in whatever thread it is called."""
+"""The work of a run; call it from any thread."""
 
 import time
 from collections import deque
@@ -24,64 +24,26 @@ if TYPE_CHECKING:
     from napari_vdsr.zoo import Model
 
 
-_SMALL = 256e6  # bytes that are copied against changes without a second thought
+_SMALL = 256e6  # bytes; arrays up to this size are copied before the work
 _PATIENCE = 0.5  # seconds; longer than measuring the speed takes
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The pixels of a job that is done.
-
-    Attributes
-    ----------
-    job : Job
-        What was asked for.
-    data : ndarray or list of array-like
-        The enlarged pixels, or levels that are computed as they are looked at.
-    name : str
-        For the new layer.
-    provenance : dict
-        For its metadata.
-    extras : sequence of Extra
-        What was made beside it.
-    """
+    """The pixels of a finished job."""
 
     job: Job
-    data: Any
-    name: str
+    data: Any  # pixels, or a list of lazy levels
+    name: str  # of the new layer
     provenance: dict[str, Any]
     extras: Sequence[Extra]
 
 
 class Execution:
-    """All jobs of one run, one after the other.
+    """All jobs of one run, one after the other; call it in a worker thread.
 
-    Call it in a worker thread. Only one runs at a time in a process: two would
-    share the processor or the GPU, and each would need its memory.
-
-    Parameters
-    ----------
-    batch : Batch
-        The jobs.
-    settings : Settings
-        How they are done.
-    expected : float, optional
-        Seconds that they may take.
-
-    Attributes
-    ----------
-    ticker : Ticker
-        For looking at the progress and for stopping it.
-    results : deque of Result
-        Filled as jobs are done; whoever shows them takes them out.
-    outcome : str
-        "" while it runs, then "done", "cancelled" or "failed".
-    message : str
-        Why it failed, or what failed of it, in words for the user.
-    failed : int
-        Jobs that could not be done, while others could.
-    seconds : float
-        Spent on upscaling alone.
+    Only one runs at a time in a process: two would share the processor or the GPU, and
+    each would need its memory. `expected` is in seconds.
     """
 
     def __init__(
@@ -94,12 +56,13 @@ class Execution:
         self.settings = settings
         self.expected = expected
         self.ticker = Ticker()
+        # Filled as jobs are done; whoever shows a result takes it out.
         self.results: deque[Result] = deque()
-        self.outcome = ""
-        self.message = ""
-        self.failed = 0
+        self.outcome = ""  # then "done", "cancelled" or "failed"
+        self.message = ""  # for the user: why it failed, or what failed of it
+        self.failed = 0  # jobs that failed while others succeeded
         self._begun = False
-        self.seconds = 0.0
+        self.seconds = 0.0  # spent on upscaling alone
 
     def __str__(self) -> str:
         """What napari shows when it is closed during a run."""
@@ -107,7 +70,7 @@ class Execution:
         return f"super-resolution of {names}"
 
     def __call__(self) -> None:
-        """Do the work, and never raise what a user may cause."""
+        """Do the work; errors that a user may cause end up in `message`."""
         outcome = "failed"
         try:
             self._wait_for_the_device()
@@ -138,7 +101,7 @@ class Execution:
         for job in jobs:
             try:
                 self._do(job)
-            except (Cancelled, ModelError):  # which is not the fault of a layer
+            except (Cancelled, ModelError):  # not the fault of this layer
                 raise
             except (VdsrError, MemoryError) as error:
                 if len(jobs) == 1:
@@ -201,7 +164,7 @@ def _result(
     where: tuple[object, object],
     extras: Sequence[Extra] = (),
 ) -> Result:
-    """A result with its name and how it came about."""
+    """A result with its name and provenance."""
     name = result_name(job.layer.name, job.plan.plane_factors, model.name)
     told = provenance(job.layer, job.plan, model, *where)
     return Result(job, data, name, told, extras)
@@ -217,7 +180,7 @@ def _in_words(error: Exception) -> str:
 
 
 def _safe_from_changes(data: Any) -> Any:
-    """A copy of small arrays, in case somebody paints on them meanwhile."""
+    """A copy of small arrays, in case somebody paints on them during the run."""
     if isinstance(data, np.ndarray) and data.nbytes <= _SMALL:
         return np.array(data)
     return data

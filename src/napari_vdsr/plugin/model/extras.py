@@ -1,4 +1,4 @@
-"""Layers beside the result: what bicubic enlargement gives, and a check."""
+"""Layers beside the result: bicubic enlargement, and a consistency check."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,42 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Extra:
-    """Pixels of a layer beside the result.
+    """Pixels of a layer beside the result."""
 
-    Attributes
-    ----------
-    kind : str
-        "bicubic", on the grid of the result, or "consistency", on the source's.
-    data : ndarray
-        Its pixels.
-    """
-
-    kind: str
+    kind: str  # "bicubic", on the result's grid, or "consistency", on the source's
     data: "NDArray[Any]"
 
 
 def make_extras(
     job: Job, data: Any, pixels: "NDArray[Any]", settings: Settings, ticker: Ticker
 ) -> list[Extra]:
-    """Make what was asked for beside a result.
-
-    Parameters
-    ----------
-    job : Job
-        What the result is of.
-    data : array-like
-        The source.
-    pixels : ndarray
-        The result.
-    settings : Settings
-        Say which extras are wanted.
-    ticker : Ticker
-        May stop the work.
-
-    Returns
-    -------
-    list of Extra
-    """
+    """Make the extra layers that the settings ask for; `data` is the source."""
     extras = []
     if settings.bicubic:
         extras.append(Extra("bicubic", bicubic_plan(job.plan, data, ticker.check)))

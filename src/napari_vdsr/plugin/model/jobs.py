@@ -1,4 +1,4 @@
-"""From layers and settings to the pieces of work that Run does."""
+"""Turns layers and settings into the jobs that Run does."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,28 +16,16 @@ if TYPE_CHECKING:
 Region = tuple[slice, ...]
 Parts = Sequence[Region | None]
 
-_NAMED = 3  # layers that are named in the panel, which has room for no more
+_NAMED = 3  # layers named in the panel; it has no room for more
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One result that is to be made.
-
-    Attributes
-    ----------
-    layer : napari.layers.Image
-        The source.
-    levels : list of array-like
-        Its pixels when the job was planned, the finest first.
-    region : tuple of slice or None
-        The part of the source, in its pixels; None for all.
-    plan : LayerPlan
-        What is made of it.
-    """
+    """One result that is to be made."""
 
     layer: "Image"
-    levels: list[Any]
-    region: Region | None
+    levels: list[Any]  # pixels when the job was planned, the finest level first
+    region: Region | None  # in source pixels; None for all
     plan: LayerPlan
 
     @property
@@ -58,19 +46,10 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """All that one run does, and what it leaves out.
+    """All that one run does, and what it leaves out."""
 
-    Attributes
-    ----------
-    jobs : list of Job
-        At least one.
-    left_out : list of str
-        A sentence for each layer that was chosen and cannot be enlarged, with the
-        reason.
-    """
-
-    jobs: list[Job]
-    left_out: list[str]
+    jobs: list[Job]  # at least one
+    left_out: list[str]  # a sentence with the reason for each layer
 
     @property
     def pixels(self) -> int:
@@ -79,24 +58,12 @@ class Batch:
 
     @property
     def left_out_in_short(self) -> list[str]:
-        """What is left out in a few lines, however much it is."""
+        """At most a few lines about what is left out."""
         return in_short(self.left_out, "left out")
 
 
 def in_short(lines: list[str], what: str) -> list[str]:
-    """The first lines, and how many more there are.
-
-    Parameters
-    ----------
-    lines : list of str
-        About a layer each.
-    what : str
-        In a word, what happened to those layers.
-
-    Returns
-    -------
-    list of str
-    """
+    """The first lines, and how many more layers were `what` ("failed", "left out")."""
     more = len(lines) - _NAMED
     if more <= 0:
         return lines
@@ -108,33 +75,15 @@ def plan_jobs(
     settings: Settings,
     parts_of: Callable[[Any], Parts],
 ) -> Batch:
-    """Plan all results, or say which field is wrong.
+    """Plan all results; layers that do not fit are left out if another one fits.
 
-    A layer that does not fit is left out where another one does.
-
-    Parameters
-    ----------
-    layers : sequence of Layer
-        What was chosen.
-    settings : Settings
-        The same for all of them.
-    parts_of : callable
-        Gives the regions of an image layer that are meant; None for all of it.
-
-    Returns
-    -------
-    Batch
-
-    Raises
-    ------
-    FieldError
-        With the name of the field and what to do: when a setting is wrong, or no
-        layer fits.
+    `parts_of` gives the regions of an image layer, None for all of it. Raises
+    FieldError when a setting is wrong or no layer fits.
     """
     if not layers:
         msg = "No layer is selected: open an image, or select one in the layer list."
         raise FieldError("layer", msg)
-    _ = settings.scaling, settings.intensity_range
+    _ = settings.scaling, settings.intensity_range  # raise where they are wrong
     jobs: list[Job] = []
     errors: list[FieldError] = []
     left_out = []
@@ -145,7 +94,7 @@ def plan_jobs(
             errors.append(error)
             left_out.append(_left_out(layer, error))
     if not jobs:
-        # A wrong setting is told first: with another one a layer may fit.
+        # A wrong setting comes first: with another one a layer may fit.
         raise min(errors, key=lambda error: error.field == "layer")
     return Batch(jobs, left_out)
 
@@ -153,7 +102,7 @@ def plan_jobs(
 def _jobs_of(
     layer: "Layer", settings: Settings, parts_of: Callable[[Any], Parts]
 ) -> list[Job]:
-    # First without a factor, so that errors can be told apart.
+    # First without a factor, to tell errors of the layer from those of the factor.
     _planned("layer", layer, factor=1)
     jobs = []
     for region in parts_of(layer):

@@ -1,4 +1,4 @@
-"""The work of "Save to": results that go to files instead of the viewer."""
+"""The work of "Save to": results go to files instead of the viewer."""
 
 import os
 import re
@@ -14,23 +14,11 @@ from napari_vdsr.plugin.model.settings import FieldError, Settings
 
 _ENDINGS = (".zarr", ".ome.tif", ".tif", ".tiff")
 _OTHER_ENDING = re.compile(r"\.[a-z]\w{1,3}", re.IGNORECASE)  # of a file of any kind
-_NAMED = 5  # files in a question
+_NAMED = 5  # files named in a question
 
 
 class Saving(Execution):
-    """Writes every job to a file, one after the other.
-
-    Parameters
-    ----------
-    batch : Batch
-        Of whole layers.
-    settings : Settings
-        How they are done.
-    targets : sequence of Path
-        A file for each job.
-    overwrite : bool
-        Whether what is there may be replaced.
-    """
+    """Writes every job, which must be a full layer, to its target file."""
 
     def __init__(
         self,
@@ -45,7 +33,7 @@ class Saving(Execution):
         self.targets: Mapping[Job, Path] = dict(pairs)
 
     def __str__(self) -> str:
-        """What napari shows when it is closed meanwhile."""
+        """What napari shows when it is closed during the saving."""
         return f"saving of {super().__str__()}"
 
     def _do(self, job: Job) -> None:
@@ -77,60 +65,23 @@ class Saving(Execution):
 
 
 def check_whole(jobs: Sequence[Job]) -> None:
-    """Make sure that jobs can be saved.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        What Run would make.
-
-    Raises
-    ------
-    FieldError
-        When a job is not a whole layer.
-    """
+    """Raise FieldError when a job is not a full layer."""
     if any(job.region is not None for job in jobs):
         msg = "Whole layers are saved: set the area to 'whole'."
         raise FieldError("area", msg)
 
 
 def file_name(job: Job) -> str:
-    """The name of a layer as a file can have it.
-
-    Parameters
-    ----------
-    job : Job
-        With the layer.
-
-    Returns
-    -------
-    str
-        Without an ending.
-    """
+    """The layer's name without characters that files cannot have, without an ending."""
     return "".join("_" if c in '/\\:*?"<>|' else c for c in job.layer.name)
 
 
 def targets_of(jobs: Sequence[Job], chosen: Path, ending: str = ".zarr") -> list[Path]:
-    """The files that jobs go to.
+    """The files that jobs go to; `ending` is for a single name that has none.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-        One or more.
-    chosen : Path
-        A file for a single job, a folder for several.
-    ending : str
-        Of a single file whose name has none.
-
-    Returns
-    -------
-    list of Path
-        Several go to OME-Zarrs, and those of one name are numbered.
-
-    Raises
-    ------
-    FieldError
-        When a job is not a whole layer, or the file is to be of another kind.
+    `chosen` is a file for one job, a folder of OME-Zarrs for several; equal names are
+    numbered. Raises FieldError when a job is not a full layer or the file is of another
+    kind.
     """
     check_whole(jobs)
     if len(jobs) == 1:
@@ -147,18 +98,7 @@ def targets_of(jobs: Sequence[Job], chosen: Path, ending: str = ".zarr") -> list
 
 
 def in_the_way(targets: Sequence[Path]) -> str:
-    """Ask whether what is there may be replaced.
-
-    Parameters
-    ----------
-    targets : sequence of Path
-        The files to make.
-
-    Returns
-    -------
-    str
-        A question; empty when nothing is there.
-    """
+    """Ask whether existing files may be replaced; empty when there are none."""
     from napari_vdsr.files.ome_zarr_writer import part_of
 
     there = [path.name for path in targets if os.path.lexists(path)]

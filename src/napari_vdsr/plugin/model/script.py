@@ -1,4 +1,4 @@
-"""The same run as Python, for the clipboard."""
+"""The same run as a Python script, for the clipboard."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -10,19 +10,9 @@ _DEFAULT = Settings()
 
 
 def as_script(jobs: Sequence[Job], settings: Settings) -> str:
-    """Write the program that makes the results that Run would make.
+    """Write a program that makes the same results in napari's console.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-        What Run would make.
-    settings : Settings
-        And how.
-
-    Returns
-    -------
-    str
-        To be run in napari's console or in a script with a viewer.
+    It also runs in a script with a viewer.
     """
     lines = [
         "import napari",
@@ -43,7 +33,7 @@ def as_script(jobs: Sequence[Job], settings: Settings) -> str:
 
 
 def _arguments(settings: Settings) -> list[str]:
-    """Keywords of the call; those that are as by default are left out."""
+    """Keywords of the call; those with default values are left out."""
     words = [f"{name}={value!r}" for name, value in settings.scaling.items()]
     for name in ("model", "device", "precision"):
         value = getattr(settings, name)

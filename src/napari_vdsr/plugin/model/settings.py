@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import Factor
+from napari_vdsr.zoo import DEFAULT_MODEL
 
 CUSTOM = "custom"
 PIXEL_SIZE = "pixel size"
@@ -16,15 +17,7 @@ TILES = ("auto", "128", "256", "512", "1024", "2048", "500 MB", "1 GB", "2 GB")
 
 
 class FieldError(InputError):
-    """A field of the panel cannot stay as it is.
-
-    Parameters
-    ----------
-    field : str
-        Name of the field.
-    message : str
-        What is wrong and what to do.
-    """
+    """A field has a wrong value; the message says what to do."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -36,34 +29,15 @@ class Remembered:
     """Settings that a file keeps between two openings of a panel."""
 
     def changes_from(self, other: "Remembered") -> dict[str, Any]:
-        """Values in which these settings differ from others.
-
-        Parameters
-        ----------
-        other : Remembered
-            Usually the defaults.
-
-        Returns
-        -------
-        dict
-            By name of the field.
-        """
+        """Values that differ from others, usually the defaults, by field name."""
         theirs = asdict(other)
         return {name: v for name, v in asdict(self).items() if v != theirs[name]}
 
     def changed(self, values: Mapping[str, Any]) -> Self:
-        """These settings with some values replaced.
+        """These settings with some values replaced, by field name.
 
-        Parameters
-        ----------
-        values : mapping
-            By name of the field; unknown names and other types are left out, as
-            they may come from a file that an older or newer version wrote.
-
-        Returns
-        -------
-        Remembered
-            Of the same kind.
+        Unknown names and wrong types are ignored, as an older or newer version may have
+        written the file.
         """
         mine = asdict(self)
         for item in fields(self):
@@ -75,49 +49,27 @@ class Remembered:
 
 @dataclass(frozen=True)
 class Settings(Remembered):
-    """All that Run depends on, apart from the layers.
+    """All that Run depends on, apart from the layers."""
 
-    Attributes
-    ----------
-    factor : str
-        One of `FACTORS`.
-    value : str
-        What was typed for a custom factor or a pixel size: one number, or two for
-        Y and X.
-    area : str
-        One of `AREAS`.
-    model, device, precision, tile : str
-        As for `napari_vdsr.upscale`.
-    black, white : str
-        Intensity range, for the models that have to know it.
-    bicubic, consistency : bool
-        Which layers are made beside the result.
-    link_contrast : bool
-        Whether source and result share contrast limits and gamma.
-    """
-
-    factor: str = "2"
-    value: str = ""
-    area: str = "whole"
-    model: str = "vdsr20"
+    factor: str = "2"  # one of FACTORS
+    value: str = ""  # custom factor or pixel size: one number, or two for Y and X
+    area: str = "whole"  # one of AREAS
+    # As for `napari_vdsr.upscale`.
+    model: str = DEFAULT_MODEL
     device: str = "auto"
     precision: str = "auto"
     tile: str = "auto"
+    # Intensity range, for the models that have to know it.
     black: str = ""
     white: str = ""
+    # Layers to make beside the result.
     bicubic: bool = False
     consistency: bool = False
-    link_contrast: bool = True
+    link_contrast: bool = True  # source and result share contrast limits and gamma
 
     @property
     def scaling(self) -> dict[str, Factor]:
-        """Factor or pixel size, as the keyword that `upscale` takes.
-
-        Raises
-        ------
-        FieldError
-            When what was typed is no number.
-        """
+        """Factor or pixel size as a keyword of `upscale`; FieldError if no number."""
         if self.factor == PIXEL_SIZE:
             return {"pixel_size": _numbers(self.value, "pixel size")}
         if self.factor == CUSTOM:
@@ -128,10 +80,8 @@ class Settings(Remembered):
     def intensity_range(self) -> tuple[float, float] | None:
         """Black and white, or None when neither was typed.
 
-        Raises
-        ------
-        FieldError
-            When only one is given, one is no number or black is not below white.
+        Raises FieldError when only one is given, one is no number, or black is not
+        below white.
         """
         if not (self.black or self.white):
             return None

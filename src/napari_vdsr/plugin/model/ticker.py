@@ -1,4 +1,4 @@
-"""Counting work in one thread, reading and stopping it from another."""
+"""Progress that one thread counts and another one reads or cancels."""
 
 import threading
 import time
@@ -10,28 +10,18 @@ from napari_vdsr.errors import Cancelled
 
 @dataclass(frozen=True)
 class Tick:
-    """How far the work has come.
+    """How far the work has come."""
 
-    Attributes
-    ----------
-    phase : str
-        What is being done, in words.
-    fraction : float
-        From 0 to 1.
-    remaining : float or None
-        Seconds still to go; None when that cannot be told yet.
-    """
-
-    phase: str
-    fraction: float
-    remaining: float | None
+    phase: str  # what is being done, in words
+    fraction: float  # from 0 to 1
+    remaining: float | None  # seconds; None when unknown
 
 
 class Ticker:
     """A progress bar without a bar, for `napari_vdsr.upscale` and the like.
 
-    The working thread calls `begin` and `update`; `cancel` makes the next of these
-    calls raise `Cancelled`. Resets are ignored, as one phase may have many parts.
+    The working thread calls `begin` and `update`; after `cancel` the next of these
+    calls raises Cancelled.
     """
 
     def __init__(self) -> None:
@@ -42,8 +32,8 @@ class Ticker:
         self._done = 0.0
         self._expected: float | None = None
         self._since = time.monotonic()
+        # Whether somebody else, such as a closing viewer, wants the work to stop.
         self.stopped_elsewhere: Callable[[], bool] = lambda: False
-        """Asks whether somebody else, such as a closing viewer, wants an end."""
 
     def cancel(self) -> None:
         """Ask the work to stop."""
@@ -57,21 +47,10 @@ class Ticker:
     def begin(
         self, phase: str, total: float = 0.0, expected: float | None = None
     ) -> None:
-        """Start another phase.
+        """Start another phase; raise Cancelled when asked to stop.
 
-        Parameters
-        ----------
-        phase : str
-            What is done, in words.
-        total : float
-            Units of work; 0 when unknown.
-        expected : float, optional
-            Seconds that it may take; used until there is something to go by.
-
-        Raises
-        ------
-        Cancelled
-            When the work has been asked to stop.
+        `total` counts units of work, 0 when unknown; `expected` is in seconds and used
+        until there is progress to extrapolate from.
         """
         with self._lock:
             self._phase, self._total, self._done = phase, total, 0.0
@@ -80,52 +59,24 @@ class Ticker:
         self.check()
 
     def reset(self, total: float | None = None) -> None:
-        """Take note of a part's size; the phase has its own total already.
-
-        Parameters
-        ----------
-        total : float, optional
-            Units of work in the part; used where the phase had no total.
-        """
+        """Set the total unless the phase already has one, as it may have many parts."""
         with self._lock:
             self._total = self._total or total or 0.0
         self.check()
 
     def update(self, n: float = 1) -> None:
-        """Count work as done.
-
-        Parameters
-        ----------
-        n : float
-            Units of work.
-
-        Raises
-        ------
-        Cancelled
-            When the work has been asked to stop.
-        """
+        """Count `n` units of work as done; raise Cancelled when asked to stop."""
         with self._lock:
             self._done += n
         self.check()
 
     def check(self) -> None:
-        """Stop here when asked to.
-
-        Raises
-        ------
-        Cancelled
-            When the work has been asked to stop.
-        """
+        """Raise Cancelled when the work has been asked to stop."""
         if self.cancelled:
             raise Cancelled("stopped")
 
     def read(self) -> Tick:
-        """How far the work has come.
-
-        Returns
-        -------
-        Tick
-        """
+        """How far the work has come."""
         with self._lock:
             passed = time.monotonic() - self._since
             if self._total <= 0 or self._done <= 0:

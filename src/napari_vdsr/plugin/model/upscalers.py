@@ -1,4 +1,4 @@
-"""The model that was used last stays ready, until its memory is wanted back."""
+"""Keeps the model that was used last, until its memory is wanted back."""
 
 import gc
 import sys
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 IntensityRange = tuple[float, float] | None
 
+# Held during computations: two at once would share the device and its memory.
 device_in_use = threading.Lock()
-"""Held by whoever computes: two at once would share the device and its memory."""
 
 _kept: dict[tuple[Any, ...], "Upscaler"] = {}
 
@@ -29,18 +29,8 @@ def kept_upscaler(
 ) -> "Upscaler":
     """The upscaler for these settings: the last one again where it fits.
 
-    Parameters
-    ----------
-    settings : Settings
-        Say model, device, precision and tile.
-    intensity_range : callable
-        Finds black and white for a model.
-    ticker : Ticker, optional
-        Told of downloads; may stop them.
-
-    Returns
-    -------
-    Upscaler
+    `intensity_range` finds black and white for a model; `ticker` shows downloads and
+    may stop them.
     """
     from napari_vdsr.inference.upscaler import Upscaler
     from napari_vdsr.zoo import load_model
@@ -62,7 +52,7 @@ def kept_upscaler(
 
 
 def release_memory() -> None:
-    """Forget the model and give back all device memory that nobody uses."""
+    """Forget the model and give back all unused device memory."""
     _kept.clear()
     if (worker := sys.modules.get("napari_vdsr.lazy.worker")) is not None:
         worker.forget_upscalers()
@@ -70,7 +60,7 @@ def release_memory() -> None:
         engine.forget_engines()
     gc.collect()
     torch = sys.modules.get("torch")
-    if torch is None:  # then nothing was ever taken
+    if torch is None:  # no device memory was ever taken
         return
     for kind in ("cuda", "mps", "xpu"):
         library = getattr(torch, kind, None)

@@ -1,4 +1,4 @@
-"""What stands behind the panel "PSNR": options, pairs of layers, scores and tables.
+"""Options, pairs of layers, scores and tables of the panel "PSNR".
 
 The files beginning with ``tab_`` and ``view_`` know Qt, the others do not.
 """

@@ -1,4 +1,4 @@
-"""Comparing layers with a reference."""
+"""Compares layers with a reference."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,15 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A layer that is compared.
-
-    Attributes
-    ----------
-    image : Snapshot
-        Of it.
-    origin : Origin or None
-        What it was made of, if that is known.
-    """
+    """A layer that is compared, and what it was made of, if known."""
 
     image: Snapshot
     origin: Origin | None
@@ -43,38 +35,15 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """What came out for one layer.
-
-    Attributes
-    ----------
-    score : Score
-        Its figures.
-    error_map : ndarray of float32 or None
-        Image minus reference, on the whole grid of the reference; NaN where the
-        two do not overlap.
-    """
+    """Score and error map of one layer."""
 
     score: Score
+    # Image minus reference on the reference's full grid; NaN without overlap.
     error_map: "NDArray[np.float32] | None"
 
 
 class Comparing(ScoringWork):
-    """Scores of layers against one reference.
-
-    Parameters
-    ----------
-    reference : Snapshot
-        The truth.
-    subjects : sequence of Subject
-        What is compared with it.
-    options : ScoreOptions
-        How.
-
-    Attributes
-    ----------
-    marks : list of int or None
-        Fingerprints of the pixels that were compared, the reference's first.
-    """
+    """Scores layers against one reference."""
 
     def __init__(
         self,
@@ -83,6 +52,7 @@ class Comparing(ScoringWork):
         options: ScoreOptions,
     ) -> None:
         super().__init__()
+        # Fingerprints of the pixels that were compared, the reference's first.
         self.marks: list[int | None] = []
         self.reference = reference
         self.subjects = subjects
@@ -127,5 +97,5 @@ class Comparing(ScoringWork):
         values = plane.astype(np.float64)
         if not self.reference.rgb:
             return values
-        # Differences of luminance do not depend on the peak: only its offset does.
+        # The peak only shifts luminance, so differences do not depend on it.
         return scaled_luminance(values, 255.0)

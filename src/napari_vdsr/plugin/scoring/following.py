@@ -1,4 +1,4 @@
-"""Noticing that layers have changed."""
+"""Notices that layers have changed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,17 +18,10 @@ _CHANGES = (
 
 
 class Follower(QObject):
-    """Calls back when data or geometry of layers change, a moment afterwards.
+    """Calls back in the GUI thread shortly after data or geometry of layers change.
 
     Painting in place is noticed when the layer is shown again. As moving to another
-    plane shows it again, too, a thread looks whether the pixels are other ones.
-
-    Parameters
-    ----------
-    parent : QObject
-        Whose end ends it.
-    callback : callable
-        Called in the GUI thread.
+    plane shows it again, too, a thread checks whether the pixels have changed.
     """
 
     def __init__(self, parent: QObject, callback: Any) -> None:
@@ -40,13 +33,7 @@ class Follower(QObject):
         self._look = self._timer(self.look)
 
     def follow(self, layers: Sequence[Image]) -> None:
-        """Watch these layers and no others.
-
-        Parameters
-        ----------
-        layers : sequence of napari.layers.Image
-            Replaces what was watched before.
-        """
+        """Watch these layers instead of the ones before."""
         if len(layers) == len(self._layers) and all(
             mine is other for mine, other in zip(self._layers, layers, strict=True)
         ):
@@ -59,13 +46,7 @@ class Follower(QObject):
             layer.events.set_data.connect(self._shown_again)
 
     def remember(self, marks: Sequence[int | None]) -> None:
-        """Take note of the pixels that were compared, and look for newer ones.
-
-        Parameters
-        ----------
-        marks : sequence of int or None
-            Fingerprint of each layer.
-        """
+        """Store the fingerprints of the compared layers, and check for changes."""
         self._marks = list(marks)
         self.look()
 

@@ -1,4 +1,4 @@
-"""The error maps that are in the viewer, renewed in place."""
+"""The error maps in the viewer, updated in place."""
 
 from typing import Any
 from weakref import ref
@@ -9,32 +9,18 @@ from napari_vdsr.plugin.lineage import place_above
 from napari_vdsr.plugin.scoring.comparing import Compared
 from napari_vdsr.plugin.scoring.placing import difference_layer
 
-_FULL_COLOUR = 0.1  # of the data range
+_FULL_COLOUR = 0.1  # of the data range: the difference shown in full colour
 
 
 class ErrorMaps:
-    """One map for each pair of layers.
-
-    Parameters
-    ----------
-    viewer : napari.components.ViewerModel
-        That shows them.
-    """
+    """One map for each pair of layers."""
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._known: dict[tuple[int, int], ref[Any]] = {}
 
     def show(self, truth: Image, layer: Image, compared: Compared) -> None:
-        """Add a map, or renew the one that is there.
-
-        Parameters
-        ----------
-        truth, layer : napari.layers.Image
-            What was compared.
-        compared : Compared
-            What came out; nothing is done where it has no map.
-        """
+        """Add the map of a comparison, if it has one, or update the existing layer."""
         if compared.error_map is None or truth not in self._viewer.layers:
             return
         limit = _FULL_COLOUR * compared.score.psnr.data_range.value or 1.0
@@ -59,14 +45,7 @@ class ErrorMaps:
 def add_quietly(viewer: Any, layer: Image, above: Image | None = None) -> None:
     """Add a layer and leave the selection as it is.
 
-    Parameters
-    ----------
-    viewer : napari.components.ViewerModel
-        That shows it.
-    layer : napari.layers.Image
-        To be shown.
-    above : napari.layers.Image, optional
-        Above all that was made of which; on top by default, or when that one is gone.
+    It goes above everything made of `above`; on top by default, or when that is gone.
     """
     layers = viewer.layers
     selection, active = set(layers.selection), layers.selection.active

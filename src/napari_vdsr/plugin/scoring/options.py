@@ -8,37 +8,17 @@ from napari_vdsr.plugin.model.settings import FieldError
 
 @dataclass(frozen=True)
 class ScoreOptions:
-    """What the fields of the comparison say.
+    """The fields of the comparison."""
 
-    Attributes
-    ----------
-    data_range : str
-        What was typed; empty or "auto" to follow the data.
-    luminance : bool
-        Whether colours are compared by luminance, or else R, G and B together.
-    border : int
-        Pixels cut off at every side.
-    fit : bool
-        Whether the range-invariant PSNR stands beside the plain one.
-    error_maps : bool
-        Whether maps of the differences are made.
-    """
-
-    data_range: str = ""
-    luminance: bool = True
-    border: int = 0
-    fit: bool = True
+    data_range: str = ""  # as typed; empty or "auto" follows the data
+    luminance: bool = True  # else R, G and B together
+    border: int = 0  # pixels cut off at every side
+    fit: bool = True  # also the range-invariant PSNR
     error_maps: bool = False
 
     @property
     def peak(self) -> float | None:
-        """The data range as a number; None when it follows the data.
-
-        Raises
-        ------
-        FieldError
-            When something else than a positive number was typed.
-        """
+        """The data range; None to follow the data, FieldError if not positive."""
         text = self.data_range.strip()
         if text.lower() in ("", "auto"):
             return None

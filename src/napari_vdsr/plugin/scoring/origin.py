@@ -1,4 +1,4 @@
-"""Where a layer came from, if this plugin made it."""
+"""The source of a layer that this plugin made."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -17,37 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """The source of a result and what was made of it.
+    """The source of a result, its pixels, and the plan by which the result was made."""
 
-    Attributes
-    ----------
-    source : napari.layers.Image
-        Still in the viewer.
-    data : array-like
-        Its pixels.
-    plan : LayerPlan
-        How the result was made.
-    """
-
-    source: "Image"
+    source: "Image"  # still in the viewer
     data: Any
     plan: LayerPlan
 
 
 def origin_of(layer: "Image", layers: "Iterable[Image]") -> Origin | None:
-    """Find the source of a layer, as its metadata names it.
+    """The source that a layer's metadata name, looked for in `layers`.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Perhaps a result of this plugin.
-    layers : iterable of napari.layers.Image
-        Among which the source may be.
-
-    Returns
-    -------
-    Origin or None
-        None when it is no result, or its source is gone or has changed its shape.
+    None when the layer is no result, or its source is gone or has another shape.
     """
     made = layer.metadata.get(METADATA_KEY, {})
     told, region = made.get("source"), made.get("region")
@@ -56,7 +36,7 @@ def origin_of(layer: "Image", layers: "Iterable[Image]") -> Origin | None:
     for source in _likely(layers, told):
         try:
             plan = plan_layer(source, tuple(made["factor"]))
-        except InputError:  # such as a mask over the source
+        except InputError:  # for example a mask over the source
             continue
         wanted = tuple(slice(start, stop) for start, stop in region)
         if len(wanted) != len(plan.wanted):
@@ -68,7 +48,7 @@ def origin_of(layer: "Image", layers: "Iterable[Image]") -> Origin | None:
 
 
 def _likely(layers: "Iterable[Image]", told: dict[str, Any]) -> "list[Image]":
-    """Layers of the shape that was noted; those of that name, then of that place."""
+    """Layers of the stored shape; first those of that name, then of that place."""
     shape = tuple(told.get("shape", ()))
     layers = [
         layer
@@ -91,16 +71,6 @@ def _same(mine: Any, told: Any) -> bool:
 
 
 def is_map(layer: "Image") -> bool:
-    """Whether a layer shows what was found out, not an image to be compared.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Perhaps made by this plugin.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether a layer shows an analysis, not an image to be compared."""
     kind = layer.metadata.get(METADATA_KEY, {}).get("kind")
     return kind in ("consistency", "error map", "training preview")

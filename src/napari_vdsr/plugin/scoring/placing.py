@@ -23,26 +23,10 @@ def difference_layer(
     limit: float,
     first: Sequence[int] | None = None,
 ) -> "Image":
-    """Show differences on the pixels of a layer: pale for none.
+    """Show differences (..., Y, X) on the pixels of a layer: pale for none.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        On whose pixels the differences lie; without its colours.
-    data : ndarray, shape (..., Y, X)
-        Differences in units of the layer.
-    name : str
-        Of the new layer.
-    kind : str
-        For its metadata.
-    limit : float
-        Shown with the deepest colour, up or down.
-    first : sequence of int, optional
-        The layer's pixel that the first difference belongs to.
-
-    Returns
-    -------
-    napari.layers.Image
+    `data` and `limit`, which gets the deepest colours, are in units of the layer.
+    `kind` goes to the metadata; `first` is the layer's pixel of the first difference.
     """
     starts = first or (0,) * layer.ndim
     plan = replace(
@@ -69,22 +53,7 @@ def coarser_layer(
 ) -> "Image":
     """Show the reduced image of a layer on the same outer edges.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Of which it was made, cut to a multiple of the factor.
-    data : ndarray
-        Its pixels.
-    factor : int
-        How many pixels of the layer are one of these.
-    name : str
-        Of the new layer.
-    **details
-        How it was made, for its metadata.
-
-    Returns
-    -------
-    napari.layers.Image
+    The layer was cut to a multiple of the factor; `details` go to the metadata.
     """
     plan = plan_layer(layer, 1)
     sizes = data.shape[: layer.ndim]
@@ -115,27 +84,10 @@ def finer_layer(
     name: str,
     method: str,
 ) -> "Image":
-    """Show an enlargement of the reduced image, on the pixels of the truth.
+    """Show an enlargement of the reduced layer `low` on the pixels of the truth.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        The truth.
-    data : ndarray
-        The enlarged image.
-    low : napari.layers.Image
-        What was enlarged.
-    factor : int
-        By how much.
-    name : str
-        Of the new layer.
-    method : str
-        What enlarged it.
-
-    Returns
-    -------
-    napari.layers.Image
-        Its metadata name the reduced layer as its source, as for any result.
+    `layer` is the truth. The metadata name `low` as the source, as for any result;
+    `method` is what enlarged it.
     """
     sizes = data.shape[: layer.ndim]
     parts = tuple(slice(0, size) for size in sizes)

@@ -1,4 +1,4 @@
-"""Scores of one layer against the reference, with all that they depend on."""
+"""The score of one layer against the reference."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,47 +19,31 @@ WARNING = "Warning: "
 
 @dataclass(frozen=True)
 class Score:
-    """What is said about one image.
+    """The score of one image."""
 
-    Attributes
-    ----------
-    name : str
-        Of the layer or the method.
-    psnr : PsnrReport
-        With the range-invariant PSNR where it was asked for.
-    ssim : float or None
-        Mean over the planes.
-    ssim_of_planes : tuple of float
-        Empty where they are not known one by one.
-    notes : tuple of str
-        What a reader has to know: warnings, and why a figure is missing.
-    bicubic : Score or None
-        What plain bicubic enlargement of the same source scores.
-    """
-
-    name: str
+    name: str  # of the layer or the method
     psnr: PsnrReport
-    ssim: float | None
-    ssim_of_planes: tuple[float, ...] = ()
-    notes: tuple[str, ...] = ()
-    bicubic: "Score | None" = None
+    ssim: float | None  # mean over the planes
+    ssim_of_planes: tuple[float, ...] = ()  # empty where unknown
+    notes: tuple[str, ...] = ()  # warnings, and why a figure is missing
+    bicubic: "Score | None" = None  # of bicubic enlargement of the same source
 
 
 @dataclass(frozen=True)
 class _Watched(Planes):
-    """Planes of which the taking can be stopped."""
+    """Planes whose iteration can be stopped."""
 
     check: Callable[[], object] = lambda: None
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """As of `Planes`, with a look at the wish to stop before each."""
+        """Call `check`, which may raise Cancelled, for each pair of planes."""
         for pair in super().__iter__():
             self.check()
             yield pair
 
 
 class _Similarity:
-    """SSIM of planes, as far as there is one."""
+    """Collects the SSIM of planes until one has none."""
 
     def __init__(self, data_range: DataRange) -> None:
         self._data_range = data_range
@@ -86,27 +70,9 @@ def score_images(
     options: ScoreOptions,
     check: Callable[[], object] = lambda: None,
 ) -> Score:
-    """Compare two images of one grid.
+    """Compare two images of equal shapes; `check` runs for every plane and may raise.
 
-    Parameters
-    ----------
-    name : str
-        What to call the score.
-    reference, image : Stack
-        Of equal shapes.
-    options : ScoreOptions
-        How they are compared.
-    check : callable
-        Called before every plane; may raise `Cancelled`.
-
-    Returns
-    -------
-    Score
-
-    Raises
-    ------
-    InputError
-        When the images or options cannot be used.
+    Raises InputError when the images or options cannot be used.
     """
     check_image(reference, "reference")
     check_image(image, "image")

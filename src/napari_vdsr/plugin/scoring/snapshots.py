@@ -23,32 +23,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_LARGEST = 1e9  # bytes of which a fingerprint is taken
+_LARGEST = 1e9  # bytes; no fingerprints of larger arrays
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What a worker thread needs to know of a layer.
-
-    Attributes
-    ----------
-    name : str
-        Of the layer.
-    data : array-like, shape (..., Y, X[, S])
-        The finest level.
-    rgb : bool
-        Whether the last axis holds colours.
-    world : ndarray, shape (ndim + 1, ndim + 1)
-        Takes pixels to the world.
-    labels : tuple of str
-        Of the axes, without colours.
-    """
+    """What a worker thread needs to know of a layer."""
 
     name: str
-    data: Any
-    rgb: bool
-    world: "NDArray[np.float64]"
-    labels: tuple[str, ...]
+    data: Any  # the finest level, (..., Y, X[, S])
+    rgb: bool  # the last axis holds colours
+    world: "NDArray[np.float64]"  # pixels to world, (ndim + 1, ndim + 1)
+    labels: tuple[str, ...]  # of the axes, without colours
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -57,21 +43,9 @@ class Snapshot:
 
 
 def take_snapshot(layer: "Image") -> Snapshot:
-    """Note data and geometry of a layer.
+    """Store data and geometry of a layer without reading its pixels.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Its pixels are not read.
-
-    Returns
-    -------
-    Snapshot
-
-    Raises
-    ------
-    FieldError
-        When it is no image of numbers with Y and X as the last axes.
+    Raises FieldError when it is no image of numbers with Y and X as the last axes.
     """
     try:
         plan = plan_layer(layer, 1)
@@ -93,22 +67,9 @@ def take_snapshot(layer: "Image") -> Snapshot:
 
 
 def check_pair(reference: Snapshot, image: Snapshot) -> Overlap:
-    """Check whether two layers can be compared, without reading their pixels.
+    """The overlap of two layers, without reading their pixels.
 
-    Parameters
-    ----------
-    reference, image : Snapshot
-        Of two layers.
-
-    Returns
-    -------
-    Overlap
-        What both show.
-
-    Raises
-    ------
-    FieldError
-        When they cannot; says why, and how to align them.
+    Raises FieldError when they cannot be compared; it says why and how to align them.
     """
     pair = f"'{image.name}' and the reference '{reference.name}'"
     if image.rgb != reference.rgb:
@@ -141,17 +102,8 @@ def on_grid(
 ) -> tuple[Stack, Stack]:
     """Cut two layers to what both show, on the pixels of the reference.
 
-    Parameters
-    ----------
-    reference, image : Snapshot
-        Of layers that can be compared.
-    check : callable
-        May raise `Cancelled`.
-
-    Returns
-    -------
-    tuple of Stack
-        Of equal shapes, read plane by plane; the image is NaN where it has not been.
+    Both have equal shapes and are read plane by plane; the second is NaN where it has
+    no pixels. `check` may raise Cancelled.
     """
     affine = np.linalg.solve(image.world, reference.world)
     return compare_on_grid(
@@ -160,35 +112,16 @@ def on_grid(
 
 
 def fingerprint(data: Any) -> int | None:
-    """A number that changes with the pixels, for arrays that can change in place.
-
-    Parameters
-    ----------
-    data : array-like
-        Of any kind.
-
-    Returns
-    -------
-    int or None
-        None for what is lazy, on disk or very large.
-    """
+    """A checksum of the pixels; None for what is lazy, on disk or very large."""
     if type(data) is not np.ndarray or data.nbytes > _LARGEST:
         return None
     return zlib.crc32(np.ascontiguousarray(data).view(np.uint8).reshape(-1).data)
 
 
 def check_memory(image: Snapshot) -> None:
-    """Refuse what would have to be computed or read as a whole and does not fit.
+    """Raise FieldError for a layer that is lazy and larger than the free memory.
 
-    Parameters
-    ----------
-    image : Snapshot
-        Of a layer of which more than a few planes are needed at a time.
-
-    Raises
-    ------
-    FieldError
-        When it is lazy and larger than the free memory.
+    For work that needs more than a few planes at a time.
     """
     data = image.data
     free = psutil.virtual_memory().available

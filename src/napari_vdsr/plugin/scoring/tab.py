@@ -14,12 +14,9 @@ from napari_vdsr.plugin.scoring.work import ScoringWork
 
 
 class Tab(QWidget):
-    """Runs one piece of work at a time and shows what came out.
+    """Runs one piece of work at a time and shows its results.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        The real one, not a proxy.
+    `viewer` is the real one, not a proxy.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -40,7 +37,7 @@ class Tab(QWidget):
 
     @property
     def images(self) -> list[Image]:
-        """Image layers, the topmost first; maps of differences are left out."""
+        """Image layers, the topmost first, without maps of differences."""
         return [
             layer
             for layer in list(self._viewer.layers)[::-1]
@@ -48,25 +45,17 @@ class Tab(QWidget):
         ]
 
     def reset_choices(self) -> None:
-        """Take note of the layers that there are now."""
+        """Update the lists of layers."""
         raise NotImplementedError
 
     def refresh(self) -> None:
-        """Say what is wrong, if anything is, and let buttons be pressed or not."""
+        """Show what is wrong, if anything, and enable or disable the buttons."""
         raise NotImplementedError
 
     def begin(self, work: ScoringWork, view: WorkView) -> None:
-        """Start work.
-
-        Parameters
-        ----------
-        work : ScoringWork
-            What to do in a thread of its own.
-        view : WorkView
-            Where its progress is shown.
-        """
+        """Start work in a thread and show its progress in a view."""
         self._view = view
-        # napari handles events while it makes a progress bar: nothing else may begin.
+        # napari handles events while it makes a progress bar: nothing else may start.
         self._beginning = True
         run = Run(
             work,
@@ -84,49 +73,27 @@ class Tab(QWidget):
         run.start()
 
     def cancel(self) -> None:
-        """Stop the work as soon as it can be stopped."""
+        """Stop the work as soon as possible."""
         if self._run is not None and self._view is not None:
             self._run.cancel()
             self._view.show_stopping()
 
     def close_down(self) -> None:
-        """Leave nothing behind: the panel or the viewer is being closed."""
+        """Stop everything: the panel or the viewer is being closed."""
         self._closed = True
         if self._run is not None:
             self._run.abandon()
             self._run = None
 
     def deliver(self, result: Any) -> None:
-        """Show a result.
-
-        Parameters
-        ----------
-        result : object
-            Of the work.
-        """
+        """Show a result of the work."""
         raise NotImplementedError
 
     def ended(self, work: Any) -> None:
-        """Note that work has ended, well or not.
-
-        Parameters
-        ----------
-        work : ScoringWork
-            That ended.
-        """
+        """Called when work has ended, successfully or not."""
 
     def colour(self, name: str) -> str:
-        """A colour of the viewer's theme.
-
-        Parameters
-        ----------
-        name : str
-            Such as "warning".
-
-        Returns
-        -------
-        str
-        """
+        """A colour of the viewer's theme, such as "warning"."""
         return str(getattr(get_theme(self._viewer.theme), name).as_hex())
 
     def _ticked(self, tick: Tick) -> None:

@@ -1,4 +1,4 @@
-"""The tab for layers of which nobody knows the truth."""
+"""The tab for layers without a reference."""
 
 from typing import Any
 from weakref import ref
@@ -6,6 +6,7 @@ from weakref import ref
 from napari.layers import Image
 from qtpy.QtWidgets import QFrame, QLabel
 
+from napari_vdsr.plugin.lineage import is_made
 from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.scoring.maps import add_quietly
 from napari_vdsr.plugin.scoring.origin import Origin, origin_of
@@ -26,17 +27,11 @@ _ABOUT = (
     "Without a sharper image of the same sample nobody can say how true new detail "
     "is. Two things can be checked nevertheless. Neither is a PSNR."
 )
-_FULL_COLOUR = 0.05  # of the data range
+_FULL_COLOUR = 0.05  # of the data range: the difference shown in full colour
 
 
 class CheckTab(Tab):
-    """Whether a result agrees with its source; whether enlarging can help at all.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        The real one, not a proxy.
-    """
+    """Whether a result agrees with its source; whether enlarging can help at all."""
 
     def __init__(self, viewer: Any) -> None:
         super().__init__(viewer)
@@ -74,15 +69,16 @@ class CheckTab(Tab):
         self.sampling.button.clicked.connect(self._sampling_pressed)
 
     def reset_choices(self) -> None:
-        """Take note of the layers that there are now."""
+        """Update the lists of layers."""
         images = self.images
         results = [layer for layer in images if origin_of(layer, images) is not None]
         offer(self.result, [(layer.name, layer) for layer in results])
-        offer(self.image, [(layer.name, layer) for layer in images])
+        given = next((layer for layer in images if not is_made(layer)), None)
+        offer(self.image, [(layer.name, layer) for layer in images], given)
         self.refresh()
 
     def refresh(self) -> None:
-        """Say what is wrong, if anything is, and let buttons be pressed or not."""
+        """Show what is wrong, if anything, and enable or disable the buttons."""
         if self._closed or self.running:
             return
         text = ""
@@ -96,13 +92,7 @@ class CheckTab(Tab):
         self._show(self.sampling, self.image.value, none)
 
     def deliver(self, result: Any) -> None:
-        """Say what was found.
-
-        Parameters
-        ----------
-        result : Agreement or SamplingReport
-            Of the work.
-        """
+        """Show an Agreement or a SamplingReport in words."""
         if isinstance(result, Agreement):
             _say(self.agreement, *agreement_in_words(result.report))
             self._add_map(result)
@@ -110,7 +100,7 @@ class CheckTab(Tab):
             _say(self.verdict, *sampling_in_words(result))
 
     def ended(self, work: Any) -> None:
-        """Let go of the source."""
+        """Release the source."""
         self._origin = None
 
     # Inside

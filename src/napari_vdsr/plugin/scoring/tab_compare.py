@@ -36,13 +36,7 @@ from napari_vdsr.plugin.views.colours import emphasise
 
 
 class CompareTab(Tab):
-    """Reference, layers and options above; figures below.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        The real one, not a proxy.
-    """
+    """Reference, layers and options above; scores below."""
 
     def __init__(self, viewer: Any) -> None:
         super().__init__(viewer)
@@ -94,11 +88,11 @@ class CompareTab(Tab):
 
     @property
     def scores(self) -> list[Score]:
-        """What was found last."""
+        """The scores of the last comparison."""
         return self.results.scores
 
     def reset_choices(self) -> None:
-        """Take note of the layers that there are now."""
+        """Update the lists of layers."""
         before, images = self._wanted(), self.images
         choices = [(layer.name, layer) for layer in images]
         offer(self.reference, choices, likely_truth(images))
@@ -113,7 +107,7 @@ class CompareTab(Tab):
         self.refresh()
 
     def refresh(self) -> None:
-        """Say what is wrong, if anything is, and let buttons be pressed or not."""
+        """Show what is wrong, if anything, and enable or disable the buttons."""
         if self._closed or self.running:
             return
         self._follower.follow(self._wanted())
@@ -121,7 +115,7 @@ class CompareTab(Tab):
         try:
             self._planned()
         except FieldError as error:
-            # An empty list is no mistake, only not yet a question.
+            # Nothing is chosen yet: that is not an error.
             started = bool(self.layers.chosen)
             colour = self.colour("warning") if started else ""
             field, text = error.field if started else "", str(error)
@@ -134,7 +128,7 @@ class CompareTab(Tab):
         emphasise(self.work.button, self.work.bar, self._viewer.theme)
 
     def start(self) -> None:
-        """Do what Compare does."""
+        """Start the comparison, as the button Compare does."""
         if self.running or self._closed:
             return
         try:
@@ -148,11 +142,11 @@ class CompareTab(Tab):
         self.begin(Comparing(truth, subjects, self.options), self.work)
 
     def deliver(self, result: Compared) -> None:
-        """Keep the figures of one layer until all are there."""
+        """Keep the score of one layer until all are there."""
         self._compared.append(result)
 
     def ended(self, work: Any) -> None:
-        """Show all figures, and follow what changed meanwhile."""
+        """Show all scores, and compare again if something changed meanwhile."""
         if work.outcome == "done":
             self._show(work)
             self._follower.remember(work.marks)
@@ -161,14 +155,14 @@ class CompareTab(Tab):
             self.start()
 
     def close_down(self) -> None:
-        """Leave nothing behind: the panel or the viewer is being closed."""
+        """Stop everything: the panel or the viewer is being closed."""
         super().close_down()
         self._follower.stop()
 
     # Inside
 
     def _wanted(self) -> list[Image]:
-        """The reference and what is ticked."""
+        """The reference and the ticked layers."""
         truth = self.reference.value
         return [] if truth is None else [truth, *self.layers.chosen]
 
@@ -186,13 +180,13 @@ class CompareTab(Tab):
         self.work.button.clicked.connect(self._pressed)
 
     def _planned(self) -> tuple[Snapshot, list[Subject]]:
-        """What Compare would compare, or what is wrong."""
+        """What Compare would compare; FieldError if something is wrong."""
         if self.reference.value is None:
             raise FieldError("reference", "Open two images to compare them.")
         truth = take_snapshot(self.reference.value)
         if self.error_map.value:
-            check_memory(truth)  # the map is held as a whole
-        _ = self.options.peak
+            check_memory(truth)  # the map is held in memory
+        _ = self.options.peak  # raises when it is wrong
         if not self.layers.chosen:
             if not self.layers.count():
                 msg = "Open another image to compare with the reference."
@@ -227,14 +221,14 @@ class CompareTab(Tab):
         self._layers_changed()
 
     def _layers_changed(self, *_: Any) -> None:
-        # Grey: these are no longer the figures of what is chosen.
+        # Grey: these scores no longer belong to what is chosen.
         self.results.setEnabled(False)
         self.refresh()
         if self.scores or self.running:
             self._follow()
 
     def _follow(self) -> None:
-        """Compare again if that is wanted, after what is going on."""
+        """Compare again if that is wanted, after the work that is going on."""
         if self._closed or not self.live.value:
             return
         if self.running:

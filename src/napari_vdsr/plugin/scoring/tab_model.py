@@ -30,7 +30,7 @@ from napari_vdsr.plugin.scoring.view_fields import FieldForm, choice, mark, offe
 from napari_vdsr.plugin.scoring.view_results import ResultsView
 from napari_vdsr.plugin.scoring.view_work import WorkView, words_label
 from napari_vdsr.plugin.views.colours import emphasise
-from napari_vdsr.zoo import Card, models
+from napari_vdsr.zoo import DEFAULT_MODEL, Card, models
 
 _ABOUT = (
     "An image with fine detail is made smaller and enlarged again by interpolation "
@@ -48,18 +48,12 @@ _NOISE = [
     ("weak", "weak"),
     ("strong", "strong"),
 ]
-_FIGURES_ONLY = (Spline.name, BestLinear.name)  # their images would be two more layers
+_FIGURES_ONLY = (Spline.name, BestLinear.name)  # scored, but not added as layers
 _PROTOCOL = f"Protocol 'direct': {PROTOCOLS['direct']}.".replace("`", "")
 
 
 class ModelTab(Tab):
-    """Layer, factor and model above; figures below; images in the viewer.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        The real one, not a proxy.
-    """
+    """Layer, factor and model above; scores below; images in the viewer."""
 
     def __init__(self, viewer: Any) -> None:
         super().__init__(viewer)
@@ -96,7 +90,7 @@ class ModelTab(Tab):
         self.work.button.clicked.connect(self._pressed)
 
     def reset_choices(self) -> None:
-        """Take note of the layers and models that there are now."""
+        """Update the lists of layers and models."""
         images = self.images
         choices = [(layer.name, layer) for layer in images]
         offer(self.truth, choices, likely_truth(images))
@@ -105,7 +99,7 @@ class ModelTab(Tab):
         self.refresh()
 
     def refresh(self) -> None:
-        """Say what is wrong, if anything is, and let buttons be pressed or not."""
+        """Show what is wrong, if anything, and enable or disable the buttons."""
         if self._closed or self.running:
             return
         card = find_card(self.model.value)
@@ -126,7 +120,7 @@ class ModelTab(Tab):
         emphasise(self.work.button, self.work.bar, self._viewer.theme)
 
     def start(self) -> None:
-        """Do what Score does."""
+        """Start the scoring, as the button Score does."""
         if self.running or self._closed:
             return
         try:
@@ -146,13 +140,7 @@ class ModelTab(Tab):
         self.begin(work, self.work)
 
     def deliver(self, result: Comparison) -> None:
-        """Add the images and show the figures.
-
-        Parameters
-        ----------
-        result : Comparison
-            Of the layer.
-        """
+        """Add the images and show the scores."""
         truth = self._tried() if self._tried else None
         if truth is None:
             return
@@ -170,7 +158,7 @@ class ModelTab(Tab):
         self._add_layers(truth, result)
 
     def close_down(self) -> None:
-        """Leave nothing behind: the panel or the viewer is being closed."""
+        """Stop everything: the panel or the viewer is being closed."""
         super().close_down()
         self._tiling.forget()
 
@@ -183,7 +171,10 @@ class ModelTab(Tab):
         truth = take_snapshot(layer)
         check_memory(truth)
         y, x = truth.shape[-2:]
-        finer = 2 if self.taken.value == "scanner" else 1
+        card, taken = find_card(self.model.value), self.taken.value
+        if taken == "own" and card is not None:
+            taken = card.sampling
+        finer = 2 if taken == "scanner" else 1
         if min(y, x) // (factor * finer) < 3:
             halved = "halved for a scanner's truth and " if finer > 1 else ""
             raise FieldError(
@@ -191,7 +182,7 @@ class ModelTab(Tab):
                 f"'{layer.name}' has {y} × {x} pixels: too small to be {halved}reduced "
                 f"by {factor}.",
             )
-        _check_factor(find_card(self.model.value), factor)
+        _check_factor(card, factor)
         return truth
 
     def _offer_models(self) -> None:
@@ -199,7 +190,7 @@ class ModelTab(Tab):
 
     def _preferred(self) -> str:
         wanted = preferred_settings().model
-        return wanted if wanted in self.model.choices else "vdsr20"
+        return wanted if wanted in self.model.choices else DEFAULT_MODEL
 
     def _pressed(self) -> None:
         if self.running:
@@ -208,7 +199,7 @@ class ModelTab(Tab):
             self.start()
 
     def _add_layers(self, truth: Image, result: Comparison) -> None:
-        """The truth (if it is gone), the small image, and enlargements of it."""
+        """Add the truth (if it is gone), the reduced image, and enlargements of it."""
         trial = result.trial
         factor = round(trial.factors[0])
         if truth not in self._viewer.layers:
@@ -250,7 +241,7 @@ class ModelTab(Tab):
 
 
 def _check_factor(card: Card | None, factor: int) -> None:
-    """Refuse a factor that a model is not made for: SRCNN knows only some."""
+    """Raise FieldError for a factor that the model is not made for (SRCNN)."""
     if card is None or card.architecture != "srcnn" or not card.factors:
         return
     if factor not in card.factors:

@@ -16,41 +16,21 @@ OF_MEAN_ERROR = "of MSE"
 
 
 class Table(NamedTuple):
-    """Texts of a table.
-
-    Attributes
-    ----------
-    columns : list of str
-        Headings of the figures.
-    names : list of str
-        Headings of the rows.
-    rows : list of list of str
-        As many texts each as there are columns.
-    """
+    """Texts of a table: column headings, row headings and the cells of each row."""
 
     columns: list[str]
     names: list[str]
     rows: list[list[str]]
 
     def to_text(self) -> str:
-        """Lines with tabs between the cells, as spreadsheets take them."""
+        """Lines with tabs between the cells, as spreadsheets accept them."""
         rows = zip(self.names, self.rows, strict=True)
         lines = [["", *self.columns], *([name, *row] for name, row in rows)]
         return "\n".join("\t".join(line) for line in lines)
 
 
 def summary(scores: Sequence[Score]) -> Table:
-    """One row for each score, with that of bicubic enlargement below it.
-
-    Parameters
-    ----------
-    scores : sequence of Score
-        At least one.
-
-    Returns
-    -------
-    Table
-    """
+    """One row for each score, with that of bicubic enlargement below it."""
     columns = ["PSNR dB", "fitted dB", "SSIM"]
     if all(score.psnr.fitted is None for score in scores):
         columns.remove("fitted dB")
@@ -65,19 +45,7 @@ def summary(scores: Sequence[Score]) -> Table:
 
 
 def plane_table(score: Score, names: Sequence[str]) -> Table:
-    """Mean, extremes and every plane of one score.
-
-    Parameters
-    ----------
-    score : Score
-        Of a stack.
-    names : sequence of str
-        Of the planes.
-
-    Returns
-    -------
-    Table
-    """
+    """Mean, extremes and every plane of the score of a stack."""
     columns = ["PSNR dB"]
     figures = [_column(score.psnr)]
     if score.psnr.fitted is not None:
@@ -97,17 +65,7 @@ def plane_table(score: Score, names: Sequence[str]) -> Table:
 
 
 def rows_of(scores: Sequence[Score]) -> list[Score]:
-    """All scores, with that of bicubic enlargement below the one it belongs to.
-
-    Parameters
-    ----------
-    scores : sequence of Score
-        Of layers or methods.
-
-    Returns
-    -------
-    list of Score
-    """
+    """All scores, with that of bicubic enlargement below the one it belongs to."""
     rows = []
     for score in scores:
         rows += [score] if score.bicubic is None else [score, score.bicubic]
@@ -115,18 +73,7 @@ def rows_of(scores: Sequence[Score]) -> list[Score]:
 
 
 def notes_on(scores: Sequence[Score]) -> list[str]:
-    """All that a reader of the table has to know, each thing said once.
-
-    Parameters
-    ----------
-    scores : sequence of Score
-        At least one.
-
-    Returns
-    -------
-    list of str
-        Sentences.
-    """
+    """Sentences that a reader of the table has to know, without repetition."""
     notes: list[str] = []
     for score in scores:
         report = score.psnr
@@ -153,23 +100,9 @@ def notes_on(scores: Sequence[Score]) -> list[str]:
 
 
 def plane_names(stack: tuple[int, ...], labels: Sequence[str]) -> list[str]:
-    """Name planes by their place in the stack.
+    """Name planes by their index in the leading axes: "t 0", "t 1".
 
-    Parameters
-    ----------
-    stack : tuple of int
-        Sizes of the leading axes.
-    labels : sequence of str
-        Of these axes. napari numbers axes that have no names: "-3".
-
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
-    >>> plane_names((2,), ["t"])
-    ['t 0', 't 1']
+    napari numbers axes without names ("-3"); such labels are left out.
     """
     named = [label if label.strip("-").isidentifier() else "" for label in labels]
     return [
@@ -179,21 +112,9 @@ def plane_names(stack: tuple[int, ...], labels: Sequence[str]) -> list[str]:
 
 
 def to_csv(scores: Sequence[Score], names: Sequence[str], reference: str) -> str:
-    """All figures of all scores, one row for each plane and each mean.
+    """All scores as CSV with a heading: a row for each plane, and for each mean.
 
-    Parameters
-    ----------
-    scores : sequence of Score
-        Of equal stacks or not; names fit the largest.
-    names : sequence of str
-        Of the planes.
-    reference : str
-        Its name.
-
-    Returns
-    -------
-    str
-        Comma-separated, with a heading. Infinity is written "inf".
+    `names` are those of the planes of the largest stack; infinity is written "inf".
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

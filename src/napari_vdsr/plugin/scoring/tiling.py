@@ -8,13 +8,7 @@ from napari.layers import Layer
 
 
 class Tiling:
-    """Shows some layers in the cells of a grid, and hides the others meanwhile.
-
-    Parameters
-    ----------
-    viewer : napari.components.ViewerModel
-        That shows them.
-    """
+    """Shows some layers in the cells of a grid, and hides the others meanwhile."""
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
@@ -28,25 +22,13 @@ class Tiling:
         return len(self._present()) > 1
 
     def take(self, layers: Sequence[Layer]) -> None:
-        """Choose what is shown side by side.
-
-        Parameters
-        ----------
-        layers : sequence of Layer
-            In reading order.
-        """
+        """Choose what is shown side by side, in reading order."""
         if self._on:
             self.show(False)
         self._layers = [ref(layer) for layer in layers]
 
     def show(self, on: bool) -> None:
-        """Show them side by side, or everything as it was.
-
-        Parameters
-        ----------
-        on : bool
-            True for side by side.
-        """
+        """Show the layers side by side, or restore the view."""
         # The grid moved to the canvas with napari 0.9.
         grid = getattr(self._viewer, "canvas", self._viewer).grid
         if not on:
@@ -73,7 +55,7 @@ class Tiling:
         self._viewer.reset_view()
 
     def forget(self) -> None:
-        """Let go of all layers."""
+        """Release all layers."""
         self._layers, self._hidden, self._on = [], [], False
 
     def _present(self) -> list[Layer]:

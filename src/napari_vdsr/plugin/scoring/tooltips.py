@@ -43,7 +43,7 @@ TOOLTIPS = {
     "noise": (
         "Shot noise added to the small image, never to the original. Weak and strong: "
         "2 and 6 grey levels of 255 at mid-grey. As in this image: as much as the "
-        "image has itself, estimated from its finest detail."
+        "image has itself; rather too much where detail looks like noise."
     ),
     "factor": "How much it is reduced and enlarged.",
     "model": "The network to score. It is fetched once when it is not here yet.",

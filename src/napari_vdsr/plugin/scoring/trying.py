@@ -1,4 +1,4 @@
-"""Scoring a model on a layer: reduce it, enlarge it again, compare."""
+"""Scores a model on a layer: reduce it, enlarge it again, compare."""
 
 import numpy as np
 
@@ -15,24 +15,13 @@ from napari_vdsr.plugin.scoring.scores import Score
 from napari_vdsr.plugin.scoring.snapshots import Snapshot
 from napari_vdsr.plugin.scoring.work import ScoringWork
 
-_PATIENCE = 0.2  # seconds between two looks at a device that is in use
+_PATIENCE = 0.2  # seconds between two tries to get the device
 
 
 class Trying(ScoringWork):
-    """One image, made smaller and enlarged again by interpolation and by a model.
+    """Reduces an image and enlarges it again by interpolation and by a model.
 
-    Parameters
-    ----------
-    truth : Snapshot
-        The layer.
-    factor : int
-        2 to 8.
-    model : str
-        Its name.
-    device : str
-        As for `upscale`.
-    sampling, noise
-        As for `evaluate`.
+    `factor` is 2 to 8; device, sampling and noise are as for `evaluate`.
     """
 
     def __init__(
@@ -87,22 +76,12 @@ class Trying(ScoringWork):
                 progress=self.ticker,
             )
         except RuntimeError as error:
-            # That is how torch says that a device has no memory left.
+            # torch raises this when the device has no memory left.
             raise InputError(f"the device '{self.device}' failed: {error}") from error
 
 
 def scores_of(comparison: Comparison) -> list[Score]:
-    """Figures of all methods, bicubic first.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        Of one image.
-
-    Returns
-    -------
-    list of Score
-    """
+    """Scores of all methods, bicubic first."""
     notes = []
     if any(outcome.ssim is None for outcome in comparison.outcomes):
         notes.append("No SSIM: the image is smaller than its window of 11 × 11.")
@@ -113,7 +92,7 @@ def scores_of(comparison: Comparison) -> list[Score]:
 
 
 def gain_in_words(comparison: Comparison) -> str:
-    """What the model, the last one, gained over each way of interpolation."""
+    """What the model, the last outcome, gained over each interpolation."""
     *others, model = comparison.outcomes
     baselines = [each for each in others if each.method in BASELINES]
     gains = [model.psnr.mean - each.psnr.mean for each in baselines]

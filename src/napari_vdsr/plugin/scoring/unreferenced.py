@@ -1,4 +1,4 @@
-"""What can be said about a layer when nobody knows the truth."""
+"""Checks of a layer without a reference."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,40 +18,22 @@ if TYPE_CHECKING:
 
 _VERDICTS = {
     "oversampled": "Enlarging can add nothing here.",
-    "noisy": "Enlarging will add grain here.",
+    "noisy": "Noise hides the finest detail here.",
     "fine": "Enlarging can help here.",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """How far a result agrees with its source.
-
-    Attributes
-    ----------
-    report : ConsistencyReport
-        The figures.
-    difference : ndarray of float32, shape (..., Y, X)
-        The map; the mean over colours.
-    first : tuple of int
-        The pixel of the source that the map begins at.
-    """
+    """How well a result agrees with its source."""
 
     report: ConsistencyReport
-    difference: "NDArray[np.float32]"
-    first: tuple[int, ...]
+    difference: "NDArray[np.float32]"  # (..., Y, X), the mean over colours
+    first: tuple[int, ...]  # the source pixel at which the map starts
 
 
 class CheckingConsistency(ScoringWork):
-    """Reduces a result again and takes its source off.
-
-    Parameters
-    ----------
-    result : Snapshot
-        The enlarged layer.
-    origin : Origin
-        Its source.
-    """
+    """Reduces a result again and subtracts its source."""
 
     def __init__(self, result: Snapshot, origin: Origin) -> None:
         super().__init__()
@@ -77,13 +59,7 @@ class CheckingConsistency(ScoringWork):
 
 
 class CheckingSampling(ScoringWork):
-    """Looks at how fine the detail of a layer is.
-
-    Parameters
-    ----------
-    image : Snapshot
-        Of the layer.
-    """
+    """Measures how fine the detail of a layer is."""
 
     def __init__(self, image: Snapshot) -> None:
         super().__init__()
@@ -98,18 +74,7 @@ class CheckingSampling(ScoringWork):
 
 
 def agreement_in_words(report: ConsistencyReport) -> tuple[str, str]:
-    """The figure, and what it means.
-
-    Parameters
-    ----------
-    report : ConsistencyReport
-        Of a result.
-
-    Returns
-    -------
-    tuple of str
-        A headline and an explanation.
-    """
+    """A headline and an explanation."""
     share = 100 * report.relative
     headline = f"Differs from its source by {share:.2f} % of the range."
     text = (
@@ -123,18 +88,7 @@ def agreement_in_words(report: ConsistencyReport) -> tuple[str, str]:
 
 
 def sampling_in_words(report: SamplingReport) -> tuple[str, str]:
-    """The verdict, and what it means.
-
-    Parameters
-    ----------
-    report : SamplingReport
-        Of an image.
-
-    Returns
-    -------
-    tuple of str
-        A headline and an explanation.
-    """
+    """A headline with the verdict, and an explanation."""
     noise = 100 * report.noise / report.span if report.span else 0.0
     text = (
         f"{report.advice} (Finest detail: {100 * report.detail:.2f} % of all "
@@ -151,7 +105,7 @@ def _brighter(report: ConsistencyReport) -> str:
 
 
 def _source_region(origin: Origin) -> tuple[slice, ...]:
-    """The pixels of the source that the result was made of."""
+    """The source pixels that the result was made of; InputError for parts of pixels."""
     parts: list[Any] = []
     plan = origin.plan
     for part, full, size in zip(

@@ -9,23 +9,13 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.scoring.scores import Score
 
-# Told apart by colour-blind people as well (Okabe and Ito).
+# Colour-blind people can distinguish them, too (Okabe and Ito).
 _COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442")
 _HEIGHT = 150
 
 
 def colour_of(number: int) -> str:
-    """Colour of a layer's curve and name.
-
-    Parameters
-    ----------
-    number : int
-        Of the layer, from 0.
-
-    Returns
-    -------
-    str
-    """
+    """Colour of a layer's curve and name, by its index."""
     return _COLOURS[number % len(_COLOURS)]
 
 
@@ -50,16 +40,8 @@ class CurveView(QWidget):
     def show_scores(
         self, scores: Sequence[Score], background: str, foreground: str
     ) -> None:
-        """Draw other curves.
-
-        Parameters
-        ----------
-        scores : sequence of Score
-            Of stacks.
-        background, foreground : str
-            Colours of the theme.
-        """
-        # Imported when there is a curve: it takes a second.
+        """Draw the curves of stacks, in colours of the theme."""
+        # Imported late: it takes a second.
         import pyqtgraph
 
         if self._plot is None:

@@ -17,22 +17,13 @@ from qtpy.QtWidgets import (
 
 from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
 
-_ROWS = 4  # of the layer list that are seen at once
+_ROWS = 4  # visible rows of the layer list
 
 
 def choice(name: str, choices: Sequence[tuple[str, Any]] = ()) -> ComboBox:
-    """Make a field with choices that does not widen the panel.
+    """Make a field of (text, value) choices that does not widen the panel.
 
-    Parameters
-    ----------
-    name : str
-        Of the field and its tooltip.
-    choices : sequence of (str, object)
-        Texts and what they stand for.
-
-    Returns
-    -------
-    magicgui.widgets.ComboBox
+    Its tooltip is found by its name.
     """
     box = ComboBox(name=name, tooltip=TOOLTIPS[name], choices=list(choices))
     native: Any = box.native
@@ -44,16 +35,9 @@ def choice(name: str, choices: Sequence[tuple[str, Any]] = ()) -> ComboBox:
 
 
 def offer(box: ComboBox, choices: Sequence[tuple[str, Any]], usual: Any = None) -> None:
-    """Give a field other choices and keep what was chosen, even if renamed.
+    """Replace a field's (text, value) choices and keep its value, even if renamed.
 
-    Parameters
-    ----------
-    box : ComboBox
-        The field.
-    choices : sequence of (str, object)
-        Texts and what they stand for.
-    usual : object, optional
-        Chosen where there is nothing to keep; by default the first one.
+    Where that value is gone, `usual` is chosen, by default the first one.
     """
     before = box.value
     with box.changed.blocked():
@@ -80,7 +64,7 @@ class LayerList(QListWidget):
 
     @property
     def chosen(self) -> list[Image]:
-        """The layers that are ticked."""
+        """The ticked layers."""
         return [
             layer
             for row, layer in enumerate(self._layers)
@@ -88,26 +72,12 @@ class LayerList(QListWidget):
         ]
 
     def tick(self, layer: Image, on: bool = True) -> None:
-        """Tick a layer or take its tick away.
-
-        Parameters
-        ----------
-        layer : napari.layers.Image
-            One of those offered.
-        on : bool
-            Whether it is to be compared.
-        """
+        """Tick or untick a layer of the list."""
         state = Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
         self._item(self._layers.index(layer)).setCheckState(state)
 
     def offer(self, layers: Sequence[Image]) -> None:
-        """Renew the list and keep the ticks.
-
-        Parameters
-        ----------
-        layers : sequence of napari.layers.Image
-            In the order in which they are shown.
-        """
+        """Replace the layers and keep the ticks."""
         before = self.chosen
         self.blockSignals(True)
         self.clear()
@@ -132,10 +102,8 @@ class LayerList(QListWidget):
 class FieldForm(QWidget):
     """Fields below one another, with their labels in one column.
 
-    Parameters
-    ----------
-    rows : sequence of (str, Widget or QWidget)
-        Label and field. A question stands above its field, as it is long.
+    `rows` are (label, field). A label that is a question stands above its field, as it
+    is long.
     """
 
     def __init__(self, rows: Sequence[tuple[str, Widget | QWidget]]) -> None:
@@ -154,15 +122,7 @@ class FieldForm(QWidget):
 
 
 def mark(field: Widget | QWidget, colour: str) -> None:
-    """Frame a field that is wrong, or take the frame away.
-
-    Parameters
-    ----------
-    field : Widget or QWidget
-        Any.
-    colour : str
-        Of the frame; empty for none.
-    """
+    """Draw a frame around a field that is wrong; an empty colour removes it."""
     native: Any = field.native if isinstance(field, Widget) else field
     kind = type(native).__mro__[0].__name__
     style = f"{kind} {{ border: 1px solid {colour}; }}" if colour else ""

@@ -1,4 +1,4 @@
-"""Everything that is said about scores: tables, a curve and notes."""
+"""Scores as tables, a curve and notes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,23 +31,7 @@ from napari_vdsr.plugin.scoring.view_work import words_label
 
 
 class ResultsView(QWidget):
-    """Figures of a comparison; nothing is seen before there are any.
-
-    Attributes
-    ----------
-    summary : FiguresTable
-        One row for each image; click on it to see its planes.
-    planes : FiguresTable
-        Mean, minimum, maximum and every plane of one image of a stack.
-    curve : CurveView
-        PSNR over the planes.
-    warning : QLabel
-        How a given data range contradicts the data.
-    notes : QLabel
-        The data range and its reason, and what was left out.
-    copy, csv : QPushButton
-        Take the figures elsewhere.
-    """
+    """Scores of a comparison; hidden until there are some."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,12 +39,12 @@ class ResultsView(QWidget):
         self._names: list[str] = []
         self._reference = ""
         self._shown = 0
-        self.summary = FiguresTable(most=6)
+        self.summary = FiguresTable(most=6)  # click on a row to see its planes
         self.heading = words_label()
         self.planes = FiguresTable(most=9)
         self.curve = CurveView()
-        self.warning = words_label()
-        self.notes = words_label()
+        self.warning = words_label()  # how a given data range contradicts the data
+        self.notes = words_label()  # the data range and why, what was left out
         self.copy = QPushButton("Copy")
         self.copy.setToolTip(TOOLTIPS["copy"])
         self.csv = QPushButton("Save CSV …")
@@ -100,20 +84,9 @@ class ResultsView(QWidget):
         theme: str,
         remarks: Sequence[str] = (),
     ) -> None:
-        """Show other figures.
+        """Show other scores; none hides everything.
 
-        Parameters
-        ----------
-        scores : sequence of Score
-            None hides everything.
-        reference : str
-            Name of the truth.
-        labels : sequence of str
-            Of its axes.
-        theme : str
-            Of the viewer.
-        remarks : sequence of str
-            What stands before the notes.
+        `labels` name the axes of the reference; `remarks` stand before the notes.
         """
         self._scores = list(scores)
         self._reference = reference
@@ -129,7 +102,7 @@ class ResultsView(QWidget):
             for number, score in enumerate(scores)
             for _ in rows_of([score])
         ]
-        # Names have the colours of their curves, which need no legend then.
+        # Names have the colours of their curves, instead of a legend.
         self.summary.show_table(summary(scores), colours if many else ())
         notes = notes_on(scores)
         warnings = [note for note in notes if note.startswith(WARNING)]
@@ -144,13 +117,7 @@ class ResultsView(QWidget):
         self.recolour(theme)
 
     def recolour(self, theme: str) -> None:
-        """Take the colours of a theme.
-
-        Parameters
-        ----------
-        theme : str
-            Of the viewer.
-        """
+        """Use the colours of a theme."""
         colours = get_theme(theme)
         self.warning.setStyleSheet(f"color: {colours.warning.as_hex()};")
         if any(len(score.psnr.values) > 1 for score in self._scores):
@@ -172,13 +139,7 @@ class ResultsView(QWidget):
         show_info("The figures are on the clipboard.")
 
     def save_csv(self, path: str | Path) -> None:
-        """Write all figures to a file.
-
-        Parameters
-        ----------
-        path : str or Path
-            Replaced if it exists.
-        """
+        """Write all scores to a file, replacing it if it exists."""
         from napari_vdsr.files.atomic import replacing
 
         text = to_csv(self._scores, self._names, self._reference)

@@ -1,4 +1,4 @@
-"""A table of figures that cannot be edited."""
+"""A table of scores that cannot be edited."""
 
 from collections.abc import Sequence
 
@@ -25,13 +25,7 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class FiguresTable(QTableWidget):
-    """Names at the left, figures at the right.
-
-    Parameters
-    ----------
-    most : int
-        Rows that are seen at once; more are scrolled.
-    """
+    """Names at the left, scores at the right; up to `most` rows without scrolling."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -48,20 +42,12 @@ class FiguresTable(QTableWidget):
         side.setDefaultSectionSize(self.fontMetrics().height() + 6)
 
     def show_table(self, table: Table, colours: Sequence[str] = ()) -> None:
-        """Show other figures.
-
-        Parameters
-        ----------
-        table : Table
-            Of them.
-        colours : sequence of str
-            Of the names, if they have any.
-        """
+        """Show another table; `colours` are those of the row names, if any."""
         self.clear()
         self.clearSpans()
         self.setRowCount(len(table.rows))
         self.setColumnCount(1 + len(table.columns))
-        # Units below the names, or the names of images would be cut.
+        # Units on a second line, or the names of images would be cut.
         titles = [title.replace(" dB", "\ndB") for title in table.columns]
         self.setHorizontalHeaderLabels(["", *titles])
         for row, (name, cells) in enumerate(zip(table.names, table.rows, strict=True)):
@@ -75,7 +61,7 @@ class FiguresTable(QTableWidget):
                 item.setTextAlignment(_RIGHT)
                 self.setItem(row, column, item)
             if cells[0] == IDENTICAL and "fitted dB" in table.columns:
-                # These words need the place of the fitted figure, infinite as well.
+                # This text also needs the cell of the fitted PSNR, infinite as well.
                 self.setSpan(row, 1, 1, 2)
         head = self.horizontalHeader()
         assert head is not None

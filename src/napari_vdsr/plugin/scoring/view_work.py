@@ -1,4 +1,4 @@
-"""A line of words, a button that starts or stops work, and its progress."""
+"""A message, a button that starts or cancels work, and its progress."""
 
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -17,37 +17,17 @@ from napari_vdsr.plugin.views.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
 
 
 def words_label() -> QLabel:
-    """Make a label that wraps its words and never widens the panel.
-
-    Returns
-    -------
-    QLabel
-    """
+    """Make a label that wraps its words and never widens the panel."""
     label = QLabel()
     let_wrap(label)
     return label
 
 
 class WorkView(QWidget):
-    """What is pressed, and what it says.
+    """A button to start or cancel work, with a message and a progress bar.
 
-    Parameters
-    ----------
-    text : str
-        Of the button while nothing is done.
-    tooltip : str
-        Its name in the table.
-    *others : QWidget
-        Beside the button.
-
-    Attributes
-    ----------
-    message : QLabel
-        What is wrong, or how far the work is.
-    button : QPushButton
-        Starts, or cancels.
-    bar : QProgressBar
-        Seen only during the work.
+    `text` is that of the idle button, `tooltip` a key of the table; `others` stand
+    beside the button.
     """
 
     def __init__(self, text: str, tooltip: str, *others: QWidget) -> None:
@@ -72,13 +52,13 @@ class WorkView(QWidget):
         self.show_idle()
 
     def show_idle(self) -> None:
-        """Nothing is being done."""
+        """Show that no work is going on."""
         self.button.setText(self._text)
         self.button.setToolTip(self._tooltip)
         self.bar.hide()
 
     def show_running(self) -> None:
-        """Work has begun and may be cancelled."""
+        """Show that work has begun and may be cancelled."""
         self.button.setText("Cancel")
         self.button.setToolTip(TOOLTIPS["cancel"])
         self.button.setEnabled(True)
@@ -86,31 +66,17 @@ class WorkView(QWidget):
         self.bar.show()
 
     def show_stopping(self) -> None:
-        """Cancel has been pressed."""
+        """Show that Cancel has been pressed."""
         self.button.setText("Stopping …")
         self.button.setEnabled(False)
 
     def show_tick(self, tick: Tick) -> None:
-        """How far the work has come.
-
-        Parameters
-        ----------
-        tick : Tick
-            Of the work.
-        """
+        """Show how far the work has come."""
         self.bar.setValue(round(tick.fraction * BAR_STEPS))
         self.say(words_of(tick))
 
     def say(self, text: str, colour: str = "") -> None:
-        """Show a line.
-
-        Parameters
-        ----------
-        text : str
-            In words.
-        colour : str
-            Of the text; empty for the usual one.
-        """
+        """Show a message; an empty colour is the usual one."""
         self.message.setText(breakable(text))
         self.message.setVisible(bool(text))
         style = f"color: {colour};" if colour else ""

@@ -1,4 +1,4 @@
-"""What all work of the panel has in common."""
+"""The base of all work of the panel."""
 
 from collections import deque
 from typing import Any
@@ -8,25 +8,13 @@ from napari_vdsr.plugin.model.ticker import Ticker
 
 
 class ScoringWork:
-    """Work for a thread of its own, which touches nothing of Qt.
-
-    Attributes
-    ----------
-    ticker : Ticker
-        For looking at the progress and for stopping it.
-    results : deque
-        Filled by the work; whoever shows them takes them out.
-    outcome : str
-        "" while it runs, then "done", "cancelled" or "failed".
-    message : str
-        Why it failed, in words for the user.
-    """
+    """Work for a thread of its own, which touches nothing of Qt."""
 
     def __init__(self) -> None:
         self.ticker = Ticker()
-        self.results: deque[Any] = deque()
-        self.outcome = ""
-        self.message = ""
+        self.results: deque[Any] = deque()  # whoever shows them takes them out
+        self.outcome = ""  # then "done", "cancelled" or "failed"
+        self.message = ""  # for the user: why it failed
 
     def __str__(self) -> str:
         """What napari shows when it is closed during the work."""
@@ -37,7 +25,7 @@ class ScoringWork:
         raise NotImplementedError
 
     def __call__(self) -> None:
-        """Do the work, and never raise what a user may cause."""
+        """Do the work; errors that a user may cause end up in `message`."""
         outcome = "failed"
         try:
             self.work()

@@ -1,4 +1,4 @@
-"""What a model's file says that matters before it is fine-tuned."""
+"""The shape of a network, from its model's file."""
 
 from dataclasses import dataclass
 
@@ -9,31 +9,18 @@ from napari_vdsr.zoo.formats.native import read_metadata
 
 @dataclass(frozen=True)
 class Facts:
-    """Shape of a network.
+    """Shape of a network."""
 
-    Attributes
-    ----------
-    depth, features, channels : int
-        Layers, filters of a hidden layer, and channels of the images that it takes.
-    """
-
-    depth: int = 20
-    features: int = 64
-    channels: int = 1
+    depth: int = 20  # layers
+    features: int = 64  # filters of a hidden layer
+    channels: int = 1  # of the images that it takes
 
 
 def facts_of(card: Card) -> Facts:
-    """Read the shape of a model's network without loading it.
+    """Read the shape of a network without loading it.
 
-    Parameters
-    ----------
-    card : Card
-        Of the model.
-
-    Returns
-    -------
-    Facts
-        Those of `vdsr20` for what is not known: models that have to be fetched yet.
+    For what is not known, as before a model is fetched, the values of `vdsr20` are
+    given.
     """
     usual = Facts()
     if not card.here:

@@ -1,4 +1,4 @@
-"""Which images the panel means, and whether they can be learnt from."""
+"""Which images the panel means, and whether they can be trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,21 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """What a training learns from.
+    """The images of a training: layers or a folder."""
 
-    Attributes
-    ----------
-    layers : tuple of napari.layers.Image
-        Empty when the images are in a folder.
-    folder : Path or None
-        With the images.
-    held : Path or None
-        A folder of images to score on.
-    """
-
-    layers: tuple[Any, ...] = ()
+    layers: tuple[Any, ...] = ()  # empty for a folder
     folder: Path | None = None
-    held: Path | None = None
+    held: Path | None = None  # folder of images to score on
 
     @property
     def what(self) -> Any:
@@ -46,7 +36,7 @@ class Images:
 
     @property
     def nbytes(self) -> int | None:
-        """Bytes of the pixels as they are learnt from; None when not known yet."""
+        """Bytes of the pixels in the dtype of the training; None when not known yet."""
         if self.folder is not None:
             return None
         return sum(_nbytes(layer) for layer in self.layers)
@@ -63,25 +53,10 @@ class Images:
 def choose_images(
     layers: "Sequence[Layer]", settings: TrainingSettings, config: "TrainingConfig"
 ) -> Images:
-    """Check what was chosen, as far as that can be done without reading pixels.
+    """Check what was chosen, as far as possible without reading pixels.
 
-    Parameters
-    ----------
-    layers : sequence of Layer
-        That the panel means; not looked at when it means a folder.
-    settings : TrainingSettings
-        With the folders.
-    config : TrainingConfig
-        Decides what is too small.
-
-    Returns
-    -------
-    Images
-
-    Raises
-    ------
-    FieldError
-        With the name of the field and what to do.
+    `layers` are ignored for a folder; `config` decides what is too small. Raises
+    FieldError with the field and what to do.
     """
     held = None
     if settings.held == FOLDER:
@@ -110,7 +85,7 @@ def choose_images(
 
 
 def _too_small(sizes: dict[str, tuple[int, int]], config: "TrainingConfig") -> str:
-    """Why not even the largest of the layers can be learnt from."""
+    """Why not even the largest of the layers can be trained on."""
     from napari_vdsr.training.config import too_small
 
     name, (y, x) = max(sizes.items(), key=lambda item: min(item[1]))
@@ -121,7 +96,7 @@ def _too_small(sizes: dict[str, tuple[int, int]], config: "TrainingConfig") -> s
 
 
 def _folder(field: str, text: str) -> Path:
-    """A folder; what lies in it is not looked at, because that may take long."""
+    """Check that a folder exists, but not its contents, because that may take long."""
     if not text.strip():
         raise FieldError(field, "There is no folder yet: choose one.")
     folder = Path(text.strip()).expanduser()
@@ -131,7 +106,7 @@ def _folder(field: str, text: str) -> Path:
 
 
 def _size(layer: Any) -> tuple[int, int]:
-    """Y and X of a layer that can be learnt from."""
+    """Y and X of a layer; FieldError if it cannot be trained on."""
     try:
         plan = plan_layer(layer, factor=1)
     except InputError as error:

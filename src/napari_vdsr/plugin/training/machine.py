@@ -8,34 +8,19 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_vdsr.plugin.model.settings import FieldError
 
-_EVERY = 50  # milliseconds between two looks at the thread
+_EVERY = 50  # milliseconds between two checks of the thread
 
 
 class Machine:
     """Devices of this machine; asking for them imports torch, which takes seconds.
 
-    It is a plain thread that touches nothing of Qt, so that napari may be closed at
-    any time.
-
-    Parameters
-    ----------
-    parent : QObject
-        Whose end ends the looking.
-    callback : callable
-        Called in the GUI thread, once, when all is known.
-
-    Attributes
-    ----------
-    devices : list of str
-        The one that "auto" takes first; empty until they are known.
-    problem : str
-        Why nothing can be trained here, such as a torch that cannot be imported;
-        empty when all is well.
+    A plain thread that touches nothing of Qt does it, so napari may be closed at any
+    time. `callback` is called once in the GUI thread when all is known.
     """
 
     def __init__(self, parent: QObject, callback: Callable[[], None]) -> None:
-        self.devices: list[str] = []
-        self.problem = ""
+        self.devices: list[str] = []  # the first is the one that "auto" takes
+        self.problem = ""  # why training is impossible, such as torch not importing
         self._callback = callback
         self._thread = Thread(target=self._find_out)
         self._timer = QTimer(parent)
@@ -50,31 +35,14 @@ class Machine:
         return bool(self.devices or self.problem)
 
     def check(self) -> None:
-        """Make sure that something can be trained here.
-
-        Raises
-        ------
-        FieldError
-            When that is not known yet, or not the case.
-        """
+        """Raise FieldError when training is impossible here, or not yet known."""
         if not self.ready:
             raise FieldError("", "Getting ready …")
         if self.problem:
             raise FieldError("device", self.problem)
 
     def resolved(self, device: str) -> str:
-        """The device that a name means.
-
-        Parameters
-        ----------
-        device : str
-            As in the settings.
-
-        Returns
-        -------
-        str
-            Empty when there is none such.
-        """
+        """The device that a name means, such as "auto"; empty when there is none."""
         if device == "auto":
             return self.devices[0]
         matches = (d for d in self.devices if device in (d, d.split(":")[0]))

@@ -11,35 +11,14 @@ from napari_vdsr.zoo.user import free_path
 
 
 def free_name(stem: str = "trained") -> str:
-    """Find a name that no model has.
-
-    Parameters
-    ----------
-    stem : str
-        To which a number is added.
-
-    Returns
-    -------
-    str
-    """
+    """Find a name that no model has, by adding a number to the stem."""
     taken = {card.name.lower() for card in models()}
     names = (f"{stem[:60]}-{number}" for number in count(1))
     return next(n for n in names if n.lower() not in taken and not is_begun(n))
 
 
 def check_name(name: str) -> None:
-    """Make sure before a training that its model can be saved.
-
-    Parameters
-    ----------
-    name : str
-        As typed.
-
-    Raises
-    ------
-    FieldError
-        When the name cannot be used or is taken.
-    """
+    """Raise FieldError when a model's name cannot be used or is taken."""
     try:
         free_path(name)
     except VdsrError as error:

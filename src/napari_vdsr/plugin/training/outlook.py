@@ -12,34 +12,18 @@ if TYPE_CHECKING:
 
 _FLOAT = 4  # bytes
 _COPIES = 5  # of the weights: themselves, gradient, two running means, their average
-_BESIDE = 4  # hidden layers' worth of memory that a step needs beside them
-_ITSELF = 100e6  # bytes that torch takes for itself when it begins to train
-_KEPT = 2  # times that the pixels are held: as they were read, and on the device
-_MOST = 2e9  # bytes of them, `MEMORY` of the training; importing it would import torch
+_BESIDE = 4  # extra memory of a step, in hidden layers
+_ITSELF = 100e6  # bytes that torch allocates for itself when it starts to train
+_KEPT = 2  # copies of the pixels: as they were read, and on the device
+_MOST = 2e9  # bytes of pixels, as `MEMORY` of the training, whose import needs torch
 
 
 def foresee(
     images: Images, config: "TrainingConfig", facts: Facts, device: str, free: float
 ) -> Outlook:
-    """Say what a training will be like.
+    """Say what a training will do; a warning if a CPU has too little memory.
 
-    Parameters
-    ----------
-    images : Images
-        To learn from.
-    config : TrainingConfig
-        The choices made.
-    facts : Facts
-        The network's shape.
-    device : str
-        Where it will run.
-    free : float
-        Bytes of memory that are free in this computer.
-
-    Returns
-    -------
-    Outlook
-        A warning when the processor is to do what does not fit.
+    `device` is where it will run, `free` the free memory in bytes.
     """
     needed = memory_needed(config, facts, images.nbytes)
     size = format_bytes(needed).replace(" ", "\u00a0")
@@ -54,22 +38,10 @@ def foresee(
 
 
 def memory_needed(config: "TrainingConfig", facts: Facts, nbytes: int | None) -> float:
-    """Estimate the memory that a training takes.
+    """Estimate the bytes of memory that a training takes.
 
-    Parameters
-    ----------
-    config : TrainingConfig
-        The choices made.
-    facts : Facts
-        The network's shape.
-    nbytes : int or None
-        Of the images, if that is known.
-
-    Returns
-    -------
-    float
-        In bytes. What every hidden layer has made is kept until the gradient has
-        come back to it; that is nearly all.
+    The output of every hidden layer is kept until the gradient has come back to it;
+    that is nearly all. `nbytes` is that of the images, None if not known.
     """
     hidden = config.batch * config.patch**2 * facts.features * _FLOAT
     weights = facts.depth * (9 * facts.features**2) * _FLOAT

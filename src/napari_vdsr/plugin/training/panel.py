@@ -41,23 +41,18 @@ from napari_vdsr.zoo import models
 _PANEL = "training"
 _WAIT = 60  # milliseconds in which several changes count as one
 _DRAWN_EVERY = 1.0  # seconds between two drawings of the curves
-_WORTH_ASKING = 30.0  # seconds of training that are not thrown away by one click
+_WORTH_ASKING = 30.0  # seconds of training that Cancel discards without a question
 
 
 class Training(TrainingView):
     """Trains networks on layers of a viewer, or on a folder of images.
 
-    Ties the fields and buttons to the viewer's layers and the training going on.
-
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The viewer that the panel belongs to.
+    Connects the fields and buttons with the viewer's layers and the training.
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        # napari hands out a proxy; layers taken from it would be proxies, too.
+        # napari passes a proxy; layers taken from it would be proxies, too.
         self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._sources = Sources(self._viewer)
         self._session: Session | None = None
@@ -97,7 +92,7 @@ class Training(TrainingView):
         return self._session is not None and self._run is None
 
     def reset_choices(self, *_: Any) -> None:
-        """Take note of the layers, models and unfinished trainings there are now."""
+        """Update the lists of layers, models and unfinished trainings."""
         if self._closed:
             return
         if self._session is None:  # otherwise the form shows what is being trained
@@ -109,31 +104,31 @@ class Training(TrainingView):
     # What the buttons do
 
     def start(self) -> None:
-        """Do what Start does; nothing when a field is wrong."""
+        """Start a training, as the button does; nothing when a field is wrong."""
         plan = None if self._session is not None else self._refresh()
         if plan is not None:
             self._begin(plan)
 
     def pause(self) -> None:
-        """Halt after the step in work."""
+        """Pause after the current step."""
         self._ask_for("pause")
 
     def resume(self) -> None:
-        """Go on after a pause."""
+        """Resume after a pause."""
         self._go_on()
 
     def stop(self) -> None:
-        """Make a model of what was learnt until now."""
+        """End the training and save its model as it is now."""
         self._ask_for("stop")
 
     def cancel(self) -> None:
-        """Forget what was learnt; asks first if that was much."""
+        """Discard the training; ask first if it took long."""
         history = None if self._session is None else self._session.history
         if history is None or history.seconds < _WORTH_ASKING or self.is_sure():
             self._ask_for("cancel")
 
     def take_up(self) -> None:
-        """Go on with the unfinished training that is chosen."""
+        """Resume the chosen unfinished training."""
         chosen = self._chosen_unfinished()
         if chosen is None or self._session is not None:
             return
@@ -150,7 +145,7 @@ class Training(TrainingView):
         self._show_what_is_meant(chosen.settings, layers, chosen.name)
 
     def discard(self) -> None:
-        """Forget the unfinished training that is chosen."""
+        """Discard the chosen unfinished training."""
         chosen = self._chosen_unfinished()
         if chosen is not None and self.is_sure():
             unfinished.forget(chosen.name)
@@ -255,7 +250,7 @@ class Training(TrainingView):
         self.form.show_held(single=settings.images != FOLDER and len(layers) == 1)
 
     def _refresh(self) -> Plan | None:
-        """Bring the line above Start up to date; gives what Start would do."""
+        """Save the settings, update the line above Start; gives what Start would do."""
         if self._closed:
             return None
         self.recolour(self._viewer.theme, self._last)
@@ -372,7 +367,7 @@ class Training(TrainingView):
         self.form.settings = self._defaults
 
     def _close_down(self) -> None:
-        """Leave nothing behind: the panel or the viewer is being closed."""
+        """Stop everything: the panel or the viewer is being closed."""
         self._closed = True
         model_list.forget(self)
         self._machine.stop()

@@ -1,4 +1,4 @@
-"""From what the panel is set to to a training that can begin."""
+"""Turns the panel's settings into a training that can start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,40 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A training that is to be done.
+    """A training that is to be done."""
 
-    Attributes
-    ----------
-    settings : TrainingSettings
-        With the name that the model will have.
-    config : TrainingConfig
-        The choices made.
-    images : Images
-        To learn from.
-    facts : Facts
-        The network's shape.
-    resume : bool
-        Whether to go on from its checkpoint.
-    """
-
-    settings: TrainingSettings
+    settings: TrainingSettings  # with the model's name
     config: "TrainingConfig"
     images: Images
     facts: Facts
-    resume: bool = False
+    resume: bool = False  # from its checkpoint
 
     def outlook(self, machine: Machine) -> Outlook:
-        """Say what the training will be like.
-
-        Parameters
-        ----------
-        machine : Machine
-            On which it will run.
-
-        Returns
-        -------
-        Outlook
-        """
+        """Say what the training will do on a machine, and whether memory is enough."""
         device = machine.resolved(self.settings.device)
         free = psutil.virtual_memory().available
         return foresee(self.images, self.config, self.facts, device, free)
@@ -70,27 +46,9 @@ def plan_training(
     *,
     resume: bool = False,
 ) -> Plan:
-    """Plan a training, or say which field is wrong.
+    """Plan a training, or raise FieldError with the field and what to do.
 
-    Parameters
-    ----------
-    settings : TrainingSettings
-        With a name.
-    layers : sequence of Layer
-        That the panel means.
-    machine : Machine
-        Knows the devices.
-    resume : bool
-        Whether to go on from the checkpoint of that name.
-
-    Returns
-    -------
-    Plan
-
-    Raises
-    ------
-    FieldError
-        With the name of the field and what to do.
+    The settings must have a name; `resume` continues from the checkpoint of that name.
     """
     facts = Facts()
     if settings.start_from is not None:

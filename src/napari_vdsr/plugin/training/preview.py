@@ -1,4 +1,4 @@
-"""What the network makes of a part of an image, while it learns."""
+"""What the network makes of a part of an image, during the training."""
 
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from napari_vdsr.training import TrainingConfig, TrainingSet
 
 
-TILES = ("input", "prediction", "truth")
-"""From top to bottom."""
+TILES = ("input", "prediction", "truth")  # from top to bottom
 
 _EDGE = 128  # pixels of the truth, each way
 _GAP = 2  # black rows between the tiles
@@ -27,17 +26,8 @@ _GAP = 2  # black rows between the tiles
 class Preview:
     """Input, prediction and truth of the middle of an image, one below the other.
 
-    The image is held out, if any is; so the preview shows what was learnt, not what
-    was learnt by heart.
-
-    Parameters
-    ----------
-    images : TrainingSet
-        Of the training.
-    config : TrainingConfig
-        Says how images are reduced; the first of its factors is shown.
-    device : torch.device
-        Of the training.
+    The image is not trained on if any is held out, so the preview does not show what
+    was memorised. It is reduced by the first factor of the configuration.
     """
 
     def __init__(
@@ -61,17 +51,9 @@ class Preview:
 
     @torch.no_grad()
     def picture(self, network: "ConvStack") -> "NDArray[np.float32]":
-        """Draw what a network makes of it.
+        """Draw the output of a network on the CPU, which is left unchanged.
 
-        Parameters
-        ----------
-        network : ConvStack
-            On the CPU; left as it is.
-
-        Returns
-        -------
-        ndarray, shape (Y, X) or (Y, X, 3)
-            Intensities from 0 to 1.
+        The picture has shape (Y, X) or (Y, X, 3) and intensities from 0 to 1.
         """
         made = network.to(self._device)(self._start.to(self._device)).cpu()
         return _stacked([self._start, made, self._truth])

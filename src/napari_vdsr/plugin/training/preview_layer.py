@@ -14,29 +14,14 @@ _GAP = 0.03  # of the height, between the images and the preview
 
 
 def is_preview(layer: Any) -> bool:
-    """Whether a layer is the preview of a training.
-
-    Parameters
-    ----------
-    layer : napari.layers.Layer
-        Any.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether a layer is the preview of a training."""
     return bool(layer.metadata.get(METADATA_KEY, {}).get("kind") == _KIND)
 
 
 class PreviewLayer:
-    """A layer that follows one training; if the user removes it, it stays away.
+    """A layer that follows one training; if the user removes it, it is not added again.
 
-    Parameters
-    ----------
-    viewer : napari.components.ViewerModel
-        That shows it.
-    name : str
-        Of the model that is being trained.
+    `name` is that of the model in training.
     """
 
     def __init__(self, viewer: Any, name: str) -> None:
@@ -44,19 +29,13 @@ class PreviewLayer:
         self._layer: ref[Image] | None = None
 
     def show(self, picture: "np.ndarray[Any, Any]") -> None:
-        """Show the newest picture.
-
-        Parameters
-        ----------
-        picture : ndarray, shape (Y, X) or (Y, X, 3)
-            Intensities from 0 to 1.
-        """
+        """Show the newest picture, (Y, X) or (Y, X, 3) with intensities from 0 to 1."""
         if self._layer is None:
             self._add(picture)
             return
         layer = self._layer()
         if layer is not None and layer in self._viewer.layers:
-            # In place: other panels need not look at all layers again.
+            # In place, so that other panels need not check all layers again.
             layer.data[...] = picture
             layer.refresh()
 
@@ -79,7 +58,7 @@ class PreviewLayer:
 
 
 def _beside(layers: list[Any], rows: int) -> dict[str, Any]:
-    """Right of everything else, and as high; nothing when there is nothing else."""
+    """Scale and place right of all visible layers, as high as they are, if any."""
     visible = [layer for layer in layers if layer.visible and layer.ndim >= 2]
     if not visible:
         return {}

@@ -1,4 +1,4 @@
-"""The same training as Python, for the clipboard."""
+"""The same training as a Python script, for the clipboard."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,21 +12,9 @@ if TYPE_CHECKING:
 def as_script(
     images: "Images", config: "TrainingConfig", settings: TrainingSettings
 ) -> str:
-    """Write the program that does what Start would do.
+    """Write a program that does what Start would do, for napari's console.
 
-    Parameters
-    ----------
-    images : Images
-        To learn from.
-    config : TrainingConfig
-        The choices made.
-    settings : TrainingSettings
-        All the rest, with the model's name.
-
-    Returns
-    -------
-    str
-        To be run in napari's console or in a script with a viewer.
+    It also runs in a script with a viewer.
     """
     changes = _changes(config, settings)
     lines = [

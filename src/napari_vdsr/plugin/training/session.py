@@ -1,4 +1,4 @@
-"""The work of a training, in whatever thread it is called; it may be called again."""
+"""The work of a training; call it from any thread, and again after a pause."""
 
 import time
 from collections import deque
@@ -26,62 +26,35 @@ if TYPE_CHECKING:
 
 
 _BREATH = 0.002  # seconds between reports, in which others may take the device
-_PATIENCE = 0.2  # seconds of waiting for the device before looking at the buttons
-_PREVIEWS = 0.1  # part of the time that previews may take
+_PATIENCE = 0.2  # seconds to wait for the device between checks of the user's wish
+_PREVIEWS = 0.1  # fraction of the time that previews may take
 _PREVIEW_EVERY = 1.0  # seconds at least
 
 
 class _LeftEarly(Exception):
-    """The user wants an end while the images are being looked through.
+    """The user wants to stop while the images are being read.
 
-    No `VdsrError`: an image that raises one of those is left out.
+    It is not a `VdsrError`: an image that raises one of those is left out.
     """
 
 
 class Session:
     """A training from its images to its model, which can be paused.
 
-    Call it in a worker thread. To go on after a pause, call `renew` and then call it
-    again. The device is given away between two reports, so that images can be
-    enlarged while a network is being trained.
-
-    Parameters
-    ----------
-    plan : Plan
-        What to do.
-
-    Attributes
-    ----------
-    ticker : Ticker
-        For looking at the progress. Cancelling it pauses the training: whoever
-        closes a window loses nothing.
-    results : deque of ndarray
-        The newest preview; whoever shows it takes it out.
-    outcome : str
-        "" while it runs, then "done", "paused", "cancelled" or "failed".
-    message, field : str
-        Why it failed, in words for the user, and which field is to blame.
-    remarks : list of str
-        What the user should know, in the order in which it came up.
-    history : History or None
-        The course of the training so far; None before its first step.
-    report : Report or None
-        The last one.
-    device : str
-        Where it runs; empty before the first step.
-    config : TrainingConfig
-        The choices made.
-    model_name : str
-        Of the finished model.
+    Call it in a worker thread. To continue after a pause, call `renew` and then call it
+    again. The device is released between two reports, so that images can be enlarged
+    during a training. Cancelling the ticker pauses the training: closing a window loses
+    nothing.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.config = plan.config
-        self.remarks: list[str] = []
+        self.remarks: list[str] = []  # for the user, in order of time
+        # None or empty before the first step.
         self.history: History | None = None
-        self.report: Report | None = None
-        self.device = self.model_name = ""
+        self.report: Report | None = None  # the last one
+        self.device = self.model_name = ""  # the name is that of the finished model
         self._trainer: Trainer | None = None
         self._preview: Preview | None = None
         self._next_preview = 0.0
@@ -93,26 +66,19 @@ class Session:
         return f"training of {self.plan.settings.name}"
 
     def renew(self, wish: str = "") -> None:
-        """Make ready for going on after a pause.
-
-        Parameters
-        ----------
-        wish : str
-            "stop" or "cancel" to do only that.
-        """
+        """Prepare for the next call; "stop" or "cancel" to do only that in it."""
         self.ticker = Ticker()
-        self.results: deque[Any] = deque(maxlen=1)
+        self.results: deque[Any] = deque(maxlen=1)  # the newest preview
+        # The outcome is "" while it runs, then "done", "paused", "cancelled" or
+        # "failed"; the message says why, the field which one is wrong.
         self.outcome = self.message = self.field = ""
         self._wish = wish
 
     def ask_for(self, wish: str) -> None:
-        """Ask for an end after the step in work.
+        """Ask to end after the current step.
 
-        Parameters
-        ----------
-        wish : str
-            "pause" (to go on later), "stop" (make a model of what was learnt) or
-            "cancel" (forget it).
+        The wish is "pause" (continue later), "stop" (make a model of the current
+        weights) or "cancel" (discard).
         """
         self._wish = wish
         if self._trainer is None:
@@ -121,19 +87,19 @@ class Session:
             self._trainer.stop()
 
     def abandon(self) -> None:
-        """Keep what was learnt in its checkpoint: nobody will go on with it here."""
+        """Leave the training in its checkpoint: nobody will continue this session."""
         self._abandoned = True
         self.ticker.cancel()
         if self.outcome == "paused":
             unfinished.leave(self.plan.settings.name)
 
     def __call__(self) -> None:
-        """Do the work, and never raise what a user may cause."""
+        """Do the work; errors that a user may cause end up in `message`."""
         outcome = "failed"
         try:
             outcome = self._work()
         except (Cancelled, _LeftEarly):
-            # Before the first step there is nothing to make a model of.
+            # Before the first step there are no weights to make a model of.
             outcome = "cancelled" if self._wish in ("cancel", "stop") else "paused"
         except VdsrError as error:
             self.message = sentence(error)
@@ -199,7 +165,7 @@ class Session:
         return trainer
 
     def _watched(self) -> "list[Source]":
-        """The images, counted as they are looked through."""
+        """The images, counted as they are read."""
         from napari_vdsr.training.sources import Source, find_sources
 
         sources = find_sources(self.plan.images.what)
@@ -227,13 +193,13 @@ class Session:
         return planned
 
     def _check(self) -> None:
-        """Look through no more images when the user wants an end."""
+        """Stop reading images when the user wants to stop."""
         if self._trainer is None and self.ticker.cancelled:
             raise _LeftEarly
 
     def _train(self, trainer: "Trainer") -> None:
         done = trainer.history.steps
-        with suppress(Cancelled):  # one step is done in any case
+        with suppress(Cancelled):  # at least one step is done
             self.ticker.begin("Training", trainer.config.steps)
             self.ticker.update(done)
         reports = trainer.run()
@@ -254,13 +220,13 @@ class Session:
             reports.close()
 
     def _next(self, reports: "Generator[Report, None, None]") -> "Report | None":
-        """Some steps, while nobody else uses the device."""
+        """Do some steps, while nobody else uses the device."""
         mine = False
         while not (mine or self._wish or self.ticker.cancelled):
             mine = device_in_use.acquire(timeout=_PATIENCE)
         try:
             return next(reports, None)
-        except FileError as error:  # of its checkpoint: the training itself is well
+        except FileError as error:  # of the checkpoint; the training can continue
             self.message = sentence(error)
             return None
         finally:
@@ -286,7 +252,7 @@ class Session:
         model, name = trainer.model(), self.plan.settings.name
         try:
             import_model(model, name, title=f"{name}: {model.title}")
-        except InputError:  # somebody has taken the name meanwhile
+        except InputError:  # another model got this name meanwhile
             other = free_name(name)
             self.remarks.append(
                 f"There is a model '{name}' by now, so this one is '{other}'."
@@ -298,7 +264,7 @@ class Session:
         unfinished.forget(self.plan.settings.name)
 
     def _leave(self) -> None:
-        """Give back what is not needed for going on."""
+        """Release what is not needed to continue."""
         name = self.plan.settings.name
         if self.outcome == "paused" and not self._abandoned:
             return
@@ -316,14 +282,10 @@ class Session:
 
 @contextmanager
 def a_core_left() -> "Iterator[None]":
-    """Compute with one thread less, so that the viewer need not wait for its turn.
+    """Compute with one thread less, so that the viewer need not wait for a core.
 
-    Threads that share an operation wait for the slowest of them: one that has to
-    give way to the viewer holds up all others.
-
-    Yields
-    ------
-    None
+    Threads that share an operation wait for the slowest of them: one that the viewer
+    interrupts delays all others.
     """
     import torch
 
@@ -337,7 +299,7 @@ def a_core_left() -> "Iterator[None]":
 
 @contextmanager
 def _blaming(field: str) -> "Iterator[None]":
-    """Say which field is to blame for what goes wrong within."""
+    """Turn errors within into FieldErrors of this field."""
     try:
         yield
     except (Cancelled, FieldError):

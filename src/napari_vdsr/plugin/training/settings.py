@@ -26,7 +26,7 @@ DEPTHS = ("", "5", "10", "15", "20", CUSTOM)
 HELD_OUT = ("0", "5", "10", "20", "30", FOLDER)
 
 _DEEPEST = 100  # layers; more than anybody has trained
-_LOOKS = 10  # at the held-out images during a training, at least
+_LOOKS = 10  # least number of times that a training is scored and saved
 
 # The fields of the panel, by the names that `recipe` knows.
 _FIELDS = {
@@ -47,73 +47,38 @@ _FIELDS = {
 class TrainingSettings(Remembered):
     """All that Start depends on, apart from the layers.
 
-    What is typed is kept as it is typed; empty stands for what the recipe says.
-
-    Attributes
-    ----------
-    images : str
-        `SELECTED`, `ALL`, `FOLDER` or the name of a layer.
-    folder : str
-        With the images, when they are in a folder.
-    begin : str
-        `SCRATCH`, `MODEL` (fine-tune it) or `LAYER` (adapt it to one layer).
-    model : str
-        To begin with, unless from scratch.
-    recipe : str
-        One of `RECIPES`.
-    sampling : str
-        How the images were taken, as `TrainingConfig` names it, or `AS_RECIPE`.
-    noise : str
-        `AS_RECIPE`, `NO_NOISE` or `BLIND` (of unknown strength).
-    depth, layers : str
-        One of `DEPTHS`, and the number for a custom one.
-    factors, steps, patch, batch, rate : str
-        As typed.
-    held, held_folder : str
-        Per cent of the images that are held out, or `FOLDER` and which one.
-    device, precision : str
-        As for `napari_vdsr.train`.
-    name : str
-        Of the finished model; empty for the next free one.
-    preview : bool
-        Whether a layer shows what the network can do.
+    Text is kept as typed; empty stands for the value of the recipe.
     """
 
-    images: str = SELECTED
+    images: str = SELECTED  # or ALL, FOLDER or the name of a layer
     folder: str = ""
-    begin: str = SCRATCH
-    model: str = "vdsr20"
-    recipe: str = "quick"
-    sampling: str = AS_RECIPE
-    noise: str = AS_RECIPE
-    depth: str = ""
-    layers: str = ""
+    begin: str = SCRATCH  # or MODEL (fine-tune it) or LAYER (adapt it to one layer)
+    model: str = "vdsr20"  # to start from, unless from scratch
+    recipe: str = "quick"  # one of RECIPES
+    sampling: str = AS_RECIPE  # how images were taken; names as in `TrainingConfig`
+    noise: str = AS_RECIPE  # or NO_NOISE or BLIND (of unknown strength)
+    depth: str = ""  # one of DEPTHS
+    layers: str = ""  # the number for a custom depth
     factors: str = ""
     steps: str = ""
     patch: str = ""
     batch: str = ""
     rate: str = ""
-    held: str = "10"
+    held: str = "10"  # per cent of the images to hold out, or FOLDER
     held_folder: str = ""
-    device: str = "auto"
+    device: str = "auto"  # as for `napari_vdsr.train`, like the precision
     precision: str = "auto"
-    name: str = ""
-    preview: bool = True
+    name: str = ""  # of the finished model; empty for the next free one
+    preview: bool = True  # show a layer with the output of the network
 
     @property
     def start_from(self) -> str | None:
-        """The model to begin with, if any."""
+        """The model to start from, if any."""
         return None if self.begin == SCRATCH else self.model
 
     @property
     def changes(self) -> dict[str, Any]:
-        """What differs from the recipe, as `napari_vdsr.training.recipe` takes it.
-
-        Raises
-        ------
-        FieldError
-            When what was typed is no number.
-        """
+        """Keywords for `recipe`; FieldError when what was typed is no number."""
         made: dict[str, Any] = {}
         if self.sampling != AS_RECIPE:
             made["sampling"] = self.sampling
@@ -143,22 +108,10 @@ class TrainingSettings(Remembered):
         return made
 
     def config(self, channels: int = 1) -> "TrainingConfig":
-        """All choices of the training.
+        """All choices of the training, or FieldError with the field and what to do.
 
-        Parameters
-        ----------
-        channels : int
-            That the model to begin with takes.
-
-        Returns
-        -------
-        TrainingConfig
-            Scored and kept ten times at least, so that there are curves to be seen.
-
-        Raises
-        ------
-        FieldError
-            With the name of the field and what to do.
+        `channels` are those of the model to start from. The training is scored and
+        saved at least ten times, so that curves can be shown.
         """
         from napari_vdsr.training import recipe
 
@@ -182,22 +135,7 @@ class TrainingSettings(Remembered):
 
 
 def sentence(text: object) -> str:
-    """A message as a sentence of its own.
-
-    Parameters
-    ----------
-    text : object
-        Such as an error.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> sentence("patch is 0: it must be above")
-    'Patch is 0: it must be above.'
-    """
+    """A message, such as that of an error, with a capital letter and a full stop."""
     words = str(text)
     return f"{words[:1].upper()}{words[1:]}".rstrip(".") + "."
 

@@ -1,8 +1,8 @@
-"""Trainings that were begun and neither finished nor cancelled.
+"""Trainings that were started and neither finished nor cancelled.
 
-Each has a checkpoint and, beside it, what the panel was set to, in a folder
-``unfinished`` within that of the user's models. So a training outlives a closed
-viewer, a crash and a power cut.
+Each has a checkpoint and, beside it, the settings of the panel, in a folder
+``unfinished`` within that of the user's models. So a training survives a closed viewer,
+a crash and a power cut.
 """
 
 import contextlib
@@ -20,68 +20,32 @@ from napari_vdsr.plugin.training.settings import TrainingSettings
 from napari_vdsr.zoo import user_folder
 from napari_vdsr.zoo.formats.native import read_metadata
 
-_in_work: set[str] = set()
-"""Names of the trainings of this process."""
+_in_work: set[str] = set()  # names of the trainings of this process
 
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A training that can be gone on with.
+    """A training that can be resumed."""
 
-    Attributes
-    ----------
-    settings : TrainingSettings
-        Of the panel when it was begun, with the model's name.
-    layers : tuple of str
-        Names of the layers that it learns from.
-    step : int
-        Steps done.
-    """
-
-    settings: TrainingSettings
-    layers: tuple[str, ...]
-    step: int
+    settings: TrainingSettings  # at its start, with the model's name
+    layers: tuple[str, ...]  # names of the layers to train on
+    step: int  # steps done
 
     @property
     def name(self) -> str:
-        """Of the model that it will be."""
+        """The name of its future model."""
         return self.settings.name
 
 
 def checkpoint_of(name: str) -> Path:
-    """Where the state of a training is kept.
-
-    Parameters
-    ----------
-    name : str
-        Of the model that it will be.
-
-    Returns
-    -------
-    Path
-    """
+    """The checkpoint of the training with this model name."""
     return _folder() / f"{name}.checkpoint"
 
 
 def begin(settings: TrainingSettings, layers: Sequence[str]) -> Path:
-    """Note that a training begins or goes on.
+    """Store that a training on these layers starts or resumes; gives its checkpoint.
 
-    Parameters
-    ----------
-    settings : TrainingSettings
-        With the model's name.
-    layers : sequence of str
-        Names of the layers that it learns from.
-
-    Returns
-    -------
-    Path
-        Where its checkpoint is to be.
-
-    Raises
-    ------
-    FileError
-        When that cannot be written.
+    Raises FileError when that cannot be written.
     """
     told = {
         "settings": asdict(settings),
@@ -101,26 +65,14 @@ def begin(settings: TrainingSettings, layers: Sequence[str]) -> Path:
 
 
 def leave(name: str) -> None:
-    """Note that nobody works on a training any more, for now.
-
-    Parameters
-    ----------
-    name : str
-        Of the model that it will be.
-    """
+    """Mark a training as not running; forget it if it has no checkpoint."""
     _in_work.discard(name)
     if not checkpoint_of(name).exists():
         forget(name)
 
 
 def forget(name: str) -> None:
-    """Remove what is kept of a training: it is finished, or not wanted any more.
-
-    Parameters
-    ----------
-    name : str
-        Of the model that it was to be.
-    """
+    """Remove the files of a training that is finished or not wanted any more."""
     _in_work.discard(name)
     for path in (checkpoint_of(name), _note_of(name)):
         with contextlib.suppress(OSError):
@@ -128,13 +80,7 @@ def forget(name: str) -> None:
 
 
 def find_unfinished() -> list[Unfinished]:
-    """List the trainings that nobody is working on.
-
-    Returns
-    -------
-    list of Unfinished
-        In order of name; what cannot be read is left out.
-    """
+    """List the trainings that are not running, by name, if they can be read."""
     found = []
     for note in sorted(_folder().glob("*.json")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, ModelError):
@@ -148,26 +94,16 @@ def find_unfinished() -> list[Unfinished]:
 
 
 def is_begun(name: str) -> bool:
-    """Whether there is a training of that name, being worked on or not.
-
-    Parameters
-    ----------
-    name : str
-        Of the model that it will be.
-
-    Returns
-    -------
-    bool
-    """
+    """Whether there is an unfinished training of that name, running or not."""
     return _note_of(name).exists() or name in _in_work
 
 
 def _in_use(name: str, process: list[float]) -> bool:
-    """Whether this or another napari is working on a training."""
+    """Whether this or another napari is running a training."""
     number = int(process[0])
     if number == os.getpid():
         return name in _in_work
-    # The number may belong to another program by now.
+    # Another program may have got this process number.
     return process == _process(number)
 
 

@@ -1,4 +1,4 @@
-"""What the training panel shows, put together."""
+"""The training panel's widgets, put together."""
 
 from magicgui.widgets import PushButton
 from napari.utils.theme import get_theme
@@ -25,23 +25,7 @@ from napari_vdsr.plugin.views.working import BUTTON_HEIGHT
 
 
 class TrainingView(QWidget):
-    """The panel without what it does.
-
-    Attributes
-    ----------
-    unfinished : UnfinishedBox
-        Trainings to go on with.
-    form : TrainingForm
-        The fields.
-    controls : TrainingControls
-        Start, Stop, Cancel and what they say.
-    remarks : Label
-        What the user should know about a training.
-    curves : Curves
-        Loss and gain.
-    script, reset : PushButton
-        The last row.
-    """
+    """The training panel without its behaviour."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,27 +52,14 @@ class TrainingView(QWidget):
         layout.addWidget(scrolled(inner))
 
     def lock(self, locked: bool) -> None:
-        """Let nothing be changed that a training depends on.
-
-        Parameters
-        ----------
-        locked : bool
-            False when there is no training any more.
-        """
+        """Lock or unlock what a training depends on."""
         for part in (self.form, self.unfinished, self.reset):
             part.enabled = not locked
 
     def show_outlook(self, outlook: Outlook, news: str, theme: str) -> None:
-        """What Start would do, or why it cannot.
+        """Show what Start would do, or why it cannot.
 
-        Parameters
-        ----------
-        outlook : Outlook
-            The line.
-        news : str
-            Of the last training; may be empty.
-        theme : str
-            Of the viewer.
+        The news of the last training stands above it.
         """
         colour = message_colour(outlook.level, theme)
         text = outlook.text
@@ -99,26 +70,12 @@ class TrainingView(QWidget):
         self.controls.start.enabled = outlook.level in ("info", "warning")
 
     def show_beginning(self, tick: Tick) -> None:
-        """What is done before the first step.
-
-        Parameters
-        ----------
-        tick : Tick
-            Of the session.
-        """
+        """Show what is done before the first step."""
         self.controls.say(words_of(tick))
         self.controls.show_fraction(tick.fraction)
 
     def show_progress(self, session: Session, theme: str) -> None:
-        """How far a training is, and how well it goes.
-
-        Parameters
-        ----------
-        session : Session
-            That may be running.
-        theme : str
-            Of the viewer.
-        """
+        """Show how far a training is, and how well it goes."""
         report = session.report
         if report is not None:
             memory = memory_in_use(session.device)
@@ -130,15 +87,7 @@ class TrainingView(QWidget):
         self._draw(session, theme)
 
     def recolour(self, theme: str, session: Session | None) -> None:
-        """Follow the theme of the viewer.
-
-        Parameters
-        ----------
-        theme : str
-            Of the viewer.
-        session : Session or None
-            Whose curves are shown.
-        """
+        """Follow the viewer's theme; `session` is the one whose curves are shown."""
         emphasise(self.controls.start.native, self.controls.bar.native, theme)
         style = f"color: {message_colour('warning', theme)};"
         if self.remarks.native.styleSheet() != style:
@@ -147,7 +96,7 @@ class TrainingView(QWidget):
                 self._draw(session, theme)
 
     def is_sure(self) -> bool:
-        """Ask whether what was learnt is really to be forgotten."""
+        """Ask whether the training is really to be discarded."""
         answer = QMessageBox.question(
             self, "VDSR training", "Forget what was learnt in this training?"
         )

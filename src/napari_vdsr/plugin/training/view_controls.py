@@ -1,4 +1,4 @@
-"""Buttons of the training panel, and what they say."""
+"""Buttons of the training panel, its message and progress bar."""
 
 from collections.abc import Sequence
 
@@ -18,21 +18,11 @@ from napari_vdsr.plugin.views.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
 
 
 class TrainingControls(Container[Widget]):
-    """What is pressed, and how far the training is.
-
-    Attributes
-    ----------
-    message : Label
-        What Start will do, how far it is, or what is wrong.
-    start, stop, cancel : PushButton
-        The first also pauses and resumes.
-    bar : ProgressBar
-        Seen only during a training.
-    """
+    """Buttons, a message, and the progress bar; Start also pauses and resumes."""
 
     def __init__(self) -> None:
         self.message = words_below()
-        # Room for two lines, so that buttons do not move under the mouse.
+        # Reserve two lines, so that buttons do not move under the mouse.
         self.message.native.setMinimumHeight(
             2 * self.message.native.fontMetrics().lineSpacing() + 6
         )
@@ -55,46 +45,32 @@ class TrainingControls(Container[Widget]):
         self.show_idle()
 
     def show_idle(self) -> None:
-        """Nothing is being trained."""
+        """Show that nothing is being trained."""
         self._main("Start", "start")
         self.stop.enabled = self.cancel.enabled = False
         self.bar.visible = False
 
     def show_running(self) -> None:
-        """A training goes on."""
+        """Show that a training is running."""
         self._main("Pause", "pause")
         self.start.enabled = self.stop.enabled = self.cancel.enabled = True
         self.bar.visible = True
 
     def show_paused(self) -> None:
-        """A training may be gone on with."""
+        """Show that a training can be resumed."""
         self._main("Resume", "resume")
         self.start.enabled = self.stop.enabled = self.cancel.enabled = True
 
     def show_waiting(self) -> None:
-        """A button has been pressed and the step in work is not done yet."""
+        """Show that a button was pressed and the current step is not done yet."""
         self.start.enabled = self.stop.enabled = self.cancel.enabled = False
 
     def show_fraction(self, fraction: float) -> None:
-        """How far the training is.
-
-        Parameters
-        ----------
-        fraction : float
-            From 0 to 1.
-        """
+        """Show how far the training is, from 0 to 1."""
         self.bar.value = round(fraction * BAR_STEPS)
 
     def say(self, text: str, colour: str = "") -> None:
-        """Show a line.
-
-        Parameters
-        ----------
-        text : str
-            In words.
-        colour : str
-            Of the text; empty for the usual one.
-        """
+        """Show a message; an empty colour is the usual one."""
         self.message.value = breakable(text)
         style = f"color: {colour};" if colour else ""
         if self.message.native.styleSheet() != style:
@@ -106,15 +82,7 @@ class TrainingControls(Container[Widget]):
 
 
 class UnfinishedBox(Container[Widget]):
-    """Trainings that were begun and left; seen only when there are any.
-
-    Attributes
-    ----------
-    chosen : ComboBox
-        Which one.
-    go_on, discard : PushButton
-        What to do with it.
-    """
+    """Unfinished trainings to resume or discard; hidden when there are none."""
 
     def __init__(self) -> None:
         self._title = words_below()
@@ -134,13 +102,7 @@ class UnfinishedBox(Container[Widget]):
             button.native.setFixedHeight(BUTTON_HEIGHT)
 
     def offer(self, trainings: Sequence[Unfinished]) -> None:
-        """Renew the list.
-
-        Parameters
-        ----------
-        trainings : sequence of Unfinished
-            Nothing is shown when there are none.
-        """
+        """Replace the list."""
         offer(self.chosen, {f"{t.name} · step {t.step}": t.name for t in trainings})
         one = "This training was" if len(trainings) == 1 else "These trainings were"
         self._title.value = f"{one} not finished:"

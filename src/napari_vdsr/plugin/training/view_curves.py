@@ -1,4 +1,4 @@
-"""Loss and PSNR of a training, drawn while it goes on."""
+"""Loss and PSNR of a training, drawn while it runs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 _HEIGHT = 110  # pixels of each plot
-_POINTS = 60  # of the smooth curve of the loss
+_POINTS = 60  # about so many in the smooth curve of the loss
 
 
 class Curves(QWidget):
@@ -31,17 +31,7 @@ class Curves(QWidget):
         self.hide()
 
     def points(self, plot: str) -> dict[str, "tuple[list[float], list[float]]"]:
-        """What is drawn: steps and values of each curve.
-
-        Parameters
-        ----------
-        plot : str
-            "loss" or "gain".
-
-        Returns
-        -------
-        dict of str to tuple of list
-        """
+        """Steps and values of each curve in the plot "loss" or "gain"."""
         drawn = self._loss if plot == "loss" else self._gain
         if drawn is None:
             return {}
@@ -53,16 +43,9 @@ class Curves(QWidget):
     def draw(
         self, history: "History", kernel: str, background: str, foreground: str
     ) -> None:
-        """Draw the course of a training.
+        """Draw a training's history, which may grow meanwhile, in colours of the theme.
 
-        Parameters
-        ----------
-        history : History
-            May be growing meanwhile.
-        kernel : str
-            How images are enlarged before the network sees them.
-        background, foreground : str
-            Colours of the theme.
+        `kernel` is the interpolation that enlarges images before the network.
         """
         losses, scores = list(history.losses), list(history.scores)
         if not (losses or scores):
@@ -78,7 +61,7 @@ class Curves(QWidget):
         self.show()
 
     def _make_plots(self) -> None:
-        # Imported when there is a curve: it takes a second.
+        # Imported late: it takes a second.
         import pyqtgraph
 
         if self._loss is not None:

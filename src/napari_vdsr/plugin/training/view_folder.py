@@ -9,15 +9,7 @@ _BUTTON_WIDTH = 34
 
 
 class FolderField(Container[Widget]):
-    """A line to type a folder in, and a button to look for it.
-
-    Parameters
-    ----------
-    name : str
-        Of the field.
-    tooltip : str
-        What the folder is for.
-    """
+    """A line to type a folder in, and a button to choose one."""
 
     def __init__(self, name: str, tooltip: str) -> None:
         self.line = LineEdit(name="line", tooltip=tooltip)
@@ -34,7 +26,7 @@ class FolderField(Container[Widget]):
 
     @property
     def value(self) -> str:
-        """The folder as it is typed."""
+        """The folder as typed."""
         return str(self.line.value)
 
     @value.setter

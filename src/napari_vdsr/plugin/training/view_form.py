@@ -52,7 +52,7 @@ _TAKEN = {
     "Camera: widefield, spinning disk": "camera",
     "Reduced by software": "reduced",
 }
-_NOISE = {"as recipe": AS_RECIPE, "none": NO_NOISE, "of any strength": BLIND}
+_NOISE = {"as the recipe": AS_RECIPE, "none": NO_NOISE, "of any strength": BLIND}
 _LABELS = {
     "images": "Images",
     "folder": "Folder",
@@ -78,10 +78,7 @@ _FOLDERS = ("folder", "held_folder")
 
 
 class TrainingForm(Container[Widget]):
-    """Fields with their labels.
-
-    Emits ``changed`` when any of them changes.
-    """
+    """Fields with their labels; emits ``changed`` when any of them changes."""
 
     def __init__(self) -> None:
         self._cards: dict[str, Card] = {}
@@ -138,7 +135,7 @@ class TrainingForm(Container[Widget]):
 
     @property
     def settings(self) -> TrainingSettings:
-        """What the fields say."""
+        """The values of the fields."""
         names = (*_CHOSEN, *_TYPED, *_FOLDERS, "preview")
         values = {name: self._field(name).value for name in names}
         return TrainingSettings().changed(values)
@@ -154,50 +151,22 @@ class TrainingForm(Container[Widget]):
         self.changed.emit(self)
 
     def offer_images(self, selected: str, names: Sequence[str]) -> None:
-        """Renew the list of layers.
-
-        Parameters
-        ----------
-        selected : str
-            Words for what is selected in the layer list.
-        names : sequence of str
-            Of all image layers.
-        """
+        """Replace the list of image layers; `selected` describes the selected ones."""
         choices = {selected: SELECTED, ALL: ALL, "a folder …": FOLDER}
         offer(self.images, choices | {name: name for name in names})
 
     def offer_models(self, cards: Sequence[Card]) -> None:
-        """Renew the list of models.
-
-        Parameters
-        ----------
-        cards : sequence of Card
-            In the order in which they are to be shown.
-        """
+        """Replace the list of models, in this order."""
         self._cards = {card.name: card for card in cards}
         offer(self.model, {label_of(card): card.name for card in cards}, keep=True)
         self._show_what_matters()
 
     def offer_devices(self, devices: Sequence[str]) -> None:
-        """Renew the list of devices.
-
-        Parameters
-        ----------
-        devices : sequence of str
-            As this machine has them, the best one first.
-        """
+        """Replace the list of devices, the best one first."""
         offer_devices(self.device, devices)
 
     def show_recipe(self, config: "TrainingConfig", name: str) -> None:
-        """Show what empty fields stand for.
-
-        Parameters
-        ----------
-        config : TrainingConfig
-            Of the recipe as it is.
-        name : str
-            That the model will have.
-        """
+        """Show in empty fields the values of the recipe, and the name of the model."""
         rate = config.stages[0].learning_rate
         placeholders = {
             "factors": ", ".join(f"{factor:g}" for factor in config.factors),
@@ -213,17 +182,10 @@ class TrainingForm(Container[Widget]):
         taken = f"As the recipe says ({config.main_sampling})"
         self.sampling.native.setItemText(0, taken)
         noise = "none" if config.noise is None else "any"
-        self.noise.native.setItemText(0, f"as recipe ({noise})")
+        self.noise.native.setItemText(0, f"as the recipe ({noise})")
 
     def show_held(self, single: bool) -> None:
-        """Show what will be held out.
-
-        Parameters
-        ----------
-        single : bool
-            Whether there is but one image, of which a quarter is taken whatever the
-            share.
-        """
+        """Show what will be held out: a quarter, if there is a single image."""
         choices = {_share(share): share for share in HELD_OUT}
         if single:
             share = self.held.value
@@ -235,15 +197,7 @@ class TrainingForm(Container[Widget]):
         offer(self.held, choices)
 
     def mark(self, field: str, colour: str) -> None:
-        """Frame the field that is wrong, and no other.
-
-        Parameters
-        ----------
-        field : str
-            Its name; empty for none.
-        colour : str
-            Of the frame.
-        """
+        """Draw a frame around the named field only; an empty name marks none."""
         names = ("depth", "layers") if field == "depth" else (field,)
         every = {name: self._field(name) for name in (*_CHOSEN, *_TYPED)}
         every |= {name: self._field(name).line for name in _FOLDERS}

@@ -12,26 +12,11 @@ if TYPE_CHECKING:
     from napari_vdsr.training import Report, Score
 
 
-_SHOWN = 3  # remarks
+_SHOWN = 3  # remarks shown at most
 
 
 def progress_words(report: "Report", device: str, memory: float) -> str:
-    """Steps, time left, learning rate, and what is in use.
-
-    Parameters
-    ----------
-    report : Report
-        The last one.
-    device : str
-        Where the training runs.
-    memory : float
-        Bytes in use.
-
-    Returns
-    -------
-    str
-        Two lines.
-    """
+    """Two lines: steps, time left, learning rate, device and its bytes in use."""
     left = format_duration(report.remaining)
     whose = "of napari" if device == "cpu" else "in use"
     return (
@@ -41,36 +26,14 @@ def progress_words(report: "Report", device: str, memory: float) -> str:
 
 
 def remark_words(remarks: Sequence[str]) -> str:
-    """The last remarks, and how many came before.
-
-    Parameters
-    ----------
-    remarks : sequence of str
-        In the order in which they came up.
-
-    Returns
-    -------
-    str
-        Empty when there are none.
-    """
+    """The last remarks, and how many came before; empty without any."""
     before = len(remarks) - _SHOWN
     lines = [f"{before} earlier remarks"] if before > 0 else []
     return "\n".join([*lines, *remarks[-_SHOWN:]])
 
 
 def memory_in_use(device: str) -> float:
-    """Memory that a training takes: of the card, or of this whole program.
-
-    Parameters
-    ----------
-    device : str
-        Where it runs.
-
-    Returns
-    -------
-    float
-        In bytes.
-    """
+    """Bytes that a training takes: of the graphics card, or of this process."""
     kind = device.split(":")[0]
     if kind in ("cuda", "xpu", "mps"):
         import torch
@@ -83,17 +46,7 @@ def memory_in_use(device: str) -> float:
 
 
 def news_of(session: "Session") -> str:
-    """What came of a training.
-
-    Parameters
-    ----------
-    session : Session
-        That has ended.
-
-    Returns
-    -------
-    str
-    """
+    """The result of a training that has ended."""
     if session.outcome == "cancelled":
         return "Cancelled; nothing was kept."
     if session.outcome != "done":
@@ -111,7 +64,7 @@ def news_of(session: "Session") -> str:
 
 
 def _score_words(score: "Score") -> str:
-    """PSNR of each factor and what was gained."""
+    """PSNR and gain of each factor."""
     figures = []
     for factor, psnr in score.psnr.items():
         gain = psnr - score.enlarged[factor]

@@ -1,1 +1,1 @@
-"""The widgets of the panel, each in a file of its own."""
+"""The widgets of the panel, each in its own file."""

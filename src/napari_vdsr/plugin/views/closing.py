@@ -1,4 +1,4 @@
-"""Noticing that a panel is being closed."""
+"""Notices that a panel is being closed."""
 
 from collections.abc import Callable
 
@@ -9,15 +9,8 @@ from qtpy.QtWidgets import QWidget
 class ClosingWatcher(QObject):
     """Calls back once when a widget is taken out of its window or destroyed.
 
-    napari takes a panel out of its dock when the dock is closed, and destroys the
-    panel with the window; neither sends a close event to the panel.
-
-    Parameters
-    ----------
-    widget : QWidget
-        The panel.
-    callback : callable
-        Called without arguments.
+    napari takes a panel out of its dock when the dock is closed, and destroys the panel
+    with the window; neither sends a close event to the panel.
     """
 
     def __init__(self, widget: QWidget, callback: Callable[[], None]) -> None:
@@ -28,7 +21,7 @@ class ClosingWatcher(QObject):
         widget.destroyed.connect(self._report)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """See the widget being moved to another parent, or to none."""
+        """Notice when the widget moves to another parent, or to none."""
         if event is not None and event.type() == QEvent.Type.ParentChange:
             if watched is not None and watched.parent() is not None:
                 self._docked = True

@@ -1,4 +1,4 @@
-"""Buttons, the line above them and the progress bar."""
+"""Buttons, the message above them and the progress bar."""
 
 from magicgui.widgets import (
     CheckBox,
@@ -20,24 +20,12 @@ BEFORE, AFTER = "before", "after"
 
 
 class Controls(Container[Widget]):
-    """What is pressed, and what it says.
-
-    Attributes
-    ----------
-    message : Label
-        What Run will make, how far it is, or what is wrong.
-    image : Label
-        What the image says of itself.
-    run, preview, save, compare, link, script, release, reset
-        The buttons.
-    bar : ProgressBar
-        Seen only during a run.
-    """
+    """Buttons, two messages, and the progress bar."""
 
     def __init__(self) -> None:
-        self.message = words_below()
-        self.image = words_below()
-        # Room for the usual lines, so that buttons do not move under the mouse.
+        self.message = words_below()  # what Run will make, progress, or what is wrong
+        self.image = words_below()  # the description of the image
+        # Reserve the usual lines, so that buttons do not move under the mouse.
         for label, lines in ((self.message.native, 2), (self.image.native, 3)):
             label.setMinimumHeight(lines * label.fontMetrics().lineSpacing() + 16)
         self.run = PushButton(text="Run", tooltip=TOOLTIPS["run"])
@@ -75,13 +63,13 @@ class Controls(Container[Widget]):
         self.show_idle()
 
     def show_idle(self) -> None:
-        """No run is going on."""
+        """Show that no run is going on."""
         self.run.text = "Run"
         self.run.tooltip = TOOLTIPS["run"]
         self.bar.visible = False
 
     def show_running(self) -> None:
-        """Run has been pressed and may be cancelled."""
+        """Show that a run is going on and may be cancelled."""
         self.run.text = "Cancel"
         self.run.tooltip = TOOLTIPS["cancel"]
         self.run.enabled = True
@@ -91,51 +79,25 @@ class Controls(Container[Widget]):
         self.bar.visible = True
 
     def show_tick(self, tick: Tick) -> None:
-        """How far the run has come.
-
-        Parameters
-        ----------
-        tick : Tick
-            Of the run.
-        """
+        """Show how far the run has come."""
         self.bar.value = round(tick.fraction * BAR_STEPS)
         self.say(words_of(tick), "")
 
     def show_outlook(self, outlook: Outlook, colour: str, ready: bool) -> None:
-        """What Run would make, or why it cannot.
-
-        Parameters
-        ----------
-        outlook : Outlook
-            The line.
-        colour : str
-            Of the text; empty for the usual one.
-        ready : bool
-            Whether Run may be pressed.
-        """
+        """Show what Run would make, or why it cannot; `ready` enables the buttons."""
         self.say(outlook.text, colour, outlook.details)
         self.run.enabled = ready
         self.preview.enabled = ready
         self.save.enabled = ready
 
     def show_image(self, words: tuple[str, str]) -> None:
-        """What the image says of itself: a line, and the tooltip."""
+        """Show the description of the image: a line, and the tooltip."""
         line, details = words
         self.image.value = breakable(line)
         self.image.tooltip = tooltip_of_lines(details)
 
     def say(self, text: str, colour: str, details: str = "") -> None:
-        """Show a line.
-
-        Parameters
-        ----------
-        text : str
-            In words.
-        colour : str
-            Of the text; empty for the usual one.
-        details : str
-            Lines for the tooltip.
-        """
+        """Show a message with a tooltip; an empty colour is the usual one."""
         self.message.value = breakable(text)
         self.message.tooltip = tooltip_of_lines(details)
         style = f"color: {colour};" if colour else ""
@@ -144,22 +106,7 @@ class Controls(Container[Widget]):
 
 
 def words_of(tick: Tick) -> str:
-    """How far a run has come, in words.
-
-    Parameters
-    ----------
-    tick : Tick
-        Of the run.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> words_of(Tick("Upscaling", 0.25, 30.0))
-    'Upscaling · 25 % · 30 s left'
-    """
+    """How far a run has come: "Upscaling · 25 % · 30 s left"."""
     if tick.remaining is None:
         return f"{tick.phase} …"
     left = format_duration(tick.remaining)

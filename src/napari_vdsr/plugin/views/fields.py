@@ -1,4 +1,4 @@
-"""Fields that panels are made of, and what can be done with any of them."""
+"""Fields of the panels, and functions for any of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,29 +7,14 @@ from magicgui.widgets import ComboBox, Container, Label, Widget
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
-_MARGIN = 10  # pixels that the style adds to a label once it is shown
+_MARGIN = 10  # pixels that the style adds to a visible label
 
 
 def choice(
     name: str, tooltip: str, choices: Mapping[str, str] | None = None
 ) -> ComboBox:
-    """Make a field with choices that does not widen the panel.
-
-    Parameters
-    ----------
-    name : str
-        Of the field.
-    tooltip : str
-        What the field is for.
-    choices : mapping of str to str, optional
-        Texts and the values that they stand for.
-
-    Returns
-    -------
-    magicgui.widgets.ComboBox
-    """
+    """Make a field with choices, from text to value, that does not widen the panel."""
     box = ComboBox(name=name, tooltip=tooltip, choices=list((choices or {}).items()))
-    # A long name must not make the whole panel wide.
     native = box.native
     native.setMinimumContentsLength(6)
     native.setSizeAdjustPolicy(
@@ -39,19 +24,7 @@ def choice(
 
 
 def row(label: str, *widgets: Widget) -> Container[Widget]:
-    """Put fields beside one another, behind one label.
-
-    Parameters
-    ----------
-    label : str
-        Before them; may be empty.
-    *widgets : Widget
-        The fields.
-
-    Returns
-    -------
-    magicgui.widgets.Container
-    """
+    """Put fields beside one another, behind one label, which may be empty."""
     made: Container[Widget] = Container(
         widgets=list(widgets), layout="horizontal", labels=False, label=label
     )
@@ -69,14 +42,9 @@ def asked(question: str, field: Widget) -> Container[Widget]:
 
 
 def label_fields(form: Container[Widget], labels: Mapping[str, str]) -> None:
-    """Label the fields of a form, with all labels as wide as the widest one needs.
+    """Label the fields of a form by their names, in one column as wide as needed.
 
-    Parameters
-    ----------
-    form : Container
-        Of fields and rows; rows have labels already.
-    labels : mapping of str to str
-        By name of the field.
+    Rows of fields have labels already.
     """
     form.margins = (0, 0, 0, 0)
     for field in form:
@@ -88,21 +56,14 @@ def label_fields(form: Container[Widget], labels: Mapping[str, str]) -> None:
     width = max(label.sizeHint().width() for label in shown) + _MARGIN
     for label in shown:
         label.setMinimumWidth(width)
-        if not label.text():  # its field asks its own question
+        if not label.text():  # the question stands above the field
             label.hide()
 
 
 def offer(box: ComboBox, choices: Mapping[str, str], keep: bool = False) -> None:
-    """Give a box other choices and keep what was chosen, if it is still there.
+    """Replace a box's choices, from text to value, and keep its value if possible.
 
-    Parameters
-    ----------
-    box : ComboBox
-        The field.
-    choices : mapping of str to str
-        Texts and the values that they stand for.
-    keep : bool
-        Keep what was chosen in any case: it is for the user to choose another.
+    With `keep` the value stays in any case: the user has to choose another.
     """
     items = list(choices.items())
     if keep and box.value is not None and box.value not in choices.values():
@@ -112,7 +73,7 @@ def offer(box: ComboBox, choices: Mapping[str, str], keep: bool = False) -> None
     before = box.value
     values = [value for _, value in items]
     with box.changed.blocked():
-        box.choices = []  # magicgui keeps those that stay where they are
+        box.choices = []  # or magicgui keeps the order of those that stay
         box.choices = items
         # The list may be wider than the box, so that long names can be read there.
         view = box.native.view()
@@ -124,28 +85,15 @@ def offer(box: ComboBox, choices: Mapping[str, str], keep: bool = False) -> None
 
 
 def offer_devices(box: ComboBox, devices: Sequence[str]) -> None:
-    """Let a device be chosen, or left to the program.
-
-    Parameters
-    ----------
-    box : ComboBox
-        The field.
-    devices : sequence of str
-        As this machine has them, the best one first.
-    """
+    """Offer "auto" and these devices, the best one first."""
     names = {f"auto ({devices[0]})": "auto"} | {name: name for name in devices}
     offer(box, names, keep=True)
 
 
 def choose(box: ComboBox, value: str) -> None:
-    """Set a box, to a value that it may not have offered until now.
+    """Set a box to a value, adding it to the choices if needed.
 
-    Parameters
-    ----------
-    box : ComboBox
-        The field.
-    value : str
-        Added where it is missing, so that whoever checks it can say what is wrong.
+    So whoever checks the value can say what is wrong with it.
     """
     if value not in box.choices:
         box.choices = [*zip(_texts(box), box.choices, strict=True), (value, value)]
@@ -153,17 +101,7 @@ def choose(box: ComboBox, value: str) -> None:
 
 
 def frame(widgets: Sequence[Widget], marked: Sequence[Widget], colour: str) -> None:
-    """Frame the fields that are wrong, and no others.
-
-    Parameters
-    ----------
-    widgets : sequence of Widget
-        All fields that can be wrong.
-    marked : sequence of Widget
-        Those that are.
-    colour : str
-        Of the frame.
-    """
+    """Draw a frame around the marked fields, and remove it from the others."""
     for widget in widgets:
         native: Any = widget.native
         kind = type(native).__mro__[0].__name__

@@ -55,10 +55,7 @@ _BY_VALUE = ("device", "precision", "tile", "bicubic", "consistency")
 
 
 class Form(Container[Widget]):
-    """Fields with their labels.
-
-    Emits ``changed`` when any of them changes.
-    """
+    """Fields with their labels; emits ``changed`` when any of them changes."""
 
     def __init__(self) -> None:
         self._cards: dict[str, Card] = {}
@@ -102,17 +99,7 @@ class Form(Container[Widget]):
         self._show_what_matters()
 
     def settings(self, base: Settings) -> Settings:
-        """What the fields say.
-
-        Parameters
-        ----------
-        base : Settings
-            For what has no field here.
-
-        Returns
-        -------
-        Settings
-        """
+        """The values of the fields; `base` has those without a field."""
         names = ("factor", "value", "area", "model", "black", "white", *_BY_VALUE)
         values = {name: getattr(self, name).value for name in names}
         if not self.needs_range:
@@ -122,11 +109,8 @@ class Form(Container[Widget]):
     def show_settings(self, settings: Settings) -> None:
         """Set the fields.
 
-        Parameters
-        ----------
-        settings : Settings
-            Choices that a field does not offer are added to it, so that whoever
-            checks the settings can say what is wrong with them.
+        Values that a field does not offer are added to it, so that whoever checks the
+        settings can say what is wrong with them.
         """
         with self.changed.blocked():
             for name in ("factor", "area", "model", *_BY_VALUE[:3]):
@@ -137,75 +121,35 @@ class Form(Container[Widget]):
         self.changed.emit(self)
 
     def offer_layers(self, selected: str, names: Sequence[str]) -> None:
-        """Renew the list of layers.
-
-        Parameters
-        ----------
-        selected : str
-            Words for what is selected in the layer list.
-        names : sequence of str
-            Of all image layers.
-        """
+        """Replace the list of image layers; `selected` describes the selected ones."""
         offer(self.layer, {selected: SELECTED, **{name: name for name in names}})
 
     def offer_shapes(self, names: Sequence[str]) -> None:
-        """Renew the list of Shapes layers.
-
-        Parameters
-        ----------
-        names : sequence of str
-            Of all of them.
-        """
+        """Replace the list of Shapes layers."""
         offer(self.shapes, {name: name for name in names})
 
     def offer_models(self, cards: Sequence[Card]) -> None:
-        """Renew the list of models.
-
-        Parameters
-        ----------
-        cards : sequence of Card
-            In the order in which they are to be shown.
-        """
+        """Replace the list of models, in this order."""
         names = {label_of(card): card.name for card in cards}
         offer(self.model, names, keep=True)
         self._cards = {card.name: card for card in cards}
         self._show_what_matters()
 
     def offer_devices(self, devices: Sequence[str]) -> None:
-        """Renew the list of devices.
-
-        Parameters
-        ----------
-        devices : sequence of str
-            As this machine has them, the best one first.
-        """
+        """Replace the list of devices, the best one first."""
         hint = NO_GPU if list(devices) == ["cpu"] else ""
         self.device.tooltip = TOOLTIPS["device"] + hint
         offer_devices(self.device, devices)
 
     def mark(self, field: str, colour: str) -> None:
-        """Frame the field that is wrong, and no other.
-
-        Parameters
-        ----------
-        field : str
-            Its name; empty for none.
-        colour : str
-            Of the frame.
-        """
+        """Draw a frame around the named field only; an empty name marks none."""
         marked = {"range": ("black", "white"), "factor": ("factor", "value")}
         wrong = marked.get(field, (field,))
         fields = {name: getattr(self, name) for name in _MARKABLE}
         frame(list(fields.values()), [fields[n] for n in wrong if n in fields], colour)
 
     def show_range(self, needed: bool) -> None:
-        """Show or hide the fields for black and white.
-
-        Parameters
-        ----------
-        needed : bool
-            Whether the model has to know them.
-        """
+        """Show or hide the fields for black and white."""
         self.needs_range = needed
         self.range_row.visible = needed
 

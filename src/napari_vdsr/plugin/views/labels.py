@@ -1,4 +1,4 @@
-"""Labels for words of any length: they wrap, and can be copied."""
+"""Labels for text of any length: they wrap, and can be copied."""
 
 import re
 from html import escape
@@ -8,19 +8,13 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QApplication, QLabel, QMenu, QSizePolicy
 
-_WORD = 30  # letters that fit a line of the narrowest panel
+_WORD = 30  # characters that fit a line of the narrowest panel
 _BREAK = "\u200b"
 _NEW_LINES = str.maketrans({"\u2028": "\n", "\u2029": "\n", _BREAK: None})
 
 
 def let_wrap(label: QLabel) -> None:
-    """Let a label wrap its words, never widen the panel, and be copied from.
-
-    Parameters
-    ----------
-    label : QLabel
-        For a text of any length.
-    """
+    """Let a label wrap its words, never widen the panel, and be copied from."""
     label.setWordWrap(True)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -28,64 +22,30 @@ def let_wrap(label: QLabel) -> None:
 
 
 def words_below() -> Label:
-    """Make a label that wraps its words and never widens the panel.
-
-    Returns
-    -------
-    magicgui.widgets.Label
-    """
+    """Make a label that wraps its words and never widens the panel."""
     label = Label(value="")
     let_wrap(label.native)
     return label
 
 
 def breakable(text: str) -> str:
-    """Let long words, such as names of files, go on in the next line.
-
-    Parameters
-    ----------
-    text : str
-        For a label that wraps.
-
-    Returns
-    -------
-    str
-        With spaces of no width in words that are longer than the panel is wide.
-    """
+    """Put zero-width spaces into words too long for a line, such as file names."""
     return re.sub(rf"\S{{{_WORD}}}(?=\S)", rf"\g<0>{_BREAK}", text)
 
 
 def tooltip_of_lines(text: str) -> str:
-    """A tooltip that keeps the lines of a text, which napari would run together.
+    """Rich text that keeps the lines of a tooltip, which napari would join.
 
-    Parameters
-    ----------
-    text : str
-        May be empty.
-
-    Returns
-    -------
-    str
-        Rich text, which Qt wraps.
-
-    Examples
-    --------
-    >>> tooltip_of_lines("a < b")
-    '<qt>a &lt; b</qt>'
+    "a < b" gives "<qt>a &lt; b</qt>", an empty text an empty one.
     """
     lines = "<br>".join(map(escape, text.splitlines()))
     return f"<qt>{lines}</qt>" if lines else ""
 
 
 class _Copier(QObject):
-    """Copies what is selected without the spaces that let long words break.
+    """Copies the selected text without the zero-width spaces of `breakable`.
 
-    With them, the name of a file would look right and be no file.
-
-    Parameters
-    ----------
-    label : QLabel
-        Of which is copied.
+    With them, the name of a file would look right but not be found.
     """
 
     def __init__(self, label: QLabel) -> None:
@@ -93,7 +53,7 @@ class _Copier(QObject):
         self._label = label
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Answer the keys for copying and the right mouse button."""
+        """Handle the shortcut for copying and the right mouse button."""
         if isinstance(event, QContextMenuEvent):
             self._offer_to_copy(event)
             return True
@@ -102,7 +62,7 @@ class _Copier(QObject):
             and event.matches(QKeySequence.StandardKey.Copy)
             and self._label.hasSelectedText()
         ):
-            event.accept()  # or else shortcuts of the window would come first
+            event.accept()  # otherwise shortcuts of the window come first
             if event.type() == QEvent.Type.KeyPress:
                 self._copy()
             return True

@@ -5,17 +5,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 
 def scrolled(widget: QWidget) -> QScrollArea:
-    """Put a widget where it can be higher than the window, but never wider.
-
-    Parameters
-    ----------
-    widget : QWidget
-        What is to be scrolled.
-
-    Returns
-    -------
-    QScrollArea
-    """
+    """Put a widget where it can be higher than the window, but never wider."""
     area = _Scrolled()
     area.setWidget(widget)
     area.setWidgetResizable(True)
@@ -25,14 +15,9 @@ def scrolled(widget: QWidget) -> QScrollArea:
 
 
 def let_scroll(panel: QWidget) -> None:
-    """Let all that is in a panel be scrolled.
+    """Make all widgets in a panel's layout scroll.
 
-    magicgui's own way does not outlive napari's dock, which takes the inner widget.
-
-    Parameters
-    ----------
-    panel : QWidget
-        With a layout of widgets.
+    magicgui's scroll area is lost in napari's dock, which takes only the inner widget.
     """
     layout = panel.layout()
     assert layout is not None
@@ -40,7 +25,7 @@ def let_scroll(panel: QWidget) -> None:
     column = QVBoxLayout(inner)
     while (item := layout.itemAt(0)) is not None:
         widget = item.widget()
-        # Before it is added again: Qt keeps sizes up to date for one layout only.
+        # Remove it before adding it: Qt updates sizes for one layout only.
         layout.removeWidget(widget)
         column.addWidget(widget)
     column.addStretch(1)
@@ -49,10 +34,10 @@ def let_scroll(panel: QWidget) -> None:
 
 
 class _Scrolled(QScrollArea):
-    """A scroll area that cannot be made narrower than what is in it."""
+    """A scroll area that cannot be narrower than its contents."""
 
     def minimumSizeHint(self) -> QSize:
-        """Room for the widget and for the scroll bar beside it."""
+        """The width of the widget and of the scroll bar beside it."""
         hint, widget, bar = (
             super().minimumSizeHint(),
             self.widget(),

@@ -1,4 +1,4 @@
-"""Asking where to save."""
+"""Asks where to save."""
 
 import re
 from collections.abc import Sequence
@@ -24,23 +24,8 @@ Target = tuple[Path, bool]
 def ask_for_target(parent: QWidget, jobs: Sequence[Job]) -> Target | None:
     """Let the user choose a file for one result, or a folder for several.
 
-    Parameters
-    ----------
-    parent : QWidget
-        Over which the dialog opens.
-    jobs : sequence of Job
-        What is to be saved.
-
-    Returns
-    -------
-    (Path, bool) or None
-        And whether what is there may be replaced. None when the user thought better
-        of it.
-
-    Raises
-    ------
-    FieldError
-        When a job is not a whole layer.
+    Gives it and whether existing files may be replaced; None when the user cancels.
+    Raises FieldError when a job is not a full layer.
     """
     check_whole(jobs)
     if len(jobs) == 1:
@@ -59,24 +44,12 @@ class _SaveDialog(QFileDialog):
     """Asks for a file; images that are folders can be chosen, too.
 
     Qt's own dialogs, and those of the system, would enter such a folder.
-
-    Parameters
-    ----------
-    parent : QWidget
-        Over which it opens.
-    jobs : sequence of Job
-        One.
-
-    Attributes
-    ----------
-    target : (Path, bool) or None
-        What was chosen in the end.
     """
 
     def __init__(self, parent: QWidget, jobs: Sequence[Job]) -> None:
         super().__init__(parent, _TITLE)
         self._jobs = jobs
-        self.target: Target | None = None
+        self.target: Target | None = None  # the final choice
         self.setOption(QFileDialog.Option.DontUseNativeDialog)
         self.setOption(QFileDialog.Option.DontConfirmOverwrite)
         self.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
@@ -85,10 +58,10 @@ class _SaveDialog(QFileDialog):
         self.filterSelected.connect(self._change_ending)
 
     def accept(self) -> None:
-        """Take the name that was typed, or say what is wrong with it."""
+        """Accept the name that was typed, or say what is wrong with it."""
         path = Path(self.selectedFiles()[0])
         if path.is_dir() and path.suffix.lower() != ".zarr":
-            super().accept()  # which enters it
+            super().accept()  # this enters the folder
             return
         try:
             targets = targets_of(self._jobs, path, _KINDS[self.selectedNameFilter()])
@@ -100,7 +73,7 @@ class _SaveDialog(QFileDialog):
             self.done(QFileDialog.DialogCode.Accepted)
 
     def _change_ending(self, kind: str) -> None:
-        # Qt puts in only what stands behind the last point of a kind's ending.
+        # Qt inserts only the part of the ending after its last dot.
         line = self.findChild(QLineEdit)
         assert line is not None
         stem = re.sub(r"(\.ome)?\.(zarr|tiff?)$", "", line.text(), flags=re.IGNORECASE)
@@ -108,7 +81,7 @@ class _SaveDialog(QFileDialog):
 
 
 def _allowed(parent: QWidget, chosen: Path, targets: Sequence[Path]) -> Target | None:
-    """What was chosen, unless something is there that is to stay."""
+    """What was chosen, or None if something is there that must not be replaced."""
     question = in_the_way(targets)
     if not question:
         return chosen, False

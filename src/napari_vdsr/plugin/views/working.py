@@ -1,24 +1,13 @@
-"""What panels show of work that goes on: buttons and a slim bar that stay in place."""
+"""Button height and slim progress bars that stay in place."""
 
 from qtpy.QtWidgets import QProgressBar
 
-BAR_STEPS = 1000
-"""Of a bar from its beginning to its end."""
-
-BUTTON_HEIGHT = 28
-"""Pixels; otherwise it changes with the state of the button."""
+BAR_STEPS = 1000  # of a full bar
+BUTTON_HEIGHT = 28  # pixels; without it, it changes with the state of the button
 
 
 def keep_slim(bar: QProgressBar, height: int) -> None:
-    """Show a bar as a line, which takes its room even while it is hidden.
-
-    Parameters
-    ----------
-    bar : QProgressBar
-        To be set up.
-    height : int
-        Pixels.
-    """
+    """Show a bar as a line that keeps its space even while it is hidden."""
     bar.setTextVisible(False)
     bar.setFixedHeight(height)
     policy = bar.sizePolicy()

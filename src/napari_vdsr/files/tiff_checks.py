@@ -1,0 +1,175 @@
+"""What a TIFF file promises against what is in it, found before pixels are made up."""
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from math import ceil, prod
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+
+from napari_vdsr.errors import FileError
+from napari_vdsr.files.opening import check_memory
+
+_COMPRESSION = tifffile.COMPRESSION
+_NAMED = 5  # missing planes and files that a message names
+_HIGHEST_RATIOS = {  # pixels for a byte, more than the format can reach
+    _COMPRESSION.NONE: 8,
+    _COMPRESSION.LZW: 8 * 1_400,
+    _COMPRESSION.DEFLATE: 8 * 1_100,
+    _COMPRESSION.ADOBE_DEFLATE: 8 * 1_100,
+}
+_GDAL_NODATA = 42113
+
+
+def check_series(path: Path, tif: Any, series: Any) -> None:
+    """Raise `FileError` when planes of a series are missing or its sizes are absurd.
+
+    tifffile would give zeros for the missing ones.
+    """
+    _check_sizes(path, series)
+    if series.dataoffset is not None:
+        if series.dataoffset == 0:
+            raise FileError(f"cannot read {path}: it does not say where its pixels lie")
+        return
+    pages = series.pages
+    missing = [number for number, page in enumerate(pages) if _is_lost(page)]
+    within = series.keyframe.shape
+    sizes, axes = series.shape[: -len(within)], series.axes[: -len(within)]
+    count = prod(sizes)
+    if len(pages) < count and series.shape[-len(within) :] == within:
+        missing += range(len(pages), count)
+    if missing:
+        places = [np.unravel_index(number, sizes) for number in missing[:_NAMED]]
+        named = ", ".join(
+            " ".join(f"{axis} {at}" for axis, at in zip(axes, place, strict=True))
+            for place in places
+        )
+        more = ", …" if len(missing) > _NAMED else ""
+        raise FileError(
+            f"cannot read {path}: {len(missing)} of {count} planes are missing "
+            f"(counted from 0: {named}{more}){_lost_files(path, tif)}"
+        )
+
+
+def set_remarks(path: Path, tif: Any, series: Any) -> tuple[str, ...]:
+    """Tell of planes that a Micro-Manager file plans, but that it does not hold.
+
+    An acquisition that was stopped looks like that, and so does a part of a set whose
+    other files are gone. Raises `FileError` where the file names such other files.
+    """
+    if series.kind != "mmstack":
+        return ()
+    lost = _lost_files(path, tif)
+    if lost:
+        raise FileError(f"cannot read {path}: its set is incomplete{lost}")
+    summary = (tif.micromanager_metadata or {}).get("Summary", {})
+    names = ("Frames", "Positions", "Slices", "Channels")
+    try:
+        planned = prod(max(1, int(summary.get(name, 1))) for name in names)
+    except (TypeError, ValueError):
+        return ()
+    if planned <= len(series.pages):
+        return ()
+    return (
+        f"{path} holds {len(series.pages)} of the {planned} planes that its "
+        "Micro-Manager summary plans: those that are there are read",
+    )
+
+
+def check_segments(path: Path, page: Any, number: int) -> None:
+    """Raise `FileError` when strips or tiles of a plane are missing from the file.
+
+    Files that say which value those have (GDAL), or whose format leaves out what was
+    not scanned (Philips), are taken at their word.
+    """
+    frame = page.keyframe
+    if _GDAL_NODATA in frame.tags or frame.parent.is_philips:
+        return
+    sizes, offsets = page.databytecounts, page.dataoffsets
+    kind = "tiles" if frame.is_tiled else "strips"
+    expected = _segments(frame)
+    lost = max(0, expected - min(len(sizes), len(offsets)))
+    lost += sum(not (size and at) for size, at in zip(sizes, offsets, strict=False))
+    if lost:
+        raise FileError(
+            f"cannot read {path}: {lost} of {expected} {kind} are missing in its plane "
+            f"{number}, counted from 0"
+        )
+
+
+def _is_lost(page: Any) -> bool:
+    """Whether tifffile stands for a plane that it did not find."""
+    return page is None or tuple(page.dataoffsets[:2]) == (0,)
+
+
+def _check_sizes(path: Path, series: Any) -> None:
+    """Raise `FileError` for sizes that the bytes of the file cannot amount to."""
+    frame = series.keyframe
+    kind, rows, columns = "strips", frame.rowsperstrip, frame.imagewidth
+    if frame.is_tiled:
+        kind, rows, columns = "tiles", frame.tilelength, frame.tilewidth
+    if rows < 1 or columns < 1:
+        raise FileError(
+            f"cannot read {path}: damaged, its strips or tiles have "
+            f"{rows} x {columns} pixels"
+        )
+    pixels = prod(series.shape)
+    size = path.stat().st_size if path.exists() else 0
+    ratio = _HIGHEST_RATIOS.get(frame.compression, math.inf)
+    one_file = len(series.pages) <= len(frame.parent.pages)
+    if one_file and frame.size > ratio * size:
+        raise FileError(
+            f"cannot read {path}: its header promises {pixels:,} pixels, which cannot "
+            f"be in {size:,} bytes"
+        )
+    if frame.compression != _COMPRESSION.NONE:
+        rows, columns = min(rows, frame.imagelength), min(columns, frame.imagewidth)
+        samples = frame.samplesperpixel if frame.planarconfig == 1 else 1
+        what = f"{path}, whose {kind} have {rows:,} x {columns:,} pixels,"
+        check_memory(what, rows * columns * samples * frame.dtype.itemsize)
+
+
+def _segments(frame: Any) -> int:
+    """How many strips or tiles a plane has to have."""
+    if frame.is_contiguous:
+        return 1  # tifffile joins strips that follow one another
+    height = frame.tilelength if frame.is_tiled else frame.rowsperstrip
+    width = frame.tilewidth if frame.is_tiled else frame.imagewidth
+    depth = frame.tiledepth if frame.is_tiled else 1
+    planes = frame.samplesperpixel if frame.planarconfig == 2 else 1
+    return int(
+        planes
+        * ceil(frame.imagedepth / max(1, depth))
+        * ceil(frame.imagelength / height)
+        * ceil(frame.imagewidth / width)
+    )
+
+
+def _lost_files(path: Path, tif: Any) -> str:
+    """Which files of a set are not beside this one, as the end of a sentence."""
+    lost = dict.fromkeys(
+        name for name in _files_named(tif) if not (path.parent / name).exists()
+    )
+    if not lost:
+        return ""
+    more = ", …" if len(lost) > _NAMED else ""
+    names: Sequence[str] = list(lost)[:_NAMED]
+    return f"; files of its set that are not in {path.parent}: {', '.join(names)}{more}"
+
+
+def _files_named(tif: Any) -> Iterator[str]:
+    """Other files that the OME-XML of a file says its planes are in."""
+    try:
+        root = ElementTree.fromstring(tif.ome_metadata or "<none/>")
+    except ElementTree.ParseError:
+        return
+    own = root.get("UUID")
+    for item in root.iter():
+        if item.tag.rpartition("}")[2] == "UUID" and item.text != own:
+            name = item.get("FileName")
+            if name:
+                yield os.path.basename(name.replace("\\", "/"))

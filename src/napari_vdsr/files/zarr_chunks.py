@@ -1,0 +1,117 @@
+"""Which chunks of a zarr array are there, and what is meant by those that are not."""
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from napari_vdsr.errors import FileError
+from napari_vdsr.files.opening import check_memory
+
+_METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup")
+_COUNTED = 100_000  # chunks up to which the missing ones are counted at once
+_SMALL = 256  # pixels of a chunk; ten million such chunks are no image
+_MANY = 10_000_000
+
+
+class Chunks:
+    """The stored chunks of an array in a folder or a zip file.
+
+    zarr takes a chunk that is not stored for one full of the fill value. `complete`
+    says that the writer stores every chunk, so that a missing one is a lost one; an
+    array without a fill value is read in the same way.
+    """
+
+    def __init__(self, path: Path, array: Any, *, complete: bool) -> None:
+        self._path = path
+        self._array = array
+        self._folder = path / array.path
+        self._prefix = f"{array.path}/" if array.path else ""
+        self._zipped: frozenset[str] | None = None
+        if path.is_file():
+            with zipfile.ZipFile(path) as file:
+                self._zipped = frozenset(file.namelist())
+        self._complete = complete or array.fill_value is None
+        self._edges = tuple(int(edge) for edge in array.shards or array.chunks)
+        self._shape = tuple(int(size) for size in array.shape)
+        self._grid = [
+            -(-size // max(1, edge))
+            for size, edge in zip(self._shape, self._edges, strict=True)
+        ]
+
+    def check(self) -> tuple[str, ...]:
+        """Say how many chunks are not stored, or raise `FileError`.
+
+        An error where they cannot be meant to be the fill value, or where the declared
+        sizes are absurd.
+        """
+        count, pixels = prod(self._grid), prod(self._edges)
+        if count > _MANY and pixels < _SMALL:
+            raise FileError(
+                f"cannot read {self._path}: it has {count:,} chunks of {pixels} pixels "
+                "each: store it again in larger chunks"
+            )
+        what = f"{self._path}, whose chunks have {pixels:,} pixels each,"
+        check_memory(what, pixels * self._array.dtype.itemsize)
+        if count > _COUNTED:
+            stored = count if next(self._stored(), None) is not None else 0
+        else:
+            stored = sum(1 for _ in self._stored())
+        if stored >= count:
+            return ()
+        if self._complete:
+            self.check_region(tuple(slice(0, size) for size in self._shape))
+        return (
+            f"{self._path}: {count - stored:,} of {count:,} chunks are not stored and "
+            f"are read as {self._array.fill_value}, the fill value",
+        )
+
+    def check_region(self, parts: Sequence[int | slice]) -> None:
+        """Raise `FileError` when a chunk that a region touches has been lost."""
+        if not self._complete:
+            return
+        touched = [
+            _touched(part, size, edge)
+            for part, size, edge in zip(parts, self._shape, self._edges, strict=True)
+        ]
+        for chunk in product(*touched):
+            key = self._array.metadata.encode_chunk_key(chunk)
+            if not self._has(key):
+                raise FileError(
+                    f"cannot read {self._path}: its chunk {self._prefix}{key} is "
+                    "missing"
+                )
+
+    def _has(self, key: str) -> bool:
+        if self._zipped is not None:
+            return f"{self._prefix}{key}" in self._zipped
+        return bool((self._folder / key).is_file())
+
+    def _stored(self) -> Iterator[str]:
+        """Files that are chunks, in no order."""
+        names: Iterator[str] | Any
+        if self._zipped is not None:
+            names = (name for name in self._zipped if name.startswith(self._prefix))
+        else:
+            names = (str(file) for file in self._folder.rglob("*") if file.is_file())
+        for name in names:
+            if name.rpartition("/")[2].startswith(_METADATA) or name.endswith("/"):
+                continue
+            if not name.endswith(".partial"):
+                yield name
+
+
+def root_of_zip(names: Any) -> str:
+    """The folder in which a zarr lies within a zip file, with a slash; often none."""
+    marks = [name for name in names if name.rpartition("/")[2] in _METADATA]
+    shortest = min(marks, key=lambda name: (name.count("/"), name), default="")
+    return shortest[: shortest.rfind("/") + 1]
+
+
+def _touched(part: int | slice, size: int, edge: int) -> range:
+    if not isinstance(part, slice):
+        return range(part // edge, part // edge + 1)
+    start, stop, _ = part.indices(size)
+    return range(start // edge, -(-stop // edge) if stop > start else start // edge)

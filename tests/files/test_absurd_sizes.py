@@ -1,0 +1,61 @@
+"""Headers that promise what no file can hold: refused in a moment, in words."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tifffile
+from sample_pictures import noise
+
+from napari_vdsr.errors import FileError
+from napari_vdsr.files import open_image, read_image
+
+ZLIB = {"compression": "zlib"}
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "options", "message"),
+    [
+        (322, 0, {"tile": (16, 16)}, "have .* x .* pixels"),
+        (323, 0, {"tile": (16, 16), **ZLIB}, "have .* x .* pixels"),
+        (278, 0, {"rowsperstrip": 8, **ZLIB}, "have 0 x 44 pixels"),
+        (257, 2**31, {"rowsperstrip": 8, **ZLIB}, "promises 94,489,280,512 pixels"),
+        (257, 2**31 - 1, ZLIB, "cannot be in"),
+        (256, 2**31 - 1, {"rowsperstrip": 8, **ZLIB}, "cannot be in"),
+        (257, 2**31 - 1, {}, "cannot be in"),
+        (257, 2**31 - 1, {"compression": "zstd"}, "GB of memory|strips are missing"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused_at_once(
+    tag: int, value: int, options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise((36, 44)), metadata=None, **options)
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        tif.pages[0].tags[tag].overwrite(value)
+    began = time.perf_counter()
+    with pytest.raises(FileError, match=message):
+        read_image(path)
+    with pytest.raises(FileError, match=message), open_image(path) as image:
+        image.pixels[0:1, 0:1]
+    assert time.perf_counter() - began < 2
+
+
+def test_more_than_the_memory_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psutil
+
+    class Little:
+        available = 2**28
+        free = 0
+
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, shape=(20_000, 20_000), dtype="uint8", metadata=None)
+    monkeypatch.setattr(psutil, "virtual_memory", Little)
+    monkeypatch.setattr(psutil, "swap_memory", Little)
+    with open_image(path) as image:
+        assert image.pixels[5:6, 7:9].shape == (1, 2)
+        with pytest.raises(FileError, match=r"a\.tif needs 0\.4 GB of memory"):
+            image.read()
