@@ -42,7 +42,7 @@ import napari_vdsr
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.imaging.sampling import Sampling, sampling_rows
 from napari_vdsr.simulation.detection import Instrument
-from napari_vdsr.simulation.scenes import Scene
+from napari_vdsr.simulation.scenes import SCENES, Scene
 from napari_vdsr.zoo import Model
 
 Array = NDArray[np.float64]
@@ -52,9 +52,6 @@ SOURCES = ("neubias", "holo2bright_bf", "bbbc039")
 EDGE = 252  # fine pixels per edge at most; all factors divide it
 MODELS = ("vdsr20", "vdsr20-scanner", "vdsr20-camera")
 SIGMAS = np.arange(0, 2.05, 0.1)  # coarse pixels, of the best linear enlargement
-
-
-SCENES = ("filaments", "puncta", "nuclei")
 PHOTONS = {"none": math.inf, "weak": 1000.0, "strong": 100.0}
 
 
@@ -84,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("images", type=Path, help="a pack, or a folder of images")
+    parser.add_argument("images", type=Path, help="a pack")
     parser.add_argument("--sources", nargs="*", default=SOURCES)
     parser.add_argument("--each", type=int, default=3, help="images of each source")
     parser.add_argument("--models", nargs="*", default=MODELS)
@@ -258,11 +255,6 @@ class Table:
         for model, gains in self._gains.items():
             worst = min(gains, key=lambda row: gains[row])
             print(f"{model}: worst {gains[worst]:+.2f} dB ({worst})")
-
-
-def cubic(small: Array, truth: Array) -> Array:
-    """Enlarge bicubically."""
-    return resize(small, (truth.shape[0], truth.shape[1]))
 
 
 def best_linear(small: Array, truth: Array, factor: int) -> float:
