@@ -6,22 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from napari_vdsr.cli.console import note, print_json, show
-from napari_vdsr.cli.options import Json, named_path
+from napari_vdsr.cli.options import Axes, Json, named_path
 
 
 def describe(
     image: Annotated[
         Path, typer.Argument(parser=named_path, metavar="IMAGE", help="The image file.")
     ],
-    axes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LETTERS",
-            help="What the axes are, where the file does not tell or is wrong: a "
-            "letter each, such as TCZYX; S stands for colours.",
-            show_default=False,
-        ),
-    ] = None,
+    axes: Axes = None,
     as_json: Json = False,
 ) -> None:
     """Tell what an image says of itself: noise, detail, past, and the model for it.

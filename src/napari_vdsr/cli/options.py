@@ -30,6 +30,15 @@ Tile = Annotated[
         "auto. It changes memory and speed, not the result.",
     ),
 ]
+Axes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LETTERS",
+        help="What the axes are, where the file does not tell or is wrong: a "
+        "letter each, such as TCZYX; S stands for colours.",
+        show_default=False,
+    ),
+]
 Json = Annotated[
     bool,
     typer.Option("--json", help="Print one JSON object on standard output."),

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_vdsr.cli.console import note, print_json
-from napari_vdsr.cli.options import Device, Json, Precision, Tile, named_path
+from napari_vdsr.cli.options import Axes, Device, Json, Precision, Tile, named_path
 from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.zoo import DEFAULT_MODEL
 
@@ -71,15 +71,7 @@ def upscale(
     device: Device = "auto",
     precision: Precision = "auto",
     tile: Tile = "auto",
-    axes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LETTERS",
-            help="What the axes are, where the file does not tell or is wrong: a "
-            "letter each, such as TCZYX; S stands for colours.",
-            show_default=False,
-        ),
-    ] = None,
+    axes: Axes = None,
     rgb: Annotated[
         bool | None,
         typer.Option(
