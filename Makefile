@@ -16,7 +16,8 @@ TRAIN_FLAGS ?=
 python = $(VENV)/bin/python
 pip_install = $(python) -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt $(PIP_FLAGS)
-requirements = pyproject.toml constraints.txt
+# The version stands in __init__.py.
+requirements = pyproject.toml constraints.txt src/napari_vdsr/__init__.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format types docs pictures weights dist-check constraints clean

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import napari_vdsr
 from napari_vdsr.zoo import (
     DEFAULT_MODEL,
     cache_folder,
@@ -21,8 +22,8 @@ def test_the_default_comes_first_and_is_here() -> None:
     card = models()[0]
     assert (card.name, card.here, card.origin) == (DEFAULT_MODEL, True, "built-in")
     assert card.urls == (
-        "https://github.com/napari-vdsr/napari-vdsr/raw/v0.1.0/weights/"
-        f"{DEFAULT_MODEL}-1.safetensors",
+        "https://github.com/napari-vdsr/napari-vdsr/raw/"
+        f"v{napari_vdsr.__version__}/weights/{DEFAULT_MODEL}-1.safetensors",
     )
 
 
