@@ -87,10 +87,10 @@ def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
 def open_panel(viewer: Any, qtbot: Any) -> Callable[..., SuperResolution]:
     """Open the panel, set as asked, and wait until it knows the machine."""
 
-    def open_it(**settings: Any) -> SuperResolution:
+    def open_it(where: Any = viewer, **settings: Any) -> SuperResolution:
         save_settings(TINY.changed(settings), Settings())
-        panel = SuperResolution(viewer)
-        viewer.window.add_dock_widget(panel, name="Super-resolution")
+        panel = SuperResolution(where)
+        where.window.add_dock_widget(panel, name="Super-resolution")
         wait_for_the_probe(panel, qtbot)
         return panel
 

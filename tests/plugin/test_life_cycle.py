@@ -1,8 +1,10 @@
 """Layers, panels and viewers that go away while work is going on."""
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -13,8 +15,7 @@ from qtpy.QtGui import QContextMenuEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu
 
-from napari_vdsr.plugin.model.ticker import Ticker
-from napari_vdsr.plugin.model.upscalers import device_in_use
+from napari_vdsr.plugin.jobs import Ticker, device_in_use
 from napari_vdsr.plugin.super_resolution import SuperResolution
 from napari_vdsr.zoo import user_folder
 
@@ -68,7 +69,7 @@ def test_cancel_stops_within_one_tile_and_adds_nothing(
     panel.controls.run.native.click()
     assert panel.controls.run.text == "Cancel"
     assert panel._run is not None
-    execution = panel._run.execution
+    execution = panel._run.job
     qtbot.waitUntil(lambda: panel.controls.bar.value > 0, timeout=20_000)
     assert "%" in panel.controls.message.value
     assert "left" in panel.controls.message.value
@@ -178,6 +179,25 @@ def test_closing_the_viewer_stops_the_run(
     viewer.close()
     assert no_thread_is_left()
     assert no_bar_is_left()
+
+
+def test_nothing_keeps_layer_panel_and_viewer_after_a_run(
+    make_napari_viewer: Any, open_panel: OpenPanel, qtbot: Any, run: Any, cells: Any
+) -> None:
+    """Every Run kept its source, its panel and its viewer for ever."""
+    viewer = make_napari_viewer()
+    layer = viewer.add_image(cells, name="cells")
+    panel = open_panel(viewer)
+    run(panel)
+    run(panel)
+    kept = {"layer": ref(layer), "panel": ref(panel), "viewer": ref(viewer)}
+    viewer.layers.clear()
+    viewer.close()
+    del layer, panel, viewer
+    qtbot.wait(0)
+    gc.collect()
+    left = [name for name, find in kept.items() if find() is not None]
+    assert not left
 
 
 def test_two_viewers_may_run_at_once(

@@ -138,7 +138,7 @@ def test_closing_the_panel_stops_the_work(viewer: Any, panel: Psnr, qtbot: Any) 
     viewer.add_image(large(), name="cells")
     panel.model.work.button.click()
     assert panel.model._run is not None
-    ticker = panel.model._run.execution.ticker
+    ticker = panel.model._run.job.ticker
     viewer.window.remove_dock_widget(panel)
     assert ticker.cancelled
     assert not panel.model.running

@@ -29,7 +29,7 @@ from training_helpers import (
 
 from napari_vdsr.files import reading
 from napari_vdsr.files.opening import OpenImage
-from napari_vdsr.plugin.model.upscalers import device_in_use
+from napari_vdsr.plugin.jobs import device_in_use
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.facts import Facts
 from napari_vdsr.plugin.training.images import Images

@@ -31,7 +31,8 @@ class Background(Generic[Result]):
     def start(self, work: Callable[[], Result]) -> None:
         """Start the work; call only while not `busy`."""
         self.busy = True
-        Thread(target=self._do, args=(work,)).start()
+        # Not waited for when Python ends: nobody would see the result.
+        Thread(target=self._do, args=(work,), daemon=True).start()
         self._timer.start()
 
     def _do(self, work: Callable[[], Result]) -> None:

@@ -1,129 +1,138 @@
-"""Runs work in a worker thread and shows its progress and end in the viewer."""
+"""Runs one job at a time in a thread and shows its progress in the viewer."""
 
-from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QObject, QTimer
 
-from napari_vdsr.plugin.model.ticker import Tick, Ticker
+from napari_vdsr.plugin.jobs import Job, Tick, Ticker, never
 
 _EVERY = 100  # milliseconds between two readings of the progress
 _STEPS = 100
 
 
-class Work(Protocol):
-    """What can be run, such as `Execution`, the work of the first panel."""
-
-    ticker: Ticker
-    results: deque[Any]  # filled as parts are done
-    outcome: str  # "" while it runs; set last of all
-
-    def __call__(self) -> None:
-        """Do the work; never raise what a user may cause."""
+def _ignore(*_: Any) -> None:
+    """Nobody listens any more."""
 
 
 class Run:
-    """Runs work in a thread and reports it in the GUI thread.
+    """Runs jobs, one at a time, and reports them in the GUI thread.
 
     The worker thread touches nothing of Qt: it counts, and a timer reads the counters.
     That keeps the signals few however fast the tiles come. `on_tick` gets the progress,
-    `on_result` every result, and `on_end` is called once after the last of them.
+    `on_result` one result at a time, so that the viewer can draw between two of them,
+    and `on_end` the job after the last result.
     """
 
     def __init__(
         self,
-        execution: Work,
         parent: QObject,
         *,
         on_tick: Callable[[Tick], None],
         on_result: Callable[[Any], None],
-        on_end: Callable[["Run"], None],
+        on_end: Callable[[Any], None],
     ) -> None:
-        self.execution: Any = execution
-        self._on_tick = on_tick
-        self._on_result = on_result
-        self._on_end = on_end
-        self._bar = cancelable_progress(total=_STEPS, desc=str(execution))
-        self._guarded = _Guarded(execution)
-        self._worker = create_worker(self._guarded)
-        execution.ticker.stopped_elsewhere = lambda: self._worker.abort_requested
-        self._timer: QTimer | None = QTimer(parent)
+        self.job: Job | None = None  # the one that is going on
+        self._on_tick, self._on_result, self._on_end = on_tick, on_result, on_end
+        self._closed = False
+        self._bar: Any = None
+        self._task: _Call | None = None
+        self._timer = QTimer(parent)
         self._timer.setInterval(_EVERY)
         self._timer.timeout.connect(self._look)
 
-    def start(self) -> None:
-        """Start the work."""
-        assert self._timer is not None
-        self._timer.start()
-        self._worker.start()
-
     @property
     def running(self) -> bool:
-        """Whether the end has not been reported yet."""
-        return self._timer is not None
+        """Whether the end of a job has not been reported yet."""
+        return self.job is not None
+
+    def start(self, job: Job) -> bool:
+        """Start a job; False, and nothing happens, while another one is going on."""
+        if self.running or self._closed:
+            return False
+        # At once: napari handles events, such as a second click, while it makes a bar.
+        self.job = job
+        self._bar = cancelable_progress(total=_STEPS, desc=str(job))
+        if self._closed:  # by one of these events
+            self._let_go()
+            return False
+        self._task = _Call(job)
+        worker = create_worker(self._task)
+        job.ticker.stopped_elsewhere = lambda: worker.abort_requested
+        self._timer.start()
+        worker.start()
+        return True
 
     def cancel(self) -> None:
-        """Stop after the current tile."""
-        self.execution.ticker.cancel()
+        """Stop after the tile or step in work."""
+        if self.job is not None:
+            self.job.ticker.cancel()
 
-    def abandon(self) -> None:
-        """Stop, and report nothing more: the listener is going away."""
+    def close(self) -> None:
+        """Stop, and report nothing more: the panel is going away."""
         self.cancel()
-        self._stop_looking()
+        self._closed = True
+        self._on_tick = self._on_result = self._on_end = _ignore
+        self._timer.stop()
+        if self._task is not None:  # otherwise `start` goes on, and sees it
+            self._let_go()
 
     def _look(self) -> None:
+        job, task = self.job, self._task
+        if job is None or task is None:
+            return
         if self._bar.is_canceled:
             self.cancel()
-        # Read this first, or a result that comes after the loop would be lost.
-        ended = self._guarded.ended
-        while self.execution.results:
-            self._on_result(self.execution.results.popleft())
-        if ended:
-            self._stop_looking()
-            self._on_end(self)
-            fault = self._guarded.fault
-            if fault is not None:
-                kind, trace = type(fault), fault.__traceback__
-                notification_manager.receive_error(kind, fault, trace)
-            return
-        tick = self.execution.ticker.read()
+        # Read this first, or a result that comes after the look would be lost.
+        ended = task.ended
+        if job.results:
+            self._on_result(job.results.popleft())
+        elif ended:
+            self._timer.stop()
+            self._let_go()
+            self._on_end(job)
+            if job.fault is not None:
+                kind, trace = type(job.fault), job.fault.__traceback__
+                notification_manager.receive_error(kind, job.fault, trace)
+        else:
+            self._show(job.ticker)
+
+    def _show(self, ticker: Ticker) -> None:
+        tick = ticker.read()
         done = round(tick.fraction * _STEPS)
         if done > self._bar.n:
             self._bar.update(done - self._bar.n)
         self._on_tick(tick)
 
-    def _stop_looking(self) -> None:
-        if self._timer is None:
-            return
-        self._timer.stop()
-        self._timer.deleteLater()
-        self._timer = None
-        self._bar.close()
+    def _let_go(self) -> None:
+        bar, self._bar, self._task, self.job = self._bar, None, None, None
+        if bar is not None:
+            bar.close()
 
 
-class _Guarded:
-    """Work whose exceptions are kept instead of raised.
+class _Call:
+    """A job as the worker calls it; afterwards it keeps nothing of the job.
 
-    How napari's workers report an exception depends on its type and on the kind of
-    worker; some are not reported at all.
+    Qt keeps finished workers in a cycle that garbage collection cannot see. The layers
+    of the job, its panel and its viewer would stay in memory with it.
     """
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
-        self.fault: Exception | None = None
+    def __init__(self, job: Job) -> None:
+        self._job: Job | None = job
+        self._title = str(job)
         self.ended = False
 
     def __str__(self) -> str:
-        return str(self._work)
+        return self._title
 
     def __call__(self) -> None:
+        job, self._job = self._job, None
+        assert job is not None
         try:
-            self._work()
-        except Exception as error:
-            self.fault = error
+            job()
         finally:
+            job.ticker.stopped_elsewhere = never  # the other one knows the worker
             self.ended = True

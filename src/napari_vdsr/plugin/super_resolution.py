@@ -58,7 +58,12 @@ class SuperResolution(Container[Widget]):
         self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._sources = Sources(self._viewer)
         self._comparison = Comparison(self._viewer)
-        self._run: Run | None = None
+        self._run = Run(
+            self.native,
+            on_tick=self.controls.show_tick,
+            on_result=self._add,
+            on_end=self._ended,
+        )
         self._previewing = False
         self._preview_layer: Any = lambda: None
         self._news = Outlook("")
@@ -97,7 +102,7 @@ class SuperResolution(Container[Widget]):
     @property
     def running(self) -> bool:
         """Whether a run is going on."""
-        return self._run is not None
+        return self._run.running
 
     def reset_choices(self, *_: Any) -> None:
         """Update the lists of layers and models."""
@@ -154,7 +159,7 @@ class SuperResolution(Container[Widget]):
 
     def cancel(self) -> None:
         """Stop the run after the current tile."""
-        if self._run is not None:
+        if self.running:
             self._run.cancel()
             self.controls.run.enabled = False
             self.controls.run.text = "Stopping …"
@@ -300,17 +305,10 @@ class SuperResolution(Container[Widget]):
         self._begin(Execution(batch, settings, expected))
 
     def _begin(self, execution: Execution) -> None:
-        self._news = Outlook("")
-        self._run = Run(
-            execution,
-            self.native,
-            on_tick=self.controls.show_tick,
-            on_result=self._add,
-            on_end=self._ended,
-        )
-        self.form.enabled = False
-        self.controls.show_running()
-        self._run.start()
+        if self._run.start(execution):
+            self._news = Outlook("")
+            self.form.enabled = False
+            self.controls.show_running()
 
     def _add(self, result: Result) -> None:
         selection = set(self._viewer.layers.selection)
@@ -335,9 +333,7 @@ class SuperResolution(Container[Widget]):
         if isinstance(layer, Image) and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
-    def _ended(self, run: Run) -> None:
-        self._run = None
-        execution = run.execution
+    def _ended(self, execution: Execution) -> None:
         self._news = how_it_ended(execution)
         if execution.outcome == "done" and not isinstance(execution, Saving):
             pixels = execution.batch.pixels
@@ -356,6 +352,4 @@ class SuperResolution(Container[Widget]):
         self._prober.stop()
         self._describer.stop()
         self._viewer_watcher.stop()
-        if self._run is not None:
-            self._run.abandon()
-            self._run = None
+        self._run.close()

@@ -9,6 +9,7 @@ import pytest
 from napari.layers import Image
 
 from napari_vdsr.errors import Cancelled
+from napari_vdsr.plugin.jobs import Ticker
 from napari_vdsr.plugin.model.choices import label_of, tooltip_of
 from napari_vdsr.plugin.model.estimate import (
     Outlook,
@@ -21,7 +22,6 @@ from napari_vdsr.plugin.model.jobs import Batch, plan_jobs
 from napari_vdsr.plugin.model.script import as_script
 from napari_vdsr.plugin.model.settings import Settings
 from napari_vdsr.plugin.model.state import load_settings, save_settings, state_file
-from napari_vdsr.plugin.model.ticker import Ticker
 from napari_vdsr.zoo import models
 
 

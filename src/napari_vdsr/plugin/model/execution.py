@@ -1,7 +1,6 @@
 """The work of a run; call it from any thread."""
 
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,19 +12,18 @@ from napari_vdsr.errors import Cancelled, ModelError, VdsrError
 from napari_vdsr.layers.compute import compute_plan, intensity_range_of
 from napari_vdsr.layers.levels import enlarged_levels
 from napari_vdsr.layers.result import provenance, result_name
+from napari_vdsr.plugin import jobs
 from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.model.extras import Extra, make_extras
 from napari_vdsr.plugin.model.jobs import Batch, Job
 from napari_vdsr.plugin.model.settings import Settings
-from napari_vdsr.plugin.model.ticker import Ticker
-from napari_vdsr.plugin.model.upscalers import device_in_use, kept_upscaler
+from napari_vdsr.plugin.model.upscalers import kept_upscaler
 
 if TYPE_CHECKING:
     from napari_vdsr.zoo import Model
 
 
 _SMALL = 256e6  # bytes; arrays up to this size are copied before the work
-_PATIENCE = 0.5  # seconds; longer than measuring the speed takes
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +37,8 @@ class Result:
     extras: Sequence[Extra]
 
 
-class Execution:
-    """All jobs of one run, one after the other; call it in a worker thread.
+class Execution(jobs.Job):
+    """All jobs of one run, one after the other.
 
     Only one runs at a time in a process: two would share the processor or the GPU, and
     each would need its memory. `expected` is in seconds.
@@ -52,45 +50,20 @@ class Execution:
         settings: Settings,
         expected: float | None = None,
     ) -> None:
+        super().__init__()
         self.batch = batch
         self.settings = settings
         self.expected = expected
-        self.ticker = Ticker()
-        # Filled as jobs are done; whoever shows a result takes it out.
-        self.results: deque[Result] = deque()
-        self.outcome = ""  # then "done", "cancelled" or "failed"
-        self.message = ""  # for the user: why it failed, or what failed of it
+        names = ", ".join(dict.fromkeys(job.layer.name for job in batch.jobs))
+        self.title = f"super-resolution of {names}"
         self.failed = 0  # jobs that failed while others succeeded
-        self._begun = False
         self.seconds = 0.0  # spent on upscaling alone
+        self._begun = False
 
-    def __str__(self) -> str:
-        """What napari shows when it is closed during a run."""
-        names = ", ".join(dict.fromkeys(job.layer.name for job in self.batch.jobs))
-        return f"super-resolution of {names}"
-
-    def __call__(self) -> None:
-        """Do the work; errors that a user may cause end up in `message`."""
-        outcome = "failed"
-        try:
-            self._wait_for_the_device()
-            try:
-                self._work()
-            finally:
-                device_in_use.release()
-            outcome = "done"
-        except Cancelled:
-            outcome = "cancelled"
-        except (VdsrError, MemoryError) as error:
-            text = _in_words(error)
-            self.message = f"{text[:1].upper()}{text[1:]}"
-        finally:
-            self.outcome = outcome
-
-    def _wait_for_the_device(self) -> None:
-        self.ticker.begin("Starting")
-        while not device_in_use.acquire(timeout=_PATIENCE):
-            self.ticker.begin("Waiting for another run")
+    def work(self) -> None:
+        """Do all jobs; only if each of them fails does the run."""
+        with self.the_device():
+            self._work()
 
     def _work(self) -> None:
         card = find_card(self.settings.model)
@@ -106,7 +79,7 @@ class Execution:
             except (VdsrError, MemoryError) as error:
                 if len(jobs) == 1:
                     raise
-                messages.append(f"'{job.layer.name}': {_in_words(error)}")
+                messages.append(f"'{job.layer.name}': {self.in_words(error)}")
         self.failed = len(messages)
         self.message = "\n".join(messages)
         if self.failed == len(jobs):
@@ -168,15 +141,6 @@ def _result(
     name = result_name(job.layer.name, job.plan.plane_factors, model.name)
     told = provenance(job.layer, job.plan, model, *where)
     return Result(job, data, name, told, extras)
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return (
-            "the memory of this computer is full: close other programs, or enlarge "
-            "only what is in view"
-        )
-    return str(error)
 
 
 def _safe_from_changes(data: Any) -> Any:

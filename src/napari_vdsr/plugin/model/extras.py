@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_vdsr.layers.bicubic import bicubic_plan
+from napari_vdsr.plugin.jobs import Ticker
 from napari_vdsr.plugin.model.jobs import Job
 from napari_vdsr.plugin.model.settings import Settings
-from napari_vdsr.plugin.model.ticker import Ticker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari_vdsr.errors import InputError
 from napari_vdsr.layers import LayerPlan, plan_layer
 from napari_vdsr.layers.plan import is_lazy, levels_of
+from napari_vdsr.plugin.jobs import sentence
 from napari_vdsr.plugin.model.settings import FieldError, Settings
 
 if TYPE_CHECKING:
@@ -123,5 +124,4 @@ def _planned(field: str, layer: "Layer", **arguments: Any) -> LayerPlan:
     try:
         return plan_layer(layer, **arguments)
     except InputError as error:
-        text = str(error)
-        raise FieldError(field, f"{text[:1].upper()}{text[1:]}.") from error
+        raise FieldError(field, sentence(error)) from error

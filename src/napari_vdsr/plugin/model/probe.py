@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_vdsr.errors import VdsrError
+from napari_vdsr.plugin.jobs import device_in_use
 from napari_vdsr.plugin.model.settings import Settings
-from napari_vdsr.plugin.model.upscalers import device_in_use, kept_upscaler
+from napari_vdsr.plugin.model.upscalers import kept_upscaler
 
 _EDGE = 160  # output pixels: enough for an estimate, takes a tenth of a second
 

@@ -28,13 +28,10 @@ class Saving(Execution):
         overwrite: bool = False,
     ) -> None:
         super().__init__(batch, settings)
+        self.title = f"saving of {self.title}"
         self._overwrite = overwrite
         pairs = zip(batch.jobs, targets, strict=True)
         self.targets: Mapping[Job, Path] = dict(pairs)
-
-    def __str__(self) -> str:
-        """What napari shows when it is closed during the saving."""
-        return f"saving of {super().__str__()}"
 
     def _do(self, job: Job) -> None:
         from napari_vdsr.zoo import load_model

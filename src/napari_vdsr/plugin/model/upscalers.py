@@ -2,12 +2,11 @@
 
 import gc
 import sys
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from napari_vdsr.plugin.jobs import Ticker
 from napari_vdsr.plugin.model.settings import Settings
-from napari_vdsr.plugin.model.ticker import Ticker
 
 if TYPE_CHECKING:
     from napari_vdsr.inference.upscaler import Upscaler
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
 
 
 IntensityRange = tuple[float, float] | None
-
-# Held during computations: two at once would share the device and its memory.
-device_in_use = threading.Lock()
 
 _kept: dict[tuple[Any, ...], "Upscaler"] = {}
 

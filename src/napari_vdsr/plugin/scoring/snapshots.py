@@ -15,6 +15,7 @@ from napari_vdsr.evaluation.stack import Stack
 from napari_vdsr.layers import plan_layer
 from napari_vdsr.layers.aligned import to_world
 from napari_vdsr.layers.plan import level_data
+from napari_vdsr.plugin.jobs import sentence
 from napari_vdsr.plugin.model.estimate import format_bytes
 from napari_vdsr.plugin.model.settings import FieldError
 
@@ -50,7 +51,7 @@ def take_snapshot(layer: "Image") -> Snapshot:
     try:
         plan = plan_layer(layer, 1)
     except InputError as error:
-        raise FieldError("layer", _sentence(error)) from error
+        raise FieldError("layer", sentence(error)) from error
     if plan.yx != (layer.ndim - 2, layer.ndim - 1):
         msg = (
             f"The last two axes of '{layer.name}' are not Y and X, as its labels say: "
@@ -133,8 +134,3 @@ def check_memory(image: Snapshot) -> None:
         "are free: take a part of it, such as what is in view, and measure that."
     )
     raise FieldError("layer", msg)
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."

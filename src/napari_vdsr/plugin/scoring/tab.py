@@ -6,7 +6,7 @@ from napari.layers import Image
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_vdsr.plugin.model.ticker import Tick
+from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.scoring.origin import is_map
 from napari_vdsr.plugin.scoring.view_work import WorkView
@@ -22,8 +22,12 @@ class Tab(QWidget):
     def __init__(self, viewer: Any) -> None:
         super().__init__()
         self._viewer = viewer
-        self._run: Run | None = None
-        self._beginning = False
+        self._run = Run(
+            self,
+            on_tick=self._ticked,
+            on_result=self.deliver,
+            on_end=self._ended,
+        )
         self._view: WorkView | None = None
         self._closed = False
         self.column = QVBoxLayout(self)
@@ -33,7 +37,7 @@ class Tab(QWidget):
     @property
     def running(self) -> bool:
         """Whether work is going on."""
-        return self._beginning or self._run is not None
+        return self._run.running
 
     @property
     def images(self) -> list[Image]:
@@ -54,36 +58,20 @@ class Tab(QWidget):
 
     def begin(self, work: ScoringWork, view: WorkView) -> None:
         """Start work in a thread and show its progress in a view."""
-        self._view = view
-        # napari handles events while it makes a progress bar: nothing else may start.
-        self._beginning = True
-        run = Run(
-            work,
-            self,
-            on_tick=self._ticked,
-            on_result=self.deliver,
-            on_end=self._ended,
-        )
-        self._beginning = False
-        if self._closed:
-            run.abandon()
-            return
-        self._run = run
-        view.show_running()
-        run.start()
+        if self._run.start(work):
+            self._view = view
+            view.show_running()
 
     def cancel(self) -> None:
         """Stop the work as soon as possible."""
-        if self._run is not None and self._view is not None:
+        if self.running and self._view is not None:
             self._run.cancel()
             self._view.show_stopping()
 
     def close_down(self) -> None:
         """Stop everything: the panel or the viewer is being closed."""
         self._closed = True
-        if self._run is not None:
-            self._run.abandon()
-            self._run = None
+        self._run.close()
 
     def deliver(self, result: Any) -> None:
         """Show a result of the work."""
@@ -97,12 +85,11 @@ class Tab(QWidget):
         return str(getattr(get_theme(self._viewer.theme), name).as_hex())
 
     def _ticked(self, tick: Tick) -> None:
-        if self._view is not None and self._run is not None:
+        if self._view is not None:
             self._view.show_tick(tick)
 
-    def _ended(self, run: Run) -> None:
-        self._run = None
-        work, view = run.execution, self._view
+    def _ended(self, work: ScoringWork) -> None:
+        view = self._view
         assert view is not None
         view.show_idle()
         self.refresh()

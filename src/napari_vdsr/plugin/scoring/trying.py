@@ -10,12 +10,9 @@ from napari_vdsr.evaluation.compare import Comparison, compare
 from napari_vdsr.evaluation.report import BEST_IN_WORDS
 from napari_vdsr.evaluation.stack import stack_of
 from napari_vdsr.imaging.sampling import Sampling
-from napari_vdsr.plugin.model.upscalers import device_in_use
 from napari_vdsr.plugin.scoring.scores import Score
 from napari_vdsr.plugin.scoring.snapshots import Snapshot
 from napari_vdsr.plugin.scoring.work import ScoringWork
-
-_PATIENCE = 0.2  # seconds between two tries to get the device
 
 
 class Trying(ScoringWork):
@@ -45,10 +42,7 @@ class Trying(ScoringWork):
         """Put one `Comparison` into the results."""
         from napari_vdsr.zoo import load_model
 
-        self.ticker.begin("Starting")
-        while not device_in_use.acquire(timeout=_PATIENCE):
-            self.ticker.begin("Waiting for another run")
-        try:
+        with self.the_device():
             self.ticker.begin("Loading the model")
             model = load_model(self.model, progress=self.ticker)
             if not model.serves((self.factor,)):
@@ -57,8 +51,6 @@ class Trying(ScoringWork):
                 )
             self.ticker.begin(f"Reducing and enlarging ×{self.factor}")
             self.results.append(self._compared())
-        finally:
-            device_in_use.release()
 
     def _compared(self) -> Comparison:
         truth = stack_of(

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_vdsr.plugin.model.ticker import Tick
+from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
 from napari_vdsr.plugin.views.controls import words_of
 from napari_vdsr.plugin.views.labels import breakable, let_wrap

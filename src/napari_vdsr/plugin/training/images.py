@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.layers import plan_layer
+from napari_vdsr.plugin.jobs import sentence
 from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.training.settings import (
     FOLDER,
     LAYER,
     TrainingSettings,
-    sentence,
 )
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from itertools import count
 
 from napari_vdsr.errors import VdsrError
+from napari_vdsr.plugin.jobs import sentence
 from napari_vdsr.plugin.model.settings import FieldError
-from napari_vdsr.plugin.training.settings import sentence
 from napari_vdsr.plugin.training.unfinished import is_begun
 from napari_vdsr.zoo import models
 from napari_vdsr.zoo.user import free_path

@@ -12,10 +12,10 @@ from qtpy.QtWidgets import QApplication
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.plugin import model_list
+from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.model.estimate import Outlook
 from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.model.state import load_settings, save_settings
-from napari_vdsr.plugin.model.ticker import Tick
 from napari_vdsr.plugin.preferences import apply_cache_folder, preferred_settings
 from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.sources import Sources, selection_in_words
@@ -57,7 +57,12 @@ class Training(TrainingView):
         self._sources = Sources(self._viewer)
         self._session: Session | None = None
         self._last: Session | None = None
-        self._run: Run | None = None
+        self._run = Run(
+            self,
+            on_tick=self._ticked,
+            on_result=self._show_preview,
+            on_end=self._ended,
+        )
         self._preview: PreviewLayer | None = None
         self._drawn = 0.0
         self._news = ""
@@ -84,12 +89,12 @@ class Training(TrainingView):
     @property
     def running(self) -> bool:
         """Whether steps are being done."""
-        return self._run is not None
+        return self._run.running
 
     @property
     def paused(self) -> bool:
         """Whether a training waits for Resume."""
-        return self._session is not None and self._run is None
+        return self._session is not None and not self.running
 
     def reset_choices(self, *_: Any) -> None:
         """Update the lists of layers, models and unfinished trainings."""
@@ -292,15 +297,8 @@ class Training(TrainingView):
 
     def _work(self) -> None:
         assert self._session is not None
-        self._run = Run(
-            self._session,
-            self,
-            on_tick=self._ticked,
-            on_result=self._show_preview,
-            on_end=self._ended,
-        )
-        self.controls.show_running()
-        self._run.start()
+        if self._run.start(self._session):
+            self.controls.show_running()
 
     def _go_on(self, wish: str = "") -> None:
         if self.paused and self._session is not None:
@@ -310,7 +308,7 @@ class Training(TrainingView):
                 self.controls.show_waiting()
 
     def _ask_for(self, wish: str) -> None:
-        if self._run is not None and self._session is not None:
+        if self.running and self._session is not None:
             self._session.ask_for(wish)
             self.controls.show_waiting()
         elif wish != "pause":
@@ -329,10 +327,7 @@ class Training(TrainingView):
         assert self._preview is not None
         self._preview.show(picture)
 
-    def _ended(self, run: Run) -> None:
-        self._run = None
-        session = self._session
-        assert session is not None
+    def _ended(self, session: Session) -> None:
         self.show_progress(session, self._viewer.theme)
         if session.message and session.outcome != "failed":
             show_error(session.message)
@@ -374,6 +369,4 @@ class Training(TrainingView):
         self._viewer_watcher.stop()
         if self._session is not None:
             self._session.abandon()
-        if self._run is not None:
-            self._run.abandon()
-            self._run = None
+        self._run.close()

@@ -7,13 +7,11 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError
+from napari_vdsr.plugin.jobs import Job, device_unless, sentence
 from napari_vdsr.plugin.model.settings import FieldError
-from napari_vdsr.plugin.model.ticker import Ticker
-from napari_vdsr.plugin.model.upscalers import device_in_use
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.naming import free_name
 from napari_vdsr.plugin.training.planning import Plan
-from napari_vdsr.plugin.training.settings import sentence
 from napari_vdsr.zoo import import_model, load_model
 
 if TYPE_CHECKING:
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 
 _BREATH = 0.002  # seconds between reports, in which others may take the device
-_PATIENCE = 0.2  # seconds to wait for the device between checks of the user's wish
 _PREVIEWS = 0.1  # fraction of the time that previews may take
 _PREVIEW_EVERY = 1.0  # seconds at least
 
@@ -38,7 +35,7 @@ class _LeftEarly(Exception):
     """
 
 
-class Session:
+class Session(Job):
     """A training from its images to its model, which can be paused.
 
     Call it in a worker thread. To continue after a pause, call `renew` and then call it
@@ -47,8 +44,12 @@ class Session:
     nothing.
     """
 
+    less = "choose a smaller batch or smaller patches"
+
     def __init__(self, plan: Plan) -> None:
+        super().__init__()
         self.plan = plan
+        self.title = f"training of {plan.settings.name}"
         self.config = plan.config
         self.remarks: list[str] = []  # for the user, in order of time
         # None or empty before the first step.
@@ -59,19 +60,11 @@ class Session:
         self._preview: Preview | None = None
         self._next_preview = 0.0
         self._abandoned = False
-        self.renew()
-
-    def __str__(self) -> str:
-        """What napari shows when it is closed during a training."""
-        return f"training of {self.plan.settings.name}"
 
     def renew(self, wish: str = "") -> None:
         """Prepare for the next call; "stop" or "cancel" to do only that in it."""
-        self.ticker = Ticker()
-        self.results: deque[Any] = deque(maxlen=1)  # the newest preview
-        # The outcome is "" while it runs, then "done", "paused", "cancelled" or
-        # "failed"; the message says why, the field which one is wrong.
-        self.outcome = self.message = self.field = ""
+        super().renew()
+        self.results = deque(maxlen=1)  # the newest preview
         self._wish = wish
 
     def ask_for(self, wish: str) -> None:
@@ -93,24 +86,13 @@ class Session:
         if self.outcome == "paused":
             unfinished.leave(self.plan.settings.name)
 
-    def __call__(self) -> None:
-        """Do the work; errors that a user may cause end up in `message`."""
-        outcome = "failed"
+    def work(self) -> str:
+        """Train until the end or the user's wish; the outcome may be "paused", too."""
         try:
-            outcome = self._work()
+            return self._work()
         except (Cancelled, _LeftEarly):
             # Before the first step there are no weights to make a model of.
-            outcome = "cancelled" if self._wish in ("cancel", "stop") else "paused"
-        except VdsrError as error:
-            self.message = sentence(error)
-            self.field = error.field if isinstance(error, FieldError) else ""
-        except (MemoryError, RuntimeError) as error:
-            self.message = _about_memory(error)
-            if not self.message:
-                raise
-        finally:
-            self.outcome = outcome
-            self._leave()
+            return "cancelled" if self._wish in ("cancel", "stop") else "paused"
 
     # Inside
 
@@ -221,17 +203,12 @@ class Session:
 
     def _next(self, reports: "Generator[Report, None, None]") -> "Report | None":
         """Do some steps, while nobody else uses the device."""
-        mine = False
-        while not (mine or self._wish or self.ticker.cancelled):
-            mine = device_in_use.acquire(timeout=_PATIENCE)
-        try:
-            return next(reports, None)
-        except FileError as error:  # of the checkpoint; the training can continue
-            self.message = sentence(error)
-            return None
-        finally:
-            if mine:
-                device_in_use.release()
+        with device_unless(lambda: bool(self._wish) or self.ticker.cancelled):
+            try:
+                return next(reports, None)
+            except FileError as error:  # of the checkpoint; the training can continue
+                self.message = sentence(error)
+                return None
 
     def _note(self, report: "Report") -> None:
         self.report = report
@@ -263,12 +240,12 @@ class Session:
         self.message = ""
         unfinished.forget(self.plan.settings.name)
 
-    def _leave(self) -> None:
+    def leave(self, outcome: str) -> None:
         """Release what is not needed to continue."""
         name = self.plan.settings.name
-        if self.outcome == "paused" and not self._abandoned:
+        if outcome == "paused" and not self._abandoned:
             return
-        if self.outcome == "cancelled":
+        if outcome == "cancelled":
             unfinished.forget(name)
         unfinished.leave(name)
         if self._trainer is None:
@@ -306,12 +283,3 @@ def _blaming(field: str) -> "Iterator[None]":
         raise
     except VdsrError as error:
         raise FieldError(field, sentence(error)) from error
-
-
-def _about_memory(error: Exception) -> str:
-    """What to do when memory is full; empty when that is not what went wrong."""
-    from napari_vdsr.inference.device import is_out_of_memory
-
-    if not is_out_of_memory(error):
-        return ""
-    return "There is too little memory: choose a smaller batch or smaller patches."

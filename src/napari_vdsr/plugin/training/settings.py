@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.plugin.jobs import sentence
 from napari_vdsr.plugin.model.settings import FieldError, Remembered
 
 if TYPE_CHECKING:
@@ -132,12 +133,6 @@ class TrainingSettings(Remembered):
             validate_every=min(often, config.validate_every),
             checkpoint_every=min(often, config.checkpoint_every),
         )
-
-
-def sentence(text: object) -> str:
-    """A message, such as that of an error, with a capital letter and a full stop."""
-    words = str(text)
-    return f"{words[:1].upper()}{words[1:]}".rstrip(".") + "."
 
 
 def _noise(chosen: str) -> "BlindNoise | None":

@@ -4,8 +4,8 @@ from magicgui.widgets import PushButton
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QMessageBox, QVBoxLayout, QWidget
 
+from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.model.estimate import Outlook
-from napari_vdsr.plugin.model.ticker import Tick
 from napari_vdsr.plugin.training.session import Session
 from napari_vdsr.plugin.training.tooltips import TOOLTIPS
 from napari_vdsr.plugin.training.view_controls import TrainingControls, UnfinishedBox

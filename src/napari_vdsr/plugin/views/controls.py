@@ -9,8 +9,8 @@ from magicgui.widgets import (
     Widget,
 )
 
+from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.model.estimate import Outlook, format_duration
-from napari_vdsr.plugin.model.ticker import Tick
 from napari_vdsr.plugin.views.fields import row
 from napari_vdsr.plugin.views.labels import breakable, tooltip_of_lines, words_below
 from napari_vdsr.plugin.views.tooltips import TOOLTIPS

@@ -1,0 +1,223 @@
+"""Jobs for a worker thread: what they count, how they end, who has the device.
+
+Nothing here knows Qt; `plugin.run` starts a job and shows how it goes.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from napari_vdsr.errors import Cancelled, VdsrError
+
+# Held during computations: two at once would share the device and its memory.
+device_in_use = threading.Lock()
+
+_PATIENCE = 0.2  # seconds between two tries to get the device
+_FAST = 0.5  # seconds; others have the device for less than this when they measure
+# More than this factor and these seconds above the last estimate, something is wrong.
+_WRONG, _GRACE = 2.0, 5.0
+
+
+def sentence(text: object) -> str:
+    """A message as a sentence, with a capital letter and a full stop."""
+    words = str(text).strip()
+    end = "" if words.endswith((".", "!", "?", "…")) else "."
+    return f"{words[:1].upper()}{words[1:]}{end}" if words else ""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """How far the work has come."""
+
+    phase: str  # what is being done, in words
+    fraction: float  # from 0 to 1
+    remaining: float | None  # seconds; None when unknown
+
+
+def never() -> bool:
+    """What `stopped_elsewhere` says while nobody else may stop the work."""
+    return False
+
+
+class Ticker:
+    """A progress bar without a bar, for `napari_vdsr.upscale` and the like.
+
+    The working thread calls `begin` and `update`; after `cancel` the next of these
+    calls raises Cancelled. Another thread reads it.
+    """
+
+    _total: float
+    _done: float
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cancelled = threading.Event()
+        # Whether somebody else, such as a closing viewer, wants the work to stop.
+        self.stopped_elsewhere: Callable[[], bool] = never
+        self._start("", 0.0, None)
+
+    def cancel(self) -> None:
+        """Ask the work to stop."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the work has been asked to stop."""
+        return self._cancelled.is_set() or self.stopped_elsewhere()
+
+    def begin(
+        self, phase: str, total: float = 0.0, expected: float | None = None
+    ) -> None:
+        """Start another phase; raise Cancelled when asked to stop.
+
+        `total` counts units of work, 0 when unknown; `expected` is in seconds and used
+        until there is progress to extrapolate from.
+        """
+        with self._lock:
+            self._start(phase, total, expected)
+        self.check()
+
+    def reset(self, total: float | None = None) -> None:
+        """Set the total unless the phase already has one, as it may have many parts."""
+        with self._lock:
+            self._total = self._total or total or 0.0
+        self.check()
+
+    def update(self, n: float = 1) -> None:
+        """Count `n` units of work as done; raise Cancelled when asked to stop."""
+        with self._lock:
+            self._done += n
+            self._last, self._last_at = n, time.monotonic()
+        self.check()
+
+    def check(self) -> None:
+        """Raise Cancelled when the work has been asked to stop."""
+        if self.cancelled:
+            raise Cancelled("stopped")
+
+    def read(self) -> Tick:
+        """How far the work has come."""
+        with self._lock:
+            known = self._total > 0 and self._done > 0
+            fraction = min(1.0, self._done / self._total) if known else 0.0
+            return Tick(self._phase, fraction, self._steady(self._remaining()))
+
+    def _start(self, phase: str, total: float, expected: float | None) -> None:
+        self._phase, self._expected = phase, expected
+        self._total, self._done, self._last = total, 0.0, 0.0
+        self._since = self._last_at = time.monotonic()
+        self._shown: float | None = None
+
+    def _remaining(self) -> float | None:
+        """Seconds left at the mean pace, not less than after the unit in work."""
+        now = time.monotonic()
+        if self._total <= 0 or self._done <= 0:
+            passed = now - self._since
+            return self._expected and max(0.0, self._expected - passed)
+        pace = (self._last_at - self._since) / self._done
+        undone = max(0.0, self._total - self._done)
+        after_next = max(0.0, undone - self._last)
+        return max(pace * undone - (now - self._last_at), pace * after_next)
+
+    def _steady(self, seconds: float | None) -> float | None:
+        """The estimate; a slightly longer one than before would only look alarming."""
+        shown = self._shown
+        if seconds is not None and shown is not None:
+            wrong = seconds > _WRONG * shown + _GRACE
+            seconds = seconds if wrong else min(seconds, shown)
+        self._shown = seconds
+        return seconds
+
+
+class Job:
+    """Work for one worker thread, which touches nothing of Qt or of a viewer.
+
+    Subclasses write `work`, which counts in `ticker`, fills `results` and raises what
+    goes wrong.
+    """
+
+    title = "super-resolution"  # what napari shows when it is closed meanwhile
+    less = "enlarge only what is in view"  # what helps when memory is full
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def __str__(self) -> str:
+        return self.title
+
+    def renew(self) -> None:
+        """Prepare for another call."""
+        self.ticker = Ticker()
+        self.results: deque[Any] = deque()  # whoever shows a result takes it out
+        self.outcome = ""  # then "done", "cancelled" or "failed"; set last of all
+        self.message = ""  # for the user: why it failed, or what failed of it
+        self.field = ""  # which setting is at fault, if one is
+        self.fault: Exception | None = None  # a mistake of the program
+
+    def work(self) -> str | None:
+        """Do all of it; gives the outcome, None for "done"."""
+        raise NotImplementedError
+
+    def leave(self, outcome: str) -> None:
+        """Give back what was taken; called at the end in any case."""
+
+    def __call__(self) -> None:
+        """Do the work, and keep what goes wrong in `message` or `fault`."""
+        outcome = "failed"
+        try:
+            outcome = self.work() or "done"
+        except Cancelled:
+            outcome = "cancelled"
+        except Exception as error:
+            self.message = self.in_words(error)
+            self.field = getattr(error, "field", "")
+            self.fault = None if self.message else error
+        finally:
+            self.leave(outcome)
+            self.outcome = outcome
+
+    def in_words(self, error: Exception) -> str:
+        """What to tell the user about an error; empty for a mistake of the program."""
+        if isinstance(error, VdsrError):
+            return sentence(error)
+        if isinstance(error, MemoryError) or _is_out_of_memory(error):
+            return f"There is too little memory: close other programs, or {self.less}."
+        return ""
+
+    @contextmanager
+    def the_device(self) -> Iterator[None]:
+        """Hold the device; wait until nobody else does, and say so."""
+        self.ticker.begin("Starting")
+        patience = _FAST
+        while not device_in_use.acquire(timeout=patience):
+            self.ticker.begin("Waiting for another run")
+            patience = _PATIENCE
+        try:
+            yield
+        finally:
+            device_in_use.release()
+
+
+@contextmanager
+def device_unless(stop: Callable[[], bool]) -> Iterator[None]:
+    """Hold the device; wait for it only as long as nobody wants the work to stop."""
+    mine = False
+    while not (mine or stop()):
+        mine = device_in_use.acquire(timeout=_PATIENCE)
+    try:
+        yield
+    finally:
+        if mine:
+            device_in_use.release()
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if not isinstance(error, RuntimeError):
+        return False
+    from napari_vdsr.inference.device import is_out_of_memory
+
+    return is_out_of_memory(error)
