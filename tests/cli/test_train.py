@@ -15,7 +15,11 @@ import zarr
 from PIL import Image
 
 from napari_vdsr.cli import main
-from napari_vdsr.zoo import load_model, models
+from napari_vdsr.errors import FileError
+from napari_vdsr.files.atomic import locked
+from napari_vdsr.training import Trainer
+from napari_vdsr.training.checkpoint import read_step
+from napari_vdsr.zoo import Model, load_model, models
 
 SHORT = ["--depth", "3", "--patch", "16", "--batch", "4", "--device", "cpu"]
 
@@ -284,3 +288,133 @@ def test_nothing_that_exists_is_replaced(
     assert main(["train", str(folder), "--output", str(output), *SHORT]) == 1
     assert "exists already" in capsys.readouterr().err
     assert output.read_text() == "precious"
+
+
+@pytest.fixture
+def arguments(folder: Path, tmp_path: Path) -> list[str]:
+    output = tmp_path / "mine.safetensors"
+    return ["train", str(folder), "--output", str(output), *SHORT, "--recipe", "adapt"]
+
+
+def test_a_training_killed_before_its_checkpoint_was_removed_is_finished(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / "mine.safetensors"
+    checkpoint = tmp_path / "mine.safetensors.checkpoint"
+    unlink = Path.unlink
+
+    def killed(path: Path, missing_ok: bool = False) -> None:
+        if path == checkpoint:
+            raise SystemExit(9)
+        unlink(path, missing_ok)
+
+    arguments += ["--steps", "52"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        assert main(arguments) == 9
+    made, state = output.read_bytes(), checkpoint.read_bytes()
+    for more in ([], ["--resume"], ["--json"]):
+        checkpoint.write_bytes(state)
+        capsys.readouterr()
+        assert main([*arguments, *more]) == 0
+        printed = capsys.readouterr()
+        assert "mine.safetensors is finished" in printed.err
+        assert output.read_bytes() == made
+        assert not checkpoint.exists()
+    assert json.loads(printed.out)["history"]["steps"] == 52
+    for other in (["--seed", "5"], ["--steps", "51"]):
+        checkpoint.write_bytes(state)
+        assert main([*arguments, *other]) == 1
+        assert "exists already" in capsys.readouterr().err
+
+
+def test_a_target_that_cannot_be_written_is_found_before_the_first_step(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(Trainer, "run", lambda _: pytest.fail("it was trained"))
+    missing = [*arguments, "--log", str(tmp_path / "missing" / "a.csv")]
+    assert main(missing) == 1
+    assert "does not exist" in capsys.readouterr().err
+    circle = tmp_path / "circle.safetensors"
+    circle.symlink_to(circle)
+    assert main([*arguments, "--output", str(circle), "--overwrite"]) == 1
+    assert f"cannot write {circle}" in capsys.readouterr().err
+    deep = "/".join(["d" * 200] * 30)
+    assert main([*arguments, "--output", f"{deep}/a.safetensors"]) == 1
+    assert "File name too long" in capsys.readouterr().err
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert main(arguments) == 1
+    assert "no permission to write" in capsys.readouterr().err
+
+
+def test_two_trainings_never_share_an_output(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with locked(tmp_path / ".mine.safetensors.lock", "another one"):
+        assert main([*arguments, "--steps", "1"]) == 1
+        assert "another training is writing" in capsys.readouterr().err
+    assert main([*arguments, "--steps", "1"]) == 0
+    assert not list(tmp_path.glob(".*"))
+
+
+def failing(name: str) -> Any:
+    def fail(*_: Any, **__: Any) -> None:
+        raise FileError(f"cannot write {name}: the disk is full")
+
+    return fail
+
+
+def test_a_log_that_cannot_be_written_ends_no_training(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("napari_vdsr.cli.training.replacing", failing("the log"))
+    log = ["--log", str(tmp_path / "mine.csv")]
+    assert main([*arguments, *log, "--steps", "2"]) == 0
+    assert "warning: cannot write the log" in capsys.readouterr().err
+    assert (tmp_path / "mine.safetensors").exists()
+
+
+def test_a_model_needs_no_room_for_a_last_checkpoint(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "napari_vdsr.training.trainer.write_checkpoint", failing("the checkpoint")
+    )
+    assert main([*arguments, "--steps", "2"]) == 0
+    assert load_model(tmp_path / "mine.safetensors").network.depth == 3
+
+
+def test_a_model_that_cannot_be_written_is_kept_in_the_checkpoint(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Model, "save", failing("the model"))
+        assert main([*arguments, "--steps", "3"]) == 1
+    assert "cannot write the model" in capsys.readouterr().err
+    assert read_step(tmp_path / "mine.safetensors.checkpoint") == 3
+    assert main([*arguments, "--steps", "3", "--resume"]) == 0
+    assert load_model(tmp_path / "mine.safetensors").network.depth == 3
+
+
+def test_a_training_reports_into_files_too(
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("napari_vdsr.training.trainer._OFTEN", 0)
+    assert main([*arguments, "--steps", "20"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert sum("of 20: loss" in line for line in lines) == 9
+    assert any("step 20: loss" in line and "dB" in line for line in lines)

@@ -43,7 +43,7 @@ from napari_vdsr.training import (
 from napari_vdsr.training import (
     trainer as trainer_module,
 )
-from napari_vdsr.training.checkpoint import read_checkpoint, write_checkpoint
+from napari_vdsr.training.checkpoint import read_checkpoint
 from napari_vdsr.training.validate import Validation
 from napari_vdsr.zoo import Model, import_model, load_model
 
@@ -160,22 +160,6 @@ def test_after_a_kill_the_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     assert torch.equal(weights(one), weights(two))
 
 
-def test_a_checkpoint_of_an_older_version_can_be_resumed(tmp_path: Path) -> None:
-    config, path = tiny(steps=8, checkpoint_every=4), tmp_path / "state.checkpoint"
-    prepared = prepare(IMAGES, config)
-    reports = Trainer(prepared, config, device="cpu", checkpoint=path).run()
-    while next(reports).step < 6:  # where it is scored
-        pass
-    reports.close()
-    old = read_checkpoint(path)
-    del old.values["history"]["gave_up"]
-    for younger in ("sampling", "spot"):
-        del old.values["config"][younger]
-    write_checkpoint(path, old)
-    again = Trainer(prepared, config, device="cpu", resume=path)
-    assert again.history.steps == 4 and not again.history.gave_up
-
-
 INSTRUMENT: dict[str, Any] = {
     "sampling": {"scanner": 0.5, "camera": 0.3, "reduced": 0.2},
     "spot": Spot((0.2, 0.8), share=0.6),
@@ -240,37 +224,6 @@ def test_cancelling_by_the_progress_bar_keeps_the_last_checkpoint(
     assert sorted(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize(
-    ("change", "word"),
-    [({"seed": 1}, "seed"), ({"batch": 3, "depth": 4}, "depth, batch")],
-)
-def test_a_checkpoint_of_other_settings_is_refused(
-    tmp_path: Path, change: dict[str, int], word: str
-) -> None:
-    path = tmp_path / "state.checkpoint"
-    trained(tiny(steps=4), checkpoint=path)
-    with pytest.raises(InputError, match=f"other settings.*{word}"):
-        trained(tiny(steps=4, **change), resume=path)
-
-
-def test_a_checkpoint_of_other_images_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "state.checkpoint"
-    trained(tiny(steps=4), checkpoint=path)
-    with pytest.raises(InputError, match="other images"):
-        train(IMAGES[:3], config=tiny(steps=4), resume=path)
-
-
-def test_files_that_are_no_checkpoints_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="no checkpoint"):
-        trained(tiny(), resume=tmp_path / "nothing")
-    (tmp_path / "text").write_text("hello")
-    with pytest.raises(InputError, match="no checkpoint"):
-        trained(tiny(), resume=tmp_path / "text")
-    trained(tiny(steps=1)).save(tmp_path / "model.safetensors")
-    with pytest.raises(InputError, match="start from it instead"):
-        trained(tiny(), resume=tmp_path / "model.safetensors")
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a size limit")
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
     import resource
@@ -286,15 +239,16 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-        with pytest.raises(FileError, match="disk is full"):
-            list(steps)
+        told = list(steps)[-1].event
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
     assert path.read_bytes() == good
     assert list(tmp_path.iterdir()) == [path]
     assert "no checkpoint" in trainer.history.events[0].text
-    assert trainer.finished
+    assert told is not None and "disk is full" in told
+    assert trainer.finished  # and what it has learnt is there
+    assert trainer.model().history.steps == 8
     list(trainer.run())  # with room again, it is written
     assert read_checkpoint(path).values["step"] == 8
 
@@ -510,16 +464,3 @@ def test_the_history_is_a_table() -> None:
     assert len(lines) == 13
     assert lines[6].count(",") == 4 and not lines[6].endswith(",")
     assert type(history).from_json(history.to_json()).scores == history.scores
-
-
-def test_a_checkpoint_replaces_the_old_one_only_when_whole(tmp_path: Path) -> None:
-    path = tmp_path / "state.checkpoint"
-    trained(tiny(steps=4), checkpoint=path)
-    snapshot = read_checkpoint(path)
-    write_checkpoint(path, snapshot)
-    again = read_checkpoint(path)
-    assert again.values == snapshot.values
-    assert all(
-        torch.equal(again.tensors[name], tensor)
-        for name, tensor in snapshot.tensors.items()
-    )

@@ -1,14 +1,11 @@
 """Running a command: exit status, errors, warnings and signals."""
 
-import signal
 import sys
-import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, metadata
-from types import FrameType
 from typing import Any, TextIO
 
 from napari_vdsr.cli.console import (
@@ -18,30 +15,23 @@ from napari_vdsr.cli.console import (
     steady_streams,
     what_is_lost,
 )
+from napari_vdsr.cli.signals import Interrupted, signals_raise
 from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
 
 FAILED = 1
 BAD_ARGUMENTS = 2
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class Interrupted(BaseException):
-    """Ctrl-C or SIGTERM; files are tidied up while it propagates."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.status = 128 + number
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `napari-vdsr` with arguments, by default those of the command line.
 
-    Exit status: 0 done, 1 failed, 2 wrong arguments, 130 or 143 interrupted. What
+    Exit status: 0 done, 1 failed, 2 wrong arguments, 128 and the number of a signal
+    (130 for Ctrl-C) interrupted. What
     standard output and error can take, or whether they are there, changes no work:
     where results of it could not be printed, the status is 1.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    with steady_streams() as out, _signals_raise(), _warnings_in_one_line():
+    with steady_streams() as out, signals_raise(), _warnings_in_one_line():
         try:
             status = _run(given)
         except Interrupted as end:
@@ -72,17 +62,27 @@ def _run(given: list[str]) -> int:
         reason = words if words.startswith("for ") else f"for this: {words}"
         _report(given, "MemoryError", f"not enough memory {reason}")
         return FAILED
+    except OSError as error:
+        if error.filename is None or error.strerror is None:
+            return _report_fault(given, error)
+        _report(given, "FileError", f"cannot use {error.filename}: {error.strerror}")
+        return FAILED
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's, of wrong arguments
             return _report_usage(given, error)
-        _report(given, type(error).__name__, f"unexpected {error!r}")
-        note(traceback.format_exc())
-        note(
-            "this is a fault of napari-vdsr, not of yours: please report the lines "
-            f"above together with what `napari-vdsr info` prints{_tracker()}"
-        )
-        return FAILED
+        return _report_fault(given, error)
     return status if isinstance(status, int) else 0
+
+
+def _report_fault(given: list[str], error: Exception) -> int:
+    """Report what nobody has foreseen, within its handler."""
+    _report(given, type(error).__name__, f"unexpected {error!r}")
+    note(traceback.format_exc())
+    note(
+        "this is a fault of napari-vdsr, not of yours: please report the lines "
+        f"above together with what `napari-vdsr info` prints{_tracker()}"
+    )
+    return FAILED
 
 
 def _report_usage(given: list[str], error: Any) -> int:
@@ -143,23 +143,3 @@ def _warnings_in_one_line() -> Iterator[None]:
 
         warnings.showwarning = show
         yield
-
-
-@contextmanager
-def _signals_raise() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM unwind the program instead of killing it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        for each in _SIGNALS:  # a second one must not interrupt the cleanup
-            signal.signal(each, signal.SIG_IGN)
-        raise Interrupted(number)
-
-    before = {number: signal.signal(number, stop) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

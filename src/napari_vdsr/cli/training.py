@@ -1,6 +1,8 @@
 """The work behind `napari-vdsr train`."""
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,18 +15,25 @@ import typer
 from napari_vdsr.cli.console import note, print_json, progress_bar
 from napari_vdsr.cli.instrument import noise_of, parse_sampling, spot_of
 from napari_vdsr.cli.loading import loaded_model
+from napari_vdsr.cli.signals import signals_to_heed
 from napari_vdsr.errors import FileError, InputError
-from napari_vdsr.files.atomic import already_there, replacing
+from napari_vdsr.files.atomic import (
+    already_there,
+    bounded_name,
+    check_place,
+    locked,
+    replacing,
+)
 from napari_vdsr.training import (
     Pairs,
     Report,
-    TrainedModel,
     Trainer,
     TrainingConfig,
     prepare,
     recipe,
 )
-from napari_vdsr.training.checkpoint import check_there
+from napari_vdsr.training.checkpoint import check_there, finished_training
+from napari_vdsr.training.history import History
 from napari_vdsr.zoo import import_model
 from napari_vdsr.zoo.porting import default_name
 from napari_vdsr.zoo.user import free_path
@@ -45,6 +54,9 @@ def configured(name: str, changes: Mapping[str, Any]) -> TrainingConfig:
     given["noise"] = noise_of(given, usual.noise)
     typed = ("blind_noise", "read_noise", "clean")
     return recipe(name, **{k: v for k, v in given.items() if k not in typed})
+
+
+_LINES = 10  # of progress where no bar can be seen
 
 
 @dataclass(frozen=True)
@@ -72,10 +84,20 @@ class Job:
 
     def run(self) -> None:
         """Train, write and report."""
-        self._check()
+        self._check_names()
+        lock = self.output.with_name(f".{bounded_name(self.output.name)}.lock")
+        with locked(lock, f"another training is writing {self.output}: wait for it"):
+            made = finished_training(self.output, self.checkpoint, self.config)
+            if made is None or (self.overwrite and not self.resume):
+                self._check_free()
+                self._train()
+            else:
+                self._tidy_up(made)
+
+    def _train(self) -> None:
         trainer = self._trainer()
         with _signals_stop(trainer) as signals:
-            self._train(trainer)
+            self._follow(trainer)
         self._write_log(trainer)
         if not trainer.finished:
             message = (
@@ -87,21 +109,54 @@ class Job:
                 print_json({"error": {"type": "Interrupted", "message": message}})
             raise typer.Exit(128 + (signals or [signal.SIGINT])[0])
         model = trainer.model()
-        model.save(self.output)
+        try:
+            model.save(self.output)
+        except FileError:
+            list(trainer.run())  # the last state goes into the checkpoint at least
+            raise
+        self._add(model.history.gave_up)
         self.checkpoint.unlink(missing_ok=True)
-        if self.add and not trainer.gave_up:
+        note(f"{self.output}: {model.metadata['description']}")
+        scores = model.history.scores
+        if self.start_from is not None and scores and scores[0].step == 0:
+            gain = scores[-1].mean - scores[0].mean
+            note(f"on the same images, {gain:+.2f} dB over {self.start_from}")
+        self._report(model.network.parameter_count, model.history)
+
+    def _tidy_up(self, made: History) -> None:
+        """End a training that was killed between its last two steps."""
+        note(
+            f"{self.output} is finished: only the checkpoint was left, and it is "
+            "removed now"
+        )
+        self._add(made.gave_up)
+        self.checkpoint.unlink(missing_ok=True)
+        model = loaded_model(str(self.output.absolute()))
+        self._report(model.network.parameter_count, made)
+
+    def _add(self, gave_up: bool) -> None:
+        if self.add and not gave_up:
             card = import_model(self.output)
             note(f"{card.name} is among your models now")
-        self._tell(model)
-        if trainer.gave_up:
+
+    def _report(self, parameters: int, history: History) -> None:
+        if self.as_json:
+            result = {
+                "output": str(self.output),
+                "parameters": parameters,
+                "config": self.config.to_json(),
+                "history": history.to_json(),
+            }
+            print_json(result)
+        if history.gave_up:
             note(
-                f"error: stopped early, after step {trainer.history.steps} of "
+                f"error: stopped early, after step {history.steps} of "
                 f"{self.config.steps}, because the loss exploded: {self.output} has "
                 "the last good weights; choose a lower learning rate"
             )
             raise typer.Exit(1)
 
-    def _check(self) -> None:
+    def _check_names(self) -> None:
         """Check before the training that its result can be written."""
         for path, suffix in ((self.output, ".safetensors"), (self.log, ".csv")):
             if path is None:
@@ -110,11 +165,14 @@ class Job:
                 raise InputError(
                     f"{path} does not end in {suffix}: only that can be written"
                 )
+            check_place(path)
+
+    def _check_free(self) -> None:
+        """Check that nothing is replaced without being asked for."""
+        for path in (self.output, self.log):
             goes_on = self.resume and path is self.log  # the table of all steps
-            if path.exists() and not (self.overwrite or goes_on):
+            if path and os.path.lexists(path) and not (self.overwrite or goes_on):
                 raise FileError(already_there(path))
-            if not path.absolute().parent.is_dir():
-                raise FileError(f"there is no folder {path.parent}: make it first")
         if self.add:
             free_path(default_name(self.output.stem))
         if self.resume:
@@ -150,41 +208,36 @@ class Job:
         )
         return trainer
 
-    def _train(self, trainer: Trainer) -> None:
-        done = trainer.history.steps
+    def _follow(self, trainer: Trainer) -> None:
+        """Show the progress until the training ends; its model is saved first then."""
+        done = said = trainer.history.steps
         with progress_bar("training", "step") as bar:
             bar.reset(total=self.config.steps)
             bar.update(done)
             for report in trainer.run():
                 bar.update(report.step - done)
                 done = report.step
-                _remark(report)
+                often = done - said >= self.config.steps / _LINES
+                _remark(report, always=often and not sys.stderr.isatty())
+                if report.score is not None or often:
+                    said = done
                 if report.score is not None:
                     self._write_log(trainer)
+                if trainer.finished:
+                    break
 
     def _write_log(self, trainer: Trainer) -> None:
-        if self.log is not None:
+        if self.log is None:
+            return
+        try:
             with replacing(self.log, overwrite=True) as temporary:
                 temporary.write_text(trainer.history.to_csv(), encoding="utf-8")
-
-    def _tell(self, model: TrainedModel) -> None:
-        note(f"{self.output}: {model.metadata['description']}")
-        scores = model.history.scores
-        if self.start_from is not None and scores and scores[0].step == 0:
-            gain = scores[-1].mean - scores[0].mean
-            note(f"on the same images, {gain:+.2f} dB over {self.start_from}")
-        if self.as_json:
-            result = {
-                "output": str(self.output),
-                "parameters": model.network.parameter_count,
-                "config": self.config.to_json(),
-                "history": model.history.to_json(),
-            }
-            print_json(result)
+        except FileError as error:  # which is no reason to lose a training
+            note(f"warning: {error}")
 
 
-def _remark(report: Report) -> None:
-    """Print the event and the score of a report, if it has any."""
+def _remark(report: Report, always: bool) -> None:
+    """Print the event and the score of a report, if it has any, or else its loss."""
     if report.event is not None:
         note(f"warning: step {report.step}: {report.event}")
     if report.score is not None:
@@ -193,11 +246,16 @@ def _remark(report: Report) -> None:
             for name, psnr in report.score.psnr.items()
         )
         note(f"step {report.step}: loss {report.loss:.5f}, {figures}")
+    elif always:
+        note(
+            f"step {report.step} of {report.steps}: loss {report.loss:.5f}, about "
+            f"{report.remaining:.0f} s left"
+        )
 
 
 @contextmanager
 def _signals_stop(trainer: Trainer) -> Iterator[list[int]]:
-    """Let Ctrl-C and SIGTERM end the training after its step; yield those caught.
+    """Let a signal end the training after its step; yield those caught.
 
     A second one ends the program at once.
     """
@@ -205,8 +263,7 @@ def _signals_stop(trainer: Trainer) -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield caught
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in signals_to_heed()}
 
     def put_back() -> None:
         for number, handler in before.items():
@@ -217,7 +274,7 @@ def _signals_stop(trainer: Trainer) -> Iterator[list[int]]:
         trainer.stop()
         put_back()
 
-    for number in numbers:
+    for number in before:
         signal.signal(number, stop)
     try:
         yield caught

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from napari_vdsr.errors import FileError
 
+_LONGEST_NAME = 255  # bytes
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOTHING_WRITTEN = "Nothing was written; free some space or choose another disk"
 
@@ -23,7 +24,8 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
     and removed when the block raises. Raises `FileError` when it cannot be written, the
     disk is full, or the target exists and `overwrite` is false.
     """
-    target = target.resolve()  # a link keeps pointing to the file
+    with writing_to(target, _NOTHING_WRITTEN):
+        target = resolved(target)  # a link keeps pointing to the file
     name = bounded_name(target.name)
     temporary = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
     try:
@@ -36,6 +38,52 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def resolved(path: Path) -> Path:
+    """Where a path leads; OSError when it is too long or leads in a circle of links."""
+    with contextlib.suppress(FileNotFoundError):
+        path.stat()
+    return path.resolve()
+
+
+def check_place(path: Path) -> None:
+    """Raise `FileError` unless a file of this name can be made in its folder."""
+    length = len(os.fsencode(path.name))
+    if length > _LONGEST_NAME:
+        raise FileError(
+            f"cannot write {path}: its name has {length} bytes, and {_LONGEST_NAME} "
+            "are allowed: choose a shorter one"
+        )
+    folder = path.absolute().parent
+    with writing_to(path, _NOTHING_WRITTEN):
+        if not folder.is_dir():
+            what = "is no folder" if os.path.lexists(folder) else "does not exist"
+            raise FileError(f"cannot write {path}: {folder} {what}")
+        if not os.access(resolved(path).parent, os.W_OK | os.X_OK):
+            raise FileError(f"cannot write {path}: no permission to write in {folder}")
+
+
+@contextlib.contextmanager
+def locked(lock: Path, when_taken: str) -> Iterator[None]:
+    """Hold a lock, a file beside what is written; `FileError` if another run does.
+
+    The lock is the system's, so that it ends with this process, however that ends.
+    """
+    from filelock import FileLock, Timeout
+
+    held = FileLock(lock, timeout=0)
+    with writing_to(lock, _NOTHING_WRITTEN):
+        try:
+            held.acquire()
+        except Timeout as error:
+            raise FileError(when_taken) from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # Windows removes it when it is released
+            lock.unlink()
+        held.release()
 
 
 def bounded_name(name: str, most: int = 200) -> str:

@@ -12,17 +12,17 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, InputError
-from napari_vdsr.files.atomic import bounded_name, writing_to
+from napari_vdsr.files.atomic import bounded_name, locked, writing_to
 from napari_vdsr.files.multiscale import Multiscale
 from napari_vdsr.files.ngff import NgffVersion, ngff_attributes
 from napari_vdsr.files.zarr_library import check_existing_zarr, is_zarr, zarr_library
@@ -68,29 +68,14 @@ def part_of(target: Path) -> Path:
     return target.with_name(f"{bounded_name(target.name, 235)}.part")
 
 
-@contextlib.contextmanager
-def writing_alone(target: Path) -> Iterator[None]:
-    """Let no other run write the same image meanwhile.
-
-    The lock is the system's, so that it ends with this process, however that ends.
-    """
+def writing_alone(target: Path) -> AbstractContextManager[None]:
+    """Let no other run write the same image meanwhile."""
     part = part_of(target)
-    path = part.with_name(f"{part.name}.lock")
-    lock = FileLock(path, timeout=0)
-    with writing_to(target, _KEPT):
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise FileError(
-                f"another run is writing {target}: wait for it, or stop it and run "
-                "the same command again, which resumes it"
-            ) from error
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):  # Windows removes it when it is released
-            path.unlink()
-        lock.release()
+    return locked(
+        part.with_name(f"{part.name}.lock"),
+        f"another run is writing {target}: wait for it, or stop it and run the same "
+        "command again, which resumes it",
+    )
 
 
 def start_zarr(

@@ -6,7 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from napari_vdsr.errors import FileError, InputError
-from napari_vdsr.files.atomic import already_there, check_space, replacing
+from napari_vdsr.files.atomic import (
+    already_there,
+    check_place,
+    check_space,
+    replacing,
+)
 from napari_vdsr.files.folders import RASTER_SUFFIXES, TIFF_SUFFIXES
 from napari_vdsr.files.opening import Blocks
 from napari_vdsr.files.picture import Picture
@@ -18,7 +23,6 @@ _RASTER = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
 _DTYPES = {"PNG": ("uint8", "uint16"), "JPEG": ("uint8",), "BMP": ("uint8",)}
 _SAMPLES = {"PNG": (1, 2, 3, 4), "JPEG": (1, 3), "BMP": (1, 3)}
 _LONGEST = {"PNG": 2**31 - 1, "JPEG": 65_500, "BMP": 2**31 - 1}
-_LONGEST_NAME = 255  # bytes
 _HEADERS = 1_000_000  # bytes allowed for all that is not pixels
 
 
@@ -91,20 +95,12 @@ def check_name(path: Path, *, overwrite: bool, source: Path | str | None) -> Non
             f"cannot tell the format of {path}: its name must end in "
             + ", ".join(suffixes)
         )
-    if len(os.fsencode(path.name)) > _LONGEST_NAME:
-        raise FileError(
-            f"cannot write {path}: its name has {len(os.fsencode(path.name))} bytes, "
-            f"and {_LONGEST_NAME} are allowed: choose a shorter one"
-        )
+    check_place(path)
     within = source is not None and Path(source).resolve() in path.resolve().parents
     if within and Path(str(source)).is_dir():
         raise InputError(
             f"{path} lies within the source {source}: choose another place"
         )
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        what = "is no folder" if os.path.lexists(folder) else "does not exist"
-        raise FileError(f"cannot write {path}: {folder} {what}")
     if os.path.lexists(path):
         if source is not None and path.exists() and path.samefile(source):
             raise InputError(
@@ -116,8 +112,6 @@ def check_name(path: Path, *, overwrite: bool, source: Path | str | None) -> Non
             raise FileError(f"cannot write {path}: it is no regular file")
         elif not overwrite:
             raise FileError(already_there(path))
-    if not os.access(path.resolve().parent, os.W_OK | os.X_OK):
-        raise FileError(f"cannot write {path}: no permission to write in {folder}")
 
 
 def _check_raster(path: Path, picture: Picture) -> None:

@@ -9,6 +9,8 @@ from napari_vdsr.training.history import History
 from napari_vdsr.training.prepare import TrainingSet
 from napari_vdsr.zoo.model import Model
 
+_MOST_EVENTS = 100  # the header of a file has a limit
+
 _TAKEN: dict[Sampling, str] = {
     "scanner": "taken by a scanner (confocal, two-photon, STED, SEM)",
     "camera": "taken by a camera (widefield, spinning disk)",
@@ -113,7 +115,7 @@ def _in_figures(
         "images": images.images.images,
         "digest": images.digest,
         "scores": [score._asdict() for score in history.scores[-1:]],
-        "events": [list(event) for event in history.events],
+        "events": [list(event) for event in history.events[-_MOST_EVENTS:]],
         "steps": history.steps,
         "seconds": round(history.seconds, 1),
         "gave_up": history.gave_up,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -126,14 +127,44 @@ class Learner:
             for name, value in self._network.state_dict().items()
         }
         tensors |= {f"mean.{index}": mean for index, mean in enumerate(self._means)}
-        for index, entry in self._optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{key}": entry[key] for key in entry}
+        tensors |= _state_of(self._optimiser)
         kept = {
             name: value.detach().to("cpu", copy=True).contiguous()
             for name, value in tensors.items()
-            if value is not None
         }
         return kept, {"scaler": self._scaler.state_dict()}
+
+    def check_state(
+        self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
+    ) -> None:
+        """Raise ValueError, or what missing names raise, for what `state` never gave.
+
+        Fused optimisers read and write beyond tensors that are too small.
+        """
+        trial = deepcopy(self._network)
+        optimiser = make_optimiser(trial, self._config)
+        for group in optimiser.param_groups:
+            group["lr"] = 0.0
+        for parameter in trial.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimiser.step()
+        mine, _ = self.state()
+        mine = {name: mine[name] for name in mine if not name.startswith("optimiser.")}
+        stepped = mine | _state_of(optimiser)
+        theirs = {name: value for name, value in tensors.items() if name != "generator"}
+        if theirs.keys() not in (mine.keys(), stepped.keys()):
+            names = sorted(theirs.keys() ^ stepped.keys())
+            raise ValueError(f"tensors are missing or unknown: {', '.join(names[:4])}")
+        for name, value in theirs.items():
+            if (value.shape, value.dtype) != (stepped[name].shape, stepped[name].dtype):
+                raise ValueError(f"{name} is {value.dtype} {tuple(value.shape)}")
+            # Squares, and counts of steps.
+            never_negative = name.endswith(("_sq", ".step"))
+            low = 0.0 if never_negative else -math.inf
+            if not (torch.isfinite(value).all() and (value >= low).all()):
+                raise ValueError(f"{name} has impossible numbers")
+        if self._scaler.is_enabled() and not 0 < values["scaler"]["scale"] < math.inf:
+            raise ValueError("the scale of the loss is impossible")
 
     def set_state(
         self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
@@ -162,6 +193,16 @@ class Learner:
         self._optimiser.load_state_dict({**known, "state": state})
         if self._scaler.is_enabled():
             self._scaler.load_state_dict(values["scaler"])
+
+
+def _state_of(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The tensors of an optimiser, named by parameter and purpose."""
+    return {
+        f"optimiser.{index}.{key}": value
+        for index, entry in optimiser.state_dict()["state"].items()
+        for key, value in entry.items()
+        if value is not None
+    }
 
 
 def hidden_precision(config: TrainingConfig, device: torch.device) -> torch.dtype:

@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from napari_vdsr.training.batches import Batches
 from napari_vdsr.training.checkpoint import (
     Snapshot,
     check_same,
+    damaged,
     read_checkpoint,
     write_checkpoint,
 )
@@ -191,7 +193,10 @@ class Trainer:
             if now - reported > _OFTEN or new_event or new_score or self.finished:
                 reported = now
                 yield self._report(new_score, new_event)
+        events = len(self.history.events)
         self._keep(final=True)
+        if len(self.history.events) > events:
+            yield self._report(False, True)
 
     @shielded(grad=True)
     def _begin(self) -> None:
@@ -320,8 +325,8 @@ class Trainer:
         try:
             write_checkpoint(self._checkpoint, snapshot)
         except FileError as error:
-            if final:
-                raise
+            if final and not self.finished:
+                raise  # what was learned since the last checkpoint would be lost
             self.history.events.append(Event(self._step, f"no checkpoint: {error}"))
 
     def _snapshot(self) -> Snapshot:
@@ -330,7 +335,7 @@ class Trainer:
         values |= {
             "config": self.config.to_json(),
             "images": self._images.digest,
-            "start_from": _name_of(self._start),
+            "start_from": "" if self._start is None else self._start.fingerprint,
             "history": self.history.to_json(),
             "step": self._step,
             "slowed": self._slowed,
@@ -343,15 +348,34 @@ class Trainer:
     def _resume(self, path: Path) -> None:
         snapshot = read_checkpoint(path)
         values = snapshot.values
-        check_same(path, values, self._snapshot().values)
-        self._learner.set_state(snapshot.tensors, values)
-        self._batches.generator.set_state(snapshot.tensors["generator"])
+        try:
+            check_same(path, values, self._snapshot().values)
+            self._learner.check_state(snapshot.tensors, values)
+            self._take(values)
+            self._learner.set_state(snapshot.tensors, values)
+            self._batches.generator.set_state(snapshot.tensors["generator"])
+        except (VdsrError, torch.OutOfMemoryError):
+            raise
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
+            reason = f"{type(error).__name__}: {error}"[:200]
+            raise damaged(path, reason) from error
+
+    def _take(self, values: Mapping[str, Any]) -> None:
+        """Take over the plain values of a snapshot; ValueError if they cannot be."""
         self.history = History.from_json(values["history"])
         self._step, self._slowed = values["step"], values["slowed"]
         self._bad, self._bad_before, self._bad_in_row = values["bad"]
-        self._limit = math.inf if values["limit"] is None else values["limit"]
+        limit = values["limit"]
+        self._limit = math.inf if limit is None else limit
         self._row = values["row"]
-
-
-def _name_of(model: Model | None) -> str:
-    return "" if model is None else f"{model.name} {model.sha256}"
+        counts = (self._step, *values["bad"])
+        possible = (
+            all(type(count) is int and count >= 0 for count in counts)
+            and self._step <= self.config.steps
+            and self._step == self.history.steps
+            and 0 < self._slowed <= 1
+            and self._limit > 0
+            and all(math.isfinite(loss) for loss in self._row)
+        )
+        if not possible:
+            raise ValueError(f"step {self._step} of {self.config.steps}")

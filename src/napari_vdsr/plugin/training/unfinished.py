@@ -18,7 +18,6 @@ from napari_vdsr.errors import FileError, ModelError
 from napari_vdsr.files.atomic import replacing
 from napari_vdsr.plugin.training.settings import TrainingSettings
 from napari_vdsr.zoo import user_folder
-from napari_vdsr.zoo.formats.native import read_metadata
 
 _in_work: set[str] = set()  # names of the trainings of this process
 
@@ -81,13 +80,17 @@ def forget(name: str) -> None:
 
 def find_unfinished() -> list[Unfinished]:
     """List the trainings that are not running, by name, if they can be read."""
+    notes = sorted(_folder().glob("*.json"))
+    if not notes:
+        return []
+    from napari_vdsr.training.checkpoint import read_step
+
     found = []
-    for note in sorted(_folder().glob("*.json")):
+    for note in notes:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, ModelError):
             told = json.loads(note.read_text(encoding="utf-8"))
             settings = TrainingSettings().changed(told["settings"])
-            metadata = read_metadata(checkpoint_of(note.stem))
-            step = int(json.loads(metadata["values"])["step"])
+            step = read_step(checkpoint_of(note.stem))
             if settings.name == note.stem and not _in_use(note.stem, told["process"]):
                 found.append(Unfinished(settings, tuple(told["layers"]), step))
     return found
