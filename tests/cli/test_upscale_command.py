@@ -269,3 +269,34 @@ def test_an_empty_folder_is_an_error(run: Run, tmp_path: Path) -> None:
     assert outcome.status == 1
     assert "holds no image" in outcome.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_result_that_links_to_another_image_of_the_folder_is_refused(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    inputs, results = tmp_path / "in", tmp_path / "out"
+    inputs.mkdir()
+    results.mkdir()
+    image = np.zeros((20, 30), np.uint8)
+    for name in "ab":
+        tifffile.imwrite(inputs / f"{name}.tif", image)
+    (results / "a.tif").symlink_to(inputs / "b.tif")
+    done = run("upscale", inputs, results, "--overwrite", "--model", "vdsr5")
+    assert done.status == 1
+    assert "a.tif is the source itself" in done.err
+    assert "1 of 2 images done, 1 failed" in done.err
+    assert tifffile.imread(inputs / "b.tif").shape == (20, 30)
+    assert tifffile.imread(results / "b.tif").shape == (40, 60)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "/".join(["x" * 200] * 30)])
+def test_a_name_that_is_too_long_is_no_fault(
+    name: str, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    source = tmp_path / "a.tif"
+    tifffile.imwrite(source, np.zeros((20, 30), np.uint8))
+    for arguments in ((source, f"{name}.tif"), (f"{name}.tif", source)):
+        done = run("upscale", *arguments)
+        assert done.status == 1
+        assert "too long" in done.err
+        assert "fault of" not in done.err

@@ -1,12 +1,13 @@
 """Options that several commands share, and parsers for their values."""
 
+import errno
 import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import FileError, InputError
 
 Device = Annotated[
     str,
@@ -53,7 +54,15 @@ def named_path(text: str) -> Path:
     """Read a path; an empty one would be the current folder, which nobody wrote."""
     if not text:
         raise typer.BadParameter("the name is empty: write that of a file or folder")
-    return Path(text)
+    path = Path(text)
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise FileError(
+                f"{text[:60]}… is no name of a file: it is too long"
+            ) from error
+    return path
 
 
 def refuse_decimal_comma(text: str, name: str) -> None:

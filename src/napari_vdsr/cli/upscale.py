@@ -236,6 +236,7 @@ def _enlarge_folder(
 ) -> list[dict[str, Any]]:
     """Enlarge all images of a folder, continuing after one that fails."""
     from napari_vdsr.files import list_images
+    from napari_vdsr.files.writing import Inputs
 
     inner, outer = source.resolve(), target.resolve()
     if inner == outer or inner in outer.parents or outer in inner.parents:
@@ -253,6 +254,7 @@ def _enlarge_folder(
         results.append({"input": str(folder), "error": failure})
 
     images = list_images(source, unreadable=leave_out)
+    inputs = Inputs(images)
     for number, image in enumerate(images, start=1):
         output = target / image.relative_to(source)
         if skip_existing and output.exists():  # complete: it was moved into place
@@ -263,6 +265,7 @@ def _enlarge_folder(
             continue
         try:
             _make_folder(output.parent)
+            inputs.check(output)
             result = settings.enlarge(image, output, f"{number}/{len(images)} ")
             results.append(_described(result))
         except Exception as error:

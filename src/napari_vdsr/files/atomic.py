@@ -24,8 +24,7 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
     and removed when the block raises. Raises `FileError` when it cannot be written, the
     disk is full, or the target exists and `overwrite` is false.
     """
-    with writing_to(target, _NOTHING_WRITTEN):
-        target = resolved(target)  # a link keeps pointing to the file
+    target = resolved(target)  # a link keeps pointing to the file
     name = bounded_name(target.name)
     temporary = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
     try:
@@ -41,10 +40,11 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def resolved(path: Path) -> Path:
-    """Where a path leads; OSError when it is too long or leads in a circle of links."""
-    with contextlib.suppress(FileNotFoundError):
-        path.stat()
-    return path.resolve()
+    """Where a path leads; `FileError` when it is too long or a circle of links."""
+    with writing_to(path, _NOTHING_WRITTEN):
+        with contextlib.suppress(FileNotFoundError):
+            path.stat()
+        return path.resolve()
 
 
 def check_place(path: Path) -> None:

@@ -1,5 +1,7 @@
 """Images that are described at once and read part by part."""
 
+import errno
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +13,15 @@ import numpy as np
 
 from napari_vdsr.errors import FileError, VdsrError
 from napari_vdsr.files.picture import Picture
+
+_OUT_OF_REACH = (
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ESTALE,
+)
 
 
 class Blocks(Protocol):
@@ -39,6 +50,10 @@ class Pixels(Protocol):
         """The pixels of one index or slice for each axis."""
 
 
+class ChangedError(FileError):
+    """A file is not what it was when it was opened."""
+
+
 @dataclass(frozen=True, eq=False)
 class OpenImage:
     """An image in a file: what it is, and a way to its pixels.
@@ -56,6 +71,15 @@ class OpenImage:
     read: Callable[[], Picture]
     close: Callable[[], None] = lambda: None
     remarks: tuple[str, ...] = ()
+
+    def check_unchanged(self, before: Mapping[str, Any]) -> None:
+        """Raise `FileError` when the image is no longer the one of this identity."""
+        now = self.identity()
+        if now != before:
+            raise ChangedError(
+                f"{before['name']} was changed while it was read, and the result would "
+                "be of two images: run it again when the file stays as it is"
+            )
 
     def __enter__(self) -> "OpenImage":
         return self
@@ -128,9 +152,17 @@ def reading_from(path: Path) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise MemoryError(f"not enough memory to read {path}") from error
+    except OSError as error:
+        if error.errno in _OUT_OF_REACH:
+            raise FileError(f"cannot read {path}: {error.strerror}") from error
+        raise _damaged(path, error) from error
     except Exception as error:
-        what = f"{type(error).__name__}: {error}"
-        raise FileError(f"cannot read {path}: damaged or cut short ({what})") from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> FileError:
+    what = f"{type(error).__name__}: {error}"
+    return FileError(f"cannot read {path}: damaged or cut short ({what})")
 
 
 def identity_of(path: Path) -> dict[str, Any]:
@@ -139,11 +171,19 @@ def identity_of(path: Path) -> dict[str, Any]:
 
 
 def state_of(path: Path) -> dict[str, Any]:
-    """Number of files, bytes and last change of a file or folder, for JSON."""
-    found = path.rglob("*") if path.is_dir() else [path]
-    states = [file.stat() for file in found if file.is_file()]
+    """What changes when a file, or any within a folder, is changed or moved, for JSON.
+
+    Folders count as well: their time changes when a file within is replaced.
+    """
+    states, latest, size = hashlib.sha256(), 0, 0
+    entries = [path, *sorted(path.rglob("*"))] if path.is_dir() else [path]
+    for entry in entries:
+        state = entry.stat()
+        latest, size = max(latest, state.st_mtime_ns), size + state.st_size
+        states.update(f"{entry.name} {state.st_size} {state.st_mtime_ns}\n".encode())
     return {
-        "files": len(states),
-        "bytes": sum(state.st_size for state in states),
-        "changed_ns": max((state.st_mtime_ns for state in states), default=0),
+        "files": len(entries),
+        "bytes": size,
+        "changed_ns": latest,
+        "sha256": states.hexdigest(),
     }

@@ -1,6 +1,7 @@
 """Writing an image to a file, checked before any work is done."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ from napari_vdsr.files.atomic import (
     check_place,
     check_space,
     replacing,
+    resolved,
 )
 from napari_vdsr.files.folders import RASTER_SUFFIXES, TIFF_SUFFIXES
+from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import Blocks
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.raster import write_raster
@@ -26,21 +29,67 @@ _LONGEST = {"PNG": 2**31 - 1, "JPEG": 65_500, "BMP": 2**31 - 1}
 _HEADERS = 1_000_000  # bytes allowed for all that is not pixels
 
 
+class Inputs:
+    """Files and folders that no result may replace, nor lie in."""
+
+    def __init__(self, paths: Iterable[Path | str]) -> None:
+        self._named = {resolved(Path(path)): Path(path) for path in paths}
+        named = self._named.items()
+        self._above = {above: path for place, path in named for above in place.parents}
+        self._same = {_node(place): path for place, path in named}
+
+    def check(self, path: Path) -> None:
+        """Raise `InputError` when a result of this name would change one of them."""
+        place = resolved(path)
+        beside = part_of(path) if path.suffix.lower() == ZARR_SUFFIX else place
+        for name in dict.fromkeys((place, beside)):
+            source = self._named.get(name) or self._same.get(_node(name))
+            if source is not None:
+                raise InputError(
+                    f"{path} is the source itself, {source}: choose another name for "
+                    "the result"
+                )
+            if name in self._above:
+                raise InputError(
+                    f"the source {self._above[name]} lies within {path}: choose "
+                    "another name for the result"
+                )
+        within = next((above for above in place.parents if above in self._named), None)
+        if within is not None and within.is_dir():
+            raise InputError(
+                f"{path} lies within the source {self._named[within]}: choose another "
+                "place"
+            )
+
+
+Source = Path | str | Inputs | None
+"""The file, or all files, that a result must leave alone."""
+
+
+def _node(path: Path) -> tuple[int, int] | Path:
+    """What two names of one file have in common."""
+    try:
+        state = path.stat()
+    except OSError:
+        return path
+    return state.st_dev, state.st_ino
+
+
 def write_image(
     path: Path | str,
     picture: Picture,
     *,
     overwrite: bool = False,
-    source: Path | str | None = None,
+    source: Source = None,
     pixels: Blocks | None = None,
 ) -> None:
     """Write a picture to a file: complete, or not at all.
 
     The end of the name decides the format: ``.tif``, ``.tiff``, ``.btf`` (BigTIFF),
-    ``.ome.tif``, ``.png``, ``.jpg``, ``.jpeg`` or ``.bmp``. `source`, the file that the
-    picture was made from, is never written to. `pixels`, for TIFF files, are read part
-    by part as they are written; the array of the picture then gives shape and dtype
-    only. Raises the errors of `check_output`.
+    ``.ome.tif``, ``.png``, ``.jpg``, ``.jpeg`` or ``.bmp``. What the picture was
+    made from, `source`, is never written to. `pixels`, for TIFF files, are read part by
+    part as they are written; the array of the picture then gives shape and dtype only.
+    Raises the errors of `check_output`.
     """
     path = Path(path)
     check_output(path, picture, overwrite=overwrite, source=source)
@@ -61,7 +110,7 @@ def check_output(
     picture: Picture,
     *,
     overwrite: bool = False,
-    source: Path | str | None = None,
+    source: Source = None,
 ) -> None:
     """Check that a picture can be written to a file, and write nothing.
 
@@ -82,11 +131,11 @@ def check_output(
     check_space(path.absolute().parent, size + _HEADERS)
 
 
-def check_name(path: Path, *, overwrite: bool, source: Path | str | None) -> None:
+def check_name(path: Path, *, overwrite: bool, source: Source) -> None:
     """Check that a file of this name can be made.
 
-    Raises `InputError` when the end of the name stands for no format, or the file is
-    the source or lies within it, and `FileError` when the file exists, or its folder is
+    Raises `InputError` when the end of the name stands for no format, or a source would
+    be written to, and `FileError` when the file exists, or its folder is
     missing or cannot be written to.
     """
     suffixes = (*TIFF_SUFFIXES, *RASTER_SUFFIXES, ZARR_SUFFIX)
@@ -96,16 +145,9 @@ def check_name(path: Path, *, overwrite: bool, source: Path | str | None) -> Non
             + ", ".join(suffixes)
         )
     check_place(path)
-    within = source is not None and Path(source).resolve() in path.resolve().parents
-    if within and Path(str(source)).is_dir():
-        raise InputError(
-            f"{path} lies within the source {source}: choose another place"
-        )
+    if source is not None:
+        (source if isinstance(source, Inputs) else Inputs([source])).check(path)
     if os.path.lexists(path):
-        if source is not None and path.exists() and path.samefile(source):
-            raise InputError(
-                f"{path} is the source itself: choose another name for the result"
-            )
         if path.suffix.lower() == ZARR_SUFFIX:
             check_existing_zarr(path, overwrite=overwrite)
         elif not path.is_file() and path.exists():

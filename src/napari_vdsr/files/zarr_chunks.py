@@ -7,6 +7,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.opening import check_memory
 
@@ -101,6 +104,21 @@ class Chunks:
                 continue
             if not name.endswith(".partial"):
                 yield name
+
+
+class ZarrPixels:
+    """The pixels of a zarr array, read where they are sliced."""
+
+    def __init__(self, array: Any, chunks: Chunks) -> None:
+        self._array = array
+        self._stored = chunks
+        self.shape = tuple(int(size) for size in array.shape)
+        self.chunks = tuple(int(size) for size in array.chunks)
+        self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("=")
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+        self._stored.check_region(key)
+        return np.asarray(self._array[key]).astype(self.dtype, copy=False)
 
 
 def root_of_zip(names: Any) -> str:

@@ -1,6 +1,8 @@
 """The library zarr, which is an extra, and folders that are zarrs."""
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ from napari_vdsr.errors import FileError
 from napari_vdsr.files.atomic import already_there
 
 ZARR_SUFFIX = ".zarr"
+_METADATA = ("zarr.json", ".z", "METADATA.ome.xml", ".DS_Store", "Thumbs.db")
+_CHUNK = re.compile(r"c|(c\.)?\d+(\.\d+)*|.*\.partial")
 MARKS = ("zarr.json", ".zgroup", ".zarray")
 
 
@@ -48,6 +52,20 @@ def check_existing_zarr(target: Path, *, overwrite: bool) -> None:
         )
     if not overwrite:
         raise FileError(already_there(target))
+    foreign = next(_no_parts_of(target), None)
+    if foreign is not None:
+        raise FileError(
+            f"cannot replace {target}: it also holds {foreign.relative_to(target)}, "
+            "which is no part of a zarr: move that away, or choose another name"
+        )
+
+
+def _no_parts_of(folder: Path) -> Iterator[Path]:
+    """Files in a zarr that are neither metadata nor chunks."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if not (name.startswith(_METADATA) or _CHUNK.fullmatch(name)):
+                yield Path(parent, name)
 
 
 def _is_empty(folder: Path) -> bool:

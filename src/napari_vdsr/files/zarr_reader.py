@@ -10,15 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.multiscale import Axis, Multiscale
 from napari_vdsr.files.ngff import axis_letters, parse_image
 from napari_vdsr.files.opening import OpenImage, state_of
 from napari_vdsr.files.picture import Metadata, Picture, planned_array
-from napari_vdsr.files.zarr_chunks import Chunks, root_of_zip
+from napari_vdsr.files.zarr_chunks import Chunks, ZarrPixels, root_of_zip
 from napari_vdsr.files.zarr_library import MARKS, is_zarr, zarr_library
 
 
@@ -201,7 +198,7 @@ def _opened(
         size, unit = multiscale.pixel_size(axes.index("Y"), axes.index("X"))
     chunks = Chunks(path, array, complete=_OWN in attributes)
     remarks = chunks.check()
-    pixels = _ZarrPixels(array, chunks)
+    pixels = ZarrPixels(array, chunks)
     picture = Picture(
         planned_array(shape, pixels.dtype),
         axes,
@@ -225,18 +222,3 @@ def _opened(
         lambda: replace(picture, array=pixels[(slice(None),) * len(shape)]),
         remarks=remarks,
     )
-
-
-class _ZarrPixels:
-    """The pixels of a zarr array, read where they are sliced."""
-
-    def __init__(self, array: Any, chunks: Chunks) -> None:
-        self._array = array
-        self._stored = chunks
-        self.shape = tuple(int(size) for size in array.shape)
-        self.chunks = tuple(int(size) for size in array.chunks)
-        self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("=")
-
-    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
-        self._stored.check_region(key)
-        return np.asarray(self._array[key]).astype(self.dtype, copy=False)

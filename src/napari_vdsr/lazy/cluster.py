@@ -14,7 +14,7 @@ from typing import Any
 from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.files.ome_zarr_writer import Chunk
 from napari_vdsr.inference.threads import usable_threads
-from napari_vdsr.lazy.streaming import StreamJob, finish_chunk
+from napari_vdsr.lazy.streaming import StreamJob, make_chunk
 from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for
 
 _PATIENCE = 30  # seconds to wait for a scheduler or for the first worker
@@ -84,10 +84,10 @@ class Cluster:
         settings: UpscaleSettings,
         level: int,
         chunks: Sequence[Chunk],
-    ) -> Iterable[tuple[Chunk, str]]:
-        """Finish all chunks of a level, wherever dask likes."""
+    ) -> Iterable[tuple[Chunk, int]]:
+        """Make chunks of a level, wherever dask likes."""
         futures = self._client.map(
-            partial(_finish, job),
+            partial(_make, job),
             chunks,
             settings=self._shared(settings),
             level=level,
@@ -98,10 +98,10 @@ class Cluster:
             done = _distributed().as_completed(
                 futures, loop=self._client.loop, with_results=True
             )
-            for future, state in done:
-                if isinstance(state, VdsrError):
-                    raise state
-                yield which[future.key], state
+            for future, checksum in done:
+                if isinstance(checksum, VdsrError):
+                    raise checksum
+                yield which[future.key], checksum
         finally:
             self._client.cancel(futures)
 
@@ -147,10 +147,10 @@ def _probe_worker(
 
 
 @_or_its_error
-def _finish(
+def _make(
     job: StreamJob, chunk: Chunk, *, settings: UpscaleSettings, level: int
-) -> str:
-    return finish_chunk(job, settings, level, chunk)
+) -> int:
+    return make_chunk(job, settings, level, chunk)
 
 
 def _distributed() -> Any:

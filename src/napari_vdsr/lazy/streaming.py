@@ -61,7 +61,7 @@ class _Opened:
         plane = shape[self._axes.y], shape[self._axes.x]
         source, (y, x, _) = self.source.pixels, self._job.axes
         if level > 0 and plane != (source.shape[y], source.shape[x]):
-            below = self.part.levels[level - 1]
+            below = self.part.pixels[level - 1]
             return region_of_level(below, shape, self._axes, region)
         enlarged = EnlargedArray(
             source, self._job.axes, plane, self._upscaler, order=self._job.order
@@ -101,20 +101,16 @@ def _close(job: StreamJob) -> None:
         opened.source.close()
 
 
-def finish_chunk(
+def make_chunk(
     job: StreamJob, settings: UpscaleSettings, level: int, chunk: Chunk
-) -> str:
-    """Make a chunk unless it is there and good.
+) -> int:
+    """Make a chunk, and return its checksum.
 
-    Level 0 is the finest; the level before this one has to be complete. Returns the
-    state in which the chunk was found: "missing", "good" or "damaged".
+    Level 0 is the finest; the level before this one has to be complete.
     """
     with _in_use(job, settings) as opened:
-        state = opened.part.state(level, chunk)
-        if state != "good":
-            pixels = opened.made(level, opened.part.region(level, chunk))
-            opened.part.write(level, chunk, pixels)
-    return state
+        pixels = opened.made(level, opened.part.region(level, chunk))
+        return opened.part.write(level, chunk, pixels)
 
 
 @dataclass
@@ -127,9 +123,9 @@ class Counts:
 
 
 Mapper = Callable[
-    [StreamJob, UpscaleSettings, int, Sequence[Chunk]], Iterable[tuple[Chunk, str]]
+    [StreamJob, UpscaleSettings, int, Sequence[Chunk]], Iterable[tuple[Chunk, int]]
 ]
-"""Finishes all chunks of a level, and yields the state of each as it is done."""
+"""Makes chunks of a level, and yields the checksum of each as it is done."""
 
 
 def finish_all(
@@ -147,14 +143,27 @@ def finish_all(
     counts = Counts()
     if progress is not None:
         progress.reset(sum(prod(shape) for shape in part.shapes))
+
+    def advance(level: int, chunk: Chunk) -> None:
+        if progress is not None:
+            region = part.region(level, chunk)
+            progress.update(prod(one.stop - one.start for one in region))
+
     try:
         for level in range(len(part.shapes)):
-            chunks = list(part.chunks(level))
-            for chunk, state in (mapper or _one_by_one)(job, settings, level, chunks):
+            wanted = []
+            for chunk in part.chunks(level):
+                state = part.state(level, chunk)
                 setattr(counts, state, getattr(counts, state) + 1)
-                if progress is not None:
-                    region = part.region(level, chunk)
-                    progress.update(prod(one.stop - one.start for one in region))
+                if state == "good":
+                    advance(level, chunk)
+                else:
+                    wanted.append(chunk)
+            for chunk, checksum in (mapper or _one_by_one)(
+                job, settings, level, wanted
+            ):
+                part.note(level, chunk, checksum)
+                advance(level, chunk)
     finally:
         _close(job)
     return counts
@@ -162,5 +171,5 @@ def finish_all(
 
 def _one_by_one(
     job: StreamJob, settings: UpscaleSettings, level: int, chunks: Sequence[Chunk]
-) -> Iterable[tuple[Chunk, str]]:
-    return ((chunk, finish_chunk(job, settings, level, chunk)) for chunk in chunks)
+) -> Iterable[tuple[Chunk, int]]:
+    return ((chunk, make_chunk(job, settings, level, chunk)) for chunk in chunks)

@@ -3,25 +3,30 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 from dask._task_spec import DataNode
 from dask.array import Array
 from dask.base import tokenize
 
 import napari_vdsr
+from napari_vdsr.errors import InputError
 from napari_vdsr.files.ngff import NgffVersion, described, ngff_order
-from napari_vdsr.files.ome_zarr_writer import ZarrPlan, start_zarr, writing_alone
-from napari_vdsr.files.opening import OpenImage, state_of
+from napari_vdsr.files.ome_zarr_writer import (
+    ZarrPlan,
+    discard,
+    start_zarr,
+    writing_alone,
+)
+from napari_vdsr.files.opening import ChangedError, OpenImage, state_of
 from napari_vdsr.files.picture import Picture
+from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.enlargement import Enlargement
 from napari_vdsr.lazy.pyramid import reduced_shapes
 from napari_vdsr.lazy.streaming import Counts, Mapper, StreamJob, finish_all
 from napari_vdsr.lazy.worker import UpscaleSettings
 from napari_vdsr.progress import Progress
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,8 @@ def stream_to_zarr(
     axes (S for colours enlarged together), and `model` is the name of the model.
     Finished chunks are kept when this raises.
     """
-    dtype: np.dtype[Any] = picture.array.dtype
+    # By its name, which C has two types for at times: zarr knows one of them.
+    dtype: np.dtype[Any] = np.dtype(check_dtype(picture.array.dtype).name)
     order = ngff_order(picture.axes, str(target.path))
     shape = tuple(enlargement.shape[axis] for axis in order)
     places = described(picture).resized(picture.array.shape, enlargement.shape)
@@ -98,8 +104,9 @@ def stream_to_zarr(
         places.ordered(order),
         target.version,
     )
+    identity = source.identity()
     job = {
-        **_provenance(source.identity(), axes, enlargement, settings, model),
+        **_provenance(identity, axes, enlargement, settings, model),
         "shape": list(shape),
         "dtype": dtype.name,
         "OME-Zarr": target.version,
@@ -108,9 +115,16 @@ def stream_to_zarr(
     with writing_alone(target.path):
         part = start_zarr(target.path, plan, job, overwrite=target.overwrite)
         stream = StreamJob(opener, part.folder, enlargement.axes, order)
-        counts = finish_all(stream, settings, part, mapper, progress)
-        if "C" in plan.axes:
-            part.set_windows(plan.axes.index("C"))
+        try:
+            counts = finish_all(stream, settings, part, mapper, progress)
+            source.check_unchanged(identity)
+            part.complete(plan, job)
+        except InputError:  # of the pixels: no later run can finish it
+            discard(target.path)
+            raise
+        except ChangedError:  # which chunks are of which image is not known
+            part.forget()
+            raise
         part.finish(target.path, overwrite=target.overwrite)
     return counts
 

@@ -14,6 +14,7 @@ from napari_vdsr.plugin.training.settings import (
     LAYER,
     TrainingSettings,
 )
+from napari_vdsr.zoo.folders import expanded
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -99,7 +100,10 @@ def _folder(field: str, text: str) -> Path:
     """Check that a folder exists, but not its contents, because that may take long."""
     if not text.strip():
         raise FieldError(field, "There is no folder yet: choose one.")
-    folder = Path(text.strip()).expanduser()
+    try:
+        folder = expanded(text.strip(), "The folder")
+    except InputError as error:
+        raise FieldError(field, sentence(error)) from error
     if not folder.is_dir():
         raise FieldError(field, f"{folder} is not a folder: choose another.")
     return folder
