@@ -11,8 +11,9 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_vdsr.files import open_image
-from napari_vdsr.files.ome_zarr_writer import PartialZarr, part_of
+from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import OpenImage
+from napari_vdsr.files.partial_zarr import PartialZarr
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.lazy import worker
 from napari_vdsr.lazy.streaming import Counts

@@ -30,7 +30,8 @@ from streaming_helpers import (
 from napari_vdsr import upscale
 from napari_vdsr.errors import Cancelled, FileError, InputError
 from napari_vdsr.files import open_image
-from napari_vdsr.files.ome_zarr_writer import PartialZarr, part_of
+from napari_vdsr.files.ome_zarr_writer import move_into_place, part_of
+from napari_vdsr.files.partial_zarr import PartialZarr
 from napari_vdsr.lazy.streaming import Counts
 from napari_vdsr.zoo import Model
 
@@ -462,10 +463,9 @@ def test_a_zarr_that_cannot_be_moved_into_place_leaves_the_old_one(
     target = plain_zarr(tmp_path / "out.zarr", noise((4, 4)))
     old = files_of(target)
     shutil.copytree(whole, part_of(target))
-    part = PartialZarr(part_of(target))
     shutil.rmtree(part_of(target))  # a disk that goes away
     with pytest.raises(FileError, match="cannot write"):
-        part.finish(target, overwrite=True)
+        move_into_place(part_of(target), target, overwrite=True)
     assert files_of(target) == old
     assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_vdsr.errors import FileError, InputError, VdsrError
-from napari_vdsr.files.ome_zarr_writer import Chunk
+from napari_vdsr.files.partial_zarr import Chunk
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.lazy.streaming import StreamJob, make_chunk
 from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for

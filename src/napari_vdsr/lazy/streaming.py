@@ -15,8 +15,8 @@ from uuid import uuid4
 
 from numpy.typing import NDArray
 
-from napari_vdsr.files.ome_zarr_writer import Chunk, PartialZarr
 from napari_vdsr.files.opening import OpenImage
+from napari_vdsr.files.partial_zarr import Chunk, PartialZarr
 from napari_vdsr.imaging.axes import Axes
 from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.lazy.pyramid import region_of_level

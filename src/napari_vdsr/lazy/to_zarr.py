@@ -16,6 +16,7 @@ from napari_vdsr.files.ngff import NgffVersion, described, ngff_order
 from napari_vdsr.files.ome_zarr_writer import (
     ZarrPlan,
     discard,
+    finish_zarr,
     start_zarr,
     writing_alone,
 )
@@ -118,14 +119,13 @@ def stream_to_zarr(
         try:
             counts = finish_all(stream, settings, part, mapper, progress)
             source.check_unchanged(identity)
-            part.complete(plan, job)
         except InputError:  # of the pixels: no later run can finish it
             discard(target.path)
             raise
         except ChangedError:  # which chunks are of which image is not known
             part.forget()
             raise
-        part.finish(target.path, overwrite=target.overwrite)
+        finish_zarr(part, target.path, plan, job, overwrite=target.overwrite)
     return counts
 
 

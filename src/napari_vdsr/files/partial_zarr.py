@@ -1,0 +1,198 @@
+"""The chunks of an OME-Zarr that is being written, and which of them are finished."""
+
+import contextlib
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from itertools import product
+from math import prod
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.errors import FileError
+from napari_vdsr.files.atomic import writing_to
+from napari_vdsr.files.zarr_chunks import Chunks, ZarrPixels
+from napari_vdsr.files.zarr_library import zarr_library
+
+Chunk = tuple[int, ...]
+"""Which chunk along each axis."""
+
+State = Literal["missing", "good", "damaged"]
+
+WORK_IS_KEPT = (
+    "Finished chunks are kept: free some space and run the same command again"
+)
+_CONFIGURED = Lock()  # zarr's settings are those of the whole process
+_LINE = re.compile(r"(\d{1,9}) (\d{1,18}) ([0-9a-f]{16})\.")
+
+
+def sums_of(folder: Path) -> Path:
+    """The file beside an unfinished image that lists its finished chunks."""
+    return folder.with_name(f"{folder.name}.sums")
+
+
+class PartialZarr:
+    """An image that is being written, chunk by chunk, perhaps by many processes.
+
+    Level 0 is the finest. `levels` are its zarr arrays, `pixels` reads them and takes a
+    chunk that is not there for an error. All processes `write`; only the one that
+    started says of a chunk that it is finished (`note`).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        zarr = zarr_library()
+        try:
+            self._group = group = zarr.open_group(str(folder), mode="r+")
+            numbers = range(len(list(group.array_keys())))
+            # Even a chunk of zeros: one that is not there is one that is not done.
+            with _CONFIGURED, zarr.config.set({"array.write_empty_chunks": True}):
+                self.levels: list[Any] = [group[str(number)] for number in numbers]
+        except Exception as error:
+            raise FileError(f"cannot open {folder}: {error}") from error
+        self.pixels = [
+            ZarrPixels(level, Chunks(folder, level, complete=True))
+            for level in self.levels
+        ]
+        self._sums: list[NDArray[np.uint64]] | None = None
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of all levels, the finest first."""
+        return [tuple(level.shape) for level in self.levels]
+
+    def _grid(self, level: int) -> tuple[int, ...]:
+        array = self.levels[level]
+        sizes = zip(array.shape, array.chunks, strict=True)
+        return tuple(-(-size // edge) for size, edge in sizes)
+
+    def chunks(self, level: int) -> Iterator[Chunk]:
+        """All chunks of a level, row by row."""
+        return product(*map(range, self._grid(level)))
+
+    def region(self, level: int, chunk: Chunk) -> tuple[slice, ...]:
+        """The pixels of a chunk."""
+        array = self.levels[level]
+        return tuple(
+            slice(index * edge, min((index + 1) * edge, size))
+            for index, edge, size in zip(chunk, array.chunks, array.shape, strict=True)
+        )
+
+    def state(self, level: int, chunk: Chunk) -> State:
+        """Whether a chunk is finished, and is what was written then."""
+        noted = self._noted()[level][chunk]
+        found = self.checksum(level, chunk)
+        if not noted or found is None:
+            return "missing"
+        return "good" if found == noted else "damaged"
+
+    def write(self, level: int, chunk: Chunk, pixels: NDArray[Any]) -> int:
+        """Write a chunk, whose pixels have the shape of its region; its checksum."""
+        with writing_to(self.folder, WORK_IS_KEPT):
+            self.levels[level][self.region(level, chunk)] = pixels
+            checksum = self.checksum(level, chunk)
+        if checksum is None:
+            raise FileError(f"{self._path(level, chunk)} was removed as it was written")
+        return checksum
+
+    def note(self, level: int, chunk: Chunk, checksum: int) -> None:
+        """Say that a chunk is finished."""
+        self._noted()[level][chunk] = checksum
+        number = np.ravel_multi_index(chunk, self._grid(level)) if chunk else 0
+        with (
+            writing_to(self.folder, WORK_IS_KEPT),
+            sums_of(self.folder).open("a") as file,
+        ):
+            file.write(f"\n{level} {number} {checksum:016x}.")
+
+    def note_what_decodes(self) -> None:
+        """Take for finished what is there and whole, where the list of it is lost."""
+        for level in range(len(self.levels)):
+            for chunk in self.chunks(level):
+                checksum = self.checksum(level, chunk)
+                if checksum is not None and self._decodes(level, chunk):
+                    self.note(level, chunk, checksum)
+
+    def _decodes(self, level: int, chunk: Chunk) -> bool:
+        try:
+            self.levels[level][self.region(level, chunk)]
+        except MemoryError:
+            raise
+        except Exception:  # codecs raise whatever damage leads to
+            return False
+        return True
+
+    def forget(self) -> None:
+        """Take no chunk for finished any more."""
+        sums_of(self.folder).write_bytes(b"")
+        self._sums = None
+
+    def _noted(self) -> list[NDArray[np.uint64]]:
+        """The checksum of every chunk of every level; 0 where it is not finished."""
+        if self._sums is not None:
+            return self._sums
+        counts = [self._grid(level) for level in range(len(self.levels))]
+        self._sums = [np.zeros(prod(count), np.uint64) for count in counts]
+        with contextlib.suppress(FileNotFoundError):
+            for line in sums_of(self.folder).read_text("ascii", "replace").split("\n"):
+                if found := _LINE.fullmatch(line):  # not the half of one
+                    level, number = int(found[1]), int(found[2])
+                    if level < len(counts) and number < len(self._sums[level]):
+                        self._sums[level][number] = int(found[3], 16)
+        self._sums = [each.reshape(counts[i]) for i, each in enumerate(self._sums)]
+        return self._sums
+
+    def _path(self, level: int, chunk: Chunk) -> Path:
+        key = self.levels[level].metadata.encode_chunk_key(chunk)
+        return Path(self.folder, str(level), key)
+
+    def checksum(self, level: int, chunk: Chunk) -> int | None:
+        """A number for the bytes of a chunk as they are stored, if they are."""
+        try:
+            content = self._path(level, chunk).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()) or 1
+
+    def lost(self) -> list[Path]:
+        """Chunks that are not there, or were never finished."""
+        return [
+            self._path(level, chunk)
+            for level in range(len(self.levels))
+            for chunk in self.chunks(level)
+            if not (self._noted()[level][chunk] and self._path(level, chunk).is_file())
+        ]
+
+    def describe(self, attributes: Mapping[str, Any]) -> None:
+        """Write the attributes of the group."""
+        with writing_to(self.folder, WORK_IS_KEPT):
+            self._group.attrs.put(dict(attributes))
+
+    def with_windows(self, omero: Mapping[str, Any], axis: int) -> Mapping[str, Any]:
+        """What shows the channels, each with a window of intensities."""
+        channels = omero.get("channels", [])
+        known = all("window" in channel for channel in channels)
+        if known or len(channels) != self.shapes[0][axis]:
+            return omero
+        top = len(self.levels) - 1
+        ranges: list[list[float]] = [[] for _ in channels]
+        for chunk in self.chunks(top):
+            pixels = self.pixels[top][self.region(top, chunk)]
+            if not np.isnan(pixels).all():
+                ranges[chunk[axis]] += [
+                    float(np.nanmin(pixels)),
+                    float(np.nanmax(pixels)),
+                ]
+        windows = []
+        for values in ranges:
+            low, high = (min(values), max(values)) if values else (0.0, 1.0)
+            windows.append({"min": low, "max": high, "start": low, "end": high})
+        pairs = zip(windows, channels, strict=True)
+        return {
+            **omero,
+            "channels": [{"window": window, **channel} for window, channel in pairs],
+        }
