@@ -25,6 +25,7 @@ from napari_vdsr.evaluation.trials import trial_of
 from napari_vdsr.inference.device import resolve_device
 from napari_vdsr.inference.precision import usable_precisions
 from napari_vdsr.inference.upscaler import Upscaler
+from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
 from napari_vdsr.zoo import load_model
 
@@ -86,12 +87,16 @@ def scores_of(folder: Path, ways: Sequence[Way]) -> dict[tuple[str, int], float]
 def ways_of(model_name: str, device: torch.device) -> list[Way]:
     """Every engine in every precision of a device."""
     model = load_model(model_name)
+    precisions = {
+        str(each).removeprefix("torch."): each
+        for each in usable_precisions(device, model.network)
+    }
     return [
         Way(
-            f"{label} {str(precision).removeprefix('torch.')}",
-            Upscaler(model, device=device, precision=precision, engine=engine),
+            f"{label} {name}",
+            Upscaler(RunOptions(model, str(device), name), engine=engine),
         )
-        for precision in usable_precisions(device, model.network)
+        for name, precision in precisions.items()
         for label, engine in engines_of(model, device, precision).items()
     ]
 

@@ -12,6 +12,7 @@ import numpy as np
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.dtypes import refuse_mask
 from napari_vdsr.imaging.geometry import Factor
+from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress, check_progress
 from napari_vdsr.simulation import simulate
 from napari_vdsr.zoo import DEFAULT_MODEL, Model, load_model, models
@@ -123,34 +124,30 @@ def upscale(
     >>> upscale(image, 2, device="cpu").shape
     (12, 16)
     """
-    options: dict[str, Any] = {
-        "model": model,
-        "device": device,
-        "precision": precision,
-        "tile": tile,
+    options = RunOptions(model, device, precision, tile, intensity_range)
+    others: dict[str, Any] = {
         "axes": axes,
         "rgb": rgb,
         "pixel_size": pixel_size,
-        "intensity_range": intensity_range,
         "progress": progress,
     }
     check_progress(progress)
     _refuse_what_is_no_image(image)
     if _is_instance(image, "napari.layers", "Layer"):
-        from napari_vdsr.layers import upscale_layer
+        from napari_vdsr.layers.upscale import enlarged_layer
 
-        return upscale_layer(image, factor, **options)
+        return enlarged_layer(image, factor, options, **others)
     from napari_vdsr.inference.arrays import upscale_array
 
     if _is_instance(image, "torch", "Tensor"):
         from napari_vdsr.inference.tensors import upscale_tensor
 
-        return upscale_tensor(image, factor, **options)
+        return upscale_tensor(image, factor, options, **others)
     if getattr(image, "chunks", None) is not None:
         from napari_vdsr.lazy import upscale_lazy
 
-        return upscale_lazy(image, factor, **options)
-    return upscale_array(np.asarray(image), factor, **options)
+        return upscale_lazy(image, factor, options, **others)
+    return upscale_array(np.asarray(image), factor, options, **others)
 
 
 def psnr(
@@ -329,9 +326,7 @@ def evaluate(
         protocol=protocol,
         sampling=sampling,
         noise=noise,
-        device=device,
-        precision=precision,
-        tile=tile,
+        options=RunOptions(device=device, precision=precision, tile=tile),
         rgb=rgb,
         progress=progress,
     )
@@ -359,7 +354,7 @@ def _is_instance(value: object, module: str, name: str) -> bool:
 
 
 def _refuse_what_is_no_image(value: object) -> None:
-    """Say what to do with what numpy would make an array of words of."""
+    """Reject paths, zarr groups, masked arrays and None."""
     refuse_mask(value)
     msg = ""
     if isinstance(value, (str, PathLike)):

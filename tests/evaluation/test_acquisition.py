@@ -81,11 +81,11 @@ def test_a_scanner_takes_the_two_pixels_at_the_centre() -> None:
 def test_the_trial_is_what_the_sampling_says(
     photograph: NDArray[Any], tiny: Model
 ) -> None:
-    trial = compare(photograph, 3, model=tiny, sampling="camera", device="cpu").trial
+    trial = compare(photograph, 3, model=tiny, sampling="camera").trial
     means = photograph.reshape(20, 3, 24, 3).mean(axis=(1, 3))
     np.testing.assert_array_equal(trial.low, np.rint(means).astype("uint8"))
     np.testing.assert_array_equal(trial.reference, photograph)
-    trial = compare(photograph, 3, model=tiny, sampling="scanner", device="cpu").trial
+    trial = compare(photograph, 3, model=tiny, sampling="scanner").trial
     assert trial.shape == (30, 36)
     assert trial.low.shape == (10, 12)
     assert trial.low.dtype == photograph.dtype
@@ -96,10 +96,8 @@ def test_noise_is_the_same_for_all_runs_and_the_truth_has_none(
     photograph: NDArray[Any], tiny: Model
 ) -> None:
     stack = np.stack([photograph, photograph])
-    first, again = (
-        compare(stack, 2, model=tiny, noise=900, device="cpu").trial for _ in range(2)
-    )
-    clean = compare(stack, 2, model=tiny, device="cpu").trial
+    first, again = (compare(stack, 2, model=tiny, noise=900).trial for _ in range(2))
+    clean = compare(stack, 2, model=tiny).trial
     np.testing.assert_array_equal(first.low, again.low)
     np.testing.assert_array_equal(first.reference, clean.reference)
     assert (first.low != clean.low).mean() > 0.5
@@ -113,7 +111,7 @@ def test_plane_by_plane_is_what_comes_of_the_whole(
     sampling: Sampling, noise: Any, photograph: NDArray[Any], tiny: Model
 ) -> None:
     stack = np.stack([photograph, photograph[::-1], photograph // 2]).astype("uint16")
-    options: Any = {"sampling": sampling, "noise": noise, "device": "cpu"}
+    options: Any = {"sampling": sampling, "noise": noise}
     scores = evaluate(stack, model=tiny, factors=2, protocol="direct", **options)
     whole = compare(stack, 2, model=tiny, **options)
     assert {row.noise for row in scores.rows} == {whole.trial.electrons}

@@ -98,8 +98,8 @@ def test_each_plane_and_colour_is_interpolated_alone(
     ramp: NDArray[Any], tiny: Model
 ) -> None:
     stack = np.stack([ramp, ramp[::-1]])
-    both = compare(stack, 2, model=tiny, rgb=True, noise=500, device="cpu")
-    first = compare(ramp, 2, model=tiny, rgb=True, noise=500, device="cpu")
+    both = compare(stack, 2, model=tiny, rgb=True, noise=500)
+    first = compare(ramp, 2, model=tiny, rgb=True, noise=500)
     for of_both, alone in zip(both.outcomes[1:3], first.outcomes[1:3], strict=True):
         np.testing.assert_allclose(of_both.image[0], alone.image)
 
@@ -109,7 +109,7 @@ def test_of_real_pairs_the_best_is_by_the_fitted_psnr(
 ) -> None:
     rng = np.random.default_rng(0)
     low = 0.5 * resize(photograph, (24, 28)) + 40 + 5 * rng.standard_normal((24, 28))
-    scores = evaluate_pairs(photograph[:60, :70], low, model=tiny, device="cpu")
+    scores = evaluate_pairs(photograph[:60, :70], low, model=tiny)
     spline, best = (
         scores.mean(scores.factors[0], name).fitted_psnr
         for name in (Spline.name, BestLinear.name)

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from napari_vdsr.api import upscale as upscale_array
 from napari_vdsr.errors import Cancelled, InputError, VdsrError, VdsrWarning
 from napari_vdsr.evaluation.acquisition import resized
 from napari_vdsr.evaluation.compare import compare
 from napari_vdsr.evaluation.evaluate import evaluate, evaluate_pairs
 from napari_vdsr.evaluation.psnr import psnr
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.inference.arrays import upscale_array
 from napari_vdsr.zoo import Model, user_folder
 
 BASELINES = ("bicubic", "spline", "best Gaussian + spline")
@@ -100,9 +100,7 @@ def test_a_network_of_three_channels_sees_the_colours(
     grey = np.repeat(ramp[..., :1], 3, axis=-1)
     assert truth.mean(2, "course").psnr > 10
     # With three equal channels, luminance is that channel on another scale.
-    kept = compare(
-        grey, 2, model=course, protocol="A", rgb=True, device="cpu", precision="float32"
-    )
+    kept = compare(grey, 2, model=course, protocol="A", rgb=True)
     low = resized(grey, (12, 15), rgb=True)
     rgb = upscale_array(
         low, 2, model=course, device="cpu", rgb=True, intensity_range=(0, 255)
@@ -159,7 +157,7 @@ def test_real_pairs_are_not_reduced_and_may_differ_in_contrast(
     photograph: NDArray[Any], tiny: Model
 ) -> None:
     low = resize(photograph, (30, 36))
-    scores = evaluate_pairs(photograph, 0.5 * low + 20, model=tiny, device="cpu")
+    scores = evaluate_pairs(photograph, 0.5 * low + 20, model=tiny)
     assert scores.protocol == "pairs"
     bicubic = scores.mean(2, "bicubic")
     assert bicubic.fitted_psnr > bicubic.psnr + 5
@@ -168,7 +166,7 @@ def test_real_pairs_are_not_reduced_and_may_differ_in_contrast(
 
 def test_real_pairs_may_have_any_ratio(photograph: NDArray[Any], tiny: Model) -> None:
     low = resize(photograph, (40, 48)).round().astype("uint8")
-    scores = evaluate_pairs([photograph], [low], model=tiny, device="cpu")
+    scores = evaluate_pairs([photograph], [low], model=tiny)
     assert scores.factors == (1.5,)
 
 
@@ -243,9 +241,9 @@ def test_what_cannot_be_evaluated_is_refused_with_a_reason(
 
 def test_pairs_that_are_none_are_refused(photograph: NDArray[Any], tiny: Model) -> None:
     with pytest.raises(InputError, match="no pair"):
-        evaluate_pairs(photograph[:30], photograph, model=tiny, device="cpu")
+        evaluate_pairs(photograph[:30], photograph, model=tiny)
     with pytest.raises(InputError, match="needs its partner"):
-        evaluate_pairs([photograph], [], model=tiny, device="cpu")
+        evaluate_pairs([photograph], [], model=tiny)
 
 
 def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path, tiny: Model) -> None:

@@ -16,7 +16,7 @@ from napari_vdsr.zoo import Model
 
 @pytest.fixture(scope="module")
 def comparison(photograph, tiny):
-    return compare(photograph, 3, model=tiny, device="cpu")
+    return compare(photograph, 3, model=tiny)
 
 
 def test_truth_input_and_results_stand_side_by_side(
@@ -48,7 +48,7 @@ def test_stacks_colours_and_dtypes_are_drawn(
 ) -> None:
     image = (np.stack([ramp] * 3) / 300).astype(dtype)
     image = image if dtype == "float32" else np.stack([ramp] * 3).astype(dtype)
-    drawn = draw(compare(image, 2, model=tiny, rgb=True, device="cpu"))
+    drawn = draw(compare(image, 2, model=tiny, rgb=True))
     assert drawn.mode == "RGB"
     assert drawn.width == 6 * 310 + 10
 

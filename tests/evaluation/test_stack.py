@@ -316,8 +316,8 @@ def test_stacks_are_evaluated_as_if_they_were_read_whole(
     array = KINDS[kind][0]
     array = array * np.array([1, 0.5, 0.25])[:, None, None]  # each of its own range
     array = array.astype(KINDS[kind].dtype)
-    options: dict[str, Any] = {"model": tiny, "protocol": protocol, "device": "cpu"}
-    whole = compare(array, 2, rgb=False, precision="float32", **options)
+    options: dict[str, Any] = {"model": tiny, "protocol": protocol}
+    whole = compare(array, 2, rgb=False, **options)
     path = as_zarr(tmp_path / "a", array)
     for image in (path, da.from_zarr(str(path)), array):
         scores = evaluate({"a": image}, factors=2, rgb=False, **options)
@@ -362,7 +362,7 @@ def test_real_pairs_of_stacks_are_scored_with_one_range(tiny: Model) -> None:
     high[1] //= 4
     low = np.rint(resized(high, (15, 20), rgb=False)).astype(np.uint16)
     pair = da.from_array(high), da.from_array(low)
-    scores = evaluate_pairs({"a": pair[0]}, {"a": pair[1]}, model=tiny, device="cpu")
+    scores = evaluate_pairs({"a": pair[0]}, {"a": pair[1]}, model=tiny)
     assert {row.data_range.value for row in scores.rows} == {float(np.ptp(high))}
     with pytest.raises(InputError, match="as many planes"):
-        evaluate_pairs({"a": high}, {"a": low[:2]}, model=tiny, device="cpu", rgb=False)
+        evaluate_pairs({"a": high}, {"a": low[:2]}, model=tiny, rgb=False)

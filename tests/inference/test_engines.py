@@ -21,6 +21,7 @@ from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
+from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import Model, load_model
 
 CPU = torch.device("cpu")
@@ -101,7 +102,7 @@ def test_half_precision_on_a_bright_image_loses_nothing_to_the_offset() -> None:
 def test_repeating_gives_the_same_bits(model: Model) -> None:
     image = np.random.default_rng(1).random((50, 50)).astype("float32")
     first, second = (
-        Upscaler(model, device="cpu", tile=40).region(image, (100, 100))
+        Upscaler(RunOptions(model, device="cpu", tile=40)).region(image, (100, 100))
         for _ in range(2)
     )
     np.testing.assert_array_equal(first, second)
@@ -170,8 +171,8 @@ def test_out_of_memory_halves_the_tile_goes_on_and_says_so_once(
     model: Model, error: Exception
 ) -> None:
     image = np.random.default_rng(2).random((150, 150)).astype("float32")
-    expected = Upscaler(model, device="cpu").region(image, (300, 300))
-    upscaler = Upscaler(model, device="cpu", tile=250)
+    expected = Upscaler(RunOptions(model, device="cpu")).region(image, (300, 300))
+    upscaler = Upscaler(RunOptions(model, device="cpu", tile=250))
     upscaler.engine = SmallMemory(upscaler.engine, 80 * 80, error)
     with pytest.warns(VdsrWarning, match="went on with 62") as caught:
         result = upscaler.region(image, (300, 300))
@@ -188,6 +189,7 @@ import torch
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
+from napari_vdsr.options import RunOptions
 from napari_vdsr.network import VDSR
 from napari_vdsr.zoo import Model
 
@@ -196,12 +198,13 @@ network = VDSR(2).requires_grad_(False)
 model = Model(network, "small")
 engine = TorchEngine(network, cpu, torch.float32)
 image, shape = np.random.default_rng(0).random((700, 700), np.float32), (1400, 1400)
-expected = Upscaler(model, device=cpu, tile=200, engine=engine).region(image, shape)
+small = RunOptions(model, device="cpu", tile=200)
+expected = Upscaler(small, engine=engine).region(image, shape)
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000, resource.RLIM_INFINITY))
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    upscaler = Upscaler(model, device=cpu, tile=1400, engine=engine)
+    upscaler = Upscaler(RunOptions(model, device="cpu", tile=1400), engine=engine)
     result = upscaler.region(image, shape)
 assert np.abs(result - expected).max() < 1e-5
 assert upscaler.tile < 1400
@@ -219,14 +222,14 @@ def test_a_memory_that_is_really_full_is_survived() -> None:
 
 
 def test_too_little_memory_for_the_smallest_tile_is_an_error(model: Model) -> None:
-    upscaler = Upscaler(model, device="cpu")
+    upscaler = Upscaler(RunOptions(model, device="cpu"))
     upscaler.engine = SmallMemory(upscaler.engine, 100, FULL[0])
     with pytest.raises(VdsrError, match="too little memory"):
         upscaler.region(np.zeros((50, 50)), (100, 100))
 
 
 def test_other_faults_are_not_taken_for_a_full_memory(model: Model) -> None:
-    upscaler = Upscaler(model, device="cpu")
+    upscaler = Upscaler(RunOptions(model, device="cpu"))
     upscaler.engine = SmallMemory(upscaler.engine, 100, RuntimeError("bug"))
     with pytest.raises(RuntimeError, match="bug"):
         upscaler.region(np.zeros((50, 50)), (100, 100))
@@ -235,13 +238,13 @@ def test_other_faults_are_not_taken_for_a_full_memory(model: Model) -> None:
 def test_a_model_changed_in_memory_is_made_ready_anew() -> None:
     known = load_model("srcnn-915-x3")
     image = np.random.default_rng(0).random((20, 20), np.float32)
-    before = Upscaler(known, device="cpu", intensity_range=(0, 1)).region(
+    before = Upscaler(RunOptions(known, device="cpu", intensity_range=(0, 1))).region(
         image, (40, 40)
     )
     with torch.no_grad():
         for parameter in known.network.parameters():
             parameter.mul_(0.5)
-    after = Upscaler(known, device="cpu", intensity_range=(0, 1)).region(
+    after = Upscaler(RunOptions(known, device="cpu", intensity_range=(0, 1))).region(
         image, (40, 40)
     )
     assert np.abs(after - before).max() > 0.1
@@ -252,9 +255,9 @@ def test_a_model_changed_in_memory_is_made_ready_anew() -> None:
 def test_cuda_gives_what_the_cpu_gives(precision: str) -> None:
     image: Any = np.random.default_rng(3).integers(0, 60000, (200, 300), "uint16")
     model = load_model("vdsr20")
-    expected = Upscaler(model, device="cpu").region(image, (400, 600))
+    expected = Upscaler(RunOptions(model, device="cpu")).region(image, (400, 600))
     torch.cuda.reset_peak_memory_stats()
-    upscaler = Upscaler(model, device="cuda", precision=precision, tile=128)
+    upscaler = Upscaler(RunOptions(model, device="cuda", precision=precision, tile=128))
     result = upscaler.region(image, (400, 600))
     bound = 60000 * (2e-5 if precision == "float32" else 2e-2)
     assert np.abs(result.astype(float) - expected).max() <= bound

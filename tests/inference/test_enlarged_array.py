@@ -13,6 +13,7 @@ from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network.vdsr import VDSR
+from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import Model
 
 RNG = np.random.default_rng(0)
@@ -29,7 +30,7 @@ def test_any_slice_is_that_slice_of_the_whole(axes: str, model: Model) -> None:
     image = RNG.random([sizes[axis] for axis in axes])
     whole = napari_vdsr.upscale(image, 2, model=model, device="cpu", axes=axes)
     plan = plan_enlargement(image.shape, 2, axes=axes)
-    upscaler = Upscaler(model, device="cpu")
+    upscaler = Upscaler(RunOptions(model, device="cpu"))
 
     @given(st.data())
     @settings(max_examples=10)
@@ -75,7 +76,8 @@ class Counted:
 def test_only_what_a_region_needs_is_read(model: Model) -> None:
     source = Counted()
     axes = Axes(1, 2, None)
-    enlarged = EnlargedArray(source, axes, (400, 600), Upscaler(model, device="cpu"))
+    upscaler = Upscaler(RunOptions(model, device="cpu"))
+    enlarged = EnlargedArray(source, axes, (400, 600), upscaler)
     assert enlarged.shape == (4, 400, 600)
     assert source.read == 0
     part = enlarged[2, 100:140, 200:260]

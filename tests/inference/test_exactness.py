@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from napari_vdsr.api import upscale as upscale_array
 from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.imaging.geometry import enlarged_size
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.inference.arrays import upscale_array
 from napari_vdsr.inference.device import available_devices
 from napari_vdsr.inference.upscaler import Upscaler
+from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import Model
 
 REAL = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"]
@@ -146,7 +147,7 @@ def test_a_region_is_that_part_of_the_whole(
     model: Model, shape: tuple[int, ...]
 ) -> None:
     image = image_of(shape, "float32", 5)
-    upscaler = Upscaler(model, device="cpu", tile=30)
+    upscaler = Upscaler(RunOptions(model, device="cpu", tile=30))
     whole = upscaler.region(image, (93, 120))
     part = upscaler.region(image, (93, 120), (slice(11, 64), slice(70, 120)))
     np.testing.assert_allclose(part, whole[11:64, 70:120], atol=4e-6 * np.ptp(image))
@@ -163,9 +164,9 @@ class OnePixelShort(Upscaler):
 def test_a_halo_one_pixel_smaller_is_not_enough(model: Model) -> None:
     image = image_of((60, 60), "float32", 6)
     shape = (120, 120)
-    whole = Upscaler(model, device="cpu", tile=10_000).region(image, shape)
-    right = Upscaler(model, device="cpu", tile=20).region(image, shape)
-    short = OnePixelShort(model, device="cpu", tile=20).region(image, shape)
+    whole = Upscaler(RunOptions(model, device="cpu", tile=10_000)).region(image, shape)
+    right = Upscaler(RunOptions(model, device="cpu", tile=20)).region(image, shape)
+    short = OnePixelShort(RunOptions(model, device="cpu", tile=20)).region(image, shape)
     assert np.abs(right - whole).max() <= 4e-6 * np.ptp(image)
     assert np.abs(short - whole).max() > 1e-4 * np.ptp(image)
 

@@ -23,6 +23,7 @@ from napari_vdsr.inference.precision import computes_bfloat16, relative_error
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
+from napari_vdsr.options import RunOptions
 from napari_vdsr.training import recipe
 from napari_vdsr.training.prepare import prepare
 from napari_vdsr.training.trainer import Trainer
@@ -160,7 +161,8 @@ def enlarged(dtype: str, with_torch: bool) -> NDArray[Any]:
         return napari_vdsr.upscale(pixels, 3, model="vdsr5", device="cpu")
     model = load_model("vdsr5")
     own = TorchEngine(model.network, CPU, torch.float32)
-    return Upscaler(model, device="cpu", engine=own).region(pixels, (120, 99))
+    upscaler = Upscaler(RunOptions(model, device="cpu"), engine=own)
+    return upscaler.region(pixels, (120, 99))
 
 
 KINDS = [
@@ -330,6 +332,7 @@ from napari_vdsr.inference import engine
 from napari_vdsr.inference.device import device_lock
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.upscaler import Upscaler
+from napari_vdsr.options import RunOptions
 
 if sys.argv[1] == "torch":
     engine.find_spec = lambda name: None
@@ -337,7 +340,7 @@ torch.set_num_threads(4)
 torch.set_default_dtype(torch.float64)
 image = np.random.default_rng(0).random((150, 150), np.float32)
 model = napari_vdsr.load_model("vdsr5")
-upscaler = Upscaler(model, device="cpu")
+upscaler = Upscaler(RunOptions(model, device="cpu"))
 expected = upscaler.region(image, (300, 300))
 inside = threading.Event()
 

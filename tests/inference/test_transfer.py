@@ -17,6 +17,7 @@ from napari_vdsr.inference.transfer import Download, uploaded
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.inference.window import restore_window
 from napari_vdsr.network import VDSR
+from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import Model
 
 CPU = torch.device("cpu")
@@ -99,7 +100,7 @@ def test_nothing_between_upload_and_download_is_waited_for(
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_on_cuda_nothing_in_the_loop_synchronises(model: Model, dtype: str) -> None:
     image = (np.random.default_rng(0).random((150, 150, 3)) * 200).astype(dtype)
-    upscaler = Upscaler(model, device="cuda", tile=64)
+    upscaler = Upscaler(RunOptions(model, device="cuda", tile=64))
     expected = upscaler.region(image, (300, 300))
     try:
         torch.cuda.set_sync_debug_mode("error")

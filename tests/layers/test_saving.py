@@ -15,6 +15,7 @@ from napari_vdsr.files import read_image
 from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.layers import plan_layer, upscale_layer
 from napari_vdsr.layers.saving import save_enlarged
+from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import Model
 
 IMAGE = np.random.default_rng(0).integers(0, 4000, (30, 40)).astype(np.uint16)
@@ -22,7 +23,8 @@ IMAGE = np.random.default_rng(0).integers(0, 4000, (30, 40)).astype(np.uint16)
 
 def save(layer: Image, path: Path, model: Model, **options: Any) -> None:
     plan = plan_layer(layer, options.pop("factor", 2))
-    save_enlarged(layer, plan, layer.data, path, model=model, device="cpu", **options)
+    chosen = RunOptions(model, device="cpu")
+    save_enlarged(layer, plan, layer.data, path, chosen, **options)
 
 
 class Full(Exception):

@@ -20,6 +20,7 @@ from napari_vdsr.lazy.streaming import Counts
 from napari_vdsr.lazy.to_zarr import ZarrTarget, stream_to_zarr
 from napari_vdsr.lazy.worker import UpscaleSettings
 from napari_vdsr.network import VDSR
+from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import Model
 
 
@@ -52,13 +53,8 @@ def plain_zarr(
 
 
 def settings_of(model: Model, **options: Any) -> UpscaleSettings:
-    settings: dict[str, Any] = {
-        "device": "cpu",
-        "precision": "float32",
-        "tile": "auto",
-        "intensity_range": None,
-    }
-    return UpscaleSettings.of(model, **{**settings, **options})
+    chosen = {"device": "cpu", "precision": "float32", **options}
+    return UpscaleSettings(RunOptions(model, **chosen))
 
 
 def stream(
@@ -85,7 +81,6 @@ def stream(
             plan,
             settings_of(model),
             ZarrTarget(target, version, overwrite),
-            model=model.name,
             **options,
         )
 

@@ -13,8 +13,9 @@ import pytest
 from streaming_helpers import arrivals, count_arrivals
 
 import napari_vdsr
-from napari_vdsr.lazy import worker
-from napari_vdsr.lazy.worker import forget_upscalers, own_device
+from napari_vdsr.inference import kept
+from napari_vdsr.inference.kept import forget_upscalers
+from napari_vdsr.lazy.worker import own_device
 from napari_vdsr.network import VDSR
 from napari_vdsr.zoo import Model
 
@@ -47,7 +48,7 @@ def test_two_processes_give_what_one_gives(
 def _what_is_ready() -> tuple[int, int]:
     from napari_vdsr.inference.threads import usable_threads
 
-    return len(worker._ready), usable_threads()
+    return len(kept._kept), usable_threads()
 
 
 def test_the_model_reaches_every_worker_once(

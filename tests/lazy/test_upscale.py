@@ -15,6 +15,7 @@ from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.imaging.axes import find_axes
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import VDSR
+from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import Model
 
 RNG = np.random.default_rng(0)
@@ -54,7 +55,7 @@ def test_every_block_equals_the_same_region_of_the_whole(
     whole = napari_vdsr.upscale(image, factor, model=tiny, device="cpu", axes=axes)
     lazy = napari_vdsr.upscale(chunked, factor, model=tiny, device="cpu", axes=axes)
     assert (lazy.shape, lazy.dtype) == (whole.shape, whole.dtype)
-    upscaler = Upscaler(tiny, device="cpu")
+    upscaler = Upscaler(RunOptions(tiny, device="cpu"))
     found = find_axes(image.shape, axes)
     order = found.moved_last(image.ndim)
     ends = [np.cumsum([0, *sizes]) for sizes in lazy.chunks]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_vdsr.lazy import upscale, worker
+from napari_vdsr.inference import kept
+from napari_vdsr.lazy import upscale
 from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.scoring.snapshots import check_memory, take_snapshot
 
@@ -42,9 +43,9 @@ def test_run_adds_a_lazy_layer_at_once(
     assert result.contrast_limits == source.contrast_limits
     assert not enlarged
     assert settle(panel).startswith("Added.\n")
-    assert worker._ready
+    assert kept._kept
     panel.controls.release.native.click()
-    assert not worker._ready
+    assert not kept._kept
 
 
 def test_parts_of_a_lazy_layer_are_made_at_once(

@@ -9,9 +9,8 @@ import pytest
 from qtpy.QtWidgets import QApplication
 
 import napari_vdsr
-from napari_vdsr.inference import engine
+from napari_vdsr.inference import engine, kept
 from napari_vdsr.plugin import super_resolution
-from napari_vdsr.plugin.model import upscalers
 from napari_vdsr.plugin.super_resolution import SuperResolution
 from napari_vdsr.zoo import DEFAULT_MODEL, load_model
 
@@ -314,9 +313,7 @@ def test_the_memory_of_the_device_is_given_back(
     viewer.add_image(cells)
     panel = open_panel()
     run(panel)
-    (kept,) = upscalers._kept.values()
-    upscaler = ref(kept)
-    del kept
+    upscaler = ref(next(reversed(kept._kept.values())))
     assert engine._ready
     panel.controls.release.native.click()
     assert upscaler() is None

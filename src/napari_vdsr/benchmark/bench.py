@@ -29,6 +29,7 @@ from napari_vdsr.inference.precision import usable_precisions
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import VDSR
+from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import Model, load_model
 
 _SMALLEST, _LARGEST_CPU, _LARGEST = 64, 1024, 8192
@@ -177,7 +178,8 @@ def _side_by_side(
     image = sample(edge // 2)
     rows = []
     for count in range(2, len(gpus) + 1):
-        upscalers = [Upscaler(model, device=device) for device in gpus[:count]]
+        each_on = [RunOptions(model, str(device)) for device in gpus[:count]]
+        upscalers = [Upscaler(options) for options in each_on]
         with ThreadPoolExecutor(count) as pool:
 
             def together(
@@ -196,8 +198,9 @@ def _ways(
     model: Model, device: torch.device, precision: torch.dtype
 ) -> dict[str, Upscaler]:
     """Every engine, ready to enlarge images."""
+    options = RunOptions(model, str(device), _short(precision))
     return {
-        label: Upscaler(model, device=device, precision=precision, engine=engine)
+        label: Upscaler(options, engine=engine)
         for label, engine in engines_of(model, device, precision).items()
     }
 

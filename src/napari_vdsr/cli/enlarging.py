@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.cli.console import progress_bar
 from napari_vdsr.cli.describe import describe_beforehand
-from napari_vdsr.cli.loading import loaded_model
 from napari_vdsr.cli.options import parse_lengths, parse_pair
 from napari_vdsr.cli.ways import Task, enlarge
 from napari_vdsr.errors import InputError
@@ -19,9 +18,8 @@ from napari_vdsr.files.zarr_library import ZARR_SUFFIX
 from napari_vdsr.imaging.axes import find_axes
 from napari_vdsr.imaging.enlargement import Enlargement, plan_enlargement
 from napari_vdsr.imaging.geometry import Factor, check_factor
-from napari_vdsr.inference.settings import check_settings
-from napari_vdsr.inference.upscaler import Upscaler
-from napari_vdsr.zoo import Model
+from napari_vdsr.inference.settings import check_options, in_use
+from napari_vdsr.options import RunOptions
 
 if TYPE_CHECKING:
     from napari_vdsr.lazy.cluster import Cluster
@@ -33,15 +31,11 @@ class Settings:
 
     factor: Factor  # used without a pixel size
     pixel_size: tuple[tuple[float, float], str | None] | None  # (height, width), unit
-    model: Model
     # Device and precision in use; on a cluster, as they were asked for.
-    device: str
-    precision: str
-    tile: str
+    options: RunOptions
     # Axes and rgb override what a file says.
     axes: str | None
     rgb: bool | None
-    intensity_range: tuple[float, float] | None
     overwrite: bool
     ome_zarr: NgffVersion = "0.5"
     cluster: "Cluster | None" = None  # its workers make OME-Zarrs
@@ -52,10 +46,7 @@ class Settings:
         *,
         factor: str | None,
         pixel_size: str | None,
-        model: str,
-        device: str,
-        precision: str,
-        tile: str,
+        options: RunOptions,
         elsewhere: bool,
         **others: Any,
     ) -> "Settings":
@@ -72,21 +63,13 @@ class Settings:
         numbers = 2.0 if factor is None else parse_pair(factor, "factor")
         check_factor(numbers)
         lengths = None if pixel_size is None else parse_lengths(pixel_size)
-        loaded = loaded_model(model)
-        wanted: dict[str, Any] = {
-            "device": device,
-            "precision": precision,
-            "tile": tile,
-            # Any range will do here: the right one is only known with the image.
-            "intensity_range": others["intensity_range"] or (0.0, 1.0),
-        }
-        if elsewhere:
-            check_settings(loaded, **wanted)
-        else:
-            ready = Upscaler(loaded, **wanted)
-            device = str(ready.device)
-            precision = str(ready.precision).removeprefix("torch.")
-        return cls(numbers, lengths, loaded, device, precision, tile, **others)
+        with progress_bar(f"fetching {options.model}", "B") as bar:
+            options = options.loaded(bar)
+        # Any range will do here: the right one is only known with the image.
+        check_options(replace(options, intensity_range=(0, 1)))
+        return cls(
+            numbers, lengths, options if elsewhere else in_use(options), **others
+        )
 
     def enlarge(self, source: Path, target: Path, prefix: str = "") -> dict[str, Any]:
         """Enlarge one file and return what was done, in plain values.
@@ -129,9 +112,9 @@ class Settings:
             "pixel_size": enlarged.pixel_size and list(enlarged.pixel_size),
             "unit": enlarged.unit,
             "seconds": time.perf_counter() - started,
-            "model": self.model.name,
-            "device": self.device,
-            "precision": self.precision,
+            "model": self.options.load().name,
+            "device": self.options.device,
+            "precision": self.options.precision,
             "image": report,
             **done.details,
         }

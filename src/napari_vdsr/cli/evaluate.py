@@ -9,6 +9,7 @@ import typer
 from napari_vdsr.cli.console import print_json, progress_bar, show
 from napari_vdsr.cli.options import Device, Json, Precision, Tile, named_path
 from napari_vdsr.errors import FileError, InputError
+from napari_vdsr.options import RunOptions
 
 if TYPE_CHECKING:
     from napari_vdsr.evaluation.report import Evaluation
@@ -143,9 +144,9 @@ def evaluate(
 
         napari-vdsr evaluate truth/ --low camera/ --csv figures.csv
     """
-    from napari_vdsr import api
     from napari_vdsr.cli.loading import loaded_model
     from napari_vdsr.evaluation.compare import compare
+    from napari_vdsr.evaluation.evaluate import evaluate as evaluate_images
     from napari_vdsr.evaluation.picture import save_picture
     from napari_vdsr.files import list_images
 
@@ -174,13 +175,11 @@ def evaluate(
     factors = [_whole(text) for text in factor or ["2", "3", "4"]]
     options: dict[str, Any] = {
         "model": [loaded_model(name) for name in model] if model else None,
-        "device": device,
-        "precision": precision,
-        "tile": tile,
+        "options": RunOptions(device=device, precision=precision, tile=tile),
     }
     with progress_bar("scoring", "image") as bar:
         if low is None:
-            result = api.evaluate(
+            result = evaluate_images(
                 folder,
                 factors=factors,
                 progress=bar,

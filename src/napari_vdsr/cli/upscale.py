@@ -14,6 +14,7 @@ import typer
 from napari_vdsr.cli.console import note, print_json
 from napari_vdsr.cli.options import Axes, Device, Json, Precision, Tile, named_path
 from napari_vdsr.errors import FileError, InputError, VdsrError
+from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import DEFAULT_MODEL
 
 
@@ -171,14 +172,10 @@ def upscale(
     settings = Settings.checked(
         factor=factor,
         pixel_size=pixel_size,
-        model=model,
-        device=device,
-        precision=precision,
-        tile=tile,
+        options=RunOptions(model, device, precision, tile, intensity_range),
         elsewhere=workers is not None or scheduler is not None,
         axes=axes,
         rgb=rgb,
-        intensity_range=intensity_range,
         overwrite=overwrite,
         ome_zarr=ome_zarr.value,
     )

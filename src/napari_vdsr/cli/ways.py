@@ -7,9 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_vdsr import api
 from napari_vdsr.cli.console import note
 from napari_vdsr.errors import VdsrError
 from napari_vdsr.files import Picture, check_output, open_image, write_image
@@ -18,12 +15,14 @@ from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.files.picture import planned_array
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
 from napari_vdsr.imaging.enlargement import Enlargement
+from napari_vdsr.inference.arrays import upscale_array, warn_of_factors
+from napari_vdsr.inference.kept import kept_upscaler
+from napari_vdsr.inference.settings import with_range
 from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
     from napari_vdsr.cli.enlarging import Settings
     from napari_vdsr.inference.enlarged_array import EnlargedArray
-    from napari_vdsr.lazy.worker import UpscaleSettings
 
 
 _LARGE = 2**26
@@ -110,15 +109,11 @@ def _is_large(task: Task) -> bool:
 def _in_memory(task: Task, settings: "Settings", bar: Progress) -> Picture:
     """The full result."""
     _check_memory(task)
-    result = api.upscale(
+    result = upscale_array(
         task.image.read().array.transpose(task.order),
         task.plan.factors,
-        model=settings.model,
-        device=settings.device,
-        precision=settings.precision,
-        tile=settings.tile,
+        settings.options,
         axes=_ordered(task.axes, task.order),
-        intensity_range=settings.intensity_range,
         progress=bar,
     )
     return task.picture.reordered(task.order).enlarged(result)
@@ -126,16 +121,14 @@ def _in_memory(task: Task, settings: "Settings", bar: Progress) -> Picture:
 
 def _by_parts(task: Task, settings: "Settings", bar: Progress) -> "EnlargedArray":
     """The result, of which each tile is made when it is written."""
-    from napari_vdsr.inference.arrays import warn_of_factors
     from napari_vdsr.inference.enlarged_array import EnlargedArray
-    from napari_vdsr.lazy.worker import upscaler_for
 
-    warn_of_factors(task.plan.factors, settings.model)
+    warn_of_factors(task.plan.factors, settings.options.load())
     enlarged = EnlargedArray(
         task.image.pixels,
         task.plan.axes,
         task.plan.plane_shape,
-        upscaler_for(_recipe(task, settings)),
+        kept_upscaler(with_range(settings.options, task.image.pixels)),
         order=task.order,
         progress=bar,
     )
@@ -147,14 +140,14 @@ def _into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
     """Make an OME-Zarr chunk by chunk, or resume one that is unfinished."""
     from napari_vdsr.files.ngff import ngff_order
     from napari_vdsr.files.ome_zarr_writer import part_of
-    from napari_vdsr.inference.arrays import warn_of_factors
     from napari_vdsr.lazy.to_zarr import ZarrTarget, stream_to_zarr
+    from napari_vdsr.lazy.worker import UpscaleSettings
 
-    recipe = _recipe(task, settings)
+    recipe = UpscaleSettings(with_range(settings.options, task.image.pixels))
     if settings.cluster is not None:
         places = task.source.resolve(), task.target.resolve().parent
         recipe = settings.cluster.agree_on_precision(recipe, *places)
-    warn_of_factors(task.plan.factors, settings.model)
+    warn_of_factors(task.plan.factors, settings.options.load())
     source = task.source.resolve()
     try:
         counts = stream_to_zarr(
@@ -165,7 +158,6 @@ def _into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
             task.plan,
             recipe,
             ZarrTarget(task.target, settings.ome_zarr, settings.overwrite),
-            model=settings.model.name,
             mapper=settings.cluster,
             progress=bar,
         )
@@ -184,24 +176,7 @@ def _into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
     return Done(
         task.planned().reordered(order),
         _ordered(task.axes, order),
-        {"precision": recipe.precision, "chunks": chunks},
-    )
-
-
-def _recipe(task: Task, settings: "Settings") -> "UpscaleSettings":
-    from napari_vdsr.imaging.dtypes import natural_range
-    from napari_vdsr.lazy.worker import UpscaleSettings
-
-    intensity_range = settings.intensity_range
-    if not settings.model.equivariant and intensity_range is None:
-        # Finding the range of the pixels would mean reading them twice.
-        intensity_range = natural_range(np.empty(0, task.picture.array.dtype))
-    return UpscaleSettings.of(
-        settings.model,
-        device=settings.device,
-        precision=settings.precision,
-        tile=settings.tile,
-        intensity_range=intensity_range,
+        {"precision": recipe.options.precision, "chunks": chunks},
     )
 
 

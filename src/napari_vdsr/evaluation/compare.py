@@ -9,13 +9,20 @@ from numpy.typing import NDArray
 
 from napari_vdsr.evaluation.acquisition import acquisitions_for
 from napari_vdsr.evaluation.added_noise import Noise
-from napari_vdsr.evaluation.methods import Method, Models, default_model, methods_for
+from napari_vdsr.evaluation.methods import (
+    IN_FLOAT32,
+    Method,
+    Models,
+    default_model,
+    methods_for,
+)
 from napari_vdsr.evaluation.psnr import PsnrReport, measured
 from napari_vdsr.evaluation.sources import as_source
 from napari_vdsr.evaluation.ssim import SMALLEST, similarity
 from napari_vdsr.evaluation.trial import Trial
 from napari_vdsr.evaluation.trials import Protocol, trial_of
 from napari_vdsr.imaging.sampling import Sampling
+from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
 
 
@@ -48,9 +55,7 @@ def compare(
     protocol: Protocol = "direct",
     sampling: Sampling | None = None,
     noise: Noise | None = None,
-    device: str = "auto",
-    precision: str = "float32",
-    tile: int | str = "auto",
+    options: RunOptions = IN_FLOAT32,
     rgb: bool | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -63,7 +68,7 @@ def compare(
     name = str(getattr(image, "name", "image"))
     source = as_source(image, name, rgb)
     model = default_model(protocol, sampling) if model is None else model
-    methods = methods_for(model, device=device, precision=precision, tile=tile)
+    methods = methods_for(model, options)
     trades = [each.sampling for each in methods if each.asked_for]
     acquisition = acquisitions_for(protocol, trades, sampling, noise)[0]
     trial = trial_of(source, factor, protocol, acquisition)

@@ -11,13 +11,20 @@ from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.evaluation.acquisition import acquisitions_for
 from napari_vdsr.evaluation.added_noise import Noise
 from napari_vdsr.evaluation.compare import Outcome, run_trial
-from napari_vdsr.evaluation.methods import Method, Models, default_model, methods_for
+from napari_vdsr.evaluation.methods import (
+    IN_FLOAT32,
+    Method,
+    Models,
+    default_model,
+    methods_for,
+)
 from napari_vdsr.evaluation.report import Evaluation, Row
 from napari_vdsr.evaluation.sources import named, opened
 from napari_vdsr.evaluation.stack import check_image
 from napari_vdsr.evaluation.trial import Trial
 from napari_vdsr.evaluation.trials import Protocol, pair_trials, trials_of
 from napari_vdsr.imaging.sampling import Sampling
+from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Part, Progress
 
 
@@ -29,9 +36,7 @@ def evaluate(
     protocol: Protocol | None = None,
     sampling: Sampling | None = None,
     noise: Noise | None = None,
-    device: str = "auto",
-    precision: str = "float32",
-    tile: int | str = "auto",
+    options: RunOptions = IN_FLOAT32,
     rgb: bool | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -43,7 +48,7 @@ def evaluate(
         protocol = "A" if sampling is None and noise is None else "direct"
     asked = list(factors) if isinstance(factors, Iterable) else [factors]
     model = default_model(protocol, sampling) if model is None else model
-    methods = methods_for(model, device=device, precision=precision, tile=tile)
+    methods = methods_for(model, options)
     trades = [each.sampling for each in methods if each.asked_for]
     ways = acquisitions_for(protocol, trades, sampling, noise)
     items = list(named(images))
@@ -57,7 +62,7 @@ def evaluate(
                     yield _Image(name, prod(stack.stack), planes)
 
     rows = _scored(trials, len(items) * len(asked) * len(ways), methods, progress)
-    return Evaluation(rows, protocol, _device(device), precision)
+    return Evaluation(rows, protocol, _device(options.device), options.precision)
 
 
 def evaluate_pairs(
@@ -65,9 +70,7 @@ def evaluate_pairs(
     low: Any,
     *,
     model: Models | None = None,
-    device: str = "auto",
-    precision: str = "float32",
-    tile: int | str = "auto",
+    options: RunOptions = IN_FLOAT32,
     rgb: bool | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -79,7 +82,7 @@ def evaluate_pairs(
     do not make pairs.
     """
     model = default_model("pairs", None) if model is None else model
-    methods = methods_for(model, device=device, precision=precision, tile=tile)
+    methods = methods_for(model, options)
     highs, lows = list(named(high)), list(named(low))
     if len(highs) != len(lows):
         raise InputError(
@@ -96,7 +99,7 @@ def evaluate_pairs(
                 yield _Image(name, prod(one.stack), planes)
 
     rows = _scored(trials, len(highs), methods, progress)
-    return Evaluation(rows, "pairs", _device(device), precision)
+    return Evaluation(rows, "pairs", _device(options.device), options.precision)
 
 
 def _device(name: str) -> str:

@@ -1,6 +1,7 @@
 """Ways to enlarge an image that are scored against each other."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,8 +13,12 @@ from napari_vdsr.evaluation.model_advice import CAMERA, REDUCED
 from napari_vdsr.evaluation.trial import Trial
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.imaging.sampling import Sampling
+from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Part, Progress
-from napari_vdsr.zoo import DEFAULT_MODEL, Model, load_model, models
+from napari_vdsr.zoo import DEFAULT_MODEL, Model, models
+
+IN_FLOAT32 = RunOptions(precision="float32")
+"""How images are scored: so that figures do not depend on the machine."""
 
 Models = str | Path | Model | Sequence[str | Path | Model]
 
@@ -38,24 +43,12 @@ class Method(Protocol):
 class Network:
     """A model, run as `upscale` runs it."""
 
-    def __init__(
-        self,
-        model: Model,
-        *,
-        device: str,
-        precision: str,
-        tile: int | str,
-        asked_for: bool = True,
-    ) -> None:
+    def __init__(self, options: RunOptions, *, asked_for: bool = True) -> None:
+        self._options = options.loaded()
+        self._model = model = self._options.load()
         self.name = model.name
         self.asked_for = asked_for
         self.sampling: Sampling = model.sampling
-        self._model = model
-        self._options: dict[str, Any] = {
-            "device": device,
-            "precision": precision,
-            "tile": tile,
-        }
         # Loading a model happens once and is no part of the time per image.
         factor = float(next(iter(model.only_factors), 2))
         self._run(np.zeros((16, 16), np.float32), factor, (0.0, 1.0), rgb=False)
@@ -84,15 +77,8 @@ class Network:
     ) -> NDArray[Any]:
         from napari_vdsr.inference.arrays import upscale_array
 
-        return upscale_array(
-            image,
-            factor,
-            model=self._model,
-            rgb=rgb,
-            intensity_range=limits,
-            progress=progress,
-            **self._options,
-        )
+        options = replace(self._options, intensity_range=limits)
+        return upscale_array(image, factor, options, rgb=rgb, progress=progress)
 
     def serves(self, trial: Trial) -> bool:
         """Whether it is made for the factor of the trial; SRCNN knows only one."""
@@ -106,9 +92,7 @@ def default_model(protocol: str, sampling: str | None) -> str:
     return CAMERA if sampling == "camera" else DEFAULT_MODEL
 
 
-def methods_for(
-    model: Models, *, device: str, precision: str, tile: int | str
-) -> list[Method]:
+def methods_for(model: Models, options: RunOptions) -> list[Method]:
     """Interpolation, SRCNN and every model asked for, with names that differ.
 
     SRCNN, the network that VDSR was first compared with, stands beside the others where
@@ -122,13 +106,7 @@ def methods_for(
     ]
     methods: list[Method] = [Bicubic(), Spline(), BestLinear()]
     for each in [*baselines, *asked]:
-        network = Network(
-            load_model(each),
-            device=device,
-            precision=precision,
-            tile=tile,
-            asked_for=each not in baselines,
-        )
+        network = Network(replace(options, model=each), asked_for=each not in baselines)
         same = sum(method.name.split(" (")[0] == network.name for method in methods)
         network.name += f" ({same + 1})" if same else ""
         methods.append(network)

@@ -1,38 +1,34 @@
 """Enlarging arrays with any number of axes."""
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import VdsrWarning
-from napari_vdsr.imaging.dtypes import check_dtype, natural_range
+from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.imaging.intensities import refuse_infinities
 from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.inference.reach import LARGEST_SINGLE_FACTOR
+from napari_vdsr.inference.settings import with_range
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.upscaler import Upscaler
+from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
-from napari_vdsr.zoo.loading import shared_model
 from napari_vdsr.zoo.model import Model
 
 
 def upscale_array(
     image: NDArray[Any],
-    factor: Factor = 2,
+    factor: Factor,
+    options: RunOptions,
     *,
-    model: str | Path | Model,
-    device: str = "auto",
-    precision: str = "auto",
-    tile: int | str = "auto",
     axes: str | None = None,
     rgb: bool | None = None,
     pixel_size: Factor | None = None,
-    intensity_range: tuple[float, float] | None = None,
     progress: Progress | None = None,
 ) -> NDArray[Any]:
     """Enlarge the Y and X axes of an array; see `napari_vdsr.upscale`.
@@ -46,17 +42,8 @@ def upscale_array(
     )
     with shielded():
         refuse_infinities(image)
-    model = shared_model(model, progress=progress)
-    if not model.equivariant and intensity_range is None:
-        intensity_range = natural_range(image)
-    upscaler = Upscaler(
-        model,
-        device=device,
-        precision=precision,
-        tile=tile,
-        intensity_range=intensity_range,
-    )
-    warn_of_factors(plan.factors, model)
+    upscaler = Upscaler(with_range(options.loaded(progress), image))
+    warn_of_factors(plan.factors, upscaler.model)
     enlarged = EnlargedArray(
         image, plan.axes, plan.plane_shape, upscaler, progress=progress
     )

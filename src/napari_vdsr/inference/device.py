@@ -1,14 +1,13 @@
 """Which devices there are, and which one a name means."""
 
 import os
-import re
 from threading import Lock
 
 import torch
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.options import checked_device
 
-_KINDS = re.compile(r"auto|(cpu|mps)(:0)?|(cuda|xpu)(:\d+)?")
 _locks: dict[torch.device, Lock] = {}
 
 
@@ -22,22 +21,12 @@ def available_devices() -> list[str]:
     return [*devices, "cpu"]
 
 
-def check_device(name: str | torch.device) -> None:
-    """Refuse the name of a device that no machine has."""
-    if not _KINDS.fullmatch(str(name)):
-        raise InputError(
-            f"device is {str(name)!r}: choose auto, cpu, cuda, mps or xpu, or one of "
-            "several such as cuda:1"
-        )
-
-
 def resolve_device(name: str | torch.device) -> torch.device:
     """Find the device meant by a name: "auto", "cpu", "cuda", "cuda:1", "mps"."""
-    check_device(name)
+    wanted = checked_device(name)
     devices = available_devices()
-    if name == "auto":
+    if wanted == "auto":
         return torch.device(devices[0])
-    wanted = str(name)
     if wanted in ("cpu:0", "mps:0"):  # as torch may call the only one that there is
         wanted = wanted.removesuffix(":0")
     matches = [device for device in devices if wanted in (device, device.split(":")[0])]

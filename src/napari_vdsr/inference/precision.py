@@ -11,6 +11,7 @@ from napari_vdsr.inference.device import is_out_of_memory
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
+from napari_vdsr.options import checked_precision
 
 PRECISIONS = {
     "float32": torch.float32,
@@ -69,13 +70,10 @@ def parse_precision(name: str | torch.dtype, kind: str) -> torch.dtype:
 
     `kind` is that of the device: "cpu" or anything else.
     """
-    if name == "auto":
+    known = checked_precision(name)
+    if known == "auto":
         return torch.float32 if kind == "cpu" else torch.float16
-    precision = PRECISIONS.get(str(name).removeprefix("torch."))
-    if precision is None:
-        raise InputError(
-            f"precision is {str(name)!r}: choose auto, {', '.join(PRECISIONS)}"
-        )
+    precision = PRECISIONS[known]
     if precision is torch.float16 and kind == "cpu":
         raise InputError(
             "precision float16 is not for the CPU: choose float32 or bfloat16"

@@ -9,11 +9,15 @@ from torch import Tensor
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.inference.arrays import upscale_array
+from napari_vdsr.options import RunOptions
 
 
-def upscale_tensor(image: Tensor, factor: Factor, **options: Any) -> Tensor:
+def upscale_tensor(
+    image: Tensor, factor: Factor, options: RunOptions, **geometry: Any
+) -> Tensor:
     """Enlarge a tensor by way of a numpy array; the result is on its device."""
-    result = torch.from_numpy(upscale_array(on_host(image), factor, **options))
+    enlarged = upscale_array(on_host(image), factor, options, **geometry)
+    result = torch.from_numpy(enlarged)
     return result.to(image.device, image.dtype)
 
 

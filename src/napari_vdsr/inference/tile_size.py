@@ -1,11 +1,10 @@
 """How large tiles are."""
 
-import re
-
 import torch
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.inference.device import free_memory
+from napari_vdsr.options import budget, checked_tile
 
 SMALLEST_TILE = 32
 """Tiles are not made smaller than this to save memory: the halo would be most of it."""
@@ -25,41 +24,22 @@ def tile_edge(
     `bytes_per_pixel` is what a pixel of a window takes; `halo` pixels around a tile are
     computed as well.
     """
+    tile = checked_tile(tile)
     if tile == "auto":
         edge = _AUTO.get(device.type, _AUTO_ELSEWHERE)
         free = free_memory(device)
         memory = _AUTO_BUDGET if free is None else min(_AUTO_BUDGET, free * _SHARE)
         fits = _edge_within(memory, bytes_per_pixel, halo)
         return max(SMALLEST_TILE, min(edge, fits))
-    if isinstance(tile, str) and not tile.strip().isdecimal():
-        edge = _edge_within(_budget(tile), bytes_per_pixel, halo)
-        if edge < SMALLEST_TILE:
-            least = (SMALLEST_TILE + 2 * halo) ** 2 * bytes_per_pixel / 1e6
-            raise InputError(
-                f"tile is {tile!r}: this model needs at least {least:.0f} MB"
-            )
-        return edge
-    try:
-        edge = int(tile)
-    except (TypeError, ValueError, OverflowError) as error:  # None, NaN, infinity
-        raise InputError(_wrong(tile)) from error
-    if edge != float(tile) or edge < 1:
-        raise InputError(_wrong(tile))
+    if isinstance(tile, int):
+        return tile
+    edge = _edge_within(budget(tile), bytes_per_pixel, halo)
+    if edge < SMALLEST_TILE:
+        least = (SMALLEST_TILE + 2 * halo) ** 2 * bytes_per_pixel / 1e6
+        raise InputError(f"tile is {tile!r}: this model needs at least {least:.0f} MB")
     return edge
-
-
-def _wrong(tile: object) -> str:
-    return f"tile is {tile!r}: give pixels (at least 1), '500 MB' or 'auto'"
 
 
 def _edge_within(memory: float, bytes_per_pixel: int, halo: int) -> int:
     """The largest tile whose window fits into so many bytes."""
     return int((memory / bytes_per_pixel) ** 0.5) - 2 * halo
-
-
-def _budget(text: str) -> float:
-    """Bytes meant by a text such as "500 MB"."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(MB|GB)\s*", text, re.IGNORECASE)
-    if match is None:
-        raise InputError(_wrong(text))
-    return float(match[1]) * {"MB": 1e6, "GB": 1e9}[match[2].upper()]

@@ -25,19 +25,18 @@ from napari_vdsr.inference.device import (
     device_lock,
     is_out_of_memory,
     release_memory,
-    resolve_device,
 )
 from napari_vdsr.inference.engine import Engine, bytes_per_pixel, make_engine
-from napari_vdsr.inference.precision import resolve_precision
+from napari_vdsr.inference.precision import parse_precision
 from napari_vdsr.inference.reach import KERNEL_REACH, gap_halo, middle_shape
-from napari_vdsr.inference.settings import checked_range
+from napari_vdsr.inference.settings import check_options, in_use
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
 from napari_vdsr.inference.tiles import Region, Tile, plan_tiles
 from napari_vdsr.inference.transfer import Download, uploaded
 from napari_vdsr.inference.window import has_gaps, restore_window, sum_device
+from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
-from napari_vdsr.zoo.model import Model
 
 # Few: the matrices of a tile take a fraction of a millisecond, and a megabyte. All
 # that an axis needs of them would make memory depend on the size of the image.
@@ -66,25 +65,17 @@ class Upscaler:
 
     Parameters
     ----------
-    model : Model
-        What to run.
-    device : str
-        "auto", "cpu", "cuda", "cuda:1", "mps", "xpu" …
-    precision : str
-        "auto", "float32", "float16" or "bfloat16".
-    tile : int or str
-        Output pixels per edge of a tile, a memory budget such as "500 MB", or
-        "auto". The result does not depend on it, memory and speed do.
-    intensity_range : tuple of float, optional
-        Black and white of the image; needed by models that are not
-        affine-equivariant, and ignored by those that are.
+    options : RunOptions
+        The model and how to run it.
     engine : Engine, optional
         Runs the network instead of the engine that is fastest here.
 
     Attributes
     ----------
+    options : RunOptions
+        With the model, device and precision that are in use.
     model : Model
-        As given.
+        What is run.
     device : torch.device
         In use.
     precision : torch.dtype
@@ -102,20 +93,18 @@ class Upscaler:
 
     def __init__(
         self,
-        model: Model,
+        options: RunOptions,
         *,
-        device: str | torch.device = "auto",
-        precision: str | torch.dtype = "auto",
-        tile: int | str = "auto",
-        intensity_range: tuple[float, float] | None = None,
         engine: Engine | None = None,
     ) -> None:
-        self.model = model
-        self.device = resolve_device(device)
-        self.precision = resolve_precision(precision, self.device, model.network)
-        self._range = checked_range(model, intensity_range)
+        self.model = model = options.load()
+        check_options(options)
+        self.options = in_use(options.loaded())
+        self.device = torch.device(self.options.device)
+        self.precision = parse_precision(self.options.precision, self.device.type)
+        self._range = None if model.equivariant else options.intensity_range
         per_pixel = bytes_per_pixel(model.network, self.precision)
-        self.tile = tile_edge(tile, per_pixel, self.halo, self.device)
+        self.tile = tile_edge(options.tile, per_pixel, self.halo, self.device)
         self.engine = engine or make_engine(model, self.device, self.precision)
         self._weights = lru_cache(_KEPT_WEIGHTS)(self._weights_of)
 

@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.imaging.dtypes import natural_range
 from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.layers.plan import LayerPlan
 from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
     from napari_vdsr.inference.upscaler import Upscaler
-    from napari_vdsr.zoo import Model
 
 
 def compute_plan(
@@ -43,18 +41,3 @@ def compute_plan(
         progress=progress,
     )
     return enlarged[...]
-
-
-def intensity_range_of(
-    data: Any, model: "Model", given: tuple[float, float] | None
-) -> tuple[float, float] | None:
-    """Black and white for models that need them; `data` is the full array.
-
-    Raises `InputError` when the range is needed and neither given nor known from the
-    dtype.
-    """
-    if model.equivariant or given is not None:
-        return given
-    # Looking at all values of a lazy array would compute it all.
-    known = data if isinstance(data, np.ndarray) else np.empty(0, data.dtype)
-    return natural_range(known)

@@ -2,24 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from napari_vdsr.layers.compute import intensity_range_of
 from napari_vdsr.layers.plan import LayerPlan
+from napari_vdsr.options import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_vdsr.zoo import Model
-
 
 def enlarged_levels(
-    plan: LayerPlan,
-    levels: "Sequence[Any]",
-    model: "Model",
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    tile: int | str = "auto",
-    intensity_range: tuple[float, float] | None = None,
+    plan: LayerPlan, levels: "Sequence[Any]", options: RunOptions
 ) -> list[Any]:
     """The levels of the result of a plan of a full layer; no pixel is computed.
 
@@ -27,14 +18,6 @@ def enlarged_levels(
     """
     from napari_vdsr.lazy import as_dask, enlarge_lazily, levels_below
 
-    enlarged = enlarge_lazily(
-        as_dask(levels[0]),
-        plan.axes,
-        plan.plane_shape,
-        model,
-        device=device,
-        precision=precision,
-        tile=tile,
-        intensity_range=intensity_range_of(levels[0], model, intensity_range),
-    )
+    array = as_dask(levels[0])
+    enlarged = enlarge_lazily(array, plan.axes, plan.plane_shape, options)
     return [enlarged, *levels_below(levels, plan.axes, plan.shape)]

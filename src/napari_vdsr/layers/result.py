@@ -6,11 +6,10 @@ import numpy as np
 
 import napari_vdsr
 from napari_vdsr.layers.plan import LayerPlan, linear_matrix
+from napari_vdsr.options import RunOptions
 
 if TYPE_CHECKING:
     from napari.layers import Image
-
-    from napari_vdsr.zoo import Model
 
 
 METADATA_KEY = "napari-vdsr"
@@ -52,20 +51,15 @@ def result_layer(
     return Image(data, multiscale=isinstance(data, list), **attributes)
 
 
-def provenance(
-    layer: "Image", plan: LayerPlan, model: "Model", device: object, precision: object
-) -> dict[str, Any]:
+def provenance(layer: "Image", plan: LayerPlan, options: RunOptions) -> dict[str, Any]:
     """How a result was made, in values that any file format can hold.
 
     Device and precision are those in use, or as asked for where that is decided later.
     """
     return {
         "version": napari_vdsr.__version__,
-        "model": model.name,
-        "sha256": model.sha256,
+        **options.recorded(),
         "factor": list(plan.plane_factors),
-        "device": str(device),
-        "precision": str(precision).removeprefix("torch."),
         "region": [[part.start, part.stop] for part in plan.wanted],
         "source": {
             "name": layer.name,

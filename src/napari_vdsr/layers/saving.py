@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.enlargement import Enlargement
 from napari_vdsr.inference.enlarged_array import EnlargedArray
-from napari_vdsr.layers.compute import intensity_range_of
 from napari_vdsr.layers.plan import LayerPlan
+from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from napari_vdsr.files import Picture
     from napari_vdsr.files.multiscale import Multiscale
-    from napari_vdsr.zoo import Model
 
 
 _LABELS = {"T": ("t", "time"), "C": ("c", "ch", "channel"), "Z": ("z",)}
@@ -32,19 +31,15 @@ def save_enlarged(
     plan: LayerPlan,
     data: Any,
     path: Path,
+    options: RunOptions,
     *,
-    model: "Model",
-    device: str = "auto",
-    precision: str = "auto",
-    tile: int | str = "auto",
-    intensity_range: tuple[float, float] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """Enlarge a full layer into an OME-Zarr or a TIFF file.
 
     `data` is the level that the plan was made for; only what is needed is read of it.
-    The other arguments are as for `Upscaler`. With `overwrite`, a file or zarr that is
+    With `overwrite`, a file or zarr that is
     there may be replaced, and an unfinished one of another image thrown away. Progress
     counts pixels and may raise `Cancelled`; the finished chunks of an OME-Zarr are then
     kept beside it, and the next run resumes there. Raises `InputError` when the layer
@@ -53,35 +48,29 @@ def save_enlarged(
     """
     from napari_vdsr.files.opening import OpenImage
     from napari_vdsr.files.writing import check_name
+    from napari_vdsr.inference.kept import kept_upscaler
+    from napari_vdsr.inference.settings import in_use, with_range
     from napari_vdsr.lazy.to_zarr import (
         ZarrTarget,
         files_of,
         identity_of,
         stream_to_zarr,
     )
-    from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for
+    from napari_vdsr.lazy.worker import UpscaleSettings
 
     zarr = path.suffix.lower() == ".zarr"
     sources = files_of(data) | _file_of(layer)
     check_name(path, overwrite=overwrite, source=None)
     for source in sources:
         check_name(path, overwrite=overwrite, source=source)
-    settings = UpscaleSettings.of(
-        model,
-        device=device,
-        precision=precision,
-        tile=tile,
-        intensity_range=intensity_range_of(data, model, intensity_range),
-    )
-    used = str(upscaler_for(settings).precision).removeprefix("torch.")
-    settings = replace(settings, precision=used)
+    options = in_use(with_range(options.loaded(progress), data))
     picture = picture_of(layer, plan, data.dtype)
     enlargement = Enlargement(
         plan.axes, plan.shape, plan.plane_shape, plan.plane_factors
     )
     pixels = _Pixels(data)
     if not zarr:
-        upscaler = upscaler_for(settings)
+        upscaler = kept_upscaler(options)
         _save_tiff(path, picture, enlargement, pixels, upscaler, overwrite, progress)
         return
     opened = OpenImage(
@@ -96,9 +85,8 @@ def save_enlarged(
         picture,
         picture.axes,
         enlargement,
-        settings,
+        UpscaleSettings(options),
         ZarrTarget(path, overwrite=overwrite),
-        model=model.name,
         progress=progress,
     )
 

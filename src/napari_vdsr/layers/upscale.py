@@ -1,17 +1,15 @@
 """One layer in, one layer out."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.imaging.geometry import Factor
-from napari_vdsr.layers.compute import compute_plan, intensity_range_of
+from napari_vdsr.layers.compute import compute_plan
 from napari_vdsr.layers.levels import enlarged_levels
 from napari_vdsr.layers.plan import is_lazy, level_data, levels_of, plan_layer
 from napari_vdsr.layers.result import provenance, result_layer, result_name
+from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
-from napari_vdsr.zoo import DEFAULT_MODEL, Model
-from napari_vdsr.zoo.loading import shared_model
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -21,17 +19,13 @@ def upscale_layer(
     layer: "Image",
     factor: Factor = 2,
     *,
-    model: str | Path | Model = DEFAULT_MODEL,
-    device: str = "auto",
-    precision: str = "auto",
-    tile: int | str = "auto",
     axes: str | None = None,
     rgb: bool | None = None,
     pixel_size: Factor | None = None,
-    intensity_range: tuple[float, float] | None = None,
     level: int = 0,
     region: Sequence[slice] | None = None,
     progress: Progress | None = None,
+    **options: Any,
 ) -> "Image":
     """Enlarge a napari layer; the result lies exactly on it.
 
@@ -43,7 +37,7 @@ def upscale_layer(
     ----------
     layer : napari.layers.Image
         The source, with any transform and any number of dimensions.
-    factor, model, device, precision, tile, intensity_range, progress
+    factor, progress
         As for `napari_vdsr.upscale`.
     axes : str, optional
         One letter for each axis of the layer. By default the axes labelled "y" and
@@ -57,6 +51,9 @@ def upscale_layer(
     region : sequence of slice, optional
         One slice for each axis of the layer, in its pixels: only that part is made,
         at once, with the same values as it has in the whole.
+    **options
+        Model, device, precision, tile and intensity_range, as for
+        `napari_vdsr.upscale`.
 
     Returns
     -------
@@ -77,36 +74,54 @@ def upscale_layer(
     >>> upscale_layer(source, 2, device="cpu").scale.tolist()
     [0.25, 0.25]
     """
-    plan = plan_layer(
+    return enlarged_layer(
         layer,
         factor,
+        RunOptions(**options),
         axes=axes,
         rgb=rgb,
         pixel_size=pixel_size,
         level=level,
         region=region,
+        progress=progress,
     )
-    chosen = shared_model(model, progress=progress)
-    how: dict[str, Any] = {"device": device, "precision": precision, "tile": tile}
+
+
+def enlarged_layer(
+    layer: "Image",
+    factor: Factor,
+    options: RunOptions,
+    *,
+    level: int = 0,
+    region: Sequence[slice] | None = None,
+    progress: Progress | None = None,
+    **geometry: Any,
+) -> "Image":
+    """`upscale_layer` with the options in one."""
+    plan = plan_layer(
+        layer,
+        factor,
+        level=level,
+        region=region,
+        **geometry,
+    )
+    # Imported late: it brings torch, which bad arguments need not wait for.
+    from napari_vdsr.inference.settings import with_range
+
+    options = with_range(options.loaded(progress), level_data(layer, level))
     pixels: Any
     if region is None and is_lazy(layer):
-        levels = levels_of(layer)[level:]
-        pixels = enlarged_levels(
-            plan, levels, chosen, **how, intensity_range=intensity_range
-        )
+        pixels = enlarged_levels(plan, levels_of(layer)[level:], options)
     else:
-        # Imported late: it brings torch, which bad arguments need not wait for.
         from napari_vdsr.inference.upscaler import Upscaler
 
-        data = level_data(layer, level)
-        known = intensity_range_of(data, chosen, intensity_range)
-        upscaler = Upscaler(chosen, **how, intensity_range=known)
-        pixels = compute_plan(plan, data, upscaler, progress)
-        device, precision = str(upscaler.device), str(upscaler.precision)
+        upscaler = Upscaler(options)
+        pixels = compute_plan(plan, level_data(layer, level), upscaler, progress)
+        options = upscaler.options
     return result_layer(
         layer,
         plan,
         pixels,
-        name=result_name(layer.name, plan.plane_factors, chosen.name),
-        provenance=provenance(layer, plan, chosen, device, precision),
+        name=result_name(layer.name, plan.plane_factors, options.load().name),
+        provenance=provenance(layer, plan, options),
     )

@@ -25,7 +25,7 @@ class Cluster:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._sent: dict[UpscaleSettings, Any] = {}
+        self._sent: dict[str, Any] = {}  # by the key of the settings
 
     def agree_on_precision(
         self, settings: UpscaleSettings, *places: Path
@@ -76,7 +76,8 @@ class Cluster:
             raise InputError(
                 f"the workers differ in precision ({listed}): say which one to use"
             )
-        return replace(settings, precision=next(iter(precisions.values())))
+        precision = next(iter(precisions.values()))
+        return UpscaleSettings(replace(settings.options, precision=precision))
 
     def __call__(
         self,
@@ -111,9 +112,10 @@ class Cluster:
         A task and not scattered data: dask makes it again when the worker that holds
         it dies.
         """
-        if settings not in self._sent:
-            self._sent[settings] = self._client.submit(_itself, settings, pure=False)
-        return self._sent[settings]
+        key = settings.key
+        if key not in self._sent:
+            self._sent[key] = self._client.submit(_itself, settings, pure=False)
+        return self._sent[key]
 
 
 def _itself(settings: UpscaleSettings) -> UpscaleSettings:
@@ -142,8 +144,7 @@ def _probe_worker(
 ) -> tuple[list[str], str]:
     """The places that a worker does not see, and its precision."""
     unseen = [place for place in places if not Path(place).exists()]
-    precision = str(upscaler_for(settings).precision).removeprefix("torch.")
-    return unseen, precision
+    return unseen, upscaler_for(settings).options.precision
 
 
 @_or_its_error

@@ -81,16 +81,14 @@ def stream_to_zarr(
     settings: UpscaleSettings,
     target: ZarrTarget,
     *,
-    model: str,
     mapper: Mapper | None = None,
     progress: Progress | None = None,
 ) -> Counts:
     """Enlarge an image into an OME-Zarr, or resume an earlier run that was stopped.
 
     `opener` gives `source`, in every process that works. `picture` is the source as
-    the user sees it, without its pixels, `axes` has a different letter for each of its
-    axes (S for colours enlarged together), and `model` is the name of the model.
-    Finished chunks are kept when this raises.
+    the user sees it, without its pixels; `axes` has a different letter for each of its
+    axes (S for colours enlarged together). Finished chunks are kept when this raises.
     """
     # By its name, which C has two types for at times: zarr knows one of them.
     dtype: np.dtype[Any] = np.dtype(check_dtype(picture.array.dtype).name)
@@ -107,7 +105,7 @@ def stream_to_zarr(
     )
     identity = source.identity()
     job = {
-        **_provenance(identity, axes, enlargement, settings, model),
+        **_provenance(identity, axes, enlargement, settings),
         "shape": list(shape),
         "dtype": dtype.name,
         "OME-Zarr": target.version,
@@ -134,16 +132,12 @@ def _provenance(
     axes: str,
     enlargement: Enlargement,
     settings: UpscaleSettings,
-    model: str,
 ) -> dict[str, Any]:
     """All that the pixels of a result depend on."""
     return {
         "version": napari_vdsr.__version__,
         "source": dict(source),
         "axes": axes,
-        "model": model,
-        "fingerprint": settings.token,
+        **settings.options.identity(),
         "factor": list(enlargement.factors),
-        "precision": settings.precision,
-        "intensity_range": settings.intensity_range,
     }

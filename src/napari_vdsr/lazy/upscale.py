@@ -2,15 +2,13 @@
 
 import sys
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import dask.array as da
-import numpy as np
 from dask.base import tokenize
 
 from napari_vdsr.imaging.axes import Axes, find_axes
-from napari_vdsr.imaging.dtypes import check_dtype, natural_range
+from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.lazy.blocks import (
@@ -28,23 +26,18 @@ from napari_vdsr.lazy.worker import (
     enlarge_block,
     upscaler_for,
 )
+from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
-from napari_vdsr.zoo import DEFAULT_MODEL, Model
-from napari_vdsr.zoo.loading import shared_model
 
 
 def upscale_lazy(
     image: Any,
-    factor: Factor = 2,
+    factor: Factor,
+    options: RunOptions,
     *,
-    model: str | Path | Model = DEFAULT_MODEL,
-    device: str = "auto",
-    precision: str = "auto",
-    tile: int | str = "auto",
     axes: str | None = None,
     rgb: bool | None = None,
     pixel_size: Factor | None = None,
-    intensity_range: tuple[float, float] | None = None,
     progress: Progress | None = None,
 ) -> da.Array:
     """Enlarge a chunked array; arguments as for `napari_vdsr.upscale`.
@@ -59,16 +52,7 @@ def upscale_lazy(
     plan = plan_enlargement(
         array.shape, factor, axes=axes, rgb=rgb, pixel_size=pixel_size
     )
-    return enlarge_lazily(
-        array,
-        plan.axes,
-        plan.plane_shape,
-        shared_model(model, progress=progress),
-        device=device,
-        precision=precision,
-        tile=tile,
-        intensity_range=intensity_range,
-    )
+    return enlarge_lazily(array, plan.axes, plan.plane_shape, options.loaded(progress))
 
 
 def upscale_levels(
@@ -77,6 +61,8 @@ def upscale_levels(
     *,
     axes: str | None = None,
     rgb: bool | None = None,
+    pixel_size: Factor | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> list[Any]:
     """Enlarge a chunked array for a viewer: the result and coarser levels below it.
@@ -88,7 +74,7 @@ def upscale_levels(
     ----------
     image : dask, zarr or h5py array
         Of any real dtype and number of axes. No pixel of it is read.
-    factor, axes, rgb, **options
+    factor, axes, rgb, pixel_size, progress, **options
         As for `napari_vdsr.upscale`.
 
     Returns
@@ -104,7 +90,15 @@ def upscale_levels(
     InputError
         When the image or an argument cannot be used.
     """
-    enlarged = upscale_lazy(image, factor, axes=axes, rgb=rgb, **options)
+    enlarged = upscale_lazy(
+        image,
+        factor,
+        RunOptions(**options),
+        axes=axes,
+        rgb=rgb,
+        pixel_size=pixel_size,
+        progress=progress,
+    )
     found = find_axes(tuple(image.shape), axes, rgb)
     return [enlarged, *levels_below([image], found, enlarged.shape)]
 
@@ -113,29 +107,18 @@ def enlarge_lazily(
     array: da.Array,
     axes: Axes,
     out_shape: tuple[int, int],
-    model: Model,
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    tile: int | str = "auto",
-    intensity_range: tuple[float, float] | None = None,
+    options: RunOptions,
 ) -> da.Array:
     """Enlarge planes of a lazy array to a given size, Y and X.
 
     What only a worker of a cluster can know is said when it computes its first block.
     """
     from napari_vdsr.inference.arrays import warn_of_factors
+    from napari_vdsr.inference.settings import check_options, with_range
 
-    if not model.equivariant and intensity_range is None:
-        # Looking at the values would compute them all.
-        intensity_range = natural_range(np.empty(0, array.dtype))
-    settings = UpscaleSettings.of(
-        model,
-        device=device,
-        precision=precision,
-        tile=tile,
-        intensity_range=intensity_range,
-    )
+    options = with_range(options.loaded(), array)
+    check_options(options)
+    model, settings = options.load(), UpscaleSettings(options)
     if not _on_a_cluster():
         upscaler_for(settings)
     planes = PlaneGeometry(axes, (array.shape[axes.y], array.shape[axes.x]), out_shape)

@@ -1,13 +1,11 @@
 """Enlarging one block, in whatever thread or process dask chooses."""
 
-import hashlib
 import pickle
 import re
 import sys
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from threading import Lock
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -15,66 +13,33 @@ from numpy.typing import NDArray
 from napari_vdsr.imaging.axes import Axes
 from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.lazy.blocks import Part, Window, assembled
+from napari_vdsr.options import RunOptions
 
 if TYPE_CHECKING:
     from napari_vdsr.inference.upscaler import Upscaler
-    from napari_vdsr.zoo import Model
 
 
-_KEPT = 4
-_ready: OrderedDict["UpscaleSettings", "Upscaler"] = OrderedDict()
-_lock = Lock()
-
-
-@dataclass(frozen=True)
 class UpscaleSettings:
-    """A model and how it is run: what a worker is sent once.
+    """Options with their model, as they are sent to workers.
 
-    All but `token`, which identifies the model, and `model` are as for `Upscaler`, on
-    the machine of the worker. The model is pickled, so that only who uses it has to
-    import what it is made of.
+    When they are sent, the model is pickled by itself, so that a scheduler that passes
+    them on need not import what it is made of.
     """
 
-    token: str
-    device: str
-    precision: str
-    tile: int | str
-    intensity_range: tuple[float, float] | None
-    model: bytes = field(compare=False, repr=False)
+    def __init__(self, options: RunOptions) -> None:
+        self._sent: tuple[RunOptions, bytes]
+        self.options = options
+        self.key = f"vdsr-model-{options.key}"  # equal for equal options
 
-    @property
-    def key(self) -> str:
-        """Equal for equal settings, in any process."""
-        return f"vdsr-model-{hashlib.sha256(repr(self).encode()).hexdigest()[:32]}"
+    def __getstate__(self) -> dict[str, Any]:
+        model = pickle.dumps(self.options.model)
+        return {"key": self.key, "_sent": (replace(self.options, model=""), model)}
 
-    @classmethod
-    def of(
-        cls,
-        model: "Model",
-        *,
-        device: str,
-        precision: str,
-        tile: int | str,
-        intensity_range: tuple[float, float] | None,
-    ) -> "UpscaleSettings":
-        """Check the settings, as far as any machine can, and pickle the model."""
-        from napari_vdsr.inference.settings import check_settings, checked_range
-
-        check_settings(
-            model,
-            device=device,
-            precision=precision,
-            tile=tile,
-            intensity_range=intensity_range,
-        )
-        return cls(
-            model.fingerprint,
-            str(device),
-            str(precision),
-            tile,
-            checked_range(model, intensity_range),
-            pickle.dumps(model),
-        )
+    @cached_property
+    def options(self) -> RunOptions:
+        """As they arrived in this process."""
+        options, model = self._sent
+        return replace(options, model=pickle.loads(model))
 
 
 @dataclass(frozen=True)
@@ -109,42 +74,20 @@ def enlarge_block(
 def upscaler_for(settings: UpscaleSettings) -> "Upscaler":
     """The upscaler of this process for these settings, made when first needed.
 
-    The last few are kept. Several threads may use one at once. Raises `InputError`
-    when this machine cannot do what the settings say.
+    Raises `InputError` when this machine cannot do what the settings say.
     """
-    with _lock:
-        if settings not in _ready:
-            _ready[settings] = _made(settings)
-            if len(_ready) > _KEPT:
-                _ready.popitem(last=False)
-        _ready.move_to_end(settings)
-        return _ready[settings]
-
-
-def forget_upscalers() -> None:
-    """Free the models that this process keeps."""
-    with _lock:
-        _ready.clear()
-
-
-def _made(settings: UpscaleSettings) -> "Upscaler":
     from napari_vdsr.inference.device import available_devices
+    from napari_vdsr.inference.kept import kept_upscaler
     from napari_vdsr.inference.threads import limit_threads
-    from napari_vdsr.inference.upscaler import Upscaler
 
-    device = settings.device
+    options = settings.options
     worker = _cluster_worker()
     if worker is not None:
         limit_threads(worker.state.nthreads)
-        if device == "auto":
+        if options.device == "auto":
             device = own_device(worker.name, available_devices())
-    return Upscaler(
-        pickle.loads(settings.model),
-        device=device,
-        precision=settings.precision,
-        tile=settings.tile,
-        intensity_range=settings.intensity_range,
-    )
+            options = replace(options, device=device)
+    return kept_upscaler(options)
 
 
 def _cluster_worker() -> Any:

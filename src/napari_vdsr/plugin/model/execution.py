@@ -3,25 +3,21 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from napari_vdsr.errors import Cancelled, ModelError, VdsrError
-from napari_vdsr.layers.compute import compute_plan, intensity_range_of
+from napari_vdsr.layers.compute import compute_plan
 from napari_vdsr.layers.levels import enlarged_levels
 from napari_vdsr.layers.result import provenance, result_name
+from napari_vdsr.options import RunOptions
 from napari_vdsr.plugin import jobs
 from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.model.extras import Extra, make_extras
 from napari_vdsr.plugin.model.jobs import Batch, Job
 from napari_vdsr.plugin.model.settings import Settings
-from napari_vdsr.plugin.model.upscalers import kept_upscaler
-
-if TYPE_CHECKING:
-    from napari_vdsr.zoo import Model
-
+from napari_vdsr.plugin.model.upscalers import ready_upscaler
 
 _SMALL = 256e6  # bytes; arrays up to this size are copied before the work
 
@@ -90,9 +86,7 @@ class Execution(jobs.Job):
             self.results.append(self._lazy_result(job))
             return
         data = _safe_from_changes(job.data)
-        upscaler = kept_upscaler(
-            self.settings, partial(self._range_of, data), self.ticker
-        )
+        upscaler = ready_upscaler(self.settings.options, data, self.ticker)
         if not self._begun:
             self.ticker.begin("Upscaling", self.batch.pixels, self.expected)
             self._begun = True
@@ -103,43 +97,27 @@ class Execution(jobs.Job):
             _result(
                 job,
                 pixels,
-                upscaler.model,
-                (upscaler.device, upscaler.precision),
+                upscaler.options,
                 make_extras(job, data, pixels, self.settings, self.ticker),
             )
         )
 
     def _lazy_result(self, job: Job) -> Result:
         """A result of which nothing is computed yet."""
-        from napari_vdsr.zoo import load_model
-
-        settings = self.settings
-        model = load_model(settings.model, progress=self.ticker)
-        levels = enlarged_levels(
-            job.plan,
-            job.levels,
-            model,
-            device=settings.device,
-            precision=settings.precision,
-            tile=settings.tile,
-            intensity_range=settings.intensity_range,
-        )
-        return _result(job, levels, model, (settings.device, settings.precision))
-
-    def _range_of(self, data: Any, model: "Model") -> tuple[float, float] | None:
-        return intensity_range_of(data, model, self.settings.intensity_range)
+        options = self.settings.options.loaded(self.ticker)
+        return _result(job, enlarged_levels(job.plan, job.levels, options), options)
 
 
 def _result(
     job: Job,
     data: Any,
-    model: "Model",
-    where: tuple[object, object],
+    options: RunOptions,
     extras: Sequence[Extra] = (),
 ) -> Result:
     """A result with its name and provenance."""
+    model = options.load()
     name = result_name(job.layer.name, job.plan.plane_factors, model.name)
-    told = provenance(job.layer, job.plan, model, *where)
+    told = provenance(job.layer, job.plan, options)
     return Result(job, data, name, told, extras)
 
 

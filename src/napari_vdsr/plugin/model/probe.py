@@ -8,7 +8,7 @@ import numpy as np
 from napari_vdsr.errors import VdsrError
 from napari_vdsr.plugin.jobs import device_in_use
 from napari_vdsr.plugin.model.settings import Settings
-from napari_vdsr.plugin.model.upscalers import kept_upscaler
+from napari_vdsr.plugin.model.upscalers import ready_upscaler
 
 _EDGE = 160  # output pixels: enough for an estimate, takes a tenth of a second
 
@@ -44,7 +44,7 @@ def probe_machine(settings: Settings, measure: bool) -> Probe:
 
 def _measured(settings: Settings, devices: list[str]) -> Probe:
     plane = np.random.default_rng(0).random((_EDGE // 2, _EDGE // 2), np.float32)
-    upscaler = kept_upscaler(replace(settings, tile="auto"), lambda _: (0.0, 1.0))
+    upscaler = ready_upscaler(replace(settings.options, tile="auto"), plane)
     upscaler.region(plane, (_EDGE, _EDGE))  # the first call is always slower
     start = time.perf_counter()
     upscaler.region(plane, (_EDGE, _EDGE))

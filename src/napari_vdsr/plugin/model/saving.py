@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.layers.saving import save_enlarged
@@ -34,30 +33,21 @@ class Saving(Execution):
         self.targets: Mapping[Job, Path] = dict(pairs)
 
     def _do(self, job: Job) -> None:
-        from napari_vdsr.zoo import load_model
-
-        settings, target = self.settings, self.targets[job]
+        target = self.targets[job]
         if os.path.lexists(target) and not self._overwrite:
             raise FileError(
                 f"{target} exists already: choose another name, or replace it"
             )
-        model = load_model(settings.model, progress=self.ticker)
+        options = self.settings.options.loaded(self.ticker)
         self.ticker.begin(f"Saving {target.name}")
-        options: dict[str, Any] = {
-            "device": settings.device,
-            "precision": settings.precision,
-            "tile": settings.tile,
-            "intensity_range": settings.intensity_range,
-        }
         save_enlarged(
             job.layer,
             job.plan,
             job.data,
             target,
-            model=model,
+            options,
             overwrite=self._overwrite,
             progress=self.ticker,
-            **options,
         )
 
 

@@ -6,8 +6,6 @@ from itertools import groupby
 from napari_vdsr.plugin.model.jobs import Job, Region
 from napari_vdsr.plugin.model.settings import Settings
 
-_DEFAULT = Settings()
-
 
 def as_script(jobs: Sequence[Job], settings: Settings) -> str:
     """Write a program that makes the same results in napari's console.
@@ -35,16 +33,8 @@ def as_script(jobs: Sequence[Job], settings: Settings) -> str:
 def _arguments(settings: Settings) -> list[str]:
     """Keywords of the call; those with default values are left out."""
     words = [f"{name}={value!r}" for name, value in settings.scaling.items()]
-    for name in ("model", "device", "precision"):
-        value = getattr(settings, name)
-        if value != getattr(_DEFAULT, name) or name == "model":
-            words.append(f"{name}={value!r}")
-    if settings.tile != _DEFAULT.tile:
-        tile = int(settings.tile) if settings.tile.isdecimal() else settings.tile
-        words.append(f"tile={tile!r}")
-    if settings.intensity_range is not None:
-        words.append(f"intensity_range={settings.intensity_range!r}")
-    return words
+    chosen = {"model": settings.model, **settings.options.keywords()}
+    return [*words, *(f"{name}={value!r}" for name, value in chosen.items())]
 
 
 def _region_words(region: Region | None) -> list[str]:

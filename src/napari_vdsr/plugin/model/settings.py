@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import Factor
+from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import DEFAULT_MODEL
 
 CUSTOM = "custom"
@@ -75,6 +76,12 @@ class Settings(Remembered):
         if self.factor == CUSTOM:
             return {"factor": _numbers(self.value, "factor")}
         return {"factor": int(self.factor)}
+
+    @property
+    def options(self) -> RunOptions:
+        """How the network is run; InputError where a value is wrong."""
+        values = {each.name: getattr(self, each.name) for each in fields(RunOptions)}
+        return RunOptions(**values)
 
     @property
     def intensity_range(self) -> tuple[float, float] | None:

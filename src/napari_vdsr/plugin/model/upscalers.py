@@ -1,57 +1,33 @@
-"""Keeps the model that was used last, until its memory is wanted back."""
+"""Keeps the network that was used last, until its memory is wanted back."""
 
 import gc
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari_vdsr.plugin.jobs import Ticker
-from napari_vdsr.plugin.model.settings import Settings
+from napari_vdsr.options import RunOptions
 
 if TYPE_CHECKING:
     from napari_vdsr.inference.upscaler import Upscaler
-    from napari_vdsr.zoo import Model
+    from napari_vdsr.progress import Progress
 
 
-IntensityRange = tuple[float, float] | None
-
-_kept: dict[tuple[Any, ...], "Upscaler"] = {}
-
-
-def kept_upscaler(
-    settings: Settings,
-    intensity_range: "Callable[[Model], IntensityRange]",
-    ticker: Ticker | None = None,
+def ready_upscaler(
+    options: RunOptions, image: Any, progress: "Progress | None" = None
 ) -> "Upscaler":
-    """The upscaler for these settings: the last one again where it fits.
+    """The upscaler for an image: the one of the last run where it fits.
 
-    `intensity_range` finds black and white for a model; `ticker` shows downloads and
-    may stop them.
+    `progress` is told of downloads and may stop them.
     """
-    from napari_vdsr.inference.upscaler import Upscaler
-    from napari_vdsr.zoo import load_model
+    from napari_vdsr.inference.kept import kept_upscaler
+    from napari_vdsr.inference.settings import with_range
 
-    model = load_model(settings.model, progress=ticker)
-    wanted = (settings.device, settings.precision, settings.tile)
-    key = (model.name, model.sha256, *wanted, intensity_range(model))
-    if key not in _kept:
-        _kept.clear()
-        device, precision, tile = wanted
-        _kept[key] = Upscaler(
-            model,
-            device=device,
-            precision=precision,
-            tile=tile,
-            intensity_range=key[-1],
-        )
-    return _kept[key]
+    return kept_upscaler(with_range(options.loaded(progress), image))
 
 
 def release_memory() -> None:
-    """Forget the model and give back all unused device memory."""
-    _kept.clear()
-    if (worker := sys.modules.get("napari_vdsr.lazy.worker")) is not None:
-        worker.forget_upscalers()
+    """Forget the networks and give back all unused device memory."""
+    if (kept := sys.modules.get("napari_vdsr.inference.kept")) is not None:
+        kept.forget_upscalers()
     if (engine := sys.modules.get("napari_vdsr.inference.engine")) is not None:
         engine.forget_engines()
     gc.collect()

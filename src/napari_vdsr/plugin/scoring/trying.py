@@ -1,5 +1,7 @@
 """Scores a model on a layer: reduce it, enlarge it again, compare."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from napari_vdsr.errors import InputError
@@ -7,6 +9,7 @@ from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS
 from napari_vdsr.evaluation.added_noise import Noise, noise_in_words
 from napari_vdsr.evaluation.baselines import BASELINES
 from napari_vdsr.evaluation.compare import Comparison, compare
+from napari_vdsr.evaluation.methods import IN_FLOAT32
 from napari_vdsr.evaluation.report import BEST_IN_WORDS
 from napari_vdsr.evaluation.stack import stack_of
 from napari_vdsr.imaging.sampling import Sampling
@@ -63,7 +66,7 @@ class Trying(ScoringWork):
                 model=self.model,
                 sampling=self.sampling,
                 noise=self.noise,
-                device=self.device,
+                options=replace(IN_FLOAT32, device=self.device),
                 rgb=self.truth.rgb,
                 progress=self.ticker,
             )
