@@ -114,7 +114,7 @@ def test_workers_are_asked_before_any_work(cluster: Cluster, model: Model) -> No
     settings = cluster.agree_on_precision(
         settings_of(model, precision="auto"), Path(__file__)
     )
-    assert settings.precision == "float32"
+    assert settings.options.precision == "float32"
     with pytest.raises(FileError, match=r"does not see /nowhere.*share"):
         cluster.agree_on_precision(settings, Path("/nowhere"))
     with pytest.raises(InputError, match=r"worker tcp://.*: device is 'cuda:9'"):
