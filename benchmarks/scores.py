@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from napari_vdsr.evaluation.evaluate import evaluate
+from napari_vdsr import evaluate
 from napari_vdsr.evaluation.report import Evaluation
 from napari_vdsr.imaging.sampling import SAMPLINGS
 

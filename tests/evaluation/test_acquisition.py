@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from napari_vdsr import evaluate
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.acquisition import Acquisition, acquisitions_for
 from napari_vdsr.evaluation.compare import compare
-from napari_vdsr.evaluation.evaluate import evaluate
 from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling, sampling_rows
 from napari_vdsr.zoo import Model
 

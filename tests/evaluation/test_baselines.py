@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 from scipy.ndimage import gaussian_filter
 
+from napari_vdsr import evaluate
 from napari_vdsr.errors import Cancelled
 from napari_vdsr.evaluation.baselines import BestLinear, Spline, best_sigma, splined
 from napari_vdsr.evaluation.compare import compare, run_trial
-from napari_vdsr.evaluation.evaluate import evaluate, evaluate_pairs
+from napari_vdsr.evaluation.evaluate import evaluate_pairs
 from napari_vdsr.evaluation.sources import Source
 from napari_vdsr.evaluation.trial import Trial
 from napari_vdsr.evaluation.trials import trial_of

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from napari_vdsr.evaluation.evaluate import evaluate
+from napari_vdsr import evaluate
 from napari_vdsr.evaluation.report import Evaluation
 
 # PSNR and SSIM of bicubic interpolation and of the authors' weights on Set5.

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from napari_vdsr import evaluate
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.evaluate import evaluate
 from napari_vdsr.evaluation.sources import as_source, named
 from napari_vdsr.files import Picture, write_image
 from napari_vdsr.zoo import Model

@@ -13,12 +13,12 @@ import zarr
 from napari.layers import Image
 from numpy.typing import NDArray
 
-from napari_vdsr import api
+from napari_vdsr import api, evaluate
 from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError
 from napari_vdsr.evaluation import stack
 from napari_vdsr.evaluation.acquisition import resized
 from napari_vdsr.evaluation.compare import compare
-from napari_vdsr.evaluation.evaluate import evaluate, evaluate_pairs
+from napari_vdsr.evaluation.evaluate import evaluate_pairs
 from napari_vdsr.evaluation.ranges import range_of
 from napari_vdsr.evaluation.sources import opened
 from napari_vdsr.evaluation.stack import Stack, stack_of

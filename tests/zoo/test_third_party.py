@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_vdsr.evaluation.evaluate import evaluate
+from napari_vdsr import evaluate
 from napari_vdsr.network import SRCNN, VDSR, network_from_state
 from napari_vdsr.zoo import Model, load_model
 from napari_vdsr.zoo.formats.layouts import renamed
