@@ -97,6 +97,21 @@ def as_if_stopped(target: Path) -> PartialZarr:
     return part
 
 
+class Once:
+    """Progress that does something when so many chunks are done."""
+
+    def __init__(self, chunks: int, action: Callable[[], object]) -> None:
+        self.left, self.action = chunks, action
+
+    def reset(self, total: float | None = None) -> None:
+        pass
+
+    def update(self, n: float = 1) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.action()
+
+
 def files_of(folder: Path) -> dict[str, bytes]:
     """All files of a zarr with their bytes."""
     return {

@@ -85,8 +85,9 @@ def enlarge(task: Task, settings: "Settings", bar: Progress) -> Done:
     }
     check_output(task.target, planned, **options)
     if _is_large(task):
+        unchanged = partial(task.image.check_unchanged, task.image.identity())
         pixels = _by_parts(task, settings, bar)
-        write_image(task.target, planned, pixels=pixels, **options)
+        write_image(task.target, planned, pixels=pixels, check=unchanged, **options)
         return Done(planned, _ordered(task.axes, task.order))
     enlarged = _in_memory(task, settings, bar)
     write_image(task.target, enlarged, **options)

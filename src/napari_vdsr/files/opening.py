@@ -119,7 +119,10 @@ def guarded(path: Path, image: OpenImage) -> OpenImage:
     def read() -> Picture:
         with reading_from(path):
             check_memory(str(path), array.size * array.itemsize)
-            return image.read()
+            before = image.identity()
+            picture = image.read()
+            image.check_unchanged(before)
+            return picture
 
     def identity() -> Mapping[str, Any]:
         with reading_from(path):

@@ -114,8 +114,9 @@ class PartialZarr:
         for level in range(len(self.levels)):
             for chunk in self.chunks(level):
                 checksum = self.checksum(level, chunk)
-                if checksum is not None and self._decodes(level, chunk):
-                    self.note(level, chunk, checksum)
+                if checksum is not None:
+                    good = self._decodes(level, chunk)
+                    self.note(level, chunk, checksum if good else checksum ^ 1)
 
     def _decodes(self, level: int, chunk: Chunk) -> bool:
         try:
@@ -156,7 +157,7 @@ class PartialZarr:
             content = self._path(level, chunk).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()) or 1
+        return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()) | 2
 
     def lost(self) -> list[Path]:
         """Chunks that are not there, or were never finished."""

@@ -59,7 +59,7 @@ def open_tiff(path: Path) -> OpenImage:
     except BaseException:
         tif.close()
         raise
-    pixels = _Arranged(TiffPixels(path, series), arrangement)
+    pixels = _Arranged(TiffPixels(path, tif, series), arrangement)
     picture = Picture(
         planned_array(pixels.shape, pixels.dtype),
         arrangement.axes,

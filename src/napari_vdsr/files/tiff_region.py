@@ -1,5 +1,6 @@
 """Reading parts of a TIFF file: only the rows or tiles that are asked for."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import product
@@ -24,14 +25,16 @@ class TiffPixels:
     the series, `dtype` its byte order.
     """
 
-    def __init__(self, path: Path, series: tifffile.TiffPageSeries) -> None:
+    def __init__(self, path: Path, tif: Any, series: tifffile.TiffPageSeries) -> None:
         self.shape = tuple(int(size) for size in series.shape)
         self.dtype: np.dtype[Any] = np.dtype(series.dtype)
         self._path = path
         self._series = series
         self._keyframe: Any = series.keyframe
         self._file_dtype = self.dtype.newbyteorder(self._keyframe.parent.byteorder)
-        self._offset = series.dataoffset
+        self._file = tif.filehandle
+        self._file.set_lock(True)  # it has one position for all threads
+        self._offset = series.dataoffset if self._is_here(self._keyframe) else None
         self._segments = _Cache(_KEPT)
 
     def region(self, parts: tuple[slice, ...]) -> NDArray[Any]:
@@ -56,15 +59,47 @@ class TiffPixels:
         self, offset: int, shape: tuple[int, ...], parts: tuple[slice, ...]
     ) -> NDArray[Any]:
         """Part of pixels that lie in the file as they do in memory."""
-        # Mapped for the moment only: what stays mapped would count as memory in use.
-        mapped = np.memmap(self._path, self._file_dtype, "r", offset, shape)
-        return np.array(mapped[parts])
+        # Read and not mapped: a file that is cut short meanwhile would end the process.
+        inner = len(shape)
+        while inner and parts[inner - 1] == slice(0, shape[inner - 1]):
+            inner -= 1
+        first = max(0, inner - 1)  # from this axis on, pixels follow one another
+        out = np.empty([part.stop - part.start for part in parts], self._file_dtype)
+        if not out.size:
+            return out
+        runs = out.view(np.uint8).reshape(prod(out.shape[:first]), -1)
+        strides = [out.itemsize * prod(shape[axis + 1 :]) for axis in range(len(shape))]
+        places = np.full((1,), offset + parts[first].start * strides[first])
+        for part, stride in zip(parts[:first], strides, strict=False):
+            starts = np.arange(part.start, part.stop) * stride
+            places = (places[:, None] + starts).ravel()
+        for run, place in zip(runs, places.tolist(), strict=True):
+            self._read(run, place)
+        return out
+
+    def _read(self, array: NDArray[np.uint8], place: int) -> None:
+        """Fill an array with the bytes from a place in the file on."""
+        left = array.data
+        while left:
+            if hasattr(os, "preadv"):
+                count = os.preadv(self._file.fileno(), [left], place)
+            else:  # Windows
+                with self._file.lock:
+                    self._file.seek(place)
+                    count = self._file.readinto(left)
+            if not count:
+                raise ValueError("it ends too early")
+            left, place = left[count:], place + count
+
+    def _is_here(self, page: Any) -> bool:
+        """Whether a page is in the file that was opened, not in another of its set."""
+        return page.parent.filehandle is self._file
 
     def _of_page(self, number: int, parts: tuple[slice, ...]) -> NDArray[Any]:
         page: Any = self._series.pages[number]
         keyframe = self._keyframe
         check_segments(self._path, page, number)
-        here = page.parent is keyframe.parent
+        here = self._is_here(page) and self._is_here(keyframe)
         if here and keyframe.is_final:
             return self._rows(page.dataoffsets[0], keyframe.shape, parts)
         if here and keyframe.axes in ("YX", "YXS", "SYX") and keyframe.shaped[1] == 1:

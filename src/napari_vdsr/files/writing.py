@@ -1,7 +1,7 @@
 """Writing an image to a file, checked before any work is done."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +82,7 @@ def write_image(
     overwrite: bool = False,
     source: Source = None,
     pixels: Blocks | None = None,
+    check: Callable[[], object] | None = None,
 ) -> None:
     """Write a picture to a file: complete, or not at all.
 
@@ -89,7 +90,8 @@ def write_image(
     ``.ome.tif``, ``.png``, ``.jpg``, ``.jpeg`` or ``.bmp``. What the picture was
     made from, `source`, is never written to. `pixels`, for TIFF files, are read part by
     part as they are written; the array of the picture then gives shape and dtype only.
-    Raises the errors of `check_output`.
+    `check` is called when all is written, and nothing is kept if it raises. Raises the
+    errors of `check_output`.
     """
     path = Path(path)
     check_output(path, picture, overwrite=overwrite, source=source)
@@ -103,6 +105,8 @@ def write_image(
             write_tiff(temporary, picture, name=path.name, pixels=pixels)
         else:
             write_raster(temporary, kind, picture)
+        if check is not None:
+            check()
 
 
 def check_output(
@@ -144,9 +148,9 @@ def check_name(path: Path, *, overwrite: bool, source: Source) -> None:
             f"cannot tell the format of {path}: its name must end in "
             + ", ".join(suffixes)
         )
-    check_place(path)
     if source is not None:
         (source if isinstance(source, Inputs) else Inputs([source])).check(path)
+    check_place(path)
     if os.path.lexists(path):
         if path.suffix.lower() == ZARR_SUFFIX:
             check_existing_zarr(path, overwrite=overwrite)

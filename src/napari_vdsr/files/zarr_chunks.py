@@ -1,5 +1,6 @@
 """Which chunks of a zarr array are there, and what is meant by those that are not."""
 
+import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -36,6 +37,7 @@ class Chunks:
         if path.is_file():
             with zipfile.ZipFile(path) as file:
                 self._zipped = frozenset(file.namelist())
+        self._seen: frozenset[str] = frozenset()  # when it was opened
         self._complete = complete or array.fill_value is None
         self._edges = tuple(int(edge) for edge in array.shards or array.chunks)
         self._shape = tuple(int(size) for size in array.shape)
@@ -61,7 +63,8 @@ class Chunks:
         if count > _COUNTED:
             stored = count if next(self._stored(), None) is not None else 0
         else:
-            stored = sum(1 for _ in self._stored())
+            self._seen = frozenset(self._stored())
+            stored = len(self._seen)
         if stored >= count:
             return ()
         if self._complete:
@@ -72,8 +75,11 @@ class Chunks:
         )
 
     def check_region(self, parts: Sequence[int | slice]) -> None:
-        """Raise `FileError` when a chunk that a region touches has been lost."""
-        if not self._complete:
+        """Raise `FileError` when a chunk that a region touches has been lost.
+
+        Also one that was there when the array was opened.
+        """
+        if not (self._complete or self._seen):
             return
         touched = [
             _touched(part, size, edge)
@@ -81,7 +87,7 @@ class Chunks:
         ]
         for chunk in product(*touched):
             key = self._array.metadata.encode_chunk_key(chunk)
-            if not self._has(key):
+            if (self._complete or key in self._seen) and not self._has(key):
                 raise FileError(
                     f"cannot read {self._path}: its chunk {self._prefix}{key} is "
                     "missing"
@@ -93,17 +99,19 @@ class Chunks:
         return bool((self._folder / key).is_file())
 
     def _stored(self) -> Iterator[str]:
-        """Files that are chunks, in no order."""
-        names: Iterator[str] | Any
+        """Keys of the chunks that are files, in no order."""
         if self._zipped is not None:
             names = (name for name in self._zipped if name.startswith(self._prefix))
+            start = len(self._prefix)
         else:
-            names = (str(file) for file in self._folder.rglob("*") if file.is_file())
+            names = (file.as_posix() for file in self._folder.rglob("*"))
+            start = len(self._folder.as_posix()) + 1
         for name in names:
-            if name.rpartition("/")[2].startswith(_METADATA) or name.endswith("/"):
+            last = name.rpartition("/")[2]
+            if last.startswith(_METADATA) or last in ("", "c"):
                 continue
-            if not name.endswith(".partial"):
-                yield name
+            if not name.endswith(".partial") and (self._zipped or os.path.isfile(name)):
+                yield name[start:]
 
 
 class ZarrPixels:
@@ -117,8 +125,10 @@ class ZarrPixels:
         self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("=")
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+        pixels = np.asarray(self._array[key]).astype(self.dtype, copy=False)
+        # Afterwards: a chunk that goes meanwhile is read as the fill value.
         self._stored.check_region(key)
-        return np.asarray(self._array[key]).astype(self.dtype, copy=False)
+        return pixels
 
 
 def root_of_zip(names: Any) -> str:
