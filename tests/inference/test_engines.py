@@ -116,7 +116,7 @@ def test_a_device_that_fails_in_half_precision_is_found_out(
     class Broken(TorchEngine):
         def residual(self, x: Tensor) -> Tensor:
             result = super().residual(x)
-            if self._precision is torch.float32:
+            if self.precision is torch.float32:
                 return result
             if broken == "refused":
                 msg = "GET was unable to find an engine to execute this computation"
@@ -151,6 +151,7 @@ class SmallMemory:
 
     def __init__(self, engine: Engine, pixels: int, error: Exception) -> None:
         self.device, self.channels = engine.device, engine.channels
+        self.precision, self.bytes_per_pixel = engine.precision, engine.bytes_per_pixel
         self._engine, self._pixels, self._error = engine, pixels, error
 
     def residual(self, x: Tensor) -> Tensor:

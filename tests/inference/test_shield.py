@@ -24,7 +24,7 @@ from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.options import RunOptions
-from napari_vdsr.training import recipe
+from napari_vdsr.training import TrainingConfig, recipe
 from napari_vdsr.training.prepare import prepare
 from napari_vdsr.training.trainer import Trainer
 from napari_vdsr.zoo import load_model
@@ -270,6 +270,43 @@ def test_the_last_of_several_threads_restores_the_settings() -> None:
         assert state() == before
 
 
+def trained(pixels: NDArray[Any], config: TrainingConfig) -> dict[str, torch.Tensor]:
+    trainer = Trainer(prepare([pixels], config), config, device="cpu")
+    for _ in trainer.run():
+        pass
+    return dict(trainer.model().network.state_dict())
+
+
+def test_training_beside_enlarging_gives_the_same_as_alone() -> None:
+    """The first to leave took the settings away that the other computed with."""
+    pixels = (np.random.default_rng(1).random((48, 240)) * 255).astype("uint8")
+    config = recipe(
+        "quick", steps=6, depth=3, patch=16, batch=2, sizes=(1.0,), factors=(2.0,)
+    )
+    expected = trained(pixels, config)
+    done, results = threading.Event(), []
+
+    def enlarge() -> None:
+        while not done.is_set():
+            results.append(enlarged("uint16", with_torch=True))
+
+    with caller(["products in medium", "float64", "old TF32"]):
+        before = state()
+        thread = threading.Thread(target=enlarge)
+        thread.start()
+        try:
+            weights = trained(pixels, config)
+        finally:
+            done.set()
+            thread.join()
+        assert state() == before
+    for name, value in expected.items():
+        np.testing.assert_array_equal(weights[name].numpy(), value.numpy())
+    assert results
+    for result in results:
+        np.testing.assert_array_equal(result, PLAIN["uint16", 1])
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_training_gives_the_same_weights_in_any_state(precision: str) -> None:
     pixels = (np.random.default_rng(1).random((48, 240)) * 255).astype("uint8")
@@ -281,13 +318,7 @@ def test_training_gives_the_same_weights_in_any_state(precision: str) -> None:
         pytest.skip("this processor does not compute in bfloat16")
     config = recipe("quick", **changes)
 
-    def trained() -> dict[str, torch.Tensor]:
-        trainer = Trainer(prepare([pixels], config), config, device="cpu")
-        for _ in trainer.run():
-            pass
-        return dict(trainer.model().network.state_dict())
-
-    expected = trained()
+    expected = trained(pixels, config)
     for names in (
         ["float64", "autocast"],
         ["inference", "meta", "no oneDNN"],
@@ -296,7 +327,7 @@ def test_training_gives_the_same_weights_in_any_state(precision: str) -> None:
     ):
         with caller(names):
             before = state()
-            weights = trained()
+            weights = trained(pixels, config)
             assert state() == before
         for name, value in expected.items():
             assert value.dtype is torch.float32

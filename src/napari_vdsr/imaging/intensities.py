@@ -51,6 +51,13 @@ _TORCH = {
 }
 
 
+def converts_on(device: torch.device, dtype: np.dtype[Any]) -> bool:
+    """Whether a device converts results into a dtype itself, without the host."""
+    if device.type == "cuda":
+        return dtype.kind == "f" or dtype.itemsize < 8
+    return device.type == "cpu"  # others do not know every dtype
+
+
 def into_dtype(values: Tensor, dtype: np.dtype[Any]) -> Tensor:
     """Bring results into the dtype of the image, as far as torch knows it.
 
@@ -58,9 +65,8 @@ def into_dtype(values: Tensor, dtype: np.dtype[Any]) -> Tensor:
     the largest finite ones; floats wider than float64 come as float64. There may be NaN
     only where `dtype` is a float.
     """
-    wide = dtype.kind != "f" and dtype.itemsize >= 8
-    if wide or values.device.type not in ("cpu", "cuda"):
-        values = values.cpu()  # not every device knows every dtype
+    if not converts_on(values.device, dtype):
+        values = values.cpu()
     target = _TORCH.get(dtype.newbyteorder("="), torch.float64)
     if dtype.kind == "f":
         largest = torch.finfo(target).max

@@ -1,11 +1,14 @@
 """Which devices there are, and which one a name means."""
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
 
 import torch
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.options import checked_device
 
 _locks: dict[torch.device, Lock] = {}
@@ -47,11 +50,20 @@ def device_lock(device: torch.device) -> Lock:
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Free memory of a device in bytes, None where it does not tell."""
-    if device.type in ("cuda", "xpu"):
-        free, _ = getattr(torch, device.type).mem_get_info(device)
-        return int(free)
-    return None
+    """Memory of a device that torch may still use, in bytes.
+
+    None where the device does not tell: MPS, some Intel GPUs, older releases of torch.
+    """
+    if device.type not in ("cuda", "xpu"):
+        return None
+    library = getattr(torch, device.type)
+    try:
+        free, _ = library.mem_get_info(device)
+        # What torch keeps from former runs is in use for the driver, but not for us.
+        kept = library.memory_reserved(device) - library.memory_allocated(device)
+    except (RuntimeError, AttributeError):
+        return None
+    return int(free + kept)
 
 
 def release_memory(device: torch.device) -> None:
@@ -60,13 +72,32 @@ def release_memory(device: torch.device) -> None:
         getattr(torch, device.type).empty_cache()
 
 
+# As torch, numpy, cuDNN, cuBLAS, oneDNN, Level Zero, Metal and HIP put it.
+_FULL = re.compile(
+    r"out ?of ?((device|host) ?)?(memory|resources)|alloc(ation)? ?failed|bad ?alloc"
+    r"|(can't|cannot|could not|unable to|failed to) allocate|invalid buffer size"
+    r"|(not enough|insufficient) memory"
+)
+
+
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether torch or numpy says that the memory of a device or the host is full."""
-    text = str(error).lower()
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
-        words in text
-        for words in ("out of memory", "can't allocate memory", "not enough memory")
-    )
+    """Whether an error says that the memory of a device or of the host is full."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return _FULL.search(str(error).lower().replace("_", " ")) is not None
+
+
+@contextmanager
+def memory_errors(device: torch.device, purpose: str, advice: str) -> Iterator[None]:
+    """Turn errors about a full memory into a VdsrError that says what to do."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise VdsrError(
+            f"{device} has too little memory {purpose}: {advice}"
+        ) from error
 
 
 if hasattr(os, "register_at_fork"):

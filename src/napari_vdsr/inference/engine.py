@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from napari_vdsr.errors import VdsrWarning
+from napari_vdsr.inference.device import memory_errors
 from napari_vdsr.inference.openvino_engine import compile_for_openvino
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.threads import usable_threads
@@ -30,7 +31,9 @@ class Engine(Protocol):
     """A network made ready for one device and precision, for 1 or 3 channels."""
 
     device: torch.device
+    precision: torch.dtype
     channels: int
+    bytes_per_pixel: int  # of a window, while it runs
 
     def residual(self, x: Tensor) -> Tensor:
         """What the network adds to an enlarged image, valid until the next call.
@@ -40,23 +43,14 @@ class Engine(Protocol):
         """
 
 
-def bytes_per_pixel(network: ConvStack, precision: torch.dtype) -> int:
-    """Memory in use at a network's widest layer, per pixel of a window.
-
-    A layer's input and output are of this precision; what the first layer makes is
-    float32 in any case.
-    """
-    widest = max(layer.out_channels for layer in network.layers)
-    return int(widest * (2 * precision.itemsize + 4))
-
-
 def make_engine(model: Model, device: torch.device, precision: torch.dtype) -> Engine:
     """Make a model ready, once, in the fastest way there is on this machine.
 
     That is OpenVINO on the CPU where it is installed, otherwise torch.
     """
     key = model.fingerprint, device, precision
-    with _lock, shielded():
+    too_full = memory_errors(device, f"for {model.name}", "close other programs")
+    with _lock, shielded(), too_full:
         if key not in _ready:
             _ready[key] = _prepared(model.network, device, precision)
         _ready.move_to_end(key)

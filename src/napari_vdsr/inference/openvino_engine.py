@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.threads import usable_threads
+from napari_vdsr.inference.tile_size import bytes_per_pixel
 from napari_vdsr.network import ConvStack
 
 _PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
@@ -24,6 +25,8 @@ class OpenVinoEngine:
         self, network: ConvStack, request: Any, first: nn.Conv2d | None
     ) -> None:
         self.device = torch.device("cpu")
+        self.precision = torch.float32 if first is None else torch.bfloat16
+        self.bytes_per_pixel = bytes_per_pixel(network, self.precision)
         self.channels = network.channels
         self._network = network
         self._request = request

@@ -9,9 +9,8 @@ import torch
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.dtypes import natural_range
 from napari_vdsr.inference.device import resolve_device
-from napari_vdsr.inference.engine import bytes_per_pixel
 from napari_vdsr.inference.precision import parse_precision, resolve_precision
-from napari_vdsr.inference.tile_size import tile_edge
+from napari_vdsr.inference.tile_size import bytes_per_pixel, tile_edge
 from napari_vdsr.network import SRCNN
 from napari_vdsr.options import RunOptions
 

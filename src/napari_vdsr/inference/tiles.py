@@ -55,6 +55,14 @@ class Tile:
         """Where they lie within the window."""
         return self.y.crop, self.x.crop
 
+    def within(self, origin: tuple[int, int]) -> Region:
+        """Where its core lies in a region that begins at `origin`."""
+        y, x = (
+            slice(part.start - first, part.stop - first)
+            for part, first in zip(self.core, origin, strict=True)
+        )
+        return y, x
+
     @property
     def pixels(self) -> int:
         """Number of output pixels delivered."""

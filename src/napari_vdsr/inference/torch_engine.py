@@ -1,13 +1,20 @@
 """Running the convolutions with torch, on any device."""
 
-from collections.abc import Callable
 from copy import deepcopy
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
+from napari_vdsr.inference.layer_forms import (
+    fast_first_layer,
+    fast_hidden_layer,
+    fast_last_layer,
+    first_layer,
+    hidden_layer,
+    last_layer,
+)
 from napari_vdsr.inference.shield import shielded
+from napari_vdsr.inference.tile_size import bytes_per_pixel
 from napari_vdsr.network import ConvStack
 
 
@@ -19,44 +26,37 @@ class TorchEngine:
     channels last.
     """
 
+    @shielded()
     def __init__(
         self, network: ConvStack, device: torch.device, precision: torch.dtype
     ) -> None:
-        self.device = device
+        self.device, self.precision = device, precision
         self.channels = network.channels
-        self._precision = precision
         self._network = deepcopy(network).to(device)
-        self._first, *hidden, self._last = self._network.layers
-        for layer in (*hidden, self._last):
+        first, *hidden, last = self._network.layers
+        for layer in (*hidden, last):
             layer.to(precision)
             layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # AMD's devices call themselves cuda as well, but have no cuDNN.
-        fused = device.type == "cuda" and torch.version.hip is None
-        self._hidden = [(_fused if fused else _plain)(layer) for layer in hidden]
+        fast = has_fast_forms(device)
+        fast_first = fast_first_layer(first, precision) if fast else None
+        self._layers = [
+            fast_first or first_layer(first, precision),
+            *((fast and fast_hidden_layer(y)) or hidden_layer(y) for y in hidden),
+            (fast and fast_last_layer(last)) or last_layer(last),
+        ]
+        self.bytes_per_pixel = bytes_per_pixel(
+            network, precision, first_in_float32=fast_first is None
+        )
 
     @shielded()
     def residual(self, x: Tensor) -> Tensor:
         """What the network adds to an enlarged image; see `Engine.residual`."""
-        y = self._first(x).to(self._precision, memory_format=torch.channels_last)
-        y = functional.relu_(y)
-        for layer in self._hidden:
+        y = x
+        for layer in self._layers:
             y = layer(y)
-        return self._network.residual_from(self._last(y).float(), x)
+        return self._network.residual_from(y, x)
 
 
-def _plain(layer: nn.Conv2d) -> Callable[[Tensor], Tensor]:
-    """A convolution, then ReLU in place."""
-    return lambda x: functional.relu_(layer(x))
-
-
-def _fused(layer: nn.Conv2d) -> Callable[[Tensor], Tensor]:
-    """Convolution, bias and ReLU in one kernel of cuDNN."""
-    if layer.padding_mode != "zeros":
-        return _plain(layer)
-    bias = layer.bias
-    if bias is None:
-        bias = nn.Parameter(layer.weight.new_zeros(layer.out_channels), False)
-    padding, once = [layer.kernel_size[0] // 2] * 2, [1, 1]
-    return lambda x: torch.cudnn_convolution_relu(
-        x, layer.weight, bias, once, padding, once, 1
-    )
+def has_fast_forms(device: torch.device) -> bool:
+    """Whether layers may have faster forms: on CUDA, also the name of AMD's devices."""
+    return device.type == "cuda"

@@ -8,44 +8,53 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_vdsr.imaging.intensities import converts_on, into_dtype
+from napari_vdsr.inference.shield import shielded
+
 
 def uploaded(array: NDArray[Any], device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Bring an array to a device, converted to float32 or float64 there, in C order.
+    """Bring an array to a device, as float32 or float64 there, in C order.
 
     It may be of bool or any real dtype up to 64 bits, in any memory layout and byte
     order, and may change when this returns. On CUDA it arrives while the device
     computes, and what uses it waits for it there.
     """
-    on_cuda = device.type == "cuda"
-    host = _host_memory(array.shape, array.dtype, pinned=on_cuda)
-    np.copyto(host.numpy(), array)
-    if not on_cuda:
-        return host.to(dtype).to(device)
+    # By name: numpy has two types of the name uint64 and two byte orders, torch one.
+    kind = getattr(torch, array.dtype.name)
+    # Converted where it takes fewer bytes to travel.
+    travels = dtype if dtype.itemsize < kind.itemsize else kind
+    if device.type != "cuda":
+        return _filled(array, travels, pinned=False).to(dtype).to(device)
     computing, copying = torch.cuda.current_stream(device), _stream(device, "up")
+    # Pinned memory belongs to the device of the stream.
     with torch.cuda.stream(copying):
+        host = _filled(array, travels, pinned=True)
         values = host.to(device, non_blocking=True)
     computing.wait_stream(copying)
     values.record_stream(computing)
-    # Converted there: most images take fewer bytes as they are.
     return values.to(dtype)
 
 
 class Download:
-    """Values on their way to the host.
+    """Values on their way to the host, to become an array, of a dtype if one is given.
 
     On CUDA the copy runs beside the computation, so that the device starts on the next
-    tile meanwhile.
+    tile meanwhile. What a device cannot convert is converted on the host.
     """
 
-    def __init__(self, values: Tensor) -> None:
+    def __init__(self, values: Tensor, dtype: np.dtype[Any] | None = None) -> None:
+        device = values.device
+        if dtype is not None and converts_on(device, dtype):
+            values, dtype = into_dtype(values, dtype), None
+        self._dtype = dtype
         self._done: torch.cuda.Event | None = None
-        if values.device.type != "cuda":
+        if device.type != "cuda":
             self._host = values.cpu()
             return
-        copying = _stream(values.device, "down")
-        copying.wait_stream(torch.cuda.current_stream(values.device))
-        self._host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+        copying = _stream(device, "down")
+        copying.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(copying):
+            self._host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
             self._host.copy_(values, non_blocking=True)
         values.record_stream(copying)
         self._done = copying.record_event()
@@ -54,19 +63,21 @@ class Download:
         """Wait for the values."""
         if self._done is not None:
             self._done.synchronize()
-        return self._host.numpy()
+        if self._dtype is None:
+            return self._host.numpy()
+        with shielded():
+            return into_dtype(self._host, self._dtype).numpy()
 
 
-def _host_memory(
-    shape: tuple[int, ...], dtype: np.dtype[Any], *, pinned: bool
-) -> Tensor:
-    """Memory of the host for an array, pinned for copies that nobody waits for.
+def _filled(array: NDArray[Any], dtype: torch.dtype, *, pinned: bool) -> Tensor:
+    """An array in memory of torch, pinned for copies that nobody waits for.
 
     torch keeps pinned memory and hands it out again as soon as the copies from it
     are done, so windows of one size take it from the system only once.
     """
-    # By name: numpy has two types of the name uint64 and two byte orders, torch one.
-    return torch.empty(shape, dtype=getattr(torch, dtype.name), pin_memory=pinned)
+    host = torch.empty(array.shape, dtype=dtype, pin_memory=pinned)
+    np.copyto(host.numpy(), array)
+    return host
 
 
 @cache

@@ -1,8 +1,11 @@
 """A model made ready to enlarge any region of any image."""
 
 import warnings
-from collections.abc import Iterator
-from functools import lru_cache
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from math import ceil
 from traceback import clear_frames
 from typing import Any, Protocol
@@ -15,32 +18,27 @@ from torch import Tensor
 from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
 from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.intensities import (
-    into_dtype,
     refuse_infinities,
     within_float64,
     work_dtype,
 )
-from napari_vdsr.imaging.resample import resize_rows
+from napari_vdsr.inference.axis_weights import AxisWeights
 from napari_vdsr.inference.device import (
     device_lock,
     is_out_of_memory,
     release_memory,
 )
-from napari_vdsr.inference.engine import Engine, bytes_per_pixel, make_engine
+from napari_vdsr.inference.engine import Engine, make_engine
 from napari_vdsr.inference.precision import parse_precision
 from napari_vdsr.inference.reach import KERNEL_REACH, gap_halo, middle_shape
 from napari_vdsr.inference.settings import check_options, in_use
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
 from napari_vdsr.inference.tiles import Region, Tile, plan_tiles
-from napari_vdsr.inference.transfer import Download, uploaded
+from napari_vdsr.inference.transfer import Download
 from napari_vdsr.inference.window import has_gaps, restore_window, sum_device
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
-
-# Few: the matrices of a tile take a fraction of a millisecond, and a megabyte. All
-# that an axis needs of them would make memory depend on the size of the image.
-_KEPT_WEIGHTS = 8
 
 
 class Plane(Protocol):
@@ -101,12 +99,17 @@ class Upscaler:
         check_options(options)
         self.options = in_use(options.loaded())
         self.device = torch.device(self.options.device)
-        self.precision = parse_precision(self.options.precision, self.device.type)
         self._range = None if model.equivariant else options.intensity_range
-        per_pixel = bytes_per_pixel(model.network, self.precision)
+        self._weights = AxisWeights(model.kernel)
+        self._prepare(engine)
+
+    def _prepare(self, engine: Engine | None = None) -> None:
+        """Make ready for the precision that the options say."""
+        options = self.options
+        self.precision = parse_precision(options.precision, self.device.type)
+        self.engine = engine or make_engine(self.model, self.device, self.precision)
+        per_pixel = self.engine.bytes_per_pixel
         self.tile = tile_edge(options.tile, per_pixel, self.halo, self.device)
-        self.engine = engine or make_engine(model, self.device, self.precision)
-        self._weights = lru_cache(_KEPT_WEIGHTS)(self._weights_of)
 
     @property
     def halo(self) -> int:
@@ -186,14 +189,37 @@ class Upscaler:
         """Write the wanted region into `out`, in tiles of this edge."""
         channels_first = out[None] if out.ndim == 2 else np.moveaxis(out, -1, 0)
         origin = wanted[0].start, wanted[1].start
-        waiting: tuple[Tile, Download] | None = None
-        for tile, download in self._tiles(plane, out_shape, wanted, out.dtype, edge):
-            # One tile behind, so that a device works while its last one is stored.
-            if waiting is not None:
-                _store(waiting, channels_first, origin, progress)
-            waiting = tile, download
-        if waiting is not None:
-            _store(waiting, channels_first, origin, progress)
+        waiting: deque[tuple[Tile, Future[bool]]] = deque()
+
+        def finish() -> None:
+            tile, stored = waiting.popleft()
+            if not stored.result():
+                self._leave_float16()
+                part = out[tile.within(origin)]
+                self._fill(part, plane, out_shape, tile.core, self.tile)
+            if progress is not None:
+                progress.update(tile.pixels)
+
+        with _writer(self.device) as (writer, ahead):
+            for tile, result in self._tiles(plane, out_shape, wanted, out.dtype, edge):
+                place = channels_first[(slice(None), *tile.within(origin))]
+                waiting.append((tile, writer.submit(result.store, place)))
+                while len(waiting) > ahead:
+                    finish()
+            while waiting:
+                finish()
+
+    def _leave_float16(self) -> None:
+        """Go on in float32, as float16 cannot hold what the network computes."""
+        if self.engine.precision is torch.float32:  # another tile was first
+            return
+        msg = (
+            f"float16 cannot hold what {self.model.name} computes from this image: "
+            "using float32 instead"
+        )
+        warnings.warn(msg, VdsrWarning, stacklevel=4)
+        self.options = replace(self.options, precision="float32")
+        self._prepare()
 
     def _first_pass(self, plane: Plane, out_shape: tuple[int, int]) -> Plane:
         """The plane itself, or for large factors one that is half-way there."""
@@ -207,7 +233,7 @@ class Upscaler:
         wanted: Region,
         dtype: np.dtype[Any],
         edge: int,
-    ) -> Iterator[tuple[Tile, Download]]:
+    ) -> Iterator[tuple[Tile, "_Result"]]:
         """Tiles with their results; smaller ones when memory runs out."""
         first_edge = edge
         pending = list(plan_tiles(out_shape, wanted, edge, self.halo))[::-1]
@@ -245,14 +271,14 @@ class Upscaler:
                 f"{self.device} has too little memory even for tiles of {edge} "
                 "pixels: close other programs or choose another device"
             ) from error
-        self._weights.cache_clear()
+        self._weights.clear()
         release_memory(self.device)
         return edge // 2
 
     def _restored(
         self, plane: Plane, out_shape: tuple[int, int], tile: Tile, dtype: Any
-    ) -> Download:
-        """The result of one tile, shape (S, h, w)."""
+    ) -> "_Result":
+        """The result of one tile."""
         pixels, weights = self._read(plane, out_shape, tile)
         rings = 0
         if has_gaps(pixels):
@@ -260,8 +286,10 @@ class Upscaler:
             pixels, weights = self._read(plane, out_shape, tile)
         # Reading waits for nobody; the pixels may come from other threads' work.
         with device_lock(self.device), shielded():
-            values = restore_window(pixels, weights, self.engine, self._range, rings)
-            return Download(into_dtype(values[(slice(None), *tile.crop)], dtype))
+            values, total = restore_window(
+                pixels, weights, self.engine, self._range, rings
+            )
+            return _Result(values[(slice(None), *tile.crop)], total, dtype)
 
     def _widened(
         self, plane: Plane, out_shape: tuple[int, int], tile: Tile
@@ -279,24 +307,16 @@ class Upscaler:
     ) -> tuple[NDArray[Any], tuple[Tensor, Tensor]]:
         """The source pixels of a tile's window and their weights in Y and X."""
         work = work_dtype(np.dtype(plane.dtype))
+        where = sum_device(self.device, work)
         (rows, down), (columns, across) = (
-            self._weights(
-                plane.shape[axis], out_shape[axis], part.start, part.stop, work
+            self._weights.part(size, new_size, part.window, where, work)
+            for size, new_size, part in zip(
+                plane.shape, out_shape, (tile.y, tile.x), strict=False
             )
-            for axis, part in enumerate((tile.y.window, tile.x.window))
         )
         pixels = np.asarray(plane[rows, columns])
         with shielded():
             return within_float64(pixels), (down, across)
-
-    def _weights_of(
-        self, size: int, new_size: int, start: int, stop: int, work: torch.dtype
-    ) -> tuple[slice, Tensor]:
-        """Source pixels of part of an axis and their weights, on the device."""
-        where = sum_device(self.device, work)
-        with shielded():
-            rows = resize_rows(size, new_size, start, stop, self.model.kernel)
-            return rows.source, uploaded(rows.weights, where, work)
 
 
 class _Enlarged:
@@ -321,18 +341,43 @@ class _Enlarged:
         return out
 
 
-def _store(
-    waiting: tuple[Tile, Download],
-    out: NDArray[Any],
-    origin: tuple[int, int],
-    progress: Progress | None,
-) -> None:
-    """Write a tile of shape (S, h, w) where it belongs, and count it."""
-    tile, download = waiting
-    y, x = (
-        slice(part.start - first, part.stop - first)
-        for part, first in zip(tile.core, origin, strict=True)
-    )
-    out[:, y, x] = download.array()
-    if progress is not None:
-        progress.update(tile.pixels)
+class _Result:
+    """A tile on its way to the host, shape (S, h, w)."""
+
+    def __init__(
+        self, values: Tensor, total: Tensor | None, dtype: np.dtype[Any]
+    ) -> None:
+        self._values = Download(values, dtype)
+        self._total = None if total is None else Download(total)
+
+    def store(self, place: NDArray[Any]) -> bool:
+        """Wait for the pixels and write them; False where float16 overflowed."""
+        sound = self._total is None or bool(np.isfinite(self._total.array()))
+        if sound:
+            place[...] = self._values.array()
+        return sound
+
+
+@contextmanager
+def _writer(device: torch.device) -> Iterator[tuple[Executor, int]]:
+    """What writes results, and how many tiles may wait for it.
+
+    Beside a GPU a second thread waits for them and touches their memory for the first
+    time, which takes as long as some devices compute.
+    """
+    if device.type == "cpu":
+        yield _AtOnce(), 0
+    else:
+        with ThreadPoolExecutor(1, "napari-vdsr writes") as writer:
+            yield writer, 2
+
+
+class _AtOnce(Executor):
+    """Does what it is given before it returns."""
+
+    def submit(
+        self, call: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(call(*args, **kwargs))
+        return done

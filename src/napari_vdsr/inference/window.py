@@ -22,6 +22,18 @@ from napari_vdsr.inference.transfer import uploaded
 _EXPONENTS = (-1000, 1000)  # of units whose reciprocal is a float64 as well
 
 
+class Restored(NamedTuple):
+    """A window as the network makes it.
+
+    `values` are float32 or float64 of shape (S, Y, X), S = 1 for grey images, in the
+    unit of the image. `total` is the sum of the residual on the device, not finite
+    where the network left the range of float16; None in other precisions.
+    """
+
+    values: Tensor
+    total: Tensor | None
+
+
 class Scale(NamedTuple):
     """An affine scale of intensities: ``value = scaled * unit + zero``."""
 
@@ -38,8 +50,11 @@ class Scale(NamedTuple):
 
 
 def _times(values: Tensor, factor: float) -> Tensor:
-    """Multiply in two steps, for factors that the dtype itself cannot hold."""
-    root = 2.0 ** (math.frexp(factor)[1] // 2)
+    """Multiply; in two steps by factors that the dtype itself may not hold."""
+    exponent = math.frexp(factor)[1]
+    if abs(exponent) < 100:  # of the 126 that float32 has
+        return values * factor
+    root = 2.0 ** (exponent // 2)
     return values * root * (factor / root)
 
 
@@ -77,17 +92,14 @@ def restore_window(
     engine: Engine,
     intensity_range: tuple[float, float] | None,
     rings: int,
-) -> Tensor:
+) -> Restored:
     """Enlarge a window bicubically and add the network's residual.
 
     `pixels` are (Y, X) or (Y, X, S), S = 3 or 4 for R, G, B and alpha, of any real
     dtype; `weights` are those of `resize_rows` for Y and X, in the precision of the sum
     and on the device of `sum_device`. `intensity_range` is black and white, for
     networks that are not affine-equivariant; `rings` says how deep gaps are filled, in
-    source pixels.
-
-    The result is float32 or float64 of shape (S, Y, X), S = 1 for grey images, in the
-    unit of the image; NaN where the enlargement touches a NaN.
+    source pixels. The result is NaN where the enlargement touches a NaN.
     """
     down, across = weights
     scale = scale_of(pixels, down.dtype)
@@ -108,7 +120,10 @@ def restore_window(
     residual = engine.residual(_network_input(colours, engine))
     colours += _residual_for(colours, residual[0]).to(base.device)
     result = scale.unscaled(base)
-    return result if touched is None else result.masked_fill_(touched, torch.nan)
+    if touched is not None:
+        result.masked_fill_(touched, torch.nan)
+    in_half = engine.precision is torch.float16
+    return Restored(result, residual.sum() if in_half else None)
 
 
 def sum_device(device: torch.device, work: torch.dtype) -> torch.device:
@@ -138,7 +153,8 @@ def _network_input(colours: Tensor, engine: Engine) -> Tensor:
     """What the network looks at: luminance or the three colours, in float32."""
     if engine.channels == 1:
         colours = _luminance(colours)
-    return colours.expand(1, engine.channels, -1, -1).to(engine.device, torch.float32)
+    # Not every device knows float64.
+    return colours.expand(1, engine.channels, -1, -1).float().to(engine.device)
 
 
 def _residual_for(colours: Tensor, residual: Tensor) -> Tensor:

@@ -126,7 +126,9 @@ class Batches:
         places = store.draw(count * _CANDIDATES, flips, self.generator)
         patches = store.cut(places, 0, self._footprint)
         spread = patches.flatten(1).std(1).view(count, _CANDIDATES)
-        pick = torch.multinomial(spread + 1e-6, 1, generator=self.generator)[:, 0]
+        # What torch.multinomial draws, without its two waits for the device.
+        waiting = torch.empty_like(spread).exponential_(generator=self.generator)
+        pick = ((spread + 1e-6) / waiting).argmax(1)
         first = torch.arange(count, device=pick.device) * _CANDIDATES
         return places.chosen(first + pick)
 

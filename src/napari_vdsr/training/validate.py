@@ -1,6 +1,7 @@
 """Scores of a network on held-out images, beside those of plain enlargement."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -71,8 +72,12 @@ class Validation:
         """Score a network on the device of the images, after `step` steps."""
         psnr, enlarged = {}, {}
         for name, trials in self._trials.items():
-            psnr[name] = _mean([_psnr(network(x), y, cut) for x, y, cut in trials])
-            enlarged[name] = _mean([_psnr(x, y, cut) for x, y, cut in trials])
+            # All of the device's work is asked for before any of it is waited for.
+            errors = [
+                (_error(network(x), truth, border), _error(x, truth, border))
+                for x, truth, border in trials
+            ]
+            psnr[name], enlarged[name] = map(_mean_psnr, zip(*errors, strict=True))
         return Score(step, psnr, enlarged)
 
 
@@ -86,13 +91,16 @@ def middle(plane: Plane, edge: int) -> Tensor:
     return (pixels / 255 if pixels.dtype is torch.uint8 else pixels)[None]
 
 
-def _psnr(result: Tensor, truth: Tensor, border: int) -> float:
+def _error(result: Tensor, truth: Tensor, border: int) -> Tensor:
+    """Difference to the truth within the border, on the device."""
     inner = slice(border, -border)
-    error = (result - truth)[..., inner, inner].double().square().mean().item()
+    return (result - truth)[..., inner, inner]
+
+
+def _mean_psnr(errors: Sequence[Tensor]) -> float:
+    """Mean PSNR of errors of values from 0 to 1, in dB."""
+    # Not every device knows float64.
+    squares = [error.cpu().double().square().mean().item() for error in errors]
     # Kept within -120 to 120 dB, so that nothing infinite gets into files.
-    error = error if math.isfinite(error) else math.inf
-    return -10 * math.log10(min(max(error, 1e-12), 1e12))
-
-
-def _mean(values: list[float]) -> float:
-    return math.fsum(values) / len(values)
+    finite = [min(max(x, 1e-12), 1e12) if math.isfinite(x) else 1e12 for x in squares]
+    return math.fsum(-10 * math.log10(square) for square in finite) / len(finite)

@@ -1,0 +1,221 @@
+"""What runs on GPUs only, on imitations of them: no GPU is needed here."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from napari_vdsr.imaging.intensities import work_dtype
+from napari_vdsr.imaging.resample import resize_rows
+from napari_vdsr.inference import transfer, window
+from napari_vdsr.inference.transfer import Download, uploaded
+from napari_vdsr.inference.window import restore_window, sum_device
+
+CUDA = torch.device("cuda", 1)
+DEVICES = [CUDA, torch.device("mps", 0), torch.device("xpu", 0)]
+
+
+class NoFloat64(TorchDispatchMode):
+    """Refuses float64 where devices do not know it."""
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        for each in tree_leaves(result):
+            if isinstance(each, Tensor) and each.device.type in ("mps", "xpu"):
+                assert each.dtype is not torch.float64, function
+        return result
+
+
+class Slices(TorchFunctionMode):
+    """Slices tensors of devices that torch was built without, which it refuses."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if function is not Tensor.__getitem__:
+            return function(*args, **(kwargs or {}))
+        values, key = args
+        axis = 0
+        for part in key if isinstance(key, tuple) else (key,):
+            if part is None:
+                values = values.unsqueeze(axis)
+            elif isinstance(part, int):
+                values = values.select(axis, part)
+                continue
+            else:
+                start, stop, _ = part.indices(values.shape[axis])
+                values = values.narrow(axis, start, stop - start)
+            axis += 1
+        return values
+
+
+@contextmanager
+def without_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Tensors of any device that have all but values.
+
+    Those of different devices do not mix, and whatever waits for a value raises.
+    """
+
+    def arrives(array: Any, device: torch.device, dtype: torch.dtype) -> Tensor:
+        return torch.empty(array.shape, dtype=dtype, device=device)
+
+    monkeypatch.setattr(window, "uploaded", arrives)
+    with FakeTensorMode(), NoFloat64(), Slices():
+        yield
+
+
+class Engine:
+    """Takes and gives what the engines do."""
+
+    channels, bytes_per_pixel = 1, 1
+
+    def __init__(self, device: torch.device, precision: torch.dtype) -> None:
+        self.device, self.precision = device, precision
+
+    def residual(self, x: Tensor) -> Tensor:
+        assert (x.device, x.dtype, x.shape[:2]) == (self.device, torch.float32, (1, 1))
+        return torch.empty_like(x)
+
+
+@pytest.mark.parametrize("shape", [(12, 10), (12, 10, 4)])
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int16", "uint32", "uint64", "float32", "float64"]
+)
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+def test_every_device_is_given_what_it_knows_and_waits_for_nothing(
+    device: torch.device,
+    dtype: str,
+    shape: tuple[int, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Float64 is summed on the host but for CUDA; nothing is read before the end."""
+    image = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    work = work_dtype(image.dtype)
+    where = sum_device(device, work)
+    engine: Any = Engine(device, torch.float16)
+    with without_memory(monkeypatch):
+        weights = [
+            torch.empty(rows.weights.shape, dtype=work, device=where)
+            for rows in (resize_rows(n, 2 * n, 0, 2 * n) for n in shape[:2])
+        ]
+        values, total = restore_window(image, tuple(weights), engine, None, rings=4)  # type: ignore[arg-type]
+        assert total is not None
+        assert (values.device, values.dtype, total.device) == (where, work, device)
+        assert values.shape[1:] == (24, 20)
+        if where != CUDA:
+            assert Download(values, image.dtype)._host.device.type == "cpu"
+
+
+@pytest.fixture
+def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    """CUDA's part in copies; notes where memory is pinned and what moves."""
+    seen = SimpleNamespace(current=0, pinned=[], moved=[])
+
+    class Stream(SimpleNamespace):
+        def wait_stream(self, other: object) -> None: ...
+
+        def record_event(self) -> object:
+            return SimpleNamespace(synchronize=lambda: None)
+
+    @contextmanager
+    def stream(chosen: Any) -> Iterator[None]:
+        before, seen.current = seen.current, chosen.device.index
+        yield
+        seen.current = before
+
+    empty, to = torch.empty, torch.Tensor.to
+
+    def pinned(*shape: Any, pin_memory: bool = False, **options: Any) -> Tensor:
+        if pin_memory:
+            seen.pinned.append(seen.current)
+        return empty(*shape, **options)
+
+    def moved(self: Tensor, target: Any, **options: Any) -> Tensor:
+        if not isinstance(target, torch.device):
+            return to(self, target, **options)
+        seen.moved.append(self.dtype)
+        return self.clone()
+
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: Stream(device=device))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream())
+    monkeypatch.setattr(torch.cuda, "stream", stream)
+    monkeypatch.setattr(torch, "empty", pinned)
+    monkeypatch.setattr(torch.Tensor, "to", moved)
+    monkeypatch.setattr(torch.Tensor, "record_stream", lambda self, stream: None)
+    transfer._stream.cache_clear()
+    yield seen
+    transfer._stream.cache_clear()
+
+
+class OnTheSecondGpu(Tensor):
+    """A tensor that says it is on a GPU."""
+
+    device = CUDA
+
+
+def test_memory_is_pinned_for_the_device_that_it_is_for(cuda: SimpleNamespace) -> None:
+    """With cuda:1 alone, half a gigabyte was taken on cuda:0."""
+    image = np.arange(12, dtype=np.uint16).reshape(3, 4)
+    values = uploaded(image, CUDA, torch.float32)
+    assert cuda.pinned == [1]
+    result = Download(values.as_subclass(OnTheSecondGpu), image.dtype)
+    assert cuda.pinned == [1, 1]
+    np.testing.assert_array_equal(result.array(), image)
+    assert cuda.current == 0
+
+
+@pytest.mark.parametrize(
+    ("dtype", "work", "travels"),
+    [
+        ("uint8", torch.float32, torch.uint8),
+        ("uint16", torch.float32, torch.uint16),
+        ("uint32", torch.float64, torch.uint32),
+        ("float64", torch.float32, torch.float32),  # weights
+        ("float64", torch.float64, torch.float64),
+        ("bool", torch.float32, torch.bool),
+    ],
+)
+def test_copies_take_as_few_bytes_as_they_can(
+    dtype: str, work: torch.dtype, travels: torch.dtype, cuda: SimpleNamespace
+) -> None:
+    image = np.array([[0, 1], [1, 1]]).astype(dtype)
+    values = uploaded(image, CUDA, work)
+    assert values.dtype is work
+    assert cuda.moved == [travels]
+    np.testing.assert_array_equal(values, image)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_integers_that_cuda_does_not_know_are_made_when_they_are_read(
+    dtype: str, cuda: SimpleNamespace
+) -> None:
+    """Each tile was waited for."""
+    limits = np.iinfo(dtype)
+    exact = torch.tensor([[-1e30, 3.5, 2.0**53, 1e30]], dtype=torch.float64)
+    result = Download(exact.as_subclass(OnTheSecondGpu), np.dtype(dtype))
+    assert result._host.dtype is torch.float64
+    expected = np.array([[limits.min, 4, 2**53, limits.max]], dtype)
+    np.testing.assert_array_equal(result.array(), expected)
+
+
+def test_the_second_thread_is_not_the_one_that_computes() -> None:
+    """Results of a GPU are written, and their memory touched, beside its work."""
+    from napari_vdsr.inference.upscaler import _writer
+
+    for device, beside in ((torch.device("cpu"), False), (CUDA, True)):
+        with _writer(device) as (writer, ahead):
+            done = writer.submit(threading.get_ident).result()
+        assert (done != threading.get_ident()) is beside
+        assert bool(ahead) is beside
