@@ -19,7 +19,7 @@ def main() -> None:
     viewer.open_sample("napari-vdsr", "filaments")
     panel = SuperResolution(viewer)
     dock = viewer.window.add_dock_widget(panel, name="Super-resolution", area="right")
-    window = panel.native.window()
+    window = panel.window()
     window.resize(*WINDOW)
     wait(0.5)
     window.resizeDocks([dock], [PANEL_WIDTH], Qt.Orientation.Horizontal)

@@ -41,22 +41,22 @@ def main() -> None:
     panel.form.factor.value = "3"
     panel.form.tile.value = "256"  # so that the bar moves on a small image, too
     add_tissue(viewer)
-    window = panel.native.window()
+    window = panel.window()
     window.resize(*WINDOW)
     wait(0.5)
     window.resizeDocks([dock], [PANEL_WIDTH], Qt.Orientation.Horizontal)
     wait_until(lambda: panel.controls.message.value.endswith(" s"), "the estimate")
     viewer.reset_view()
     wait(1)
-    take(panel.native, "panel-before")
+    take(panel, "panel-before")
     panel.controls.run.native.click()
     wait_until(lambda: panel.controls.bar.value > 0, "the first tile")
     wait(0.2)
-    take(panel.native, "panel-during")
+    take(panel, "panel-during")
     wait_until(lambda: not panel.running, "the result")
     viewer.scene.camera.zoom *= 2.2
     wait(1)
-    take(panel.native, "panel-after")
+    take(panel, "panel-after")
     take(window, "napari", crop=False)
     viewer.close()
 

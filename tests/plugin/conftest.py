@@ -114,7 +114,15 @@ def open_training(viewer: Any, qtbot: Any) -> Callable[..., Training]:
 
 def wait_for_the_probe(panel: SuperResolution, qtbot: Any) -> None:
     prober = panel._prober
-    qtbot.waitUntil(lambda: prober._looked and not prober.busy, timeout=20_000)
+    qtbot.waitUntil(
+        lambda: (
+            is_settled(panel)
+            and prober._looked
+            and not prober.busy
+            and not panel._soon.isActive()
+        ),
+        timeout=20_000,
+    )
 
 
 @pytest.fixture
@@ -122,7 +130,7 @@ def settle(qtbot: Any) -> Callable[[SuperResolution | Training], str]:
     """Let the panel take note of changes; gives the line above its buttons."""
 
     def wait(panel: SuperResolution | Training) -> str:
-        qtbot.waitUntil(lambda: not panel._soon.isActive(), timeout=10_000)
+        qtbot.waitUntil(lambda: is_settled(panel), timeout=10_000)
         return str(panel.controls.message.value)
 
     return wait
@@ -144,3 +152,8 @@ def run(qtbot: Any, settle: Any) -> Callable[[SuperResolution], None]:
 @pytest.fixture
 def cells() -> np.ndarray[Any, Any]:
     return np.random.default_rng(0).integers(0, 4000, (40, 50)).astype(np.uint16)
+
+
+def is_settled(panel: Any) -> bool:
+    models = getattr(panel, "models", None)
+    return not (panel._soon.isActive() or (models is not None and models.busy))

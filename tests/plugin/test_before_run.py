@@ -166,6 +166,7 @@ def test_a_model_that_is_not_here_is_fetched_by_run(
     assert not card.path.exists()  # nothing is fetched when a panel opens
     run(panel)
     assert len(viewer.layers) == 2
+    settle(panel)
     assert panel.form.model.current_choice.startswith(card.name)
     assert panel.form.model.value == card.name
 
@@ -179,7 +180,7 @@ def test_a_long_message_is_seen_whole_in_a_narrow_panel(
     panel = open_panel()
     viewer.show()  # what is not seen is not laid out
     viewer.layers.select_all()
-    native = panel.native
+    native = panel
     native.parent().setFixedSize(native.minimumSizeHint().width(), 500)
     assert len(settle(panel).splitlines()) == 3
     label = panel.controls.message.native

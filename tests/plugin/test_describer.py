@@ -180,8 +180,8 @@ def test_a_panel_closed_during_a_look_stays_closed(
     monkeypatch.setattr(describer, "describe_image", slow)
     layer = viewer.add_image(PHOTOGRAPH)
     panel = open_panel()
-    viewer.window.remove_dock_widget(panel.native)
-    panel.native.close()
+    viewer.window.remove_dock_widget(panel)
+    panel.close()
     go_on.set()
     qtbot.waitUntil(done.is_set, timeout=20_000)
     layer.data = OVERSAMPLED

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from napari.utils import cancelable_progress, progress
+from qtpy.QtCore import QThreadPool
 
 from napari_vdsr.errors import Cancelled, InputError
 from napari_vdsr.plugin.jobs import Job, Ticker, device_in_use, sentence
@@ -271,3 +272,23 @@ def test_a_finished_run_keeps_nothing_of_its_job(panel: Panel, qtbot: Any) -> No
     del job
     gc.collect()
     assert kept() is None
+
+
+def test_a_long_job_takes_no_thread_from_others(panel: Panel, qtbot: Any) -> None:
+    """With one core there is one thread for workers: a training kept it for hours."""
+    pool = QThreadPool.globalInstance()
+    assert pool is not None
+    before = pool.maxThreadCount()
+    pool.setMaxThreadCount(1)
+    done = threading.Event()
+    other = Panel(panel.run._timer.parent())
+    try:
+        panel.run.start(Small(lambda _: done.wait(10) and None))
+        other.run.start(Small(lambda job: job.results.append("beside")))
+        qtbot.waitUntil(lambda: not other.run.running, timeout=10_000)
+        assert panel.run.running
+    finally:
+        done.set()
+        qtbot.waitUntil(lambda: not panel.run.running, timeout=10_000)
+        assert pool.maxThreadCount() == 1
+        pool.setMaxThreadCount(before)

@@ -157,7 +157,7 @@ def test_closing_the_panel_stops_the_run(
     panel = open_panel()
     settle(panel)
     panel.controls.run.native.click()
-    viewer.window.remove_dock_widget(panel.native.parent())
+    viewer.window.remove_dock_widget(panel.parent())
     assert not panel.running
     assert no_thread_is_left()
     assert no_bar_is_left()

@@ -296,14 +296,14 @@ def test_settings_are_kept_between_openings(
     panel.form.bicubic.value = True
     panel.controls.link.value = False
     settle(panel)
-    viewer.window.remove_dock_widget(panel.native.parent())
+    viewer.window.remove_dock_widget(panel.parent())
     again = SuperResolution(viewer)
     assert again.settings.factor == "4"
     assert again.settings.bicubic
     assert not again.settings.link_contrast
     again.controls.reset.native.click()
     assert again.settings.factor == "2"
-    again._close_down()
+    again.close_down()
 
 
 def test_the_memory_of_the_device_is_given_back(

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.model.jobs import Job
 from napari_vdsr.plugin.model.settings import FieldError, Settings
+from napari_vdsr.plugin.models import ModelList
 from napari_vdsr.plugin.prober import Prober
 
 
-def check_machine(jobs: Sequence[Job], settings: Settings, prober: Prober) -> None:
+def check_machine(
+    jobs: Sequence[Job], settings: Settings, prober: Prober, models: ModelList
+) -> None:
     """Raise FieldError where a model, device or intensity range is missing."""
-    if find_card(settings.model) is None:
+    if models.known and models.find(settings.model) is None:
         msg = f"There is no model '{settings.model}' any more: choose another."
         raise FieldError("model", msg)
     if prober.problem:

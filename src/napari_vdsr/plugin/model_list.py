@@ -3,6 +3,8 @@
 from typing import Any, Protocol
 from weakref import WeakSet
 
+from napari_vdsr.plugin import models
+
 
 class _Panel(Protocol):
     def reset_choices(self, *_: Any) -> None:
@@ -26,3 +28,4 @@ def announce_change() -> None:
     """Say that models have been added, renamed or removed."""
     for panel in list(_panels):
         panel.reset_choices()
+    models.announce_change()

@@ -6,10 +6,10 @@ from functools import partial
 from qtpy.QtCore import QObject
 
 from napari_vdsr.plugin.background import Background
-from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.model.estimate import Speeds
 from napari_vdsr.plugin.model.probe import Probe, probe_machine
 from napari_vdsr.plugin.model.settings import Settings
+from napari_vdsr.zoo import Card
 
 
 class Prober:
@@ -25,7 +25,6 @@ class Prober:
         self._callback: Callable[[], None] | None = callback
         self._speeds = Speeds()
         self._needing_range: set[str] = set()
-        self._wanted: Settings | None = None
         self._looked = False
         self._tried: set[tuple[str, str, str]] = set()
         self._probing: Settings | None = None
@@ -41,13 +40,14 @@ class Prober:
         kinds = {name.split(":")[0] for name in self.devices}
         return self._looked and device not in {"auto", *self.devices, *kinds}
 
-    def want(self, settings: Settings) -> None:
-        """Find out about these settings, unless that was done already."""
-        self._wanted = settings
+    def want(self, settings: Settings, card: Card | None) -> None:
+        """Find out about these settings, unless that was done already.
+
+        `card` is that of the model, as far as it is known.
+        """
         key = _key(settings)
         if self.busy or self._callback is None or (self._looked and key in self._tried):
             return
-        card = find_card(settings.model)
         measure = card is not None and card.here
         if measure:
             self._tried.add(key)

@@ -6,7 +6,7 @@ from typing import Any
 from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, QThreadPool, QTimer
 
 from napari_vdsr.plugin.jobs import Job, Tick, Ticker, never
 
@@ -63,6 +63,7 @@ class Run:
         worker = create_worker(self._task)
         job.ticker.stopped_elsewhere = lambda: worker.abort_requested
         self._timer.start()
+        _thread_pool().releaseThread()
         worker.start()
         return True
 
@@ -113,6 +114,17 @@ class Run:
             bar.close()
 
 
+def _thread_pool() -> QThreadPool:
+    """The pool of napari's workers, which has one thread for each core.
+
+    A job takes one more, as a training for hours would let others wait: with one core,
+    nothing else would run.
+    """
+    pool = QThreadPool.globalInstance()
+    assert pool is not None
+    return pool
+
+
 class _Call:
     """A job as the worker calls it; afterwards it keeps nothing of the job.
 
@@ -134,5 +146,6 @@ class _Call:
         try:
             job()
         finally:
+            _thread_pool().reserveThread()
             job.ticker.stopped_elsewhere = never  # the other one knows the worker
             self.ended = True

@@ -5,14 +5,10 @@ from typing import Any
 from weakref import ref
 
 import psutil
-from magicgui.widgets import Container, Widget
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
-from napari.viewer import Viewer
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
-from napari_vdsr.plugin import model_list
 from napari_vdsr.plugin.checks import check_machine
 from napari_vdsr.plugin.comparison import Comparison
 from napari_vdsr.plugin.delivery import StaleSourceError, add_result
@@ -24,42 +20,40 @@ from napari_vdsr.plugin.model.jobs import Batch
 from napari_vdsr.plugin.model.saving import Saving, targets_of
 from napari_vdsr.plugin.model.script import as_script
 from napari_vdsr.plugin.model.settings import FieldError, Settings
-from napari_vdsr.plugin.model.state import load_settings, save_settings
 from napari_vdsr.plugin.model.upscalers import release_memory
-from napari_vdsr.plugin.preferences import apply_cache_folder, preferred_settings
+from napari_vdsr.plugin.preferences import preferred_settings
 from napari_vdsr.plugin.prober import Prober
 from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.sources import Sources
-from napari_vdsr.plugin.views.closing import ClosingWatcher
 from napari_vdsr.plugin.views.colours import emphasise, message_colour
 from napari_vdsr.plugin.views.controls import AFTER, Controls
 from napari_vdsr.plugin.views.form import SELECTED, Form
-from napari_vdsr.plugin.views.scrolling import let_scroll
 from napari_vdsr.plugin.views.target import ask_for_target
-from napari_vdsr.plugin.watching import ViewerWatcher
-from napari_vdsr.zoo import models
-
-_WAIT = 60  # milliseconds in which several changes count as one
+from napari_vdsr.plugin.widgets.panel import Panel
 
 
-class SuperResolution(Container[Widget]):
+class SuperResolution(Panel[Settings]):
     """Enlarges layers of a viewer.
 
     Connects the form and the controls with the viewer's layers, the estimates and the
     run.
     """
 
-    def __init__(self, napari_viewer: Viewer) -> None:
+    file_name = "super-resolution"
+
+    def default_settings(self) -> Settings:
+        """What napari's preferences say."""
+        return preferred_settings()
+
+    def build(self) -> None:
+        """Make the form and the controls."""
         self.form = Form()
         self.controls = Controls()
-        super().__init__(widgets=[self.form, self.controls], labels=False)
-        let_scroll(self.native)
-        # napari passes a proxy; layers taken from it would be proxies, too.
-        self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.fill(self.form.native, self.controls.native)
         self._sources = Sources(self._viewer)
         self._comparison = Comparison(self._viewer)
         self._run = Run(
-            self.native,
+            self,
             on_tick=self.controls.show_tick,
             on_result=self._add,
             on_end=self._ended,
@@ -67,24 +61,12 @@ class SuperResolution(Container[Widget]):
         self._previewing = False
         self._preview_layer: Any = lambda: None
         self._news = Outlook("")
-        self._closed = False
-        apply_cache_folder()
-        self._defaults = preferred_settings()
-        self._saved = load_settings(self._defaults)
-        self._prober = Prober(self.native, self._probed)
-        self._describer = Describer(self.native, self._refresh)
-        self._soon = QTimer(self.native)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(_WAIT)
-        self._soon.timeout.connect(self._refresh)
-        self._watcher = ClosingWatcher(self.native, self._close_down)
-        self.form.offer_models(models())
-        self.form.show_settings(self._saved)
-        self.controls.link.value = self._saved.link_contrast
+        self._batch: Batch | None = None
+        self._planned_for: Any = None
+        self._prober = Prober(self, self._probed)
+        self._describer = Describer(self, self.refresh_soon)
+        self.settings = self._saved
         self._connect()
-        model_list.follow(self)
-        self.reset_choices()
-        self._refresh()
 
     # What the panel is set to
 
@@ -104,31 +86,28 @@ class SuperResolution(Container[Widget]):
         """Whether a run is going on."""
         return self._run.running
 
-    def reset_choices(self, *_: Any) -> None:
+    def offer_choices(self) -> None:
         """Update the lists of layers and models."""
-        if self._closed:
-            return
         images = [layer.name for layer in self._sources.images]
         self.form.offer_layers(self._sources.selection_in_words, images)
         self.form.offer_shapes([layer.name for layer in self._sources.shapes])
-        self.form.offer_models(models())
-        self._refresh_soon()
+        if self.models.known:
+            self.form.offer_models(self.models.cards)
 
     # What the buttons do
 
     def start(self) -> None:
         """Start a run, unless one is going on or a field is wrong."""
-        if self.running or not self._refresh():
-            return
-        self._comparison.start()
-        self._start(self._batch())
+        batch = self._ready_batch()
+        if batch is not None and self._start(batch):
+            self._comparison.start()
 
     def upscale_active(self, factor: str) -> None:
         """Enlarge all of the active layer by "2", "3" or "4".
 
         The other settings stay as they are.
         """
-        self.reset_choices()
+        self.catch_up()
         self.form.layer.value = SELECTED
         self.form.area.value = "whole"
         self.form.factor.value = factor
@@ -136,24 +115,24 @@ class SuperResolution(Container[Widget]):
 
     def start_preview(self) -> None:
         """Enlarge a part in the middle of the view."""
-        if self.running or not self._refresh():
+        if self._ready_batch() is None:
             return
         try:
             batch = self._sources.preview(self._layers, self.settings)
         except FieldError as error:
-            self._show(Outlook(str(error), "error", error.field))
+            self._show_error(error)
             return
         self._start(batch, preview=True)
 
     def save_to(self, chosen: Path, *, overwrite: bool = False) -> None:
         """Enlarge into a file for one result, or into a folder for several."""
-        if self.running or not self._refresh():
+        batch = self._ready_batch()
+        if batch is None:
             return
-        batch = self._batch()
         try:
             targets = targets_of(batch.jobs, chosen)
         except FieldError as error:
-            self._show(Outlook(str(error), "error", error.field))
+            self._show_error(error)
             return
         self._begin(Saving(batch, self.settings, targets, overwrite))
 
@@ -168,7 +147,7 @@ class SuperResolution(Container[Widget]):
         """Put Python that makes the same results as Run on the clipboard."""
         settings = self.settings
         try:
-            text = as_script(self._batch().jobs, settings)
+            text = as_script(self._plan().jobs, settings)
         except FieldError as error:
             show_warning(str(error))
             return
@@ -192,57 +171,70 @@ class SuperResolution(Container[Widget]):
         controls.compare.changed.connect(self._compare_changed)
         controls.link.changed.connect(self._link_changed)
         self.form.changed.connect(self._form_changed)
-        self._viewer_watcher = ViewerWatcher(
-            self._viewer,
-            on_layers=self.reset_choices,
-            on_change=self._refresh_soon,
-            on_view=self._view_changed,
-        )
 
     @property
     def _layers(self) -> list[Any]:
         name = self.form.layer.value
         return self._sources.named(None if name == SELECTED else name)
 
-    def _batch(self) -> Batch:
-        settings = self.settings
-        batch = self._sources.batch(self._layers, self.form.shapes.value, settings)
-        check_machine(batch.jobs, settings, self._prober)
-        return batch
+    def _plan(self) -> Batch:
+        """What Run would do; planned again only if something has changed."""
+        settings, layers = self.settings, self._layers
+        wanted = settings, layers, self.form.shapes.value
+        in_view = settings.area == "view"  # the canvas does not say when it changes
+        if in_view or self._batch is None or wanted != self._planned_for:
+            self._batch = self._sources.batch(layers, wanted[-1], settings)
+            self._planned_for = wanted
+        check_machine(self._batch.jobs, settings, self._prober, self.models)
+        return self._batch
 
-    def _refresh_soon(self, *_: Any) -> None:
-        if not self._closed:
-            self._soon.start()
+    def _ready_batch(self) -> Batch | None:
+        """What Run would do; None while it does something, or when a field is wrong."""
+        if self._closed or self.running:
+            return None
+        self._update_lists()
+        try:
+            return self._plan()
+        except FieldError as error:
+            self._show_error(error)
+            return None
 
-    def _view_changed(self, *_: Any) -> None:
+    def changed(self, *_: Any) -> None:
+        """A layer or the theme has changed."""
+        self._batch = None
+        self.refresh_soon()
+
+    def view_changed(self, *_: Any) -> None:
+        """The camera or the sliders have moved."""
         if self.form.area.value == "view":
-            self._refresh_soon()
+            self.changed()
 
     def _form_changed(self) -> None:
         self._news = Outlook("")
-        self._refresh_soon()
+        self.refresh_soon()
 
-    def _refresh(self) -> bool:
-        """Save the settings and update the line above Run; whether Run is possible."""
-        if self._closed or self.running:
-            return False
+    def refresh(self) -> None:
+        """Keep the settings, and say above Run what it would do, or what is wrong."""
+        if self.running:
+            return
         settings = self.settings
-        if settings != self._saved:
-            save_settings(settings, self._defaults)
-            self._saved = settings
-        self._prober.want(settings)
+        self.remember(settings)
+        if self.models.known:
+            self._prober.want(settings, self.models.find(settings.model))
         self.controls.show_image(self._describer.words_on(self._layers))
         self.form.show_range(self._prober.needs_range(settings.model))
         try:
-            batch = self._batch()
+            batch = self._plan()
         except FieldError as error:
-            self._show(Outlook(str(error), "error", error.field))
-            return False
+            self._show_error(error)
+            return
         seconds = self._prober.seconds(settings, batch.pixels)
         free = psutil.virtual_memory().available
         extras = settings.bicubic or settings.consistency
         self._show(look_ahead(batch, seconds, free, extras))
-        return True
+
+    def _show_error(self, error: FieldError) -> None:
+        self._show(Outlook(str(error), "error", error.field))
 
     def _show(self, outlook: Outlook) -> None:
         colour = message_colour(outlook.level, self._viewer.theme)
@@ -257,9 +249,8 @@ class SuperResolution(Container[Widget]):
             controls.compare.value = AFTER
 
     def _probed(self) -> None:
-        if not self._closed:
-            self.form.offer_devices(self._prober.devices)
-            self._refresh()
+        self.form.offer_devices(self._prober.devices)
+        self.refresh_soon()
 
     # Pressed
 
@@ -270,12 +261,13 @@ class SuperResolution(Container[Widget]):
             self.start()
 
     def _save_pressed(self) -> None:
-        if not self._refresh():
+        batch = self._ready_batch()
+        if batch is None:
             return
         try:
-            target = ask_for_target(self.native, self._batch().jobs)
+            target = ask_for_target(self, batch.jobs)
         except FieldError as error:
-            self._show(Outlook(str(error), "error", error.field))
+            self._show_error(error)
             return
         if target is not None:
             chosen, overwrite = target
@@ -293,22 +285,26 @@ class SuperResolution(Container[Widget]):
 
     def _link_changed(self, linked: bool) -> None:
         self._comparison.link(linked)
-        self._refresh_soon()
+        self.refresh_soon()
 
     # A run
 
-    def _start(self, batch: Batch, preview: bool = False) -> None:
-        self._previewing = preview
-        self.controls.compare.value = AFTER
+    def _start(self, batch: Batch, preview: bool = False) -> bool:
         settings = self.settings
         expected = self._prober.seconds(settings, batch.pixels)
-        self._begin(Execution(batch, settings, expected))
+        if not self._begin(Execution(batch, settings, expected)):
+            return False
+        self._previewing = preview
+        self.controls.compare.value = AFTER
+        return True
 
-    def _begin(self, execution: Execution) -> None:
-        if self._run.start(execution):
-            self._news = Outlook("")
-            self.form.enabled = False
-            self.controls.show_running()
+    def _begin(self, execution: Execution) -> bool:
+        if not self._run.start(execution):
+            return False
+        self._news = Outlook("")
+        self.form.enabled = False
+        self.controls.show_running()
+        return True
 
     def _add(self, result: Result) -> None:
         selection = set(self._viewer.layers.selection)
@@ -342,14 +338,13 @@ class SuperResolution(Container[Widget]):
             show_error(execution.message)
         self.form.enabled = True
         self.controls.show_idle()
+        self.models.look()  # one may have been fetched
         self.reset_choices()
-        self._refresh()
+        self.catch_up()
 
-    def _close_down(self) -> None:
+    def stop(self) -> None:
         """Stop everything: the panel or the viewer is being closed."""
-        self._closed = True
-        model_list.forget(self)
         self._prober.stop()
         self._describer.stop()
-        self._viewer_watcher.stop()
         self._run.close()
+        self._batch = self._planned_for = None

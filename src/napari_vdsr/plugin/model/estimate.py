@@ -27,23 +27,35 @@ class Outlook:
 
 
 class Speeds:
-    """Measured output pixels per second, by (model, device, precision)."""
+    """Seconds that runs take, by (model, device, precision).
+
+    Each has a start, which costs the same for all sizes, and a pace in seconds a pixel.
+    """
 
     def __init__(self) -> None:
-        self._speeds: dict[Key, float] = {}
+        self._known: dict[Key, tuple[float, float, float]] = {}  # pixels, pace, start
 
     def __contains__(self, key: Key) -> bool:
-        return key in self._speeds
+        return key in self._known
 
     def learn(self, key: Key, pixels: float, seconds: float) -> None:
-        """Replace the measurement; `seconds` is without loading or waiting."""
-        if pixels > 0 and seconds > 0:
-            self._speeds[key] = pixels / seconds
+        """Take a measurement in; `seconds` is without loading or waiting."""
+        if pixels <= 0 or seconds <= 0:
+            return
+        most, pace, start = self._known.get(key, (0.0, 0.0, 0.0))
+        if pixels < most / 2:  # too small to tell the pace: a tiny preview, say
+            start = max(0.0, seconds - pace * pixels)
+        else:
+            most, pace = pixels, max(seconds - start, seconds / 2) / pixels
+            start = seconds - pace * pixels
+        self._known[key] = most, pace, start
 
     def seconds(self, key: Key, pixels: float) -> float | None:
         """Expected seconds for a number of pixels; None when nothing was measured."""
-        speed = self._speeds.get(key)
-        return None if speed is None else pixels / speed
+        if key not in self._known:
+            return None
+        _, pace, start = self._known[key]
+        return start + pace * pixels
 
 
 def _joined(*texts: str) -> str:

@@ -13,11 +13,11 @@ from napari_vdsr.layers.levels import enlarged_levels
 from napari_vdsr.layers.result import provenance, result_name
 from napari_vdsr.options import RunOptions
 from napari_vdsr.plugin import jobs
-from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.model.extras import Extra, make_extras
 from napari_vdsr.plugin.model.jobs import Batch, Job
 from napari_vdsr.plugin.model.settings import Settings
 from napari_vdsr.plugin.model.upscalers import ready_upscaler
+from napari_vdsr.zoo import models
 
 _SMALL = 256e6  # bytes; arrays up to this size are copied before the work
 
@@ -62,8 +62,8 @@ class Execution(jobs.Job):
             self._work()
 
     def _work(self) -> None:
-        card = find_card(self.settings.model)
-        fetching = card is not None and not card.here
+        name = self.settings.model
+        fetching = any(card.name == name and not card.here for card in models())
         self.ticker.begin(f"{'Fetching' if fetching else 'Loading'} the model")
         jobs = self.batch.jobs
         messages = []

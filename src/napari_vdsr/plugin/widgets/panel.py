@@ -1,0 +1,162 @@
+"""What the panels have in common."""
+
+import contextlib
+from typing import Any, Generic, TypeVar
+
+from napari.utils.notifications import notification_manager
+from napari.viewer import Viewer
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_vdsr.plugin.model.settings import Remembered
+from napari_vdsr.plugin.model.state import load_settings, save_settings
+from napari_vdsr.plugin.models import ModelList
+from napari_vdsr.plugin.preferences import apply_cache_folder
+from napari_vdsr.plugin.views.closing import ClosingWatcher
+from napari_vdsr.plugin.views.labels import let_wrap
+from napari_vdsr.plugin.views.scrolling import scrolled
+from napari_vdsr.plugin.watching import ViewerWatcher
+
+Kept = TypeVar("Kept", bound=Remembered)
+
+_WAIT = 60  # milliseconds in which several changes count as one
+_FAILED = (
+    "This panel could not be opened, because of a fault of napari-vdsr or of what is "
+    "installed here:\n\n{error}\n\n'napari-vdsr info' in a terminal says what a report "
+    "needs."
+)
+
+
+class Panel(QWidget, Generic[Kept]):
+    """A dock widget that hears of a viewer's changes and lets go of all when it closes.
+
+    Subclasses write `build`, `offer_choices`, `refresh` and `stop`. When the
+    making of a panel fails, it shows the error in the place of its widgets.
+    """
+
+    file_name = ""  # of the settings that are kept for the next opening
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        # napari passes a proxy; layers taken from it would be proxies, too.
+        self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self._closed = False
+        self._lists_are_old = True
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_WAIT)
+        self._soon.timeout.connect(self.catch_up)
+        try:
+            apply_cache_folder()
+            self.models = ModelList(self, self.reset_choices)
+            self._defaults = self.default_settings()
+            self._saved = load_settings(self._defaults, self.file_name)
+            self.build()
+            self._changes = ViewerWatcher(
+                self._viewer,
+                on_layers=self.reset_choices,
+                on_change=self.changed,
+                on_view=self.view_changed,
+            )
+            self._closing = ClosingWatcher(self, self.close_down)
+            self._update_lists()
+            self._soon.start()
+        except Exception as error:
+            self._show_failure(error)
+
+    # What a subclass writes
+
+    def default_settings(self) -> Kept:
+        """The settings of the first opening, and of Reset."""
+        raise NotImplementedError
+
+    def build(self) -> None:
+        """Make the widgets, set them to `_saved` and connect them."""
+        raise NotImplementedError
+
+    def offer_choices(self) -> None:
+        """Update the lists of layers and models."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Say what would be done, or what is wrong."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Stop everything: the panel or the viewer is being closed."""
+        raise NotImplementedError
+
+    # What it calls
+
+    def fill(self, *parts: QWidget) -> None:
+        """Put widgets below one another, and let them scroll."""
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        for part in parts:
+            column.addWidget(part)
+        column.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scrolled(inner))
+
+    def reset_choices(self, *_: Any) -> None:
+        """Update the lists of layers and models soon, and what depends on them.
+
+        napari calls this, too, whenever its layers change.
+        """
+        self._lists_are_old = True
+        self.refresh_soon()
+
+    def changed(self, *_: Any) -> None:
+        """A layer or the theme has changed."""
+        self.refresh_soon()
+
+    def view_changed(self, *_: Any) -> None:
+        """The camera or the sliders have moved."""
+
+    def refresh_soon(self, *_: Any) -> None:
+        """Refresh once for all changes within a moment."""
+        if not self._closed:
+            self._soon.start()
+
+    def catch_up(self) -> None:
+        """Do now what was to be done soon."""
+        if self._closed:
+            return
+        self._soon.stop()
+        self._update_lists()
+        self.refresh()
+
+    def remember(self, settings: Kept) -> None:
+        """Keep settings for the next opening."""
+        if settings != self._saved:
+            save_settings(settings, self._defaults, self.file_name)
+            self._saved = settings
+
+    def close_down(self) -> None:
+        """Stop everything, and hear of nothing more."""
+        self._closed = True
+        self._soon.stop()
+        self.models.stop()
+        self._changes.stop()
+        self.stop()
+
+    # Inside
+
+    def _update_lists(self) -> None:
+        if self._lists_are_old:
+            self._lists_are_old = False
+            self.offer_choices()
+
+    def _show_failure(self, error: Exception) -> None:
+        """Show an error in place of the widgets; Python would end with it otherwise."""
+        with contextlib.suppress(Exception):  # parts of it may be missing
+            self.close_down()
+        self._closed = True
+        old = self.layout()
+        if old is not None:
+            QWidget().setLayout(old)  # takes the widgets with it
+        label = QLabel(_FAILED.format(error=f"{type(error).__name__}: {error}"))
+        let_wrap(label)
+        QVBoxLayout(self).addWidget(label)
+        notification_manager.receive_error(type(error), error, error.__traceback__)

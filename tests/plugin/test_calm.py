@@ -1,0 +1,77 @@
+"""What the GUI thread does while the user presses buttons."""
+
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from napari_vdsr.plugin import sources
+from napari_vdsr.plugin.model import execution
+from napari_vdsr.plugin.super_resolution import SuperResolution
+
+OpenPanel = Callable[..., SuperResolution]
+
+_listening: list[list[str]] = []
+
+
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    if not (_listening and event == "open"):
+        return
+    path, mode, _ = arguments
+    reads = mode is None or "r" in mode
+    if reads and threading.current_thread() is threading.main_thread():
+        _listening[0].append(str(path))
+
+
+sys.addaudithook(_hear)  # there is no way to take it out again
+
+
+@pytest.fixture
+def opened_files() -> Iterator[list[str]]:
+    """Give the files that the GUI thread opens."""
+    _listening.append([])
+    yield _listening[0]
+    _listening.clear()
+
+
+def test_one_press_of_run_plans_once_lists_models_once_and_reads_no_file(
+    viewer: Any,
+    open_panel: OpenPanel,
+    settle: Any,
+    qtbot: Any,
+    opened_files: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    cells: Any,
+) -> None:
+    viewer.add_image(cells, name="cells")
+    panel = open_panel()
+    panel.form.factor.value = "3"
+    calls: Counter[str] = Counter()
+
+    def counted(module: Any, name: str) -> None:
+        original = getattr(module, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            calls[name] += 1
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(module, name, call)
+
+    counted(sources, "plan_jobs")
+    counted(execution, "models")
+    opened_files.clear()
+    panel.controls.run.native.click()
+    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    assert "Done" in settle(panel)
+    assert len(viewer.layers) == 2
+    assert calls == {"plan_jobs": 1, "models": 1}
+    # Python may import what napari's bar needs; free memory is no file on a disk.
+    ours = [
+        name
+        for name in opened_files
+        if not name.startswith("/proc/") and not name.endswith(".pyc")
+    ]
+    assert ours == []
