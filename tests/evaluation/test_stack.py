@@ -1,5 +1,7 @@
 """Images larger than memory: the figures of the whole, from a plane at a time."""
 
+import sys
+import threading
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -19,10 +21,8 @@ from napari_vdsr.evaluation import stack
 from napari_vdsr.evaluation.acquisition import resized
 from napari_vdsr.evaluation.compare import compare
 from napari_vdsr.evaluation.evaluate import evaluate_pairs
+from napari_vdsr.evaluation.grids import compare_on_grid
 from napari_vdsr.evaluation.ranges import range_of
-from napari_vdsr.evaluation.sources import opened
-from napari_vdsr.evaluation.stack import Stack, stack_of
-from napari_vdsr.files.zarr_reader import _ZarrPixels
 from napari_vdsr.zoo import Model
 
 RNG = np.random.default_rng(0)
@@ -122,7 +122,10 @@ def test_gaps_and_infinities_are_counted_over_all_planes() -> None:
     lazy = da.from_array(reference)
     with pytest.raises(InputError, match="no pixel that is a number"):
         api.psnr(lazy, reference)
-    assert stack_of(lazy, "image").survey.low == np.nanmin(reference)
+    valid = reference[1]
+    report = api.psnr(da.from_array(valid), valid)
+    assert report.data_range.value == np.nanmax(valid) - np.nanmin(valid)
+    assert report.left_out == 1
     reference[0, 0, 0, :2] = np.inf
     reference[1, 1, 0, 0] = -np.inf
     with pytest.raises(InputError, match="the reference has 3 infinite values"):
@@ -175,12 +178,13 @@ def test_the_wish_to_stop_is_looked_at_before_each_read() -> None:
             raise Cancelled
 
     planes = da.from_array(KINDS["floats"], chunks=(1, 1, -1, -1))
-    image = stack_of(planes, "image", check=check)
+    pair = compare_on_grid(planes, planes, np.eye(5), check=check)
     with pytest.raises(Cancelled):
-        image.whole()
+        api.psnr(*pair)
+    assert next(left, None) is None
 
 
-def test_small_images_are_read_once_and_others_are_not_held() -> None:
+def test_small_images_are_read_once() -> None:
     class Counted:
         shape, dtype, reads = (3, 4, 5), np.dtype("float64"), 0
 
@@ -189,9 +193,9 @@ def test_small_images_are_read_once_and_others_are_not_held() -> None:
             return np.full((4, 5), float(index[0]))
 
     pixels = Counted()
-    image = Stack(pixels, rgb=False)
-    assert image.survey.high == 2
-    np.testing.assert_array_equal(image.whole()[:, 0, 0], [0, 1, 2])
+    report = api.psnr(pixels, np.zeros((3, 4, 5)), fit=True)
+    assert report.data_range.value == 2
+    assert report.roots == (0, 1, 2)
     assert pixels.reads == 3
 
 
@@ -234,44 +238,50 @@ def test_chunks_of_large_images_are_computed_once_a_look(
     chunks: tuple[int, ...],
     looks: int,
 ) -> None:
-    monkeypatch.setattr(stack, "_KEPT", planes * 8 * 8 * 2)
-    array = RNG.integers(0, 4000, (16, 3, 8, 8), np.uint16)
+    monkeypatch.setattr(stack, "_KEPT", planes * 8 * 8)
+    array = RNG.integers(0, 255, (16, 3, 8, 8), np.uint8)  # whose range is known
     lazy, computed = counted(array, chunks)
-    image = stack_of(lazy, "image")
-    np.testing.assert_array_equal(image.whole(), array)
+    assert api.psnr(array, lazy).identical == 48
     assert len(computed) == looks * lazy.npartitions
 
 
 def test_chunks_of_unequal_depth_are_computed_once_a_look(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stack, "_KEPT", 5 * 8 * 8 * 2)
-    array = RNG.integers(0, 4000, (12, 8, 8), np.uint16)
+    monkeypatch.setattr(stack, "_KEPT", 5 * 8 * 8)
+    array = RNG.integers(0, 255, (12, 8, 8), np.uint8)
     chunks: Any = ((3, 5, 1, 3), 8, 8)
     lazy, computed = counted(array, chunks)
-    np.testing.assert_array_equal(stack_of(lazy, "image").whole(), array)
+    assert api.psnr(array, lazy).identical == 12
     assert len(computed) == 4
+
+
+opened_files: list[str] = []  # while a test listens
+listening = threading.Event()
+
+
+@sys.addaudithook
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open" and listening.is_set():
+        opened_files.append(str(arguments[0]))
 
 
 def test_chunks_of_files_are_decoded_once_a_look(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(stack, "_KEPT", 8 * 8 * 8 * 2)
-    array = RNG.integers(0, 4000, (16, 8, 8), np.uint16)
+    monkeypatch.setattr(stack, "_KEPT", 8 * 8 * 8)
+    array = RNG.integers(0, 255, (16, 8, 8), np.uint8)
     path = tmp_path / "deep.zarr"
     zarr.create_array(str(path), data=array, chunks=(8, 8, 8))
-    reads: list[Any] = []
-    read = _ZarrPixels.__getitem__
-
-    def noted(pixels: _ZarrPixels, key: Any) -> NDArray[Any]:
-        reads.append(key)
-        return read(pixels, key)
-
-    monkeypatch.setattr(_ZarrPixels, "__getitem__", noted)
-    with opened(path, "image") as image:
-        np.testing.assert_array_equal(image.whole(), array)
-        np.testing.assert_array_equal(image[(5,)], array[5])
-    assert [key[0] for key in reads] == [slice(0, 8), slice(8, 16), slice(0, 8)]
+    opened_files.clear()
+    listening.set()
+    try:
+        assert api.psnr(array, path).identical == 16
+    finally:
+        listening.clear()
+    chunks = str(path / "c")
+    read = [name for name in opened_files if name.startswith(chunks)]
+    assert sorted(read) == [f"{chunks}/{n}/0/0" for n in range(2)]
 
 
 def test_a_damaged_chunk_of_several_planes_is_named(tmp_path: Path) -> None:
