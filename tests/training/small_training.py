@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.training import TrainingConfig, recipe
+from napari_vdsr.training import TrainingConfig, TrainingSet, prepare, recipe
+from napari_vdsr.training.dataset import Dataset
 
 
 def picture(seed: int = 0, shape: tuple[int, int] = (48, 56)) -> NDArray[np.uint8]:
@@ -32,3 +33,15 @@ def tiny(**changes: Any) -> TrainingConfig:
         "checkpoint_every": 4,
     }
     return recipe("quick", **settings | changes)
+
+
+def prepared(images: Any, memory: float = 2e9, **options: Any) -> TrainingSet:
+    """Images, all of which are to be learned from."""
+    config = options.pop("config", tiny(validation_share=0.0))
+    return prepare(images, config, memory=memory, **options)
+
+
+def pixels_of(images: TrainingSet | Dataset) -> list[NDArray[Any]]:
+    """The pixels to learn from, (C, Y, X) of every plane."""
+    dataset = images.images if isinstance(images, TrainingSet) else images
+    return [plane.pixels for part in dataset.parts for plane in part.read()]

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from small_training import tiny
+from small_training import prepared, tiny
 
 from napari_vdsr.training import Stage
 from napari_vdsr.training.batches import Batches
-from napari_vdsr.training.dataset import Dataset, examine
-from napari_vdsr.training.sources import find_sources
+from napari_vdsr.training.dataset import Dataset
 
 STEPS = 60
 
@@ -23,7 +22,7 @@ def board(brightness: int, contrast: int) -> NDArray[np.uint8]:
 
 
 def dataset(*images: NDArray[np.uint8]) -> Dataset:
-    return examine(find_sources(list(images)), tiny())
+    return prepared(list(images)).images
 
 
 def batches(stage: Stage, batch: int, factors: tuple[float, ...]) -> Batches:

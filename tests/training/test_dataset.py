@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
-from small_training import picture, tiny
+from small_training import picture, pixels_of, prepared, tiny
 
 from napari_vdsr.errors import FileError, InputError, VdsrWarning
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.training import TrainingSet, prepare
+from napari_vdsr.training import prepare
 from napari_vdsr.training.benchmark_images import benchmark_name
-from napari_vdsr.training.dataset import examine
-from napari_vdsr.training.sources import find_sources, luminance
 
 
 def write(folder: Path, *names: str) -> None:
@@ -73,17 +71,17 @@ def test_no_images_at_all_are_refused(tmp_path: Path) -> None:
         prepare(3, tiny())
 
 
-def test_colours_and_grey_are_mixed_by_their_luminance() -> None:
+def test_colours_and_grey_are_mixed_by_their_luminance(tmp_path: Path) -> None:
     colour = np.dstack([picture(n) for n in range(3)])
-    images = [*find_sources(colour, rgb=True), *find_sources(picture(4))]
-    dataset = examine(images, tiny())
-    shapes = {plane.pixels.shape for part in dataset.parts for plane in part.read()}
-    assert shapes == {(1, 48, 56)}
+    Image.fromarray(colour).save(tmp_path / "colour.png")
+    made = prepared([tmp_path, picture(4)])
+    assert {plane.shape for plane in pixels_of(made)} == {(1, 48, 56)}
 
 
-def test_a_network_for_colours_leaves_grey_images_out() -> None:
+def test_a_network_for_colours_leaves_grey_images_out(tmp_path: Path) -> None:
     colour = np.dstack([picture(n) for n in range(3)])
-    images = [*find_sources(colour, rgb=True), *find_sources(picture(4))]
+    Image.fromarray(colour).save(tmp_path / "colour.png")
+    images = [tmp_path, picture(4)]
     with pytest.warns(VdsrWarning, match="1 of 2 images .* grey, but this network"):
         made = prepare(images, tiny(variant="course", validation_share=0.0))
     assert made.images.images == 1
@@ -96,8 +94,7 @@ def test_colours_are_never_guessed() -> None:
 
 def test_12_bit_counts_are_brought_to_the_scale_of_the_loss() -> None:
     counts = picture().astype(np.uint16) * 8 + 1000
-    (part,) = examine(find_sources(counts), tiny()).parts
-    (plane,) = part.read()
+    ((plane,),) = (part.read() for part in prepared(counts).images.parts)
     assert plane.pixels.dtype == np.float32
     assert 0 <= np.percentile(plane.pixels, 1) < np.percentile(plane.pixels, 99) <= 1
     low, high = plane.limits
@@ -105,15 +102,11 @@ def test_12_bit_counts_are_brought_to_the_scale_of_the_loss() -> None:
 
 
 def test_images_are_used_in_several_sizes_unless_too_small() -> None:
-    config = tiny(sizes=(1.0, 0.5, 0.25))
-    (part,) = examine(find_sources(picture(0, (64, 64))), config).parts
-    assert [plane.pixels.shape[1:] for plane in part.read()] == [
-        (64, 64),
-        (32, 32),
-        (16, 16),
-    ]
-    (part,) = examine(find_sources(picture(0, (40, 64))), config).parts
-    assert [plane.pixels.shape[1:] for plane in part.read()] == [(40, 64), (20, 32)]
+    config = tiny(sizes=(1.0, 0.5, 0.25), validation_share=0.0)
+    planes = pixels_of(prepared(picture(0, (64, 64)), config=config))
+    assert [plane.shape[1:] for plane in planes] == [(64, 64), (32, 32), (16, 16)]
+    planes = pixels_of(prepared(picture(0, (40, 64)), config=config))
+    assert [plane.shape[1:] for plane in planes] == [(40, 64), (20, 32)]
 
 
 def test_large_arrays_are_read_in_blocks() -> None:
@@ -127,20 +120,21 @@ def test_large_arrays_are_read_in_blocks() -> None:
             return block
 
     data = Reads()
-    dataset = examine(find_sources(data), tiny(), memory=0)
-    assert len(dataset.parts) == 2 * 3 * 2
+    made = prepared(data, memory=0)
+    assert len(pixels_of(made)) == 2 * 3 * 2
     assert data.largest < 1024**2
 
 
 def test_a_layer_is_used_at_its_full_resolution() -> None:
     class Layer:
-        name, rgb, multiscale = "cells", False, True
+        name, rgb, multiscale, scale = "cells", False, True, (1.0, 1.0)
         data = (picture(), picture()[::2, ::2])
 
-    (source,) = find_sources(Layer())
-    (plane,) = source.plan()[0]()
-    assert source.name == "cells"
-    assert plane.shape == (1, 48, 56)
+    (plane,) = pixels_of(prepared(Layer()))
+    np.testing.assert_array_equal(plane, [picture()])
+    Layer.data = (np.zeros((48, 56)), np.zeros((24, 28)))
+    with pytest.raises(InputError, match="cells: constant"):
+        prepared(Layer())
 
 
 def test_packs_hold_encoded_images(tmp_path: Path) -> None:
@@ -152,9 +146,8 @@ def test_packs_hold_encoded_images(tmp_path: Path) -> None:
     entries["bad.png"] = np.frombuffer(b"no image", np.uint8)
     np.savez(tmp_path / "pack.npz", **entries)
     with pytest.warns(VdsrWarning, match=r"1 of 3 images .*bad\.png in"):
-        made = prepare(tmp_path / "pack.npz", tiny(validation_share=0.0))
-    planes = [part.read()[0].pixels for part in made.images.parts]
-    np.testing.assert_array_equal(planes[0][0], picture(1))
+        made = prepared(tmp_path / "pack.npz")
+    np.testing.assert_array_equal(pixels_of(made), [[picture(1)], [picture(2)]])
     (tmp_path / "fake.npz").write_bytes(b"PK but no zip")
     with pytest.raises(FileError, match="no pack"):
         prepare(tmp_path / "fake.npz", tiny())
@@ -165,28 +158,23 @@ def test_images_are_held_out_whole() -> None:
     made = prepare(images, tiny(validation_share=0.2))
     assert made.images.images == 16
     assert made.validation is not None and made.validation.images == 4
-    learned = {part.read()[0].pixels.tobytes() for part in made.images.parts}
-    held = {part.read()[0].pixels.tobytes() for part in made.validation.parts}
+    learned = {pixels.tobytes() for pixels in pixels_of(made)}
+    held = {pixels.tobytes() for pixels in pixels_of(made.validation)}
     assert not learned & held and len(learned | held) == 20
 
 
 def test_of_a_single_image_a_part_is_held_out() -> None:
     made = prepare(picture(0, (40, 100)), tiny())
-    assert shape_of(made) == (1, 40, 75)
+    assert [pixels.shape for pixels in pixels_of(made)] == [(1, 40, 75)]
     assert made.validation is not None
-    assert made.validation.parts[0].read()[0].pixels.shape == (1, 40, 25)
+    assert [pixels.shape for pixels in pixels_of(made.validation)] == [(1, 40, 25)]
 
 
 def test_a_single_small_image_is_used_whole_with_a_warning() -> None:
     with pytest.warns(VdsrWarning, match="only one image"):
         made = prepare(picture(0, (18, 20)), tiny())
-    assert shape_of(made) == (1, 18, 20)
+    assert [pixels.shape for pixels in pixels_of(made)] == [(1, 18, 20)]
     assert made.validation is None
-
-
-def shape_of(made: TrainingSet) -> tuple[int, ...]:
-    shape: tuple[int, ...] = made.images.parts[0].read()[0].pixels.shape
-    return shape
 
 
 def test_oversampled_images_are_named() -> None:
@@ -220,9 +208,7 @@ def test_benchmark_images_are_recognised_resized_and_compressed(shared: Path) ->
 
 @pytest.mark.needs_shared
 def test_no_training_image_is_mistaken_for_a_benchmark(shared: Path) -> None:
-    for source in find_sources(shared / "data/images/T91"):
-        (plane,) = source.plan()[0]()
-        assert benchmark_name(luminance(plane)[0]) is None, source.name
+    assert not prepared(shared / "data/images/T91", warn=False).images.benchmarks
 
 
 def test_good_images_cause_no_warning() -> None:

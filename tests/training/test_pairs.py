@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_training import picture, tiny
+from small_training import picture, pixels_of, prepared, tiny
 
 from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.imaging.resample import resize
@@ -17,13 +17,10 @@ def pair(seed: int, factor: int = 2) -> tuple[np.ndarray, np.ndarray]:
 
 def test_pairs_are_enlarged_to_the_grid_of_the_truth() -> None:
     low, high = pair(0)
-    made = prepare(Pairs([low], [high]), tiny(validation_share=0.0))
-    (plane,) = made.images.parts[0].read()
-    assert plane.pixels.shape == (2, 64, 72)
-    np.testing.assert_allclose(
-        plane.pixels[0], resize(low, high.shape) / 255, atol=1e-6
-    )
-    np.testing.assert_allclose(plane.pixels[1], high / 255, atol=1e-6)
+    (plane,) = pixels_of(prepared(Pairs([low], [high])))
+    assert plane.shape == (2, 64, 72)
+    np.testing.assert_allclose(plane[0], resize(low, high.shape) / 255, atol=1e-6)
+    np.testing.assert_allclose(plane[1], high / 255, atol=1e-6)
 
 
 def test_a_network_can_be_trained_on_pairs() -> None:
@@ -61,9 +58,8 @@ def test_pairs_that_do_not_fit_are_named_and_left_out(
 def test_large_pairs_are_not_cut() -> None:
     high = np.tile(picture(0, (64, 72)), (10, 20))
     low = resize(high, (320, 720)).round().clip(0, 255).astype(np.uint8)
-    made = prepare(Pairs(low, high), tiny(validation_share=0.0))
-    (plane,) = made.images.parts[0].read()
-    assert plane.pixels.shape == (2, 640, 1440)
+    (plane,) = pixels_of(prepared(Pairs(low, high)))
+    assert plane.shape == (2, 640, 1440)
 
 
 def test_there_must_be_as_many_of_each() -> None:

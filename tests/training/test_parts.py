@@ -20,17 +20,13 @@ import torch
 import zarr
 from napari.layers import Image
 from numpy.typing import NDArray
-from small_training import picture, tiny
+from small_training import picture, pixels_of, prepared, tiny
 
 from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
 from napari_vdsr.files import reading
 from napari_vdsr.files.opening import OpenImage
-from napari_vdsr.training import Trainer, prepare, train
+from napari_vdsr.training import Trainer, TrainingSet, prepare, train
 from napari_vdsr.training.checkpoint import read_checkpoint
-from napari_vdsr.training.opened import opened_once
-from napari_vdsr.training.sources import find_sources
-from napari_vdsr.training.store import StoreRounds
-from napari_vdsr.training.validate import Validation
 from napari_vdsr.zoo import Model, load_model
 
 STACK = np.stack([picture(seed) for seed in range(6)])
@@ -55,16 +51,14 @@ def weights(model: Model) -> torch.Tensor:
     return torch.cat([p.flatten() for p in model.network.parameters()])
 
 
-def planes_of(images: Any, **options: Any) -> list[list[NDArray[Any]]]:
-    """The planes of every piece of the only image there is."""
-    (source,) = find_sources(images, **options)
-    return [list(piece()) for piece in source.plan()]
+def grey(made: TrainingSet) -> list[NDArray[Any]]:
+    return [plane[0] for plane in pixels_of(made)]
 
 
-@pytest.mark.parametrize("planes", [1, 2, 3])
+@pytest.mark.parametrize("planes", [0.1, 1, 2, 3, 100])
 @pytest.mark.parametrize("name", ["a.zarr", "a.tif", "big.ome.tif"])
-def test_a_file_is_read_in_runs_of_planes(
-    tmp_path: Path, name: str, planes: int
+def test_a_file_gives_its_planes_whatever_memory_there_is(
+    tmp_path: Path, name: str, planes: float
 ) -> None:
     stack = STACK.reshape(2, 3, *STACK.shape[1:])
     if name == "a.zarr":
@@ -74,30 +68,18 @@ def test_a_file_is_read_in_runs_of_planes(
         axes = {"axes": "ZCYX"} if "ome" in name else None
         options: dict[str, Any] = {"compression": "zlib", "photometric": "minisblack"}
         tifffile.imwrite(path, stack, metadata=axes, tile=(16, 16), **options)
-    read = planes_of(path, memory=8 * planes * PLANE)
-    assert max(map(len, read)) == planes
-    np.testing.assert_array_equal([plane[0] for run in read for plane in run], STACK)
-    assert len(planes_of(path)) == 1
+    made = prepared(path, memory=8 * planes * PLANE)
+    np.testing.assert_array_equal(grey(made), STACK)
 
 
 def test_planes_too_large_are_read_in_windows(tmp_path: Path) -> None:
     plane = np.random.default_rng(0).integers(0, 255, (2, 1100, 2300), np.uint8)
-    read = planes_of(stored(tmp_path / "a.zarr", plane), memory=8 * 1024 * 1500 * 4)
-    shapes = [window.shape for windows in read for window in windows]
-    assert shapes == [(1, 550, 1150)] * 8
+    path = stored(tmp_path / "a.zarr", plane)
+    read = grey(prepared(path, memory=8 * 1024 * 1500 * 4, warn=False))
+    assert [window.shape for window in read] == [(550, 1150)] * 8
     for number in range(2):
-        a, b, c, d = (windows[0][0] for windows in read[4 * number : 4 * number + 4])
+        a, b, c, d = read[4 * number : 4 * number + 4]
         np.testing.assert_array_equal(np.block([[a, b], [c, d]]), plane[number])
-
-
-def test_runs_go_on_along_earlier_axes(tmp_path: Path) -> None:
-    twice = np.concatenate([STACK, STACK])
-    path = stored(tmp_path / "a.zarr", twice.reshape(3, 2, 2, *STACK.shape[1:]))
-    for planes, lengths in ((1, [1] * 12), (3, [2] * 6), (4, [4] * 3), (8, [4, 8])):
-        read = planes_of(path, memory=8 * planes * PLANE)
-        assert [len(run) for run in read] == lengths
-        flat = [plane[0] for run in read for plane in run]
-        np.testing.assert_array_equal(flat, twice)
 
 
 def test_colours_and_other_orders_of_axes_come_as_planes(tmp_path: Path) -> None:
@@ -109,14 +91,15 @@ def test_colours_and_other_orders_of_axes_come_as_planes(tmp_path: Path) -> None
         planarconfig="separate",
         compression="zlib",
     )
-    read = planes_of(tmp_path / "a.tif", memory=8 * 3 * PLANE)
-    np.testing.assert_array_equal([plane for (plane,) in read], colour)
+    config = tiny(variant="course", validation_share=0.0)
+    made = prepared(tmp_path / "a.tif", memory=8 * 3 * PLANE, config=config)
+    np.testing.assert_array_equal(pixels_of(made), colour)
     turned = np.moveaxis(STACK, 0, 2)
     zarr.create_array(
         str(tmp_path / "b.zarr"), data=turned, dimension_names=["y", "x", "t"]
     )
-    read = planes_of(tmp_path / "b.zarr", memory=8 * PLANE)
-    np.testing.assert_array_equal([plane[0] for (plane,) in read], STACK)
+    made = prepared(tmp_path / "b.zarr", memory=8 * PLANE)
+    np.testing.assert_array_equal(grey(made), STACK)
 
 
 @pytest.fixture
@@ -143,7 +126,7 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 @pytest.mark.parametrize("name", ["a.zarr", "a.tif"])
-def test_a_file_is_opened_once_for_the_parts_read_in_a_row(
+def test_a_file_is_opened_once_for_all_of_its_planes(
     tmp_path: Path, openings: Counter[str], name: str
 ) -> None:
     names = [name, "b.zarr", "c.tif"]
@@ -152,38 +135,37 @@ def test_a_file_is_opened_once_for_the_parts_read_in_a_row(
             stored(tmp_path / each, STACK + np.uint8(number))
         else:
             tifffile.imwrite(tmp_path / each, STACK, compression="zlib")
-    config = tiny(validation_share=0.0)
+    config = tiny(validation_share=0.0, steps=2)
     paths = [tmp_path / each for each in names]
-    made = prepare(paths, config, memory=PLANE / 4)
-    assert len(made.images.parts) == 18
-    expected = dict.fromkeys(names, 1) | {"open": 0}
-    assert openings == expected
-    openings.clear()
-    StoreRounds(made.images, 16, torch.device("cpu"), 1e9, 0).at(0)
-    assert openings == expected
-    openings.clear()
-    Validation(made.images, config, torch.device("cpu"))
-    assert openings == expected
-    prepare(paths, config)  # all of it at once
-    assert openings == dict.fromkeys(names, 2) | {"open": 0}
+    for memory in (PLANE / 4, 2e9):
+        openings.clear()
+        made = prepared(paths, memory=memory)
+        assert len(pixels_of(made)) == 18
+        assert openings["open"] == 0
+    assert openings == dict.fromkeys(names, 1) | {"open": 0}
+    list(Trainer(made, config, device="cpu").run())
+    assert openings["open"] == 0
 
 
-def test_threads_do_not_close_each_others_files(tmp_path: Path) -> None:
-    for name in ("a.tif", "b.tif"):
-        tifffile.imwrite(tmp_path / name, STACK, compression="zlib")
+def test_trainings_in_two_threads_read_their_own_files(tmp_path: Path) -> None:
+    made: dict[int, TrainingSet] = {}
+    turned = {1: STACK, 2: STACK[::-1]}
+    for number, stack in turned.items():
+        for name in ("a.tif", "b.tif"):
+            path = tmp_path / str(number) / name
+            path.parent.mkdir(exist_ok=True)
+            tifffile.imwrite(path, stack, compression="zlib")
 
-    def other() -> None:
-        with opened_once() as opened:
-            opened.image(tmp_path / "b.tif")
+    def read(number: int) -> None:
+        made[number] = prepared(tmp_path / str(number), memory=PLANE / 4)
 
-    with opened_once() as opened:
-        image = opened.image(tmp_path / "a.tif")
-        thread = threading.Thread(target=other)
+    threads = [threading.Thread(target=read, args=(number,)) for number in turned]
+    for thread in threads:
         thread.start()
+    for thread in threads:
         thread.join()
-        assert opened.image(tmp_path / "a.tif") is image
-        part = image.pixels[(slice(2, 3), slice(0, 48), slice(0, 56))]
-    np.testing.assert_array_equal(part, STACK[2:3])
+    for number, stack in turned.items():
+        np.testing.assert_array_equal(grey(made[number]), [*stack, *stack])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25])
@@ -191,12 +173,12 @@ def test_other_images_of_a_file_are_one_remark(tmp_path: Path, share: float) -> 
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         file.write(np.tile(STACK, (1, 1, 2)), photometric="minisblack")
         file.write(np.zeros((8, 9), np.uint8))
-    config, memory = tiny(validation_share=share), PLANE / 4
+    config, memory = tiny(validation_share=share, steps=2), PLANE / 4
     made = prepare(tmp_path / "a.tif", config, memory=memory, warn=False)
-    assert len(made.images.parts) == 6
+    assert len(pixels_of(made)) == 6
     (remark,) = made.remarks
     assert "a.tif holds 2 images" in remark
-    StoreRounds(made.images, 16, torch.device("cpu"), memory, 0).at(0)
+    list(Trainer(made, config, device="cpu").run())
     with pytest.warns(VdsrWarning) as caught:
         prepare(tmp_path / "a.tif", config, memory=memory)
     assert [str(warning.message) for warning in caught] == [remark]
@@ -205,8 +187,7 @@ def test_other_images_of_a_file_are_one_remark(tmp_path: Path, share: float) -> 
 def test_what_cannot_be_read_by_parts_is_read_whole_if_it_fits(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, STACK[..., None], compression="zlib")
-    (whole,) = planes_of(path, memory=6 * PLANE)
-    np.testing.assert_array_equal([plane[0] for plane in whole], STACK)
+    np.testing.assert_array_equal(grey(prepared(path, memory=6 * PLANE)), STACK)
     with pytest.raises(InputError, match=r"whole, as 0\.0645 MB, .* save it as"):
         prepare(path, tiny(), memory=5 * PLANE)
     with pytest.warns(VdsrWarning, match="1 of 2 images are left out: a.tif: .* whole"):
@@ -273,7 +254,7 @@ def test_a_damaged_chunk_is_named_and_left_out(tmp_path: Path) -> None:
     assert texts[0].startswith("1 of 2 images are damaged in parts, which are left out")
     assert "a.zarr: 1 of 6 parts: cannot read" in texts[0]
     assert texts[1].startswith("1 of 3 images are left out: b.zarr: cannot read")
-    assert sum(len(part.read()) for part in made.images.parts) == 6
+    assert len(pixels_of(made)) == 6
     with pytest.warns(VdsrWarning, match="image: 1 of 6 parts: image cannot be read"):
         prepare(zarr.open_array(str(folder / "a.zarr"), mode="r"), config)
 
@@ -295,7 +276,7 @@ import sys
 sys.path.insert(0, {tests!r})
 import torch
 torch.set_num_threads(1)
-from small_training import picture, tiny
+from small_training import picture, pixels_of, prepared, tiny
 from napari_vdsr.training import Trainer, prepare
 config = tiny(steps=420, checkpoint_every=210, validate_every=230)
 trainer = Trainer(

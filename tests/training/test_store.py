@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from small_training import picture, tiny
+from small_training import picture, prepared, tiny
 
-from napari_vdsr.training.dataset import examine
 from napari_vdsr.training.planes import Plane
-from napari_vdsr.training.sources import find_sources
 from napari_vdsr.training.store import ROUND, PixelStore, Places, StoreRounds
 
 CPU = torch.device("cpu")
@@ -70,8 +68,7 @@ def test_a_set_larger_than_memory_is_seen_part_after_part() -> None:
     images = [np.full((20, 20), 10 * n, np.uint8) for n in range(1, 6)]
     for image in images:
         image[0, 0] = 0
-    dataset = examine(find_sources(images), config, memory=900)
-    assert sum(part.planes is not None for part in dataset.parts) == 2
+    dataset = prepared(images, memory=900).images
     rounds = StoreRounds(dataset, config.patch, CPU, memory=900, seed=0)
     seen = set()
     for step in range(0, 3 * ROUND, ROUND):
