@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from napari_vdsr.benchmark.ways import engines_of
 from napari_vdsr.evaluation.compare import run_trial
-from napari_vdsr.evaluation.sources import as_source, named
 from napari_vdsr.evaluation.trial import Trial
 from napari_vdsr.evaluation.trials import trial_of
+from napari_vdsr.images.find import named, opened
 from napari_vdsr.inference.device import resolve_device
 from napari_vdsr.inference.precision import usable_precisions
 from napari_vdsr.inference.upscaler import Upscaler
@@ -75,10 +75,11 @@ def main() -> None:
 def scores_of(folder: Path, ways: Sequence[Way]) -> dict[tuple[str, int], float]:
     """Mean PSNR over the images of a folder, by the name of the way and factor."""
     scores: dict[tuple[str, int], list[float]] = {}
-    for name, image in tqdm(list(named(folder)), unit="image", file=sys.stderr):
-        source = as_source(image, name)
-        for factor in FACTORS:
-            for outcome in run_trial(trial_of(source, factor, "A"), ways, None):
+    for name, image in tqdm(named(folder).images, unit="image", file=sys.stderr):
+        with opened(image, name) as source:
+            trials = [(factor, trial_of(source, factor, "A")) for factor in FACTORS]
+        for factor, trial in trials:
+            for outcome in run_trial(trial, ways, None):
                 key = outcome.method, factor
                 scores.setdefault(key, []).append(outcome.psnr.mean)
     return {key: sum(values) / len(values) for key, values in scores.items()}

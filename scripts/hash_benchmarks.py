@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 from napari_vdsr.files import list_images
+from napari_vdsr.images.find import opened
 from napari_vdsr.training.benchmark_images import fingerprint
-from napari_vdsr.training.sources import find_sources, luminance
+from napari_vdsr.training.planes import luminance
+from napari_vdsr.training.reading import colours_first
 
 
 def main(folder: Path) -> None:
@@ -24,8 +26,9 @@ def main(folder: Path) -> None:
     print("# fingerprints of benchmark images, made by scripts/hash_benchmarks.py")
     for name in ("Set5", "Set14", "B100"):
         for path in list_images(folder / name):
-            (plane,) = find_sources(path)[0].pieces[0]()
-            digits = fingerprint(luminance(plane)[0])
+            with opened(path) as image:
+                plane = luminance(colours_first(image.whole(), image.rgb))[0]
+            digits = fingerprint(plane)
             print(f"{digits:016x} {name}/{path.stem.removesuffix('_GT')}")
 
 

@@ -33,6 +33,7 @@ import torch
 from tqdm import tqdm
 
 import napari_vdsr
+from napari_vdsr.images.find import NamedImage, named
 from napari_vdsr.network import network_from_state
 from napari_vdsr.training import (
     BlindNoise,
@@ -43,7 +44,6 @@ from napari_vdsr.training import (
     prepare,
     recipe,
 )
-from napari_vdsr.training.sources import Source, find_sources
 from napari_vdsr.zoo import Model
 
 NATURAL = ("natural_t91_bsd400.npz", "natural_sunhays60_x0.7.npz")
@@ -136,12 +136,12 @@ def images_for(config: TrainingConfig, options: argparse.Namespace) -> TrainingS
     with warnings.catch_warnings(action="ignore"):  # these images are known
         if config.channels == 3:
             return prepare(options.images / "T91", config)
-        microscopy = find_sources(options.packs / MICROSCOPY)
+        microscopy = named(options.packs / MICROSCOPY).images
         return prepare(
             [options.packs / name for name in NATURAL],
             config,
-            domain=[source for source in microscopy if not held_out(source)],
-            validation=[source for source in microscopy if held_out(source)],
+            domain=[image for image in microscopy if not held_out(image)],
+            validation=[image for image in microscopy if held_out(image)],
         )
 
 
@@ -190,9 +190,9 @@ def blended(model: TrainedModel, other: Model, share: float) -> TrainedModel:
     )
 
 
-def held_out(source: Source) -> bool:
+def held_out(image: NamedImage) -> bool:
     """Whether an image belongs to a source that is kept for validation."""
-    return source.name.startswith(HELD_OUT)
+    return image.name.startswith(HELD_OUT)
 
 
 def title_of(model: Model) -> str:

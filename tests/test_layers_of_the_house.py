@@ -20,6 +20,7 @@ LEVELS = {
     "files": 1,
     "simulation": 2,
     "zoo": 2,
+    "images": 2,
     "options": 3,
     "inference": 4,
     "training": 4,
@@ -123,7 +124,7 @@ def test_the_simulated_microscope_needs_numpy_and_scipy_alone() -> None:
 
 
 def test_the_engine_runs_with_torch_numpy_and_safetensors_alone() -> None:
-    rooms = ("network", "imaging", "inference", "training")
+    rooms = ("network", "imaging", "images", "inference", "training")
     names = [
         ".".join(("napari_vdsr", *module.relative_to(PACKAGE).with_suffix("").parts))
         for module in MODULES

@@ -222,7 +222,7 @@ def psnr(
 
             stacks = list(aligned(reference, image))
         else:
-            from napari_vdsr.evaluation.sources import opened
+            from napari_vdsr.images.find import opened
 
             stacks = [
                 files.enter_context(opened(each, name, rgb))

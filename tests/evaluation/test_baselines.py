@@ -15,9 +15,9 @@ from napari_vdsr.errors import Cancelled
 from napari_vdsr.evaluation.baselines import BestLinear, Spline, best_sigma, splined
 from napari_vdsr.evaluation.compare import compare, run_trial
 from napari_vdsr.evaluation.evaluate import evaluate_pairs
-from napari_vdsr.evaluation.sources import Source
 from napari_vdsr.evaluation.trial import Trial
 from napari_vdsr.evaluation.trials import trial_of
+from napari_vdsr.images.stack import Stack
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.zoo import Model
 
@@ -26,7 +26,7 @@ def trial(image: NDArray[Any], factor: int, sampling: Any, noise: Any) -> Trial:
     from napari_vdsr.evaluation.acquisition import Acquisition
 
     way = Acquisition(sampling, noise)
-    return trial_of(Source("image", image, image.ndim == 3), factor, "direct", way)
+    return trial_of(Stack(image, image.ndim == 3), factor, "direct", way)
 
 
 @given(st.sampled_from([(8, 16), (9, 27), (10, 35), (7, 25)]))

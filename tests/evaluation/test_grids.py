@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation import stack
 from napari_vdsr.evaluation.grids import compare_on_grid
 from napari_vdsr.evaluation.psnr import psnr
+from napari_vdsr.images import stack
 
 
 def shift(*offset):
@@ -100,7 +100,7 @@ class Counted:
 
 
 def test_planes_are_interpolated_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack, "_KEPT", 0)
+    monkeypatch.setattr(stack, "KEPT", 0)
     image = Counted(np.random.default_rng(0).normal(size=(5, 12, 12)))
     common, matching = compare_on_grid(np.zeros(image.shape), image, shift(0, 0.4, 0))
     report = psnr(common, matching, data_range=1)

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from napari_vdsr import api, evaluate
 from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError
-from napari_vdsr.evaluation import stack
 from napari_vdsr.evaluation.acquisition import resized
 from napari_vdsr.evaluation.compare import compare
 from napari_vdsr.evaluation.evaluate import evaluate_pairs
 from napari_vdsr.evaluation.grids import compare_on_grid
 from napari_vdsr.evaluation.ranges import range_of
+from napari_vdsr.images import stack
 from napari_vdsr.zoo import Model
 
 RNG = np.random.default_rng(0)
@@ -68,7 +68,7 @@ WAYS: dict[str, Callable[[Path, NDArray[Any]], Any]] = {
 
 @pytest.fixture(params=[0, 8e3, 64e6], ids=["read again", "some kept", "kept"])
 def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack, "_KEPT", request.param)
+    monkeypatch.setattr(stack, "KEPT", request.param)
 
 
 # Not all of these images agree with the range that is given.
@@ -166,7 +166,7 @@ def test_a_damaged_chunk_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"a\.zarr: damaged"):
         api.psnr(path, path)
     array = zarr.open_array(str(path), mode="r")
-    with pytest.raises(VdsrError, match=r"plane \(1, 0\) of an image of shape"):
+    with pytest.raises(VdsrError, match=r"plane \(1, 0\) of reference, of shape"):
         api.psnr(array, array)
 
 
@@ -238,7 +238,7 @@ def test_chunks_of_large_images_are_computed_once_a_look(
     chunks: tuple[int, ...],
     looks: int,
 ) -> None:
-    monkeypatch.setattr(stack, "_KEPT", planes * 8 * 8)
+    monkeypatch.setattr(stack, "KEPT", planes * 8 * 8)
     array = RNG.integers(0, 255, (16, 3, 8, 8), np.uint8)  # whose range is known
     lazy, computed = counted(array, chunks)
     assert api.psnr(array, lazy).identical == 48
@@ -248,7 +248,7 @@ def test_chunks_of_large_images_are_computed_once_a_look(
 def test_chunks_of_unequal_depth_are_computed_once_a_look(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stack, "_KEPT", 5 * 8 * 8)
+    monkeypatch.setattr(stack, "KEPT", 5 * 8 * 8)
     array = RNG.integers(0, 255, (12, 8, 8), np.uint8)
     chunks: Any = ((3, 5, 1, 3), 8, 8)
     lazy, computed = counted(array, chunks)
@@ -269,7 +269,7 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
 def test_chunks_of_files_are_decoded_once_a_look(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(stack, "_KEPT", 8 * 8 * 8)
+    monkeypatch.setattr(stack, "KEPT", 8 * 8 * 8)
     array = RNG.integers(0, 255, (16, 8, 8), np.uint8)
     path = tmp_path / "deep.zarr"
     zarr.create_array(str(path), data=array, chunks=(8, 8, 8))
@@ -297,7 +297,7 @@ def test_a_damaged_chunk_of_several_planes_is_named(tmp_path: Path) -> None:
 def test_a_small_cut_of_a_large_image_holds_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stack, "_KEPT", 1e6)
+    monkeypatch.setattr(stack, "KEPT", 1e6)
     shape = (40, 512, 512)  # of 21 MB
     image = da.random.default_rng(0).integers(
         0, 4000, shape, np.uint16, chunks=(1, 512, 512)
@@ -354,7 +354,7 @@ def test_stacks_are_evaluated_as_if_they_were_read_whole(
 def test_large_images_are_read_once_a_factor_and_once_for_the_range(
     monkeypatch: pytest.MonkeyPatch, kind: str, size: int, looks: int
 ) -> None:
-    monkeypatch.setattr(stack, "_KEPT", 0)
+    monkeypatch.setattr(stack, "KEPT", 0)
     top = 1 if kind == "unit" else 100
     array = (RNG.random((2, size, size)) * top).astype(KINDS[kind].dtype)
     if kind != "unit":

@@ -310,16 +310,15 @@ def test_a_disk_that_takes_no_checkpoint_is_told_and_does_not_end_it(
     shutil.rmtree(checkpoint)
 
 
-def test_images_that_can_no_longer_be_read_end_it_and_the_checkpoint_is_kept(
+def test_images_are_not_needed_any_more_once_it_has_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody could go on with it in this session: no pause, though files fail."""
     monkeypatch.setattr(store, "ROUND", 2)
     folder = tmp_path / "images"
     folder.mkdir()
     for seed in range(3):
         tifffile.imwrite(folder / f"{seed}.tif", discs(seed))
-    told = TINY | {"images": "a folder", "steps": "100000", "name": "mine"}
+    told = TINY | {"images": "a folder", "steps": "12", "name": "mine"}
     settings = TrainingSettings().changed(told | {"folder": str(folder)})
     config = settings.config()
     checkpoint = unfinished.begin(settings, [])
@@ -334,9 +333,7 @@ def test_images_that_can_no_longer_be_read_end_it_and_the_checkpoint_is_kept(
     shutil.rmtree(folder)
     session.renew()
     session()
-    assert session.outcome == "failed"
-    assert "can no longer be read" in session.message
-    assert [each.name for each in unfinished.find_unfinished()] == ["mine"]
+    assert (session.outcome, session.message) == ("done", "")
 
 
 def test_a_name_that_is_taken_meanwhile_loses_nothing(

@@ -48,7 +48,7 @@ def test_pairs_that_do_not_fit_are_named_and_left_out(
     low: np.ndarray, high: np.ndarray, reason: str
 ) -> None:
     good = pair(1)
-    with pytest.warns(VdsrWarning, match=f"1 of 2 images.*image 1: .*{reason}"):
+    with pytest.warns(VdsrWarning, match=f"1 of 2 images.*image 2: .*{reason}"):
         made = prepare(
             Pairs([good[0], low], [good[1], high]), tiny(validation_share=0.0)
         )

@@ -1,10 +1,13 @@
 """Images too large to be read at once: the same pixels, in bounded memory."""
 
 import dataclasses
+import errno
+import io
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import tracemalloc
 from collections import Counter
@@ -22,8 +25,8 @@ from napari.layers import Image
 from numpy.typing import NDArray
 from small_training import picture, pixels_of, prepared, tiny
 
-from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
-from napari_vdsr.files import reading
+from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
+from napari_vdsr.files import opening, reading
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.training import Trainer, TrainingSet, prepare, train
 from napari_vdsr.training.checkpoint import read_checkpoint
@@ -184,13 +187,20 @@ def test_other_images_of_a_file_are_one_remark(tmp_path: Path, share: float) -> 
     assert [str(warning.message) for warning in caught] == [remark]
 
 
-def test_what_cannot_be_read_by_parts_is_read_whole_if_it_fits(tmp_path: Path) -> None:
+def test_what_cannot_be_read_by_parts_is_read_whole_if_it_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, STACK[..., None], compression="zlib")
-    np.testing.assert_array_equal(grey(prepared(path, memory=6 * PLANE)), STACK)
-    with pytest.raises(InputError, match=r"whole, as 0\.0645 MB, .* save it as"):
+    np.testing.assert_array_equal(grey(prepared(path, memory=5 * PLANE)), STACK)
+
+    def refuse(what: str, needed: int) -> None:
+        raise FileError(f"{what} needs {needed} bytes")
+
+    monkeypatch.setattr(opening, "check_memory", refuse)
+    with pytest.raises(InputError, match=r"can be used: a\.tif: .*needs 16128"):
         prepare(path, tiny(), memory=5 * PLANE)
-    with pytest.warns(VdsrWarning, match="1 of 2 images are left out: a.tif: .* whole"):
+    with pytest.warns(VdsrWarning, match="1 of 2 images are left out: a.tif: .*needs"):
         prepare([path, STACK], tiny(validation_share=0.0), memory=5 * PLANE)
 
 
@@ -255,20 +265,34 @@ def test_a_damaged_chunk_is_named_and_left_out(tmp_path: Path) -> None:
     assert "a.zarr: 1 of 6 parts: cannot read" in texts[0]
     assert texts[1].startswith("1 of 3 images are left out: b.zarr: cannot read")
     assert len(pixels_of(made)) == 6
-    with pytest.warns(VdsrWarning, match="image: 1 of 6 parts: image cannot be read"):
+    with pytest.warns(VdsrWarning, match=r"image 1: 1 of 6 parts: plane \(2,\) of"):
         prepare(zarr.open_array(str(folder / "a.zarr"), mode="r"), config)
 
 
-def test_damage_that_comes_later_ends_the_training(tmp_path: Path) -> None:
+def test_damage_that_comes_later_does_not_matter(tmp_path: Path) -> None:
     path, config = (
         stored(tmp_path / "a.zarr", STACK),
         tiny(steps=401, validation_share=0.0),
     )
+    expected = train(STACK, config=config, device="cpu", memory=PLANE)
     trainer = Trainer(prepare(path, config, memory=PLANE), config, device="cpu")
     for number in range(len(STACK)):
         damage(path, number, 0, 0)
-    with pytest.raises(VdsrError, match=r"a\.zarr: damaged"):
-        list(trainer.run())
+    list(trainer.run())
+    assert torch.equal(weights(trainer.model()), weights(expected))
+
+
+def test_a_full_disk_for_what_exceeds_memory_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, values: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **options: Full())
+    assert len(pixels_of(prepared(STACK))) == 6
+    with pytest.raises(VdsrError, match="no room for the rest"):
+        prepared(STACK, memory=PLANE)
 
 
 SCRIPT = """

@@ -15,7 +15,7 @@ from napari_vdsr.evaluation.added_noise import (
     check_noise,
     noise_level,
 )
-from napari_vdsr.evaluation.stack import Stack
+from napari_vdsr.images.stack import Stack
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling, sampling_rows
 

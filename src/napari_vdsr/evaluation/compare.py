@@ -17,10 +17,11 @@ from napari_vdsr.evaluation.methods import (
     methods_for,
 )
 from napari_vdsr.evaluation.psnr import PsnrReport, measured
-from napari_vdsr.evaluation.sources import as_source
 from napari_vdsr.evaluation.ssim import SMALLEST, similarity
 from napari_vdsr.evaluation.trial import Trial
 from napari_vdsr.evaluation.trials import Protocol, trial_of
+from napari_vdsr.images.find import opened
+from napari_vdsr.images.stack import check_image
 from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
@@ -66,12 +67,13 @@ def compare(
     `progress` counts enlarged pixels.
     """
     name = str(getattr(image, "name", "image"))
-    source = as_source(image, name, rgb)
     model = default_model(protocol, sampling) if model is None else model
     methods = methods_for(model, options)
     trades = [each.sampling for each in methods if each.asked_for]
     acquisition = acquisitions_for(protocol, trades, sampling, noise)[0]
-    trial = trial_of(source, factor, protocol, acquisition)
+    with opened(image, name, rgb) as stack:
+        check_image(stack, name)
+        trial = trial_of(stack, factor, protocol, acquisition)
     if progress is not None:
         progress.reset(trial.pixels * len(methods))
     return Comparison(name, protocol, trial, run_trial(trial, methods, progress))

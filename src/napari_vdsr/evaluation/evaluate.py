@@ -19,10 +19,10 @@ from napari_vdsr.evaluation.methods import (
     methods_for,
 )
 from napari_vdsr.evaluation.report import Evaluation, Row
-from napari_vdsr.evaluation.sources import named, opened
-from napari_vdsr.evaluation.stack import check_image
 from napari_vdsr.evaluation.trial import Trial
 from napari_vdsr.evaluation.trials import Protocol, pair_trials, trials_of
+from napari_vdsr.images.find import named, opened
+from napari_vdsr.images.stack import check_image
 from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Part, Progress
@@ -51,14 +51,14 @@ def evaluate(
     methods = methods_for(model, options)
     trades = [each.sampling for each in methods if each.asked_for]
     ways = acquisitions_for(protocol, trades, sampling, noise)
-    items = list(named(images))
+    items = named(images).images
 
     def trials() -> Iterator[_Image]:
         for name, image in items:
             with opened(image, name, rgb) as stack:
                 check_image(stack, name)
                 for factor, way in product(asked, ways):
-                    planes = trials_of(stack, name, factor, protocol, way)
+                    planes = trials_of(stack, factor, protocol, way)
                     yield _Image(name, prod(stack.stack), planes)
 
     rows = _scored(trials, len(items) * len(asked) * len(ways), methods, progress)
@@ -83,7 +83,7 @@ def evaluate_pairs(
     """
     model = default_model("pairs", None) if model is None else model
     methods = methods_for(model, options)
-    highs, lows = list(named(high)), list(named(low))
+    highs, lows = named(high).images, named(low).images
     if len(highs) != len(lows):
         raise InputError(
             f"{len(highs)} high-resolution and {len(lows)} low-resolution images: "
@@ -95,7 +95,7 @@ def evaluate_pairs(
             with opened(truth, name, rgb) as one, opened(image, low_name, rgb) as other:
                 check_image(one, name)
                 check_image(other, low_name)
-                planes = pair_trials(one, other, name, low_name)
+                planes = pair_trials(one, other)
                 yield _Image(name, prod(one.stack), planes)
 
     rows = _scored(trials, len(highs), methods, progress)

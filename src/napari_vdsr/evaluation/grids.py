@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.stack import Stack, check_image, stack_of
+from napari_vdsr.images.stack import Stack, check_image, stack_of
 
 _WHOLE = 1e-4  # pixels by which grids that coincide may differ
 _SPLINE = 3  # order of the interpolation

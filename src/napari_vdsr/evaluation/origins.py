@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.evaluation.stack import Stack
+from napari_vdsr.images.stack import Stack
 
 _EXACT = 2**53  # up to here float64 holds every integer
 _REACH = 2**62
@@ -19,7 +19,7 @@ def exact_origin(reference: Stack, image: Stack) -> int:
     kinds = {(each.dtype.kind, each.dtype.itemsize) for each in (reference, image)}
     if not kinds & {("i", 8), ("u", 8)}:
         return 0
-    limits = [*reference.survey[:2], *image.survey[:2]]
+    limits = [*reference.values[:2], *image.values[:2]]
     if not all(np.isfinite(float(limit)) for limit in limits):
         return 0
     origin = int(limits[0])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.origins import less
 from napari_vdsr.evaluation.ranges import DataRange
-from napari_vdsr.evaluation.stack import Stack, stack_of
+from napari_vdsr.images.stack import Stack, stack_of
 from napari_vdsr.imaging.luminance import studio_luminance
 
 Luminance = bool | Literal["auto"]

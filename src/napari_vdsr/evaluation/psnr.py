@@ -25,7 +25,7 @@ from napari_vdsr.evaluation.planes import (
 )
 from napari_vdsr.evaluation.ranges import DataRange, contradiction, range_of
 from napari_vdsr.evaluation.spreads import Spreads
-from napari_vdsr.evaluation.stack import Stack, check_image, stack_of
+from napari_vdsr.images.stack import Stack, check_image, stack_of
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.stack import Stack, survey
+from napari_vdsr.images.stack import Stack, all_values
 from napari_vdsr.imaging.dtypes import black_and_white
 
 _TOO_LARGE = 4.0  # times the reference's own span: a gain of 12 dB out of nothing
@@ -77,7 +77,7 @@ def contradiction(reference: NDArray[Any] | Stack, given: float) -> str | None:
     they span. The range that `range_of` would choose is never contradicted.
     """
     usual = range_of(reference)
-    found = survey(reference)
+    found = all_values(reference)
     low, high = found.low, found.high
     if usual.value in (given, 0):
         return None
@@ -117,6 +117,6 @@ def _values_of(
     known = black_and_white(image.dtype, math.nan, math.nan)
     if known is not None:  # by the dtype alone: no need to look
         return *known, known
-    found = survey(image)
+    found = all_values(image)
     known = black_and_white(image.dtype, found.low, found.high)
     return found.low, found.high, known

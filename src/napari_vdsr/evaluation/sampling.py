@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.decibels import finite_or_none
-from napari_vdsr.evaluation.stack import check_image, is_colour
+from napari_vdsr.images.stack import check_image, is_colour
 from napari_vdsr.imaging.luminance import FULL_RANGE
 
 Verdict = Literal["oversampled", "noisy", "fine"]

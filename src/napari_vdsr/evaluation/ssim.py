@@ -9,7 +9,7 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.planes import Luminance, Planes
 from napari_vdsr.evaluation.psnr import comparable
 from napari_vdsr.evaluation.ranges import DataRange
-from napari_vdsr.evaluation.stack import Stack
+from napari_vdsr.images.stack import Stack
 
 _SIGMA = 1.5
 SMALLEST = 11

@@ -11,9 +11,8 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.acquisition import Acquisition, resized, with_noise
 from napari_vdsr.evaluation.planes import scaled_luminance
 from napari_vdsr.evaluation.ranges import DataRange, limits_of, range_of
-from napari_vdsr.evaluation.sources import Source
-from napari_vdsr.evaluation.stack import Stack, survey
 from napari_vdsr.evaluation.trial import Trial, held_by
+from napari_vdsr.images.stack import Stack, all_values
 from napari_vdsr.imaging.dtypes import black_and_white
 from napari_vdsr.imaging.resample import resize
 
@@ -52,7 +51,7 @@ REDUCED = Acquisition()
 
 
 def trial_of(
-    source: Source,
+    image: Stack,
     factor: int,
     protocol: Protocol,
     acquisition: Acquisition = REDUCED,
@@ -67,21 +66,22 @@ def trial_of(
     and `first` the number of the plane, which seeds its noise. Raises InputError when
     protocol or factor is unknown, or the image too small.
     """
-    height, width = _reduced(source.name, source.shape, factor, protocol, acquisition)
+    height, width = _reduced(
+        image.name, image.plane_shape, factor, protocol, acquisition
+    )
     factor = int(factor)  # 2.0 is as good
     if scale is None:
-        _refuse_gaps(source.name, source.array)
+        _refuse_gaps(image.name, image)
     per = factor * acquisition.finer
-    source = source.cropped(height * per, width * per)
-    scale = scale or _scale_of(source.array, source.rgb, acquisition)
+    truth = image.cropped(slice(0, height * per), slice(0, width * per)).whole()
+    scale = scale or _scale_of(truth, image.rgb, acquisition)
     if protocol == "A":
-        return _paper(source, (height, width), factor, scale)
-    return _direct(source, factor, scale, acquisition, first)
+        return _paper(truth, image.rgb, (height, width), factor, scale)
+    return _direct(truth, image.rgb, factor, scale, acquisition, first)
 
 
 def trials_of(
     stack: Stack,
-    name: str,
     factor: int,
     protocol: Protocol,
     acquisition: Acquisition = REDUCED,
@@ -90,15 +90,16 @@ def trials_of(
 
     Raises InputError when protocol or factor is unknown, or the image too small.
     """
-    height, width = _reduced(name, stack.plane_shape, factor, protocol, acquisition)
-    _refuse_gaps(name, stack)
+    height, width = _reduced(
+        stack.name, stack.plane_shape, factor, protocol, acquisition
+    )
+    _refuse_gaps(stack.name, stack)
     per = int(factor) * acquisition.finer
-    yx = slice(0, height * per), slice(0, width * per)
-    part = stack.cut((*(slice(0, size) for size in stack.stack), *yx))
+    part = stack.cropped(slice(0, height * per), slice(0, width * per))
     scale = _scale_of(_telling(stack, part), stack.rgb, acquisition)
     for number, plane in enumerate(part):
-        source = Source(name, plane, part.rgb)
-        yield trial_of(source, factor, protocol, acquisition, scale=scale, first=number)
+        image = Stack(plane, part.rgb, name=stack.name)
+        yield trial_of(image, factor, protocol, acquisition, scale=scale, first=number)
 
 
 def _telling(stack: Stack, part: Stack) -> Stack:
@@ -108,7 +109,7 @@ def _telling(stack: Stack, part: Stack) -> Stack:
     """
     known = stack.shape == part.shape
     if stack.dtype.kind == "f":  # read already, to look for NaN
-        low, high, *_ = stack.survey
+        low, high, *_ = stack.values
         known |= black_and_white(stack.dtype, low, high) is not None
     return stack if known else part
 
@@ -121,15 +122,19 @@ def _scale_of(
 
 
 def _direct(
-    source: Source, factor: int, scale: _Scale, acquisition: Acquisition, first: int
+    truth: NDArray[Any],
+    rgb: bool,
+    factor: int,
+    scale: _Scale,
+    acquisition: Acquisition,
+    first: int,
 ) -> Trial:
     """Protocol "direct"."""
-    dtype, rgb = source.array.dtype, source.rgb
-    small = acquisition.small_of(source.array, factor, rgb)
+    small = acquisition.small_of(truth, factor, rgb)
     small = with_noise(small, scale.electrons, scale.limits, rgb, first)
     return Trial(
-        reference=acquisition.truth_of(source.array, rgb),
-        low=held_by(dtype, small).astype(dtype),
+        reference=acquisition.truth_of(truth, rgb),
+        low=held_by(truth.dtype, small).astype(truth.dtype),
         rgb=rgb,
         data_range=scale.data_range,
         limits=scale.limits,
@@ -165,21 +170,19 @@ def _reduced(
     return height, width
 
 
-def pair_trials(
-    high: Stack, low: Stack, high_name: str, low_name: str
-) -> Iterator[Trial]:
+def pair_trials(high: Stack, low: Stack) -> Iterator[Trial]:
     """Set up a real pair, with equal outer edges, plane by plane.
 
     Each trial has the ranges of all planes. Raises InputError when they are no pair.
     """
-    _refuse_gaps(high_name, high)
-    _refuse_gaps(low_name, low)
+    _refuse_gaps(high.name, high)
+    _refuse_gaps(low.name, low)
     sizes = zip(high.plane_shape, low.plane_shape, strict=True)
     factors = [big / small for big, small in sizes]
     fits = high.stack == low.stack and high.rgb == low.rgb
     if not fits or not 1 < min(factors) <= max(factors) <= 8:
         raise InputError(
-            f"{high_name} {high.shape} and {low_name} {low.shape} are no "
+            f"{high.name} {high.shape} and {low.name} {low.shape} are no "
             "pair: the first has to be the second enlarged 1 to 8 times, both grey or "
             "both colour, with as many planes"
         )
@@ -199,20 +202,26 @@ def pair_trials(
 
 def _refuse_gaps(name: str, image: NDArray[Any] | Stack) -> None:
     """Refuse NaN: pixels around it can be neither reduced nor compared."""
-    if image.dtype.kind == "f" and survey(image).gaps:
+    if image.dtype.kind == "f" and all_values(image).gaps:
         raise InputError(
             f"{name} holds NaN: cut it to its valid part to evaluate on it"
         )
 
 
-def _paper(source: Source, small: tuple[int, int], factor: int, scale: _Scale) -> Trial:
+def _paper(
+    image: NDArray[Any],
+    rgb: bool,
+    small: tuple[int, int],
+    factor: int,
+    scale: _Scale,
+) -> Trial:
     """Protocol A."""
-    truth = source.array.astype(np.float64)
+    truth = image.astype(np.float64)
     colours = None
-    if source.rgb:
+    if rgb:
         colours = resized(truth, small, rgb=True)
         truth = scaled_luminance(truth, scale.data_range.value)
-        truth = held_by(source.array.dtype, truth)
+        truth = held_by(image.dtype, truth)
     return Trial(
         reference=truth,
         low=resize(truth, small),
@@ -221,5 +230,5 @@ def _paper(source: Source, small: tuple[int, int], factor: int, scale: _Scale) -
         limits=scale.limits,
         border=factor,
         colours=colours,
-        stored=source.array.dtype,
+        stored=image.dtype,
     )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.instrument import Instrument, instrument_of
-from napari_vdsr.evaluation.sources import is_layer
+from napari_vdsr.images.find import is_layer
 from napari_vdsr.imaging.axes import Axes, find_axes
 from napari_vdsr.imaging.dtypes import check_dtype, refuse_mask
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.grids import compare_on_grid
-from napari_vdsr.evaluation.stack import Stack
+from napari_vdsr.images.stack import Stack
 from napari_vdsr.layers.plan import level_data
 
 if TYPE_CHECKING:

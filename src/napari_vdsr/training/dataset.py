@@ -1,12 +1,13 @@
 """A set of training images that have been checked: what is usable, and how much.
 
 Every image is read once, to find what is damaged, too small, constant, oversampled or
-part of a benchmark. Pixels stay in memory as long as they fit; otherwise they are
-read again, part by part, during the training.
+part of a benchmark. Pixels stay in memory as long as they fit; the others wait in a
+temporary file, so that the images are never needed again.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,14 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import InputError, VdsrError
+from napari_vdsr.errors import Cancelled, InputError, VdsrError
+from napari_vdsr.progress import Progress
 from napari_vdsr.training.benchmark_images import benchmark_name
 from napari_vdsr.training.config import TrainingConfig, source_pixels, too_small
-from napari_vdsr.training.opened import opened_once
-from napari_vdsr.training.pairs import joined
-from napari_vdsr.training.pieces import Piece
-from napari_vdsr.training.planes import Least, Plane, normalised, with_sizes
-from napari_vdsr.training.sources import Source, luminance
+from napari_vdsr.training.planes import Least, Plane, Unusable, luminance, with_sizes
+from napari_vdsr.training.reading import MEMORY, Piece, TrainingImage, pieces_of
+from napari_vdsr.training.scratch import Scratch
 
 _NAMED = 5  # in a warning
 _LOOKED_AT = 512  # pixels per edge whose sampling is checked
@@ -30,15 +30,10 @@ _TOO_FEW = 64  # pixels per edge that say nothing about it
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Planes that are read and released together."""
+    """A plane in all sizes that are wanted."""
 
-    load: Callable[[], list[Plane]]  # in all sizes that are wanted
+    read: Callable[[], list[Plane]]  # from memory or from the temporary file
     nbytes: int  # as stored, float32 or uint8
-    planes: list[Plane] | None  # kept from the check if memory allows
-
-    def read(self) -> list[Plane]:
-        """Return the planes, from memory if they are there."""
-        return self.load() if self.planes is None else self.planes
 
 
 @dataclass(eq=False)
@@ -91,112 +86,112 @@ class Dataset:
 
 
 def examine(
-    sources: list[Source],
+    images: list[TrainingImage],
     config: TrainingConfig,
     *,
     paired: bool = False,
     least: Least | None = None,
-    memory: float = 2e9,
+    rgb: bool | None = None,
+    memory: float = MEMORY,
+    progress: Progress | None = None,
 ) -> Dataset:
     """Read all images once and keep what can be used; `InputError` when nothing can.
 
-    `paired` sources yield low and high planes in turn. Planes need `least` pixels in Y
-    and X, by default those of a patch. Up to `memory` bytes of planes are kept.
+    Planes need `least` pixels in Y and X, by default those of a patch. Up to `memory`
+    bytes of planes are kept in memory. `progress` counts images.
     """
-    halved = 1 if paired else source_pixels(config.main_sampling)
     if least is None:
         pixels = config.patch if paired else config.footprint
         least = Least(pixels, too_small(config))
-    examiner = _Examiner(Dataset(paired), memory, halved)
-    with opened_once() as opened:
-        for source in sources:
-            loaders = [_Loader(piece, config, least, paired) for piece in source.plan()]
-            examiner.examine(source.name, loaders)
-    return examiner.finished(list(opened.remarks))
+    examiner = _Examiner(config, least, paired, memory)
+    for image in images:
+        if progress is not None:
+            progress.update(0)  # raises before a file is opened, if that is the wish
+        with ExitStack() as files:
+            try:
+                opening = pieces_of(image, config, least, rgb, memory)
+                pieces, remarks = files.enter_context(opening)
+            except Cancelled:
+                raise
+            except (VdsrError, MemoryError) as error:
+                if not image.in_file:  # the caller has it at hand and can mend it
+                    raise
+                examiner.dataset.left_out.append((image.name, _reason(error)))
+                pieces, remarks = [], ()
+            examiner.notes |= dict.fromkeys(remarks)
+            examiner.examine(image.name, pieces, progress)
+    return examiner.finished()
 
 
 class _Examiner:
     """Adds the usable images to a set."""
 
-    def __init__(self, dataset: Dataset, memory: float, halved: int) -> None:
-        self._dataset, self._memory, self._halved = dataset, memory, halved
-        self._digest, self._held = hashlib.sha256(), 0
+    def __init__(
+        self, config: TrainingConfig, least: Least, paired: bool, memory: float
+    ) -> None:
+        self.dataset = Dataset(paired)
+        self.notes: dict[str, None] = {}  # each once
+        self._halved = 1 if paired else source_pixels(config.main_sampling)
+        self._sizes = (1.0,) if paired else config.sizes
+        self._least, self._memory = least, memory
+        self._digest, self._held, self._scratch = hashlib.sha256(), 0, Scratch()
 
-    def examine(self, name: str, loaders: list["_Loader"]) -> None:
+    def examine(
+        self, name: str, pieces: list[Piece], progress: Progress | None
+    ) -> None:
         """Check all pieces of an image."""
-        dataset = self._dataset
+        dataset = self.dataset
         parts, damages, reasons = len(dataset.parts), [], []
-        for load in loaders:
+        for piece in pieces:
+            if progress is not None:
+                progress.update(1 / len(pieces))
             try:
-                planes = load()
-            except VdsrError as error:
-                damages.append(str(error))
+                plane = piece()
+                planes = list(with_sizes(plane, self._sizes, self._least.pixels))
+            except Cancelled:
+                raise
+            except Unusable as error:
+                reasons.append(str(error))
                 continue
-            reasons += load.reasons
-            if planes:
-                if len(dataset.parts) == parts:
-                    _look(dataset, name, planes[0], self._halved)
-                self._take(load, planes)
-            del planes  # so that two pieces are never held together
-        if len(dataset.parts) == parts:
+            except (VdsrError, MemoryError) as error:
+                damages.append(_reason(error))
+                continue
+            if planes and len(dataset.parts) == parts:
+                _look(dataset, name, planes[0], self._halved)
+            self._take(planes)
+            del plane, planes  # so that two pieces are never held together
+        if len(dataset.parts) > parts:
+            dataset.images += 1
+            if damages:
+                count = f"{len(damages)} of {len(pieces)} parts"
+                dataset.damaged.append((name, f"{count}: {damages[0]}"))
+        elif pieces:
             dataset.left_out.append((name, (damages + reasons)[0]))
-            return
-        dataset.images += 1
-        if damages:
-            count = f"{len(damages)} of {len(loaders)} parts"
-            dataset.damaged.append((name, f"{count}: {damages[0]}"))
 
-    def finished(self, notes: list[str]) -> Dataset:
+    def finished(self) -> Dataset:
         """Return the set, unless it is empty."""
-        dataset = self._dataset
+        dataset = self.dataset
         if not dataset.parts:
             raise InputError(f"no image can be used: {_with_reasons(dataset.left_out)}")
-        dataset.notes = notes
+        dataset.notes = list(self.notes)
         dataset.digest = self._digest.hexdigest()
         return dataset
 
-    def _take(self, load: "_Loader", planes: list[Plane]) -> None:
+    def _take(self, planes: list[Plane]) -> None:
+        if not planes:
+            return
         for plane in planes:
             self._digest.update(f"{plane.pixels.dtype}{plane.pixels.shape}".encode())
             self._digest.update(np.ascontiguousarray(plane.pixels).data)
         nbytes = sum(plane.pixels.nbytes for plane in planes)
         self._held += nbytes
-        kept = planes if self._held <= self._memory else None
-        self._dataset.parts.append(Part(load, nbytes, kept))
+        fits = self._held <= self._memory
+        read = partial(list, planes) if fits else self._scratch.put(planes)
+        self.dataset.parts.append(Part(read, nbytes))
 
 
-class _Loader:
-    """Reads a piece and leaves out planes that cannot be used."""
-
-    def __init__(
-        self, piece: Piece, config: TrainingConfig, least: Least, paired: bool
-    ) -> None:
-        self._piece, self._config = piece, config
-        self._least, self._paired = least, paired
-        self.reasons: list[str] = []
-
-    def __call__(self) -> list[Plane]:
-        self.reasons = []
-        sizes = (1.0,) if self._paired else self._config.sizes
-        planes: list[Plane] = []
-        for make in self._usable():
-            try:
-                planes += with_sizes(make(), sizes, self._least.pixels)
-            except VdsrError as error:
-                self.reasons.append(str(error))
-        return planes
-
-    def _usable(self) -> Iterator[Callable[[], Plane]]:
-        config, least = self._config, self._least
-        planes = self._piece()
-        for plane in planes:
-            if self._paired:
-                high = next(planes)
-                yield partial(
-                    joined, plane, high, config.channels, least, config.kernel
-                )
-            else:
-                yield partial(normalised, plane, config.channels, least)
+def _reason(error: BaseException) -> str:
+    return str(error) or "there is not enough memory for it"
 
 
 def _look(dataset: Dataset, image: str, plane: Plane, halved: int) -> None:

@@ -1,20 +1,20 @@
 """Pairs of registered images, at low and at high resolution."""
 
-import math
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import LARGEST_FACTOR
 from napari_vdsr.imaging.resample import Kernel, resize
-from napari_vdsr.training.pieces import Piece
-from napari_vdsr.training.planes import Least, Plane, Unusable, normalised, scaled
-from napari_vdsr.training.sources import Source, find_sources, luminance
-
-_WHOLE = 2**31  # pixels: planes of pairs are never cut into blocks
+from napari_vdsr.training.planes import (
+    Least,
+    Plane,
+    Unusable,
+    luminance,
+    normalised,
+    scaled,
+)
 
 
 class Pairs(NamedTuple):
@@ -23,52 +23,11 @@ class Pairs(NamedTuple):
     Attributes
     ----------
     low, high : array-like, layer, path, or a list of these
-        As `find_sources` takes them, in the same order. Sizes differ by the factor.
+        As for `prepare`, in the same order. Sizes differ by the factor.
     """
 
     low: Any
     high: Any
-
-
-def find_pairs(pairs: Pairs, *, rgb: bool | None = None) -> list[Source]:
-    """List pairs of images as sources whose pieces yield low and high planes in turn.
-
-    Raises `InputError` unless there are as many low as high images.
-    """
-    low, high = (
-        find_sources(images, rgb=rgb, block=_WHOLE, memory=math.inf) for images in pairs
-    )
-    if len(low) != len(high):
-        raise InputError(
-            f"there are {len(low)} images of low and {len(high)} of high resolution: "
-            "give as many of each, in the same order"
-        )
-    return [_paired(one, other) for one, other in zip(low, high, strict=True)]
-
-
-def _paired(low: Source, high: Source) -> Source:
-    ones, others = low.plan(), high.plan()
-    if len(ones) != len(others):
-        raise InputError(
-            f"{low.name} has {len(ones)} planes of low and {len(others)} of "
-            "high resolution: give as many of each"
-        )
-    pieces = tuple(map(_in_turn, ones, others))
-    return Source(low.name, lambda: pieces)
-
-
-def _in_turn(low: Piece, high: Piece) -> Piece:
-    def read() -> Iterator[NDArray[Any]]:
-        ones, others = list(low()), list(high())
-        if len(ones) != len(others):
-            raise Unusable(
-                f"{len(ones)} planes of low, {len(others)} of high resolution"
-            )
-        for one, other in zip(ones, others, strict=True):
-            yield one
-            yield other
-
-    return read
 
 
 def joined(

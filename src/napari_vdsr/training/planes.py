@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import VdsrError
 from napari_vdsr.imaging.geometry import enlarged_size
+from napari_vdsr.imaging.luminance import FULL_RANGE
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.training.sources import luminance
 
 
 class Unusable(VdsrError):
@@ -55,6 +55,16 @@ def normalised(plane: NDArray[Any], channels: int, least: Least) -> Plane:
     if plane.dtype.kind == "f" and low >= 0 and high <= 1:
         return Plane(plane.astype(np.float32), (0.0, 1.0))
     return scaled(plane, _percentiles(plane))
+
+
+def luminance(plane: NDArray[Any]) -> NDArray[Any]:
+    """Luminance (1, Y, X) of a plane (1 or 3, Y, X), in the same dtype."""
+    if len(plane) == 1:
+        return plane
+    grey = np.tensordot(np.array(FULL_RANGE), plane.astype(np.float64), 1)[None]
+    if plane.dtype.kind in "iu":
+        grey = np.rint(grey)
+    return grey.astype(plane.dtype)
 
 
 def scaled(plane: NDArray[Any], limits: tuple[float, float]) -> Plane:

@@ -2,17 +2,19 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.images.find import named
+from napari_vdsr.progress import Progress
 from napari_vdsr.training.config import TrainingConfig, source_pixels
 from napari_vdsr.training.dataset import Dataset, examine
-from napari_vdsr.training.pairs import Pairs, find_pairs
+from napari_vdsr.training.pairs import Pairs
 from napari_vdsr.training.planes import Least
-from napari_vdsr.training.sources import MEMORY, Source, find_sources
-from napari_vdsr.training.split import split
+from napari_vdsr.training.reading import MEMORY, TrainingImage, split
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,33 +43,36 @@ def prepare(
     rgb: bool | None = None,
     memory: float = MEMORY,
     warn: bool = True,
+    progress: Progress | None = None,
 ) -> TrainingSet:
     """Check images, hold some out and warn of what is wrong with them.
 
     Takes what `napari_vdsr.train` takes. Without `validation`, a share of `images` is
-    held out. Sets larger than `memory` bytes are read again, part by part, and so are
-    files larger than an eighth of it, if their format allows. Threads should not
-    `warn`, because warnings are global: `remarks` of the set hold the same texts.
+    held out. What does not fit into `memory` bytes waits in a temporary file. Threads
+    should not `warn`, because warnings are global: `remarks` of the set hold the same
+    texts. `progress` is told of images, in parts.
 
     Raises `InputError` when no image can be used.
     """
     remarks: list[str] = []
     paired = isinstance(images, Pairs)
-    find = partial(_found, rgb=rgb, memory=memory)
-    sources = find(images)
-    more = None if domain is None else find(domain)
-    held: list[Source] = []
-    if validation is not None:
-        if isinstance(validation, Pairs) != paired:
-            raise InputError("validate pairs on pairs, and images on images")
-        held = find(validation)
-        learned = _examined(sources, config, paired, memory)
+    found = _found(images)
+    more = None if domain is None else _found(domain)
+    if validation is not None and isinstance(validation, Pairs) != paired:
+        raise InputError("validate pairs on pairs, and images on images")
+    held = None if validation is None else _found(validation)
+    if progress is not None:
+        progress.reset(sum(len(each.images) for each in (found, more, held) if each))
+    look = partial(examine, rgb=rgb, memory=memory, progress=progress)
+    if held is not None:
+        learned, apart = look(found.images, config, paired=paired), held.images
     else:
-        learned, held = _held_out(sources, config, paired, memory, remarks)
-    leaning = None if more is None else _examined(more, config, False, memory)
+        learned, apart = _held_out(found.images, config, paired, look, remarks)
+    learned.left_out[:0] = found.left_out
+    leaning = None if more is None else look(more.images, config)
     for dataset in (learned, leaning):
         remarks += [] if dataset is None else dataset.remarks()
-    scored = _examined_held(held, config, paired, memory, remarks) if held else None
+    scored = _examined_held(apart, config, paired, look, remarks) if apart else None
     if scored is not None:  # a single image is in both sets
         remarks += [note for note in scored.notes if note not in remarks]
     for remark in remarks if warn else ():
@@ -75,36 +80,50 @@ def prepare(
     return TrainingSet(learned, leaning, scored, memory, tuple(remarks))
 
 
-def _found(images: Any, rgb: bool | None, memory: float) -> list[Source]:
-    if isinstance(images, Pairs):
-        return find_pairs(images, rgb=rgb)
-    return find_sources(images, rgb=rgb, memory=memory)
+class _Found(NamedTuple):
+    """The images of a set, and what is left out of folders before they are read."""
+
+    images: list[TrainingImage]
+    left_out: list[tuple[str, str]]
 
 
-def _examined(
-    sources: list[Source], config: TrainingConfig, paired: bool, memory: float
-) -> Dataset:
-    return examine(sources, config, paired=paired, memory=memory)
+def _found(images: Any) -> _Found:
+    """List images, or pairs of them."""
+    if not isinstance(images, Pairs):
+        found = named(images)
+        if not found.images:
+            raise InputError("there are no images to train on: the list is empty")
+        return _Found([TrainingImage(each) for each in found.images], found.left_out)
+    low, high = named(images.low), named(images.high)
+    if len(low.images) != len(high.images):
+        raise InputError(
+            f"there are {len(low.images)} images of low and {len(high.images)} of high "
+            "resolution: give as many of each, in the same order"
+        )
+    pairs = zip(low.images, high.images, strict=True)
+    return _Found(
+        [TrainingImage(*pair) for pair in pairs], low.left_out + high.left_out
+    )
 
 
 def _held_out(
-    sources: list[Source],
+    images: list[TrainingImage],
     config: TrainingConfig,
     paired: bool,
-    memory: float,
+    look: Callable[..., Dataset],
     remarks: list[str],
-) -> tuple[Dataset, list[Source]]:
+) -> tuple[Dataset, list[TrainingImage]]:
     """Split off held-out images; a single one too small for that is not split."""
     share = config.validation_share
-    alone = len(sources) == 1
+    alone = len(images) == 1
     if not (alone and paired):
-        learned, held = split(sources, share, config.seed)
+        learned, held = split(images, share, config.seed)
         try:
-            return _examined(learned, config, paired, memory), held
+            return look(learned, config, paired=paired), held
         except InputError:
             if not (alone and held):
                 raise
-    dataset = _examined(sources, config, paired, memory)
+    dataset = look(images, config, paired=paired)
     if share:
         remarks.append(
             "there is only one image and it is too small or a pair, so nothing is held "
@@ -114,10 +133,10 @@ def _held_out(
 
 
 def _examined_held(
-    sources: list[Source],
+    images: list[TrainingImage],
     config: TrainingConfig,
     paired: bool,
-    memory: float,
+    look: Callable[..., Dataset],
     remarks: list[str],
 ) -> Dataset | None:
     """The held-out images, or None with a remark when none can be scored."""
@@ -126,7 +145,7 @@ def _examined_held(
     least = Least(pixels, f"smaller than the {pixels} that a score needs")
     once = replace(config, sizes=(1.0,))
     try:
-        return examine(sources, once, paired=paired, least=least, memory=memory)
+        return look(images, once, paired=paired, least=least)
     except InputError as error:
         remarks.append(f"nothing to validate on: {error}")
         return None

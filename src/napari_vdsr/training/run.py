@@ -9,8 +9,8 @@ from napari_vdsr.progress import Progress, check_progress
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.history import TrainedModel
 from napari_vdsr.training.prepare import prepare
+from napari_vdsr.training.reading import MEMORY
 from napari_vdsr.training.recipes import recipe
-from napari_vdsr.training.sources import MEMORY
 from napari_vdsr.training.trainer import Trainer
 from napari_vdsr.zoo import Model, load_model
 

@@ -7,9 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_vdsr.errors import VdsrError
 from napari_vdsr.training.dataset import Dataset
-from napari_vdsr.training.opened import opened_once
 from napari_vdsr.training.planes import Plane
 
 ROUND = 200
@@ -122,27 +120,16 @@ class StoreRounds:
     def at(self, step: int) -> PixelStore:
         """Return the store of a step, counted over all stages.
 
-        It depends on the step alone. Raises `VdsrError` when an image can no longer be
-        read; not `FileError`, which callers take for a failed checkpoint.
+        It depends on the step alone.
         """
         wanted = step // ROUND % len(self._groups)
         if self._store is None or wanted != self._current:
             self._store = None  # so that two parts are never held together
-            planes = self._planes(wanted)
+            parts = [self._parts[index] for index in self._groups[wanted]]
+            planes = [plane for part in parts for plane in part.read()]
             self._store = PixelStore(planes, self._patch, self._device)
             self._current = wanted
         return self._store
-
-    def _planes(self, group: int) -> list[Plane]:
-        wanted = self._groups[group]
-        try:
-            with opened_once():  # sorted: parts of a file one after another
-                read = {index: self._parts[index].read() for index in sorted(wanted)}
-        except VdsrError as error:
-            raise VdsrError(
-                f"an image of the training can no longer be read: {error}"
-            ) from error
-        return [plane for index in wanted for plane in read[index]]
 
 
 def _mirrored(index: Tensor, size: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ from napari_vdsr.network import ConvStack
 from napari_vdsr.training.config import TrainingConfig, source_pixels
 from napari_vdsr.training.dataset import Dataset
 from napari_vdsr.training.degrade import Degradation, degrade, whole_axis
-from napari_vdsr.training.opened import opened_once
 from napari_vdsr.training.planes import Plane
 
 _EDGE = 128  # pixels of each truth, from the middle of its image
@@ -46,20 +45,19 @@ class Validation:
         kind = Degradation.of(config, config.main_sampling)
         halved = 1 if dataset.paired else source_pixels(kind.sampling)
         self._trials: dict[str, list[tuple[Tensor, Tensor, int]]] = {}
-        with opened_once():
-            for part in dataset.parts[:: max(1, math.ceil(len(dataset.parts) / _MOST))]:
-                plane = part.read()[0]
-                values = middle(plane, _EDGE * halved)
-                if dataset.paired:
-                    pair = values.chunk(2, dim=1)
-                    self._add("pairs", pair[0], pair[1], 4, device)
-                    continue
-                limits = torch.tensor([plane.limits])
-                for factor in config.factors:
-                    y, x = (whole_axis(size, factor, kind) for size in values.shape[2:])
-                    image = values[..., : y.size, : x.size]
-                    pair = degrade(image, (y, x), config, limits, generator)
-                    self._add(f"x{factor:g}", *pair, math.ceil(factor), device)
+        for part in dataset.parts[:: max(1, math.ceil(len(dataset.parts) / _MOST))]:
+            plane = part.read()[0]
+            values = middle(plane, _EDGE * halved)
+            if dataset.paired:
+                pair = values.chunk(2, dim=1)
+                self._add("pairs", pair[0], pair[1], 4, device)
+                continue
+            limits = torch.tensor([plane.limits])
+            for factor in config.factors:
+                y, x = (whole_axis(size, factor, kind) for size in values.shape[2:])
+                image = values[..., : y.size, : x.size]
+                pair = degrade(image, (y, x), config, limits, generator)
+                self._add(f"x{factor:g}", *pair, math.ceil(factor), device)
 
     def _add(
         self, name: str, start: Tensor, truth: Tensor, border: int, device: torch.device

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_vdsr.evaluation.planes import scaled_luminance
-from napari_vdsr.evaluation.stack import Stack
+from napari_vdsr.images.stack import Stack
 from napari_vdsr.layers.bicubic import bicubic_planes
 from napari_vdsr.plugin.scoring.options import ScoreOptions
 from napari_vdsr.plugin.scoring.origin import Origin

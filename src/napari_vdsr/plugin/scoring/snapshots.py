@@ -11,7 +11,7 @@ import psutil
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.grids import Overlap, compare_on_grid, overlap_of
-from napari_vdsr.evaluation.stack import Stack
+from napari_vdsr.images.stack import Stack
 from napari_vdsr.layers import plan_layer
 from napari_vdsr.layers.aligned import to_world
 from napari_vdsr.layers.plan import level_data

@@ -11,7 +11,7 @@ from napari_vdsr.evaluation.baselines import BASELINES
 from napari_vdsr.evaluation.compare import Comparison, compare
 from napari_vdsr.evaluation.methods import IN_FLOAT32
 from napari_vdsr.evaluation.report import BEST_IN_WORDS
-from napari_vdsr.evaluation.stack import stack_of
+from napari_vdsr.images.stack import stack_of
 from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.plugin.scoring.scores import Score
 from napari_vdsr.plugin.scoring.snapshots import Snapshot

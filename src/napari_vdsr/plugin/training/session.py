@@ -2,11 +2,12 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError
+from napari_vdsr.images.find import named
 from napari_vdsr.plugin.jobs import Job, device_unless, sentence
 from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.training import unfinished
@@ -15,24 +16,13 @@ from napari_vdsr.plugin.training.planning import Plan
 from napari_vdsr.zoo import import_model, load_model
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_vdsr.plugin.training.preview import Preview
     from napari_vdsr.training import History, Report, Trainer
-    from napari_vdsr.training.pieces import Piece
-    from napari_vdsr.training.sources import Source
 
 
 _BREATH = 0.002  # seconds between reports, in which others may take the device
 _PREVIEWS = 0.1  # fraction of the time that previews may take
 _PREVIEW_EVERY = 1.0  # seconds at least
-
-
-class _LeftEarly(Exception):
-    """The user wants to stop while the images are being read.
-
-    It is not a `VdsrError`: an image that raises one of those is left out.
-    """
 
 
 class Session(Job):
@@ -90,7 +80,7 @@ class Session(Job):
         """Train until the end or the user's wish; the outcome may be "paused", too."""
         try:
             return self._work()
-        except (Cancelled, _LeftEarly):
+        except Cancelled:
             # Before the first step there are no weights to make a model of.
             return "cancelled" if self._wish in ("cancel", "stop") else "paused"
 
@@ -115,7 +105,6 @@ class Session(Job):
     def _prepared(self) -> "Trainer":
         from napari_vdsr.plugin.training.preview import Preview
         from napari_vdsr.training import Trainer, prepare
-        from napari_vdsr.training.sources import find_sources
 
         plan, settings, start = self.plan, self.plan.settings, None
         if settings.start_from is not None:
@@ -125,10 +114,15 @@ class Session(Job):
             self.config = settings.config(start.network.channels)
         with _blaming("held_folder"):
             folder = plan.images.held
-            held = None if folder is None else find_sources(folder)
+            held = None if folder is None else named(folder).images
+        self.ticker.begin("Looking through the images")
         with _blaming("images" if plan.images.folder is None else "folder"):
             prepared = prepare(
-                self._watched(), self.config, validation=held, warn=False
+                plan.images.what,
+                self.config,
+                validation=held,
+                warn=False,
+                progress=self.ticker,
             )
         self.remarks += [sentence(remark) for remark in prepared.remarks]
         self.ticker.begin("Starting")
@@ -145,39 +139,6 @@ class Session(Job):
         if settings.preview:
             self._preview = Preview(prepared, self.config, trainer.device)
         return trainer
-
-    def _watched(self) -> "list[Source]":
-        """The images, counted as they are read."""
-        from napari_vdsr.training.sources import Source, find_sources
-
-        sources = find_sources(self.plan.images.what)
-        self.ticker.begin("Looking through the images", len(sources))
-        return [Source(each.name, self._counted(each.plan)) for each in sources]
-
-    def _counted(
-        self, plan: "Callable[[], tuple[Piece, ...]]"
-    ) -> "Callable[[], tuple[Piece, ...]]":
-        def counted(piece: "Piece", share: float) -> "Piece":
-            def read() -> "Iterator[NDArray[Any]]":
-                self._check()
-                yield from piece()
-                if self._trainer is None:
-                    with suppress(Cancelled):
-                        self.ticker.update(share)
-
-            return read
-
-        def planned() -> "tuple[Piece, ...]":
-            self._check()
-            pieces = plan()
-            return tuple(counted(piece, 1 / len(pieces)) for piece in pieces)
-
-        return planned
-
-    def _check(self) -> None:
-        """Stop reading images when the user wants to stop."""
-        if self._trainer is None and self.ticker.cancelled:
-            raise _LeftEarly
 
     def _train(self, trainer: "Trainer") -> None:
         done = trainer.history.steps

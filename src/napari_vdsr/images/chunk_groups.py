@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 
-class Runs:
+class ChunkGroups:
     """Groups of planes of a chunked array that are read together.
 
     A chunk is read and decoded as one piece. If planes are taken in C order and those
@@ -14,22 +14,22 @@ class Runs:
     `most` planes. Chunks are as in dask and zarr: one number or a tuple of them for
     each axis.
 
-    >>> Runs((2, 10), (1, 4), 100).around((1, 5))
+    >>> ChunkGroups((2, 10), (1, 4), 100).around((1, 5))
     (slice(1, 2, None), slice(4, 8, None))
     """
 
     def __init__(self, sizes: tuple[int, ...], chunks: Any, most: float) -> None:
         self._edges: list[list[int]] = []
-        whole = False  # whether the axes before are cut so that all of this one fits
+        full = False  # whether the axes before are cut so that all of this one fits
         for axis, size in enumerate(sizes):
             ends = _edges(size, chunks[axis])
             length = max(1, int(most // prod(sizes[axis + 1 :])))
-            if whole:
+            if full:
                 ends = [0, size]
             elif length == 1 or len(ends) > size:
                 ends = list(range(size + 1))
             else:
-                whole = True
+                full = True
                 ends = _cut_to(length, ends)
             self._edges.append(ends)
 

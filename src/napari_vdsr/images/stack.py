@@ -1,21 +1,20 @@
-"""Images that are scored plane by plane, so that they may be larger than memory."""
+"""An image that is read plane by plane, or window by window."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import product
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from napari_vdsr.errors import InputError, VdsrError
-from napari_vdsr.evaluation.runs import Runs
-from napari_vdsr.evaluation.surveys import Survey, survey_of
+from napari_vdsr.images.chunk_groups import ChunkGroups
 from napari_vdsr.imaging.dtypes import refuse_mask
 
-_COLOURS = (3, 4)
-_KEPT = 64e6  # bytes of planes that are kept in memory for the next use
+KEPT = 64e6
+"""Bytes of planes that are kept in memory for the next use, by default."""
 
 
 class Pixels(Protocol):
@@ -33,37 +32,53 @@ class Pixels(Protocol):
         """The plane at an index of the leading axes."""
 
 
+class Values(NamedTuple):
+    """Statistics of the values of an image."""
+
+    low: float  # NaN ignored; NaN when there is nothing else; int if no float64
+    high: float
+    infinite: int  # number of infinite values
+    gaps: int  # number of NaN
+
+
 class Stack:
     """An image whose planes are read when they are asked for.
 
-    Small images are read once. Of others the last plane is kept, with those in the same
-    chunks if they are small enough, and each pass over the planes reads them again:
-    memory is that of a few planes.
+    Images of up to `kept` bytes are read once. Of others the last plane is kept, with
+    those in the same chunks if they are small enough, and each pass over the planes
+    reads them again: memory is that of a few planes.
 
-    With `rgb` the last axis holds colours, whose alpha is left out. `check` is called
-    before planes are read and may raise `Cancelled`. `finite` pixels refuse infinities
-    themselves, so that none are looked for.
+    With `rgb` the last axis holds colours, whose alpha is left out. `axes` has a letter
+    for each axis before Y and X, where a file names them; `remarks` say what of the
+    file is left out. `check` is called before planes are read and may raise
+    `Cancelled`. `finite` pixels refuse infinities themselves, so that none are looked
+    for.
     """
 
     def __init__(
         self,
         pixels: Pixels,
         rgb: bool,
-        check: Callable[[], object] = lambda: None,
         *,
+        name: str = "image",
+        axes: str | None = None,
+        check: Callable[[], object] = lambda: None,
+        kept: float | None = None,
         finite: bool = False,
+        remarks: tuple[str, ...] = (),
     ) -> None:
         shape = tuple(int(size) for size in pixels.shape)
         self.shape = (*shape[:-1], 3) if rgb else shape
         self.dtype: np.dtype[Any] = np.dtype(pixels.dtype)
-        self.rgb, self._finite = rgb, finite
-        self._pixels, self._check = pixels, check
+        self.rgb, self.name, self.axes, self.remarks = rgb, name, axes, remarks
+        self.chunks = getattr(pixels, "chunks", None)
+        self._pixels, self._check, self._finite = pixels, check, finite
+        self._kept = KEPT if kept is None else kept
+        self._small = is_small(self, kept)
         self._held: dict[tuple[int, ...], NDArray[Any]] = {}
-        chunks = getattr(pixels, "chunks", None)
-        if chunks is None:
-            chunks = (1,) * len(self.stack)
         plane = math.prod(self.shape[len(self.stack) :]) * self.dtype.itemsize
-        self._runs = Runs(self.stack, chunks, _KEPT // plane)
+        chunks = self.chunks or (1,) * len(self.stack)
+        self._groups = ChunkGroups(self.stack, chunks, self._kept // plane)
 
     @property
     def stack(self) -> tuple[int, ...]:
@@ -82,19 +97,14 @@ class Stack:
         return math.prod(self.shape)
 
     @property
-    def stays(self) -> bool:
-        """Whether its planes stay in memory as long as it exists."""
-        return isinstance(self._pixels, np.ndarray) or is_small(self)
-
-    @property
     def infinite(self) -> int:
         """Number of infinite values; may take one pass over all planes."""
-        return 0 if self._finite else self.survey.infinite
+        return 0 if self._finite else self.values.infinite
 
     @cached_property
-    def survey(self) -> Survey:
+    def values(self) -> Values:
         """Statistics of the values; takes one pass over all planes."""
-        return survey_of(self)
+        return values_of(self)
 
     def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
         """Give the plane (Y, X[, 3]) at an index of the leading axes.
@@ -102,31 +112,40 @@ class Stack:
         Raises VdsrError when it cannot be read, and Cancelled when `check` does.
         """
         if index not in self._held:
-            if not is_small(self):
+            if not self._small:
                 self._held.clear()
-            self._check()
-            self._held |= self._read(index)
+            group = self._groups.around(index)
+            together = [range(part.start, part.stop) for part in group]
+            alone = all(len(part) == 1 for part in together)
+            planes = self._read(index if alone else group, index, alone)
+            planes = planes.reshape(-1, *self.shape[len(self.stack) :])
+            self._held |= dict(zip(product(*together), planes, strict=True))
         return self._held[index]
 
-    def _read(self, index: tuple[int, ...]) -> dict[tuple[int, ...], NDArray[Any]]:
-        """Read a plane, and those in the same chunks."""
-        run = self._runs.around(index)
-        together = [range(part.start, part.stop) for part in run]
-        alone = all(len(part) == 1 for part in together)
-        key: Any = index if alone else run
+    def window(self, index: tuple[int, ...], rows: slice, columns: slice) -> Any:
+        """Give a part of a plane without reading all of it, if pixels can be sliced."""
+        y, x = self.plane_shape
+        whole = (rows, columns) == (slice(0, y), slice(0, x))
+        if self._small or whole or index in self._held:
+            return self[index][rows, columns]
+        return self._read((*index, rows, columns), index, alone=True)
+
+    def _read(self, key: Any, index: tuple[int, ...], alone: bool) -> NDArray[Any]:
+        self._check()
         try:
-            planes = np.asarray(self._pixels[key])
+            block = self._pixels[key]
+            block = block.compute() if hasattr(block, "compute") else block
+            refuse_mask(block)
+            planes = np.asarray(block)
         except (VdsrError, MemoryError):
             raise
         except Exception as error:  # damaged chunks make their libraries raise anything
             others = "" if alone else ", or one that lies in the same chunks,"
             raise VdsrError(
-                f"plane {index}{others} of an image of shape {self.shape} is lost: "
-                f"{error}"
+                f"plane {index}{others} of {self.name}, of shape {self.shape}, is "
+                f"lost: {error}"
             ) from error
-        planes = planes[..., :3] if self.rgb else planes
-        planes = planes.reshape(-1, *self.shape[len(self.stack) :])
-        return dict(zip(product(*together), planes, strict=True))
+        return planes[..., :3] if self.rgb else planes
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         """Planes in C order."""
@@ -143,7 +162,12 @@ class Stack:
 
         One slice, with start and stop, for each axis without colours.
         """
-        return Stack(_Cut(self, region), self.rgb)
+        part = _Cut(self, region)
+        return Stack(part, self.rgb, name=self.name, axes=self.axes, kept=self._kept)
+
+    def cropped(self, rows: slice, columns: slice) -> "Stack":
+        """Take a part of every plane."""
+        return self.cut((*(slice(0, size) for size in self.stack), rows, columns))
 
     def whole(self) -> NDArray[Any]:
         """Read all planes, (..., Y, X[, 3]); of an array, give the array itself.
@@ -157,6 +181,11 @@ class Stack:
             array[index] = self[index]
         return array
 
+    @property
+    def stays(self) -> bool:
+        """Whether its planes stay in memory as long as it exists."""
+        return isinstance(self._pixels, np.ndarray) or self._small
+
 
 class _Cut:
     """The planes of a part of an image."""
@@ -167,12 +196,23 @@ class _Cut:
         self.shape = (*sizes, *image.shape[len(region) :])
         self.dtype = image.dtype
 
-    def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
+    def __getitem__(self, index: tuple[Any, ...]) -> NDArray[Any]:
         *planes, rows, columns = self._region
-        shifted = (at + part.start for at, part in zip(index, planes, strict=True))
-        plane = self._image[tuple(shifted)][rows, columns]
+        count = len(planes)
+        shifted = tuple(
+            at + part.start for at, part in zip(index[:count], planes, strict=True)
+        )
+        if index[count:]:  # a window, counted within the part
+            part = map(_within, index[count:], (rows, columns))
+            window: NDArray[Any] = self._image.window(shifted, *part)
+            return window
+        plane = self._image[shifted][rows, columns]
         # A view would keep in memory all that was read with it.
         return plane if self._image.stays else plane.copy()
+
+
+def _within(part: slice, outer: slice) -> slice:
+    return slice(outer.start + part.start, outer.start + part.stop)
 
 
 def stack_of(
@@ -180,6 +220,7 @@ def stack_of(
     name: str,
     rgb: bool | None = None,
     check: Callable[[], object] = lambda: None,
+    kept: float | None = None,
 ) -> Stack:
     """Take an array as planes, without reading it; stacks are returned as they are.
 
@@ -190,10 +231,12 @@ def stack_of(
     if isinstance(image, Stack):
         return image
     refuse_mask(image)
+    refuse_mask(getattr(image, "_meta", None))  # dask knows of some masks beforehand
     lazy = not isinstance(image, np.ndarray) and _gives_planes(image)
     pixels = image if lazy else _array_of(image, name)
     _check_kind(pixels, name)
-    return Stack(pixels, is_colour(pixels, rgb), check)
+    colour = is_colour(pixels, rgb)
+    return Stack(pixels, colour, name=name, check=check, kept=kept)
 
 
 def _array_of(image: Any, name: str) -> NDArray[Any]:
@@ -217,9 +260,10 @@ def _gives_planes(image: Any) -> bool:
     return isinstance(dtype, np.dtype) and hasattr(image, "shape")
 
 
-def is_small(image: Pixels | Stack) -> bool:
-    """Whether an image is read at once, and kept."""
-    return math.prod(image.shape) * np.dtype(image.dtype).itemsize <= _KEPT
+def is_small(image: Any, kept: float | None) -> bool:
+    """Whether an image of some shape and dtype has no more than `kept` bytes."""
+    kept = KEPT if kept is None else kept
+    return bool(math.prod(image.shape) * np.dtype(image.dtype).itemsize <= kept)
 
 
 def check_image(image: NDArray[Any] | Stack, name: str) -> None:
@@ -230,7 +274,7 @@ def check_image(image: NDArray[Any] | Stack, name: str) -> None:
     """
     _check_kind(image, name)
     if image.dtype.kind == "f":
-        count = (image if isinstance(image, Stack) else survey(image)).infinite
+        count = (image if isinstance(image, Stack) else all_values(image)).infinite
         if count:
             raise InputError(
                 f"the {name} has {count} infinite values: replace them by NaN"
@@ -258,7 +302,7 @@ def is_colour(image: Any, rgb: bool | None) -> bool:
     if not (rgb is None or isinstance(rgb, bool | np.bool_)):
         raise InputError(f"rgb is {rgb!r}: it can be True, False or None")
     shape = tuple(image.shape)
-    could_be = len(shape) >= 3 and shape[-1] in _COLOURS
+    could_be = len(shape) >= 3 and shape[-1] in (3, 4)
     if rgb is None and could_be:
         raise InputError(
             f"the shape {shape} may be (..., Y, X, colour) or (..., Y, X): "
@@ -271,6 +315,29 @@ def is_colour(image: Any, rgb: bool | None) -> bool:
     return bool(rgb)
 
 
-def survey(image: NDArray[Any] | Stack) -> Survey:
+def all_values(image: NDArray[Any] | Stack) -> Values:
     """Statistics of all values of an image; a stack is read once, plane by plane."""
-    return image.survey if isinstance(image, Stack) else survey_of([image])
+    return image.values if isinstance(image, Stack) else values_of([image])
+
+
+def values_of(parts: Iterable[NDArray[Any]]) -> Values:
+    """Statistics of an image of real numbers that is given in parts."""
+    lows, highs, infinite, gaps = [], [], 0, 0
+    for part in parts:
+        if part.dtype.kind == "f":
+            infinite += int(np.isinf(part).sum())
+            missing = int(np.isnan(part).sum())
+            gaps += missing
+            if missing == part.size:
+                continue
+        lows.append(_exact(np.nanmin(part)))
+        highs.append(_exact(np.nanmax(part)))
+    return Values(
+        min(lows, default=math.nan), max(highs, default=math.nan), infinite, gaps
+    )
+
+
+def _exact(value: Any) -> float:
+    """As a float, or as an int where float64 cannot hold that."""
+    number = value.item()
+    return number if number != float(number) else float(number)

@@ -1,0 +1,223 @@
+"""Images in arrays, napari layers, files, folders and packs: named, then opened."""
+
+import io
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
+from napari_vdsr.images.stack import Stack, is_small, stack_of
+from napari_vdsr.imaging.axes import find_axes
+
+if TYPE_CHECKING:
+    from napari_vdsr.files.opening import OpenImage
+
+
+class NamedImage(NamedTuple):
+    """An image and what messages and tables call it."""
+
+    name: str
+    image: Any  # what `opened` takes
+
+    @property
+    def in_file(self) -> bool:
+        """Whether it has still to be read: nobody has looked at it so far."""
+        return isinstance(self.image, str | Path | _Packed)
+
+
+@dataclass
+class Found:
+    """The images in what a user gives."""
+
+    images: list[NamedImage] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)  # names and reasons
+
+
+class _Packed(NamedTuple):
+    """An encoded image in a pack."""
+
+    pack: Path
+    entry: str
+
+
+def named(images: Any) -> Found:
+    """Name every image of a collection, without reading it.
+
+    Arrays, layers, files, or mappings and iterables of these. A folder stands for the
+    images within it, a pack (.npz) for the encoded images that it holds. Raises
+    InputError when there is nothing that can be an image, and FileError when a path
+    does not exist or holds no image.
+    """
+    found = Found()
+    if isinstance(images, Mapping):
+        found.images += [NamedImage(str(name), each) for name, each in images.items()]
+    else:
+        _add(images, 1, found)
+    return found
+
+
+def _add(images: Any, number: int, found: Found) -> None:
+    if isinstance(images, NamedImage):
+        found.images.append(images)
+    elif isinstance(images, str | Path):
+        if not str(images):
+            raise InputError("images is an empty name: write that of a file or folder")
+        _add_path(Path(images), found)
+    elif is_layer(images):
+        found.images.append(NamedImage(str(images.name), images))
+    elif hasattr(images, "dtype"):
+        found.images.append(NamedImage(f"image {number}", images))
+    elif isinstance(images, Iterable):
+        for position, image in enumerate(images, 1):
+            _add(image, position, found)
+    else:
+        raise InputError(
+            f"images are given as {type(images).__name__}: give a folder, a file, "
+            "arrays, layers or a mapping of names to them"
+        )
+
+
+def _add_path(path: Path, found: Found) -> None:
+    from napari_vdsr.files import list_images
+    from napari_vdsr.files.zarr_library import is_zarr_folder
+
+    def unreadable(error: OSError) -> None:
+        folder = Path(error.filename).relative_to(path).as_posix()
+        found.left_out.append((folder, str(error.strerror)))
+
+    if path.suffix.lower() == ".npz":
+        found.images += _entries(path)
+    elif path.is_dir() and not is_zarr_folder(path):
+        found.images += [
+            NamedImage(file.relative_to(path).as_posix(), file)
+            for file in list_images(path, unreadable=unreadable)
+        ]
+    elif not path.exists():
+        raise FileError(
+            f"{path} does not exist: give an image, a folder of images or a pack"
+        )
+    else:
+        found.images.append(NamedImage(path.name, path))
+
+
+def _entries(path: Path) -> list[NamedImage]:
+    """The images of an ``.npz`` file whose entries are encoded images as bytes."""
+    try:
+        with np.load(path) as pack:
+            return [NamedImage(name, _Packed(path, name)) for name in pack.files]
+    except Exception as error:  # numpy and zipfile raise a dozen kinds
+        raise FileError(f"{path} is no pack of images (.npz): {error}") from error
+
+
+@contextmanager
+def opened(
+    image: Any,
+    name: str = "image",
+    rgb: bool | None = None,
+    *,
+    check: Callable[[], object] = lambda: None,
+    kept: float | None = None,
+    warn: bool = True,
+) -> Iterator[Stack]:
+    """Open an array, a file or a napari layer, to be read plane by plane.
+
+    Of a multiscale layer the finest level is taken. `rgb` is for arrays; files and
+    layers know. Up to `kept` bytes are read at once. `check` is called before planes
+    are read and may raise `Cancelled`. Without `warn` the caller has to show the
+    remarks of the stack. Raises InputError when it is no image of real numbers, and
+    FileError when a file cannot be read.
+    """
+    if isinstance(image, str) and not image:
+        raise InputError(f"the {name} is an empty name: write that of a file")
+    if isinstance(image, _Packed):
+        array = _decoded(image)
+        yield Stack(array, array.ndim == 3, name=name, check=check, kept=kept)
+    elif isinstance(image, str | Path):
+        from napari_vdsr.files import open_image
+
+        with open_image(image, warn=False) as file:
+            for remark in file.remarks if warn else ():
+                warnings.warn(remark, VdsrWarning, stacklevel=4)
+            yield _of_file(file, name, check, kept)
+    elif is_layer(image):
+        data = image.data[0] if getattr(image, "multiscale", False) else image.data
+        yield stack_of(data, name, bool(image.rgb), check, kept)
+    else:
+        yield stack_of(image, name, rgb, check, kept)
+
+
+def _of_file(
+    file: "OpenImage", name: str, check: Callable[[], object], kept: float | None
+) -> Stack:
+    planes = _FilePlanes(file, kept)
+    letters = file.picture.unique_axes
+    axes = "".join(letters[axis] for axis in planes.order[: len(planes.stack)])
+    stack = Stack(
+        planes,
+        file.picture.rgb,
+        name=name,
+        axes=axes,
+        check=check,
+        kept=kept,
+        remarks=file.remarks,
+    )
+    return stack_of(stack, name)
+
+
+class _FilePlanes:
+    """Planes of a file, with Y, X and colours as the last axes."""
+
+    def __init__(self, file: "OpenImage", kept: float | None) -> None:
+        shape = file.picture.array.shape
+        axes = find_axes(shape, file.picture.unique_axes)
+        small = is_small(file.pixels, kept) or not _can_be_sliced(file)
+        self._pixels: Any = file.read().array if small else file.pixels
+        self.order = axes.moved_last(len(shape))
+        self.shape = tuple(shape[axis] for axis in self.order)
+        self.stack = self.shape[: len(shape) - (2 if axes.samples is None else 3)]
+        self.dtype = file.picture.array.dtype
+        chunks = getattr(self._pixels, "chunks", None)
+        self.chunks = chunks and tuple(chunks[axis] for axis in self.order)
+
+    def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
+        wanted = [at if isinstance(at, slice) else slice(at, at + 1) for at in index]
+        wanted += [slice(size) for size in self.shape[len(index) :]]
+        stored = (wanted[self.order.index(axis)] for axis in range(len(wanted)))
+        planes: NDArray[Any] = self._pixels[tuple(stored)].transpose(self.order)
+        kept = (slice(None) if isinstance(at, slice) else 0 for at in index)
+        return planes[tuple(kept)]
+
+
+def _can_be_sliced(file: "OpenImage") -> bool:
+    """Whether parts of a file can be read; not if pages of a TIFF are no planes."""
+    try:
+        file.pixels[(slice(0, 0),) * len(file.pixels.shape)]  # reads no pixel
+    except VdsrError:
+        return False
+    return True
+
+
+def _decoded(image: _Packed) -> NDArray[Any]:
+    from PIL import Image
+
+    try:
+        with np.load(image.pack) as pack:
+            data = pack[image.entry].tobytes()
+        with Image.open(io.BytesIO(data)) as picture:
+            colours = picture.mode not in ("L", "I;16", "I", "F")
+            return np.asarray(picture.convert("RGB") if colours else picture)
+    except Exception as error:  # damaged images make the decoders raise anything
+        raise FileError(
+            f"{image.entry} in {image.pack} cannot be read: {error}"
+        ) from error
+
+
+def is_layer(image: object) -> bool:
+    """Whether it looks like a napari Image layer; napari is not loaded for that."""
+    return all(hasattr(image, name) for name in ("data", "rgb", "name", "scale"))
