@@ -20,7 +20,7 @@ pip_install = $(python) -m pip install --quiet --disable-pip-version-check \
 requirements = pyproject.toml constraints.txt src/napari_vdsr/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs pictures weights dist-check constraints clean
+.PHONY: help demo test test-python test-lowest lint format types docs pictures weights dist-check constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -31,9 +31,16 @@ demo: $(VENV)/.installed ## enlarge a real image and print the gain in decibels
 test: $(VENV)/.installed-test $(VENV)/.system ## run all tests
 	$(python) -m pytest $(PYTEST_FLAGS)
 
-lint: $(VENV)/.installed-dev ## check style and formatting
+test-python: ## run all tests on another Python: make test-python PYTHON=python3.12
+	$(MAKE) test VENV=.venv-$(notdir $(PYTHON))
+
+test-lowest: $(VENV)/.installed-dev $(VENV)/.system ## test the lowest versions of all libraries
+	scripts/test_lowest.sh $(python) $(PYTEST_FLAGS)
+
+lint: $(VENV)/.installed-dev ## check style, formatting and workflows
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
+	$(VENV)/bin/zizmor --offline --quiet .github
 
 format: $(VENV)/.installed-dev ## put the code in shape
 	$(python) -m ruff check --fix .
@@ -52,7 +59,7 @@ pictures: $(VENV)/.installed-test $(VENV)/.system ## make the pictures of the do
 weights: $(VENV)/.installed-test ## train vdsr20 from the image packs, on a GPU if there is one
 	$(python) scripts/make_weights.py $(MODEL) $(TRAIN_FLAGS)
 
-dist-check: $(VENV)/.installed-dev ## build wheel and sdist, try each in an empty environment
+dist-check: $(VENV)/.installed-dev ## build, check and try wheel and sdist
 	scripts/check_dist.sh $(python) $(PIP_FLAGS)
 
 constraints: $(VENV)/.installed-dev ## pin the versions that .venv has now
