@@ -1,7 +1,9 @@
 """Try what a user of the installed package has: Python, shell and manifest."""
 
+import re
 import subprocess
 import sys
+from importlib.metadata import metadata
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,11 @@ def main() -> None:
         [command, "--help"], check=True, capture_output=True, text=True
     )
     assert "upscale" in shown.stdout
+
+    # The package page shows the README without the repository around it.
+    page = str(metadata("napari-vdsr").get_payload())
+    assert "](" in page
+    assert not re.findall(r"\]\((?!https://|#)[^)]*\)", page)
 
     manifest = PluginManifest.from_distribution("napari-vdsr")
     assert manifest.contributions.widgets
