@@ -64,6 +64,7 @@ def _changed(**changes: Tensor | None) -> dict[str, Tensor]:
             _changed(conv1_bias=torch.full((4,), 1e300, dtype=torch.float64)),
             "not all finite",
         ),
+        (_changed(conv1_weight=torch.ones(4, 4, 67, 67)), "a kernel of 67 pixels"),
         (
             {f"conv{i}.weight": torch.ones(1, 1, 3, 3) for i in range(501)},
             "501 layers are more than",

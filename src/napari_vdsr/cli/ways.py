@@ -18,6 +18,7 @@ from napari_vdsr.imaging.enlargement import Enlargement
 from napari_vdsr.inference.arrays import upscale_array, warn_of_factors
 from napari_vdsr.inference.kept import kept_upscaler
 from napari_vdsr.inference.settings import with_range
+from napari_vdsr.memory import free_memory
 from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
@@ -183,10 +184,8 @@ def _into_zarr(task: Task, settings: "Settings", bar: Progress) -> Done:
 
 def _check_memory(task: Task) -> None:
     """Refuse a result that does not fit into memory, before the work begins."""
-    import psutil
-
     needed = math.prod(task.plan.shape) * task.picture.array.dtype.itemsize
-    free = psutil.virtual_memory().available + psutil.swap_memory().free
+    free = free_memory()
     if needed > free:
         raise VdsrError(
             f"enlarging {task.source} needs {needed / 1e9:.1f} GB of memory, but "

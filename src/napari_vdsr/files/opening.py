@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_vdsr.errors import FileError, VdsrError
 from napari_vdsr.files.picture import Picture
+from napari_vdsr.memory import free_memory
 
 _OUT_OF_REACH = (
     errno.ENOENT,
@@ -136,9 +137,7 @@ def check_memory(what: str, needed: int) -> None:
     """Raise `FileError` when something to be read is larger than the free memory."""
     if needed < 2**28:
         return
-    import psutil
-
-    free = psutil.virtual_memory().available + psutil.swap_memory().free
+    free = free_memory()
     if needed > free:
         raise FileError(
             f"reading {what} needs {needed / 1e9:,.1f} GB of memory, but "

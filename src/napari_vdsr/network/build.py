@@ -14,6 +14,7 @@ from napari_vdsr.network.vdsr import VDSR
 _NAME = re.compile(r"conv(\d+)\.(weight|bias)")
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _DEEPEST = 500
+_LARGEST_KERNEL = 65  # pixels; one of 2,001 would take hours for an image
 
 
 def network_from_state(state: Mapping[str, Tensor]) -> ConvStack:
@@ -99,6 +100,11 @@ def _check_shapes(weights: list[Tensor], biases: list[Tensor]) -> None:
             raise ModelError(
                 f"conv{index}.weight has shape {shape}: "
                 "expected (out, in, k, k) with odd k"
+            )
+        if shape[2] > _LARGEST_KERNEL:
+            raise ModelError(
+                f"conv{index}.weight has a kernel of {shape[2]} pixels: more than the "
+                f"{_LARGEST_KERNEL} that are run"
             )
         if index and shape[1] != weights[index - 1].shape[0]:
             raise ModelError(

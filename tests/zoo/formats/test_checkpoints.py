@@ -2,6 +2,7 @@ import argparse
 import collections
 import datetime
 import pathlib
+import pickle
 import struct
 import time
 import tracemalloc
@@ -59,6 +60,13 @@ CONTENTS: dict[str, Callable[[], Any]] = {
     "parameters": lambda: dict(NETWORK.named_parameters()),
     "averaged": lambda: torch.optim.swa_utils.AveragedModel(NETWORK).state_dict(),
     "counters among them": lambda: {"step": 3, "decay": torch.tensor(0.9), **STATE},
+    "counters of a mean": lambda: {
+        "params_ema": {
+            **STATE,
+            "num_updates": torch.tensor([7]),
+            "decay": torch.ones(1),
+        }
+    },
     "beside anything": lambda: {
         "scheduler": {"milestones": collections.Counter([3, 3]), "by loss": {0.5: 1}},
         "arguments": argparse.Namespace(lr=0.1, data=pathlib.PurePosixPath("a")),
@@ -97,6 +105,14 @@ def test_other_precisions_become_float32(dtype: torch.dtype, new: bool) -> None:
     for name, value in read.items():
         assert torch.equal(value, state[name].float())
     assert read.keys() == STATE.keys()
+
+
+def test_storages_are_named_by_words_alone() -> None:
+    # Tuples of tuples, each of which is there twice: to hash one takes for ever.
+    pairs = b")q\x000" + b"h\x00h\x00\x86q\x000" * 60 + b"h\x00"
+    parts = [pickle.dumps(value, 2) for value in (0x1950A86A20F9469CFC6C, 1001, {}, {})]
+    with pytest.raises(ModelError, match="storages have no names"):
+        read_checkpoint(b"".join(parts) + b"\x80\x02]" + pairs + b"a." + b"\0" * 64)
 
 
 def test_averaged_weights_are_preferred() -> None:

@@ -7,7 +7,6 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.grids import Overlap, compare_on_grid, overlap_of
@@ -15,6 +14,7 @@ from napari_vdsr.images.stack import Stack
 from napari_vdsr.layers import plan_layer
 from napari_vdsr.layers.aligned import to_world
 from napari_vdsr.layers.plan import level_data
+from napari_vdsr.memory import free_memory
 from napari_vdsr.plugin.jobs import sentence
 from napari_vdsr.plugin.model.estimate import format_bytes
 from napari_vdsr.plugin.model.settings import FieldError
@@ -125,7 +125,7 @@ def check_memory(image: Snapshot) -> None:
     For work that needs more than a few planes at a time.
     """
     data = image.data
-    free = psutil.virtual_memory().available
+    free = free_memory()
     size = prod(data.shape) * np.dtype(data.dtype).itemsize
     if isinstance(data, np.ndarray) or size <= free:
         return

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import psutil
-
+from napari_vdsr.memory import free_memory
 from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.model.estimate import Outlook
 from napari_vdsr.plugin.model.settings import FieldError
@@ -35,7 +34,7 @@ class Plan:
     def outlook(self, machine: Machine) -> Outlook:
         """Say what the training will do on a machine, and whether memory is enough."""
         device = machine.resolved(self.settings.device)
-        free = psutil.virtual_memory().available
+        free = free_memory()
         return foresee(self.images, self.config, self.facts, device, free)
 
 

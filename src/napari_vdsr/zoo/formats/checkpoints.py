@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import ModelError
+from napari_vdsr.zoo.formats.layouts import is_counter
 from napari_vdsr.zoo.formats.pickles import Inert, PickleReader, TensorRef
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -114,7 +115,11 @@ def _open_legacy(data: bytes) -> _Opened:
     order = ">" if big else "<"
     content = reader.load()
     places: dict[str, slice] = {}
-    for key in reader.load():  # the numbers of the storages follow one another
+    keys = reader.load()
+    # To hash tuples within tuples, each of which is there twice, takes for ever.
+    if type(keys) is not list or not all(type(key) is str for key in keys):
+        raise ModelError("it is damaged: its storages have no names")
+    for key in keys:  # the numbers of the storages follow one another
         (count,) = struct.unpack(f"{order}q", stream.read(8))
         size = count * _BYTES[reader.storages[key]]
         if size < 0:
@@ -152,14 +157,14 @@ def _weights_in(content: Any) -> dict[str, TensorRef]:
 
 
 def _named_tensors(content: Any) -> Iterator[tuple[str, TensorRef]]:
-    """Tensors of a state_dict or module, but for single numbers: those are counters."""
+    """Tensors of a state_dict or module, but for counters."""
     if isinstance(content, Inert):
         members = _in_modules(content)
     else:
         members = iter(content.items() if isinstance(content, dict) else ())
     count = 0
     for name, value in members:
-        if isinstance(value, TensorRef) and value.shape:
+        if isinstance(value, TensorRef) and not is_counter(name, value.shape):
             count += 1
             if count > _MOST_TENSORS or len(name) > _LONGEST_NAME:
                 raise ModelError(f"it has more than {_MOST_TENSORS:,} tensors")

@@ -28,6 +28,11 @@ class HasShape(Protocol):
 T = TypeVar("T", bound=HasShape)
 
 
+def is_counter(name: str, shape: tuple[int, ...]) -> bool:
+    """Whether a tensor is no weight, but counts steps or updates of a mean."""
+    return not shape or (shape == (1,) and not name.endswith(("weight", "bias")))
+
+
 def renamed(state: Mapping[str, T]) -> dict[str, T]:
     """Name the layers ``conv0``, ``conv1`` and so on, in the order in which they run.
 
@@ -40,6 +45,11 @@ def renamed(state: Mapping[str, T]) -> dict[str, T]:
     """
     if len(state) > _MOST_TENSORS or max(map(len, state), default=0) > _LONGEST_NAME:
         raise ModelError(f"{len(state)} tensors are not those of a VDSR or an SRCNN")
+    state = {
+        name: values
+        for name, values in state.items()
+        if not is_counter(name, tuple(values.shape))
+    }
     parts = {name: _PARAMETER.fullmatch(name) for name in state}
     shapes = {
         match[1]: tuple(state[name].shape)
