@@ -42,8 +42,11 @@ class Learner:
         # Channels last: convolutions run faster on GPUs and CPUs alike.
         self._network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimiser = make_optimiser(self._network, config)
+        self._in_float16 = precision is torch.float16
         self._scaler = torch.amp.GradScaler(
-            device.type, enabled=precision is torch.float16
+            device.type,
+            init_scale=2.0**16 if self._in_float16 else 1.0,
+            enabled=self._in_float16 or skips_by_itself(device),
         )
         self._means = [
             parameter.detach().clone() for parameter in self._network.parameters()
@@ -88,9 +91,10 @@ class Learner:
         return loss.detach()
 
     def _step_scaled(self, loss: Tensor, rate: float, sound: Tensor) -> None:
-        """Do a step in float16 without waiting for the device.
+        """Do a step without waiting for the device.
 
-        The scaler itself skips a step when gradients are not finite.
+        The scaler skips it when gradients are not finite. In float16 it also scales
+        the loss, so that small gradients do not vanish.
         """
         scaler, one = self._scaler, torch.ones_like(loss)
         before = scaler.scale(one)
@@ -100,7 +104,8 @@ class Learner:
         scaler.step(self._optimiser)
         scaler.update()
         # Adapt the scale when gradients overflow, but not when the loss is too large.
-        scaler.update(torch.where(sound, scaler.scale(one), before))
+        adapts = sound if self._in_float16 else torch.zeros_like(sound)
+        scaler.update(torch.where(adapts, scaler.scale(one), before))
 
     def losses(self, x: Tensor, truth: Tensor) -> tuple[float, float]:
         """Loss of the network as it is, and of returning `x` unchanged."""
@@ -193,6 +198,11 @@ class Learner:
         self._optimiser.load_state_dict({**known, "state": state})
         if self._scaler.is_enabled():
             self._scaler.load_state_dict(values["scaler"])
+
+
+def skips_by_itself(device: torch.device) -> bool:
+    """Whether a device skips bad steps without the host, which would wait for it."""
+    return device.type == "cuda"
 
 
 def _state_of(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

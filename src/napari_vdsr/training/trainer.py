@@ -10,8 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_vdsr.errors import FileError, VdsrError
-from napari_vdsr.inference.device import resolve_device
+from napari_vdsr.errors import FileError, InputError, VdsrError
+from napari_vdsr.inference.device import (
+    is_out_of_memory,
+    memory_errors,
+    resolve_device,
+)
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.training.batches import Batches
 from napari_vdsr.training.checkpoint import (
@@ -42,6 +46,7 @@ _ROWS = 1000  # losses in a history
 _WAIT = 20  # steps that may be queued on a GPU
 _PATIENCE = 3  # bad steps in a row before the last good weights are restored
 _GIVE_UP = 10  # bad steps without a good stretch between them
+_GENERATORS = {5056: "cpu", 16: "cuda or xpu", 44: "mps"}  # by bytes of their state
 _EXPLODED = (10.0, 100.0)  # multiples of the losses of the first network, of bicubic
 
 
@@ -89,30 +94,33 @@ class Trainer:
         self.history = History()
         self._images, self._start = images, start_from
         self._checkpoint = None if checkpoint is None else Path(checkpoint)
-        network = first_network(config, start_from)
-        precision = hidden_precision(config, self.device)
-        self._learner = Learner(network, config, self.device, precision)
-        self._batches = Batches(
-            images.images, images.domain, config, self.device, images.memory
-        )
-        held = images.validation
-        self._validation = (
-            None if held is None else Validation(held, config, self.device)
-        )
         self._step = 0
         self._slowed = 1.0
         self._bad = self._bad_before = self._bad_in_row = 0
         self._limit = math.inf
         self._batch: tuple[Tensor, Tensor] | None = None
-        self._pending: list[Tensor] = []
+        # Step, learning rate and loss, which may be still on its way.
+        self._pending: list[tuple[int, float, Tensor]] = []
         self._row: list[float] = []
         self._recent: list[float] = []
         self._mean = math.nan
         self._stopping = False
-        if resume is not None:
-            self._resume(Path(resume))
-            self._checkpoint = self._checkpoint or Path(resume)
-        self._good = self._snapshot()
+        network = first_network(config, start_from)
+        with memory_errors(self.device, "for this training", "close other programs"):
+            self._learner = Learner(
+                network, config, self.device, hidden_precision(config, self.device)
+            )
+            self._batches = Batches(
+                images.images, images.domain, config, self.device, images.memory
+            )
+            held = images.validation
+            self._validation = (
+                None if held is None else Validation(held, config, self.device)
+            )
+            if resume is not None:
+                self._resume(Path(resume))
+                self._checkpoint = self._checkpoint or Path(resume)
+            self._good = self._snapshot()
 
     def stop(self) -> None:
         """Let `run` end after the current step, with a checkpoint."""
@@ -166,16 +174,9 @@ class Trainer:
             When the memory of the device does not suffice.
         """
         self._stopping = False
-        try:
+        what = f"batches of {self.config.batch} patches of {self.config.patch} pixels"
+        with memory_errors(self.device, f"for {what}", "choose smaller ones"):
             yield from self._steps()
-        except RuntimeError as error:
-            if not isinstance(error, torch.OutOfMemoryError):
-                raise
-            raise VdsrError(
-                f"{self.device} has too little memory for batches of "
-                f"{self.config.batch} patches of {self.config.patch} pixels: choose "
-                "smaller ones"
-            ) from error
 
     def _steps(self) -> Iterator[Report]:
         if self._step == 0:
@@ -217,8 +218,9 @@ class Trainer:
         x, truth = self._batches.batch(self._step, stage)
         self._batch = x, truth
         loss = self._learner.learn(x, truth, self._step, self._slowed, self._limit)
-        self._pending.append(loss)
+        rate = learning_rate(self.config, self._step) * self._slowed
         self._step += 1
+        self._pending.append((self._step, rate, loss))
         self.history.steps = self._step
 
     @shielded(grad=True)
@@ -227,15 +229,9 @@ class Trainer:
         step, config = self._step, self.config
         score_now = step % config.validate_every == 0 or step == config.steps
         keep_now = step % config.checkpoint_every == 0
-        row_now = step % max(1, config.steps // _ROWS) == 0 or step == config.steps
         wait = 1 if self.device.type == "cpu" else _WAIT
-        if len(self._pending) >= wait or score_now or keep_now or row_now:
+        if len(self._pending) >= wait or score_now or keep_now:
             self._read_losses()
-        if row_now and self._row:
-            mean = math.fsum(self._row) / len(self._row)
-            rate = learning_rate(config, step - 1) * self._slowed
-            self.history.losses.append(Loss(step, mean, rate))
-            self._row = []
         if step == config.steps and not self.gave_up and not self._sound():
             self._return_to_good()
             text = "the loss exploded in the last step; took the last good weights"
@@ -251,13 +247,19 @@ class Trainer:
             self.history.scores.append(self._validation.score(network, self._step))
 
     def _read_losses(self) -> None:
-        """Fetch losses from the device and check them."""
-        losses = torch.stack(self._pending).tolist() if self._pending else []
-        self._pending = []
-        sound = [loss for loss in losses if loss < self._limit]
-        self._row += sound
-        self._recent += sound
-        if len(sound) == len(losses):
+        """Fetch losses from the device, check them and add them to the history."""
+        pending, self._pending = self._pending, []
+        losses = torch.stack([loss for *_, loss in pending]).tolist() if pending else []
+        every = max(1, self.config.steps // _ROWS)
+        for (step, rate, _), loss in zip(pending, losses, strict=True):
+            if loss < self._limit:
+                self._row.append(loss)
+                self._recent.append(loss)
+            if self._row and (step % every == 0 or step == self.config.steps):
+                mean = math.fsum(self._row) / len(self._row)
+                self.history.losses.append(Loss(step, mean, rate))
+                self._row = []
+        if all(loss < self._limit for loss in losses):
             self._bad_in_row = 0
         else:
             self._slow_down()
@@ -349,16 +351,28 @@ class Trainer:
         snapshot = read_checkpoint(path)
         values = snapshot.values
         try:
+            self._check_device(path, snapshot)
             check_same(path, values, self._snapshot().values)
             self._learner.check_state(snapshot.tensors, values)
             self._take(values)
             self._learner.set_state(snapshot.tensors, values)
             self._batches.generator.set_state(snapshot.tensors["generator"])
-        except (VdsrError, torch.OutOfMemoryError):
+        except VdsrError:
             raise
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
             reason = f"{type(error).__name__}: {error}"[:200]
             raise damaged(path, reason) from error
+
+    def _check_device(self, path: Path, snapshot: Snapshot) -> None:
+        """Refuse random numbers that a device of this kind does not draw."""
+        size = snapshot.tensors["generator"].numel()
+        if size != self._batches.generator.get_state().numel() and size in _GENERATORS:
+            raise InputError(
+                f"{path} was written on another device ({_GENERATORS[size]}) than "
+                f"{self.device}: resume there, or start anew"
+            )
 
     def _take(self, values: Mapping[str, Any]) -> None:
         """Take over the plain values of a snapshot; ValueError if they cannot be."""
