@@ -24,6 +24,7 @@ _FORMAT = "napari-vdsr checkpoint 2"
 # The plain values stood in the header, which has a limit, and nothing had a checksum.
 _FIRST_FORMAT = "napari-vdsr checkpoint 1"
 _VALUES = "values"  # the tensor whose bytes are the plain values as JSON
+_GENERATORS = {5056: "cpu", 16: "cuda or xpu", 44: "mps"}  # by bytes of their state
 _SETTINGS = {"stages": "steps, learning rate or recipe"}  # in words
 
 
@@ -142,6 +143,17 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def check_device(path: Path, theirs: Snapshot, mine: Snapshot) -> None:
+    """Refuse random numbers that a device of this kind does not draw."""
+    sizes = [it.tensors["generator"].numel() for it in (theirs, mine)]
+    if sizes[0] != sizes[1] and set(sizes) <= _GENERATORS.keys():
+        before, here = (_GENERATORS[size] for size in sizes)
+        raise InputError(
+            f"{path} was written on another kind of device ({before}) than the one "
+            f"here ({here}): resume there, or start anew"
+        )
 
 
 def check_same(path: Path, theirs: Mapping[str, Any], mine: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_vdsr.errors import FileError, InputError, VdsrError
+from napari_vdsr.errors import FileError, VdsrError
 from napari_vdsr.inference.device import (
     is_out_of_memory,
     memory_errors,
@@ -20,6 +20,7 @@ from napari_vdsr.inference.shield import shielded
 from napari_vdsr.training.batches import Batches
 from napari_vdsr.training.checkpoint import (
     Snapshot,
+    check_device,
     check_same,
     damaged,
     read_checkpoint,
@@ -46,7 +47,6 @@ _ROWS = 1000  # losses in a history
 _WAIT = 20  # steps that may be queued on a GPU
 _PATIENCE = 3  # bad steps in a row before the last good weights are restored
 _GIVE_UP = 10  # bad steps without a good stretch between them
-_GENERATORS = {5056: "cpu", 16: "cuda or xpu", 44: "mps"}  # by bytes of their state
 _EXPLODED = (10.0, 100.0)  # multiples of the losses of the first network, of bicubic
 
 
@@ -351,8 +351,9 @@ class Trainer:
         snapshot = read_checkpoint(path)
         values = snapshot.values
         try:
-            self._check_device(path, snapshot)
-            check_same(path, values, self._snapshot().values)
+            mine = self._snapshot()
+            check_device(path, snapshot, mine)
+            check_same(path, values, mine.values)
             self._learner.check_state(snapshot.tensors, values)
             self._take(values)
             self._learner.set_state(snapshot.tensors, values)
@@ -364,15 +365,6 @@ class Trainer:
                 raise
             reason = f"{type(error).__name__}: {error}"[:200]
             raise damaged(path, reason) from error
-
-    def _check_device(self, path: Path, snapshot: Snapshot) -> None:
-        """Refuse random numbers that a device of this kind does not draw."""
-        size = snapshot.tensors["generator"].numel()
-        if size != self._batches.generator.get_state().numel() and size in _GENERATORS:
-            raise InputError(
-                f"{path} was written on another device ({_GENERATORS[size]}) than "
-                f"{self.device}: resume there, or start anew"
-            )
 
     def _take(self, values: Mapping[str, Any]) -> None:
         """Take over the plain values of a snapshot; ValueError if they cannot be."""
