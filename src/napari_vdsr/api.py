@@ -50,6 +50,8 @@ def upscale(
     rgb: bool | None = None,
     pixel_size: Factor | None = None,
     intensity_range: tuple[float, float] | None = None,
+    ensemble: bool = False,
+    spread: bool = False,
     progress: Progress | None = None,
 ) -> Any:
     """Enlarge an image with a super-resolution network.
@@ -87,6 +89,13 @@ def upscale(
     intensity_range : tuple of float, optional
         Black and white, for models that are not affine-equivariant. Known for uint8
         and for floats within [0, 1].
+    ensemble : bool
+        Whether to give the mean of the network's results for the eight flips and turns
+        of the image, which takes eight times as long.
+    spread : bool
+        Whether to give the standard deviation of those eight as a second image, in the
+        unit of the first and in float32 or float64: large where the network is not
+        sure. Above factor 4 it is that of the second pass.
     progress : tqdm-like, optional
         Told of every tile, in output pixels. Raise `Cancelled` from its `update`
         to stop. Of lazy data only the model's download is told here; for the rest
@@ -97,7 +106,8 @@ def upscale(
     napari Image layer, numpy.ndarray, dask.array.Array or torch.Tensor
         As the image was, with the same dtype; the image itself is left as it is.
         dask and zarr arrays give a lazy dask array, lazy and multiscale layers a
-        lazy multiscale layer: nothing is computed before it is asked for.
+        lazy multiscale layer: nothing is computed before it is asked for. With
+        `spread`, a tuple of the result and its spread.
 
     Raises
     ------
@@ -117,6 +127,9 @@ def upscale(
     J. Kim, J. K. Lee, K. M. Lee: "Accurate Image Super-Resolution Using Very Deep
     Convolutional Networks", CVPR 2016, https://arxiv.org/abs/1511.04587
 
+    R. Timofte, R. Rothe, L. Van Gool: "Seven Ways to Improve Example-Based Single Image
+    Super Resolution" (the ensemble), CVPR 2016, https://arxiv.org/abs/1511.02228
+
     Examples
     --------
     >>> import numpy as np
@@ -124,7 +137,9 @@ def upscale(
     >>> upscale(image, 2, device="cpu").shape
     (12, 16)
     """
-    options = RunOptions(model, device, precision, tile, intensity_range)
+    options = RunOptions(
+        model, device, precision, tile, intensity_range, ensemble, spread
+    )
     others: dict[str, Any] = {
         "axes": axes,
         "rgb": rgb,
@@ -252,6 +267,7 @@ def evaluate(
     device: str = "auto",
     precision: str = "float32",
     tile: int | str = "auto",
+    ensemble: bool = False,
     rgb: bool | None = None,
     progress: Progress | None = None,
 ) -> "Evaluation":
@@ -285,7 +301,7 @@ def evaluate(
         8128 for "weak" and 903 for "strong" (2 and 6 grey levels of 255 at mid-grey),
         or as much as the image has itself. The same for all methods; nothing is added
         to the truth.
-    device, tile
+    device, tile, ensemble
         As for `upscale`.
     precision : str
         As for `upscale`; float32 by default, so that figures do not depend on the
@@ -326,7 +342,9 @@ def evaluate(
         protocol=protocol,
         sampling=sampling,
         noise=noise,
-        options=RunOptions(device=device, precision=precision, tile=tile),
+        options=RunOptions(
+            device=device, precision=precision, tile=tile, ensemble=ensemble
+        ),
         rgb=rgb,
         progress=progress,
     )

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.imaging.dtypes import with_spread
 from napari_vdsr.zoo.model import Model
 from napari_vdsr.zoo.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from napari_vdsr.progress import Progress
 
 PRECISIONS = ("float32", "float16", "bfloat16")
@@ -37,6 +40,8 @@ class RunOptions:
     precision: str = "auto"
     tile: int | str = field(default="auto", metadata=SAME_PIXELS)
     intensity_range: tuple[float, float] | None = None
+    ensemble: bool = False
+    spread: bool = field(default=False, metadata=SAME_PIXELS)  # a second image
 
     def __post_init__(self) -> None:
         values = {
@@ -44,7 +49,11 @@ class RunOptions:
             "precision": checked_precision(self.precision),
             "tile": checked_tile(self.tile),
             "intensity_range": _checked_range(self.intensity_range),
+            "ensemble": bool(self.ensemble),
+            "spread": bool(self.spread),
         }
+        if self.spread and not self.ensemble:
+            raise InputError("spread is that of an ensemble: give ensemble=True, too")
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -86,6 +95,10 @@ class RunOptions:
             if not each.metadata.get("same pixels")
         }
         return {**kept, "fingerprint": self.load().fingerprint}
+
+    def result_dtype(self, dtype: "np.dtype[Any]") -> "np.dtype[Any]":
+        """Of the enlarged pixels, which may hold more than the image."""
+        return with_spread(dtype) if self.spread else dtype
 
     @property
     def key(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_vdsr.cli.console import print_json, progress_bar, show
-from napari_vdsr.cli.options import Device, Json, Precision, Tile, named_path
+from napari_vdsr.cli.options import Device, Ensemble, Json, Precision, Tile, named_path
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.options import RunOptions
 
@@ -102,6 +102,7 @@ def evaluate(
     device: Device = "auto",
     precision: Precision = "float32",
     tile: Tile = "auto",
+    ensemble: Ensemble = False,
     csv: Annotated[
         Path | None,
         typer.Option(
@@ -175,7 +176,9 @@ def evaluate(
     factors = [_whole(text) for text in factor or ["2", "3", "4"]]
     options: dict[str, Any] = {
         "model": [loaded_model(name) for name in model] if model else None,
-        "options": RunOptions(device=device, precision=precision, tile=tile),
+        "options": RunOptions(
+            device=device, precision=precision, tile=tile, ensemble=ensemble
+        ),
     }
     with progress_bar("scoring", "image") as bar:
         if low is None:

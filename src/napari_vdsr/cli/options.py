@@ -31,6 +31,14 @@ Tile = Annotated[
         "auto. It changes memory and speed, not the result.",
     ),
 ]
+Ensemble = Annotated[
+    bool,
+    typer.Option(
+        "--ensemble",
+        help="Take the mean of the network's results for the eight flips and turns of "
+        "the image, which takes eight times as long.",
+    ),
+]
 Axes = Annotated[
     str | None,
     typer.Option(

@@ -12,7 +12,15 @@ from typing import Annotated, Any
 import typer
 
 from napari_vdsr.cli.console import note, print_json
-from napari_vdsr.cli.options import Axes, Device, Json, Precision, Tile, named_path
+from napari_vdsr.cli.options import (
+    Axes,
+    Device,
+    Ensemble,
+    Json,
+    Precision,
+    Tile,
+    named_path,
+)
 from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import DEFAULT_MODEL
@@ -72,6 +80,7 @@ def upscale(
     device: Device = "auto",
     precision: Precision = "auto",
     tile: Tile = "auto",
+    ensemble: Ensemble = False,
     axes: Axes = None,
     rgb: Annotated[
         bool | None,
@@ -172,7 +181,7 @@ def upscale(
     settings = Settings.checked(
         factor=factor,
         pixel_size=pixel_size,
-        options=RunOptions(model, device, precision, tile, intensity_range),
+        options=RunOptions(model, device, precision, tile, intensity_range, ensemble),
         elsewhere=workers is not None or scheduler is not None,
         axes=axes,
         rgb=rgb,

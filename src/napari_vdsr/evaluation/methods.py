@@ -78,7 +78,10 @@ class Network:
         from napari_vdsr.inference.arrays import upscale_array
 
         options = replace(self._options, intensity_range=limits)
-        return upscale_array(image, factor, options, rgb=rgb, progress=progress)
+        result: NDArray[Any] = upscale_array(
+            image, factor, options, rgb=rgb, progress=progress
+        )
+        return result
 
     def serves(self, trial: Trial) -> bool:
         """Whether it is made for the factor of the trial; SRCNN knows only one."""

@@ -24,6 +24,18 @@ def check_dtype(dtype: Any, images: str = "images") -> np.dtype[Any]:
     raise InputError(f"{images} of dtype {kind} cannot be enlarged: {reason}")
 
 
+def with_spread(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Of pixels that hold an image of this dtype and its spread, in the same unit."""
+    spread = np.float32 if dtype.itemsize <= 4 else np.float64
+    return np.dtype([("image", dtype), ("spread", spread)])
+
+
+def images_in(pixels: Any) -> tuple[Any, ...]:
+    """The image alone, or image and spread of pixels that hold both."""
+    names = pixels.dtype.names
+    return (pixels,) if names is None else tuple(pixels[name] for name in names)
+
+
 def black_and_white(
     dtype: np.dtype[Any], low: float, high: float
 ) -> tuple[float, float] | None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import VdsrWarning
-from napari_vdsr.imaging.dtypes import check_dtype
+from napari_vdsr.imaging.dtypes import check_dtype, images_in
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.imaging.intensities import refuse_infinities
@@ -30,7 +30,7 @@ def upscale_array(
     rgb: bool | None = None,
     pixel_size: Factor | None = None,
     progress: Progress | None = None,
-) -> NDArray[Any]:
+) -> Any:
     """Enlarge the Y and X axes of an array; see `napari_vdsr.upscale`.
 
     The model is loaded only when everything else is right.
@@ -45,11 +45,17 @@ def upscale_array(
     upscaler = Upscaler(with_range(options.loaded(progress), image))
     warn_of_factors(plan.factors, upscaler.model)
     enlarged = EnlargedArray(
-        image, plan.axes, plan.plane_shape, upscaler, progress=progress
+        image,
+        plan.axes,
+        plan.plane_shape,
+        upscaler,
+        dtype=options.result_dtype(image.dtype),
+        progress=progress,
     )
     if progress is not None:
         progress.reset(enlarged.pixels)
-    return enlarged[...]
+    first, *others = images_in(enlarged[...])
+    return (first.copy(), *(each.copy() for each in others)) if others else first
 
 
 def warn_of_factors(factors: tuple[float, float], model: Model) -> None:

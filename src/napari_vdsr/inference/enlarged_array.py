@@ -37,7 +37,8 @@ class EnlargedArray:
     `source` is any array that can be sliced (numpy, dask, zarr, a file that is read
     by parts); of it only the pixels that a region needs are read. `order` says which
     axis of the source comes first, second and so on here, and `wanted` which part of
-    the enlarged image this array is. `progress` counts output pixels.
+    the enlarged image this array is. `dtype` is that of the source, or one of
+    `with_spread` for an ensemble. `progress` counts output pixels.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class EnlargedArray:
         *,
         order: Sequence[int] | None = None,
         wanted: Sequence[slice] | None = None,
+        dtype: np.dtype[Any] | None = None,
         progress: Progress | None = None,
     ) -> None:
         self._source = source
@@ -63,7 +65,7 @@ class EnlargedArray:
         parts[: len(wanted or ())] = wanted or ()
         self._first = [part.start for part in parts]
         self.shape = tuple(part.stop - part.start for part in parts)
-        self.dtype: np.dtype[Any] = np.dtype(source.dtype)
+        self.dtype: np.dtype[Any] = np.dtype(dtype or source.dtype)
 
     @property
     def pixels(self) -> int:

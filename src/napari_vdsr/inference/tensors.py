@@ -14,11 +14,13 @@ from napari_vdsr.options import RunOptions
 
 def upscale_tensor(
     image: Tensor, factor: Factor, options: RunOptions, **geometry: Any
-) -> Tensor:
+) -> Any:
     """Enlarge a tensor by way of a numpy array; the result is on its device."""
     enlarged = upscale_array(on_host(image), factor, options, **geometry)
-    result = torch.from_numpy(enlarged)
-    return result.to(image.device, image.dtype)
+    if not isinstance(enlarged, tuple):
+        return torch.from_numpy(enlarged).to(image.device, image.dtype)
+    result, spread = (torch.from_numpy(each).to(image.device) for each in enlarged)
+    return result.to(image.dtype), spread
 
 
 def on_host(tensor: Tensor) -> NDArray[Any]:

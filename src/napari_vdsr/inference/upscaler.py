@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
-from napari_vdsr.imaging.dtypes import check_dtype
+from napari_vdsr.imaging.dtypes import check_dtype, images_in
 from napari_vdsr.imaging.intensities import (
     refuse_infinities,
     within_float64,
@@ -29,6 +29,7 @@ from napari_vdsr.inference.device import (
     release_memory,
 )
 from napari_vdsr.inference.engine import Engine, make_engine
+from napari_vdsr.inference.ensemble import Ensemble
 from napari_vdsr.inference.precision import parse_precision
 from napari_vdsr.inference.reach import KERNEL_REACH, gap_halo, middle_shape
 from napari_vdsr.inference.settings import check_options, in_use
@@ -110,6 +111,8 @@ class Upscaler:
         self.engine = engine or make_engine(self.model, self.device, self.precision)
         per_pixel = self.engine.bytes_per_pixel
         self.tile = tile_edge(options.tile, per_pixel, self.halo, self.device)
+        if options.ensemble:
+            self.engine = Ensemble(self.engine)
 
     @property
     def halo(self) -> int:
@@ -167,9 +170,12 @@ class Upscaler:
             shape = [part.stop - part.start for part in wanted]
             out = np.empty((*shape, *plane.shape[2:]), dtype)
         if out_shape == plane.shape[:2]:
-            out[...] = plane[wanted]
+            image, *spreads = images_in(out)
+            image[...] = plane[wanted]
             with shielded():
-                refuse_infinities(out)
+                refuse_infinities(image)
+            for spread in spreads:
+                spread[...] = image * 0.0
             if progress is not None:
                 progress.update(out.shape[0] * out.shape[1])
             return out
@@ -286,10 +292,16 @@ class Upscaler:
             pixels, weights = self._read(plane, out_shape, tile)
         # Reading waits for nobody; the pixels may come from other threads' work.
         with device_lock(self.device), shielded():
-            values, total = restore_window(
-                pixels, weights, self.engine, self._range, rings
+            images, total = restore_window(
+                pixels,
+                weights,
+                self.engine,
+                self._range,
+                rings,
+                spread=dtype.names is not None,
             )
-            return _Result(values[(slice(None), *tile.crop)], total, dtype)
+            cut = [image[(slice(None), *tile.crop)] for image in images]
+            return _Result(cut, total, dtype)
 
     def _widened(
         self, plane: Plane, out_shape: tuple[int, int], tile: Tile
@@ -342,19 +354,23 @@ class _Enlarged:
 
 
 class _Result:
-    """A tile on its way to the host, shape (S, h, w)."""
+    """The images of a tile on their way to the host, each of shape (S, h, w)."""
 
     def __init__(
-        self, values: Tensor, total: Tensor | None, dtype: np.dtype[Any]
+        self, images: list[Tensor], total: Tensor | None, dtype: np.dtype[Any]
     ) -> None:
-        self._values = Download(values, dtype)
+        kinds = [part.dtype for part in images_in(np.empty(0, dtype))]
+        self._images = [
+            Download(image, kind) for image, kind in zip(images, kinds, strict=True)
+        ]
         self._total = None if total is None else Download(total)
 
     def store(self, place: NDArray[Any]) -> bool:
         """Wait for the pixels and write them; False where float16 overflowed."""
         sound = self._total is None or bool(np.isfinite(self._total.array()))
         if sound:
-            place[...] = self._values.array()
+            for part, image in zip(images_in(place), self._images, strict=True):
+                part[...] = image.array()
         return sound
 
 

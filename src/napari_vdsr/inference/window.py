@@ -17,6 +17,7 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.gaps import fill_gaps
 from napari_vdsr.imaging.luminance import FULL_RANGE
 from napari_vdsr.inference.engine import Engine
+from napari_vdsr.inference.ensemble import Ensemble, mean_and_spread
 from napari_vdsr.inference.transfer import uploaded
 
 _EXPONENTS = (-1000, 1000)  # of units whose reciprocal is a float64 as well
@@ -25,12 +26,12 @@ _EXPONENTS = (-1000, 1000)  # of units whose reciprocal is a float64 as well
 class Restored(NamedTuple):
     """A window as the network makes it.
 
-    `values` are float32 or float64 of shape (S, Y, X), S = 1 for grey images, in the
-    unit of the image. `total` is the sum of the residual on the device, not finite
+    `images` are the result and, if asked for, its spread: float32 or float64 of shape
+    (S, Y, X), S = 1 for grey images, in the unit of the image. `total` is the sum of the residual on the device, not finite
     where the network left the range of float16; None in other precisions.
     """
 
-    values: Tensor
+    images: tuple[Tensor, ...]
     total: Tensor | None
 
 
@@ -46,7 +47,11 @@ class Scale(NamedTuple):
 
     def unscaled(self, values: Tensor) -> Tensor:
         """Values as they were before `scaled`."""
-        return _times(values, self.unit) + self.zero
+        return self.length(values) + self.zero
+
+    def length(self, values: Tensor) -> Tensor:
+        """Differences of values as they were before `scaled`."""
+        return _times(values, self.unit)
 
 
 def _times(values: Tensor, factor: float) -> Tensor:
@@ -92,6 +97,8 @@ def restore_window(
     engine: Engine,
     intensity_range: tuple[float, float] | None,
     rings: int,
+    *,
+    spread: bool = False,
 ) -> Restored:
     """Enlarge a window bicubically and add the network's residual.
 
@@ -99,7 +106,8 @@ def restore_window(
     dtype; `weights` are those of `resize_rows` for Y and X, in the precision of the sum
     and on the device of `sum_device`. `intensity_range` is black and white, for
     networks that are not affine-equivariant; `rings` says how deep gaps are filled, in
-    source pixels. The result is NaN where the enlargement touches a NaN.
+    source pixels. `spread` asks an ensemble for that of its results as well. Images are
+    NaN where the enlargement touches a NaN.
     """
     down, across = weights
     scale = scale_of(pixels, down.dtype)
@@ -117,13 +125,22 @@ def restore_window(
         values = scale.scaled(uploaded(channels, down.device, down.dtype))
     base = down @ values @ across.T
     colours = base[:3]
-    residual = engine.residual(_network_input(colours, engine))
-    colours += _residual_for(colours, residual[0]).to(base.device)
-    result = scale.unscaled(base)
+    seen, images = _network_input(colours, engine), []
+    if spread:
+        assert isinstance(engine, Ensemble)
+        each = (_residual_for(colours, one[0]) for one in engine.residuals(seen))
+        residual, deviation = mean_and_spread(each)
+        beside = torch.zeros_like(base)
+        beside[:3] += deviation.to(base.device)
+        images = [scale.length(beside)]
+    else:
+        residual = _residual_for(colours, engine.residual(seen)[0])
+    colours += residual.to(base.device)
+    images.insert(0, scale.unscaled(base))
     if touched is not None:
-        result.masked_fill_(touched, torch.nan)
+        images = [image.masked_fill_(touched, torch.nan) for image in images]
     in_half = engine.precision is torch.float16
-    return Restored(result, residual.sum() if in_half else None)
+    return Restored(tuple(images), residual.sum() if in_half else None)
 
 
 def sum_device(device: torch.device, work: torch.dtype) -> torch.device:

@@ -4,10 +4,9 @@ No Qt and no viewer is needed for that.
 """
 
 from napari_vdsr.layers.aligned import Aligned, aligned
-from napari_vdsr.layers.compute import compute_plan
 from napari_vdsr.layers.plan import LayerPlan, plan_layer
 from napari_vdsr.layers.result import result_layer
-from napari_vdsr.layers.upscale import upscale_layer
+from napari_vdsr.layers.upscale import compute_plan, upscale_layer
 
 __all__ = [
     "Aligned",

@@ -1,5 +1,6 @@
 """The layer that is made: everything of the source, and where it lies."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 
 METADATA_KEY = "napari-vdsr"
+
+# What layers beside a result are called, after its name.
+_WORDS = {"spread": "where the network is not sure"}
 
 _NOT_OF_ONE_ARRAY = ("multiscale", "locked_data_level", "auto_contrast")
 
@@ -71,6 +75,42 @@ def provenance(layer: "Image", plan: LayerPlan, options: RunOptions) -> dict[str
             "affine": _listed(layer.affine.affine_matrix),
         },
     }
+
+
+def layer_beside(
+    source: "Image",
+    plan: LayerPlan,
+    data: Any,
+    kind: str,
+    *,
+    name: str,
+    provenance: dict[str, Any],
+) -> "Image":
+    """A layer that says something about a result, as its kind tells; hidden at first.
+
+    `name` and `provenance` are those of the result. Of a spread in colour the mean over
+    the colours is shown.
+    """
+    if kind == "spread" and plan.samples:
+        data, plan = data[..., :3].mean(axis=-1), replace(plan, samples=0)
+    told = {"made beside": name, "kind": kind, "source": provenance["source"]}
+    words = f"{name} {_WORDS.get(kind, kind)}"
+    layer = result_layer(source, plan, data, name=words, provenance=told)
+    if kind == "spread":
+        layer.colormap, layer.visible = "inferno", False
+        layer.contrast_limits = (0, _largest(source, data))
+    if kind == "consistency":
+        layer.colormap, layer.visible = "PiYG", False
+        largest = _largest(source, np.abs(data))
+        layer.contrast_limits = (-largest, largest)
+    return layer
+
+
+def _largest(source: "Image", data: Any) -> float:
+    """The largest value; of lazy data, which are not looked at, a guess."""
+    if isinstance(data, np.ndarray):
+        return float(np.nanmax(data, initial=0)) or 1.0
+    return float(np.ptp(source.contrast_limits)) / 20
 
 
 def result_name(source: str, factors: tuple[float, float], model: str) -> str:

@@ -3,16 +3,31 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from napari_vdsr.imaging.dtypes import images_in
 from napari_vdsr.imaging.geometry import Factor
-from napari_vdsr.layers.compute import compute_plan
-from napari_vdsr.layers.levels import enlarged_levels
-from napari_vdsr.layers.plan import is_lazy, level_data, levels_of, plan_layer
-from napari_vdsr.layers.result import provenance, result_layer, result_name
+from napari_vdsr.inference.enlarged_array import EnlargedArray
+from napari_vdsr.layers.plan import (
+    LayerPlan,
+    is_lazy,
+    level_data,
+    levels_of,
+    plan_layer,
+)
+from napari_vdsr.layers.result import (
+    layer_beside,
+    provenance,
+    result_layer,
+    result_name,
+)
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
     from napari.layers import Image
+
+    from napari_vdsr.inference.upscaler import Upscaler
 
 
 def upscale_layer(
@@ -26,7 +41,7 @@ def upscale_layer(
     region: Sequence[slice] | None = None,
     progress: Progress | None = None,
     **options: Any,
-) -> "Image":
+) -> Any:
     """Enlarge a napari layer; the result lies exactly on it.
 
     Needs neither a viewer nor Qt, and leaves the layer as it is. Lazy (dask, zarr) and
@@ -52,14 +67,15 @@ def upscale_layer(
         One slice for each axis of the layer, in its pixels: only that part is made,
         at once, with the same values as it has in the whole.
     **options
-        Model, device, precision, tile and intensity_range, as for
+        Model, device, precision, tile, intensity_range, ensemble and spread, as for
         `napari_vdsr.upscale`.
 
     Returns
     -------
     napari.layers.Image
         With the source's transforms, contrast limits, colormap, units and axis
-        labels; how it came about is in its ``metadata["napari-vdsr"]``.
+        labels; how it came about is in its ``metadata["napari-vdsr"]``. With `spread`,
+        a tuple of it and a layer of the spread.
 
     Raises
     ------
@@ -96,7 +112,7 @@ def enlarged_layer(
     region: Sequence[slice] | None = None,
     progress: Progress | None = None,
     **geometry: Any,
-) -> "Image":
+) -> Any:
     """`upscale_layer` with the options in one."""
     plan = plan_layer(
         layer,
@@ -105,23 +121,65 @@ def enlarged_layer(
         region=region,
         **geometry,
     )
-    # Imported late: it brings torch, which bad arguments need not wait for.
-    from napari_vdsr.inference.settings import with_range
-
-    options = with_range(options.loaded(progress), level_data(layer, level))
+    options = options.loaded(progress)
+    data = level_data(layer, level)
     pixels: Any
     if region is None and is_lazy(layer):
-        pixels = enlarged_levels(plan, levels_of(layer)[level:], options)
+        pixels, *others = enlarged_levels(plan, levels_of(layer)[level:], options)
     else:
+        # Imported late: it brings torch, which bad arguments need not wait for.
+        from napari_vdsr.inference.settings import with_range
         from napari_vdsr.inference.upscaler import Upscaler
 
-        upscaler = Upscaler(options)
-        pixels = compute_plan(plan, level_data(layer, level), upscaler, progress)
+        upscaler = Upscaler(with_range(options, data))
+        pixels, *others = compute_plan(plan, data, upscaler, progress)
         options = upscaler.options
-    return result_layer(
-        layer,
-        plan,
-        pixels,
-        name=result_name(layer.name, plan.plane_factors, options.load().name),
-        provenance=provenance(layer, plan, options),
+    made = provenance(layer, plan, options)
+    name = result_name(layer.name, plan.plane_factors, options.load().name)
+    result = result_layer(layer, plan, pixels, name=name, provenance=made)
+    if not others:
+        return result
+    spread = layer_beside(layer, plan, others[0], "spread", name=name, provenance=made)
+    return result, spread
+
+
+def compute_plan(
+    plan: LayerPlan, data: Any, upscaler: "Upscaler", progress: Progress | None = None
+) -> tuple[Any, ...]:
+    """The images of a plan from the level that the plan was made for.
+
+    Only what is needed is read of `data`, tile by tile. Progress is reset to the
+    number of output pixels first.
+    """
+    from napari_vdsr.imaging.intensities import refuse_infinities
+    from napari_vdsr.inference.arrays import warn_of_factors
+
+    if isinstance(data, np.ndarray):
+        refuse_infinities(data)
+    warn_of_factors(plan.plane_factors, upscaler.model)
+    if progress is not None:
+        progress.reset(plan.pixels)
+    enlarged = EnlargedArray(
+        data,
+        plan.axes,
+        plan.plane_shape,
+        upscaler,
+        wanted=plan.wanted,
+        dtype=upscaler.options.result_dtype(data.dtype),
+        progress=progress,
     )
+    return images_in(enlarged[...])
+
+
+def enlarged_levels(
+    plan: LayerPlan, levels: Sequence[Any], options: RunOptions
+) -> tuple[Any, ...]:
+    """The levels of the result of a plan of a full layer; no pixel is computed.
+
+    `levels` are the level that the plan was made for, and the coarser ones after it.
+    """
+    from napari_vdsr.lazy import as_dask, enlarge_lazily, levels_below
+
+    array = as_dask(levels[0])
+    enlarged, *others = enlarge_lazily(array, plan.axes, plan.plane_shape, options)
+    return [enlarged, *levels_below(levels, plan.axes, plan.shape)], *others

@@ -101,13 +101,15 @@ def array_of_blocks(
     function: Function,
     arguments: tuple[Any, ...],
     shared: Mapping[str, object] | None = None,
+    dtype: "np.dtype[Any] | None" = None,
 ) -> da.Array:
     """A lazy array whose blocks are made from windows of another one.
 
     Two arrays of one name have to be the same. `axes` say how each axis is cut.
     `function` is called with the shared values, `arguments`, the parts of a block and
     the chunks of the source that these name. `shared` are large values under names of
-    their own: a cluster sends each of them to a worker only once.
+    their own: a cluster sends each of them to a worker only once. `dtype` is that of
+    the source unless it is given.
     """
     shared = shared or {}
     first = tuple(TaskRef(key) for key in shared)
@@ -124,7 +126,7 @@ def array_of_blocks(
         tuple(part.out.stop - part.out.start for part in axis) for axis in axes
     )
     whole = HighLevelGraph(layers, needs)
-    return _array(whole, name, chunks, source.dtype)
+    return _array(whole, name, chunks, dtype or source.dtype)
 
 
 def as_dask(array: Any) -> da.Array:

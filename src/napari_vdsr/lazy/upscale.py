@@ -1,6 +1,7 @@
 """Lazy arrays in, lazy arrays out: nothing is computed before it is asked for."""
 
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -8,7 +9,7 @@ import dask.array as da
 from dask.base import tokenize
 
 from napari_vdsr.imaging.axes import Axes, find_axes
-from napari_vdsr.imaging.dtypes import check_dtype
+from napari_vdsr.imaging.dtypes import check_dtype, images_in
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.lazy.blocks import (
@@ -39,7 +40,7 @@ def upscale_lazy(
     rgb: bool | None = None,
     pixel_size: Factor | None = None,
     progress: Progress | None = None,
-) -> da.Array:
+) -> Any:
     """Enlarge a chunked array; arguments as for `napari_vdsr.upscale`.
 
     No pixel is read. On a cluster, device and precision are what each worker is asked
@@ -52,7 +53,9 @@ def upscale_lazy(
     plan = plan_enlargement(
         array.shape, factor, axes=axes, rgb=rgb, pixel_size=pixel_size
     )
-    return enlarge_lazily(array, plan.axes, plan.plane_shape, options.loaded(progress))
+    options = options.loaded(progress)
+    images = enlarge_lazily(array, plan.axes, plan.plane_shape, options)
+    return images if len(images) > 1 else images[0]
 
 
 def upscale_levels(
@@ -90,10 +93,11 @@ def upscale_levels(
     InputError
         When the image or an argument cannot be used.
     """
+    chosen = replace(RunOptions(**options), spread=False)
     enlarged = upscale_lazy(
         image,
         factor,
-        RunOptions(**options),
+        chosen,
         axes=axes,
         rgb=rgb,
         pixel_size=pixel_size,
@@ -108,8 +112,8 @@ def enlarge_lazily(
     axes: Axes,
     out_shape: tuple[int, int],
     options: RunOptions,
-) -> da.Array:
-    """Enlarge planes of a lazy array to a given size, Y and X.
+) -> tuple[da.Array, ...]:
+    """Enlarge planes of a lazy array to a given size, Y and X: the images of a run.
 
     What only a worker of a cluster can know is said when it computes its first block.
     """
@@ -126,8 +130,10 @@ def enlarge_lazily(
     warn_of_factors((factors[0], factors[1]), model)
     parts = _parts(array, planes, model.halo)
     name = f"vdsr-{tokenize(array.name, settings.key, planes, parts)}"
-    return array_of_blocks(
-        name, array, parts, enlarge_block, (planes,), {settings.key: settings}
+    shared = {settings.key: settings}
+    dtype = options.result_dtype(array.dtype)
+    return images_in(
+        array_of_blocks(name, array, parts, enlarge_block, (planes,), shared, dtype)
     )
 
 

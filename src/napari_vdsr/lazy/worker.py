@@ -67,7 +67,10 @@ def enlarge_block(
     first = [part.window.start for part in parts]
     window = Window(assembled(chunks, parts), first, full)
     upscaler = upscaler_for(settings)
-    enlarged = EnlargedArray(window, planes.axes, planes.out_shape, upscaler)
+    dtype = settings.options.result_dtype(window.dtype)
+    enlarged = EnlargedArray(
+        window, planes.axes, planes.out_shape, upscaler, dtype=dtype
+    )
     return enlarged[tuple(part.out for part in parts)]
 
 

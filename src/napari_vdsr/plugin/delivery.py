@@ -1,12 +1,11 @@
 """Adds results to the viewer, exactly over their sources."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from napari_vdsr.layers import plan_layer, result_layer
 from napari_vdsr.layers.plan import level_data
+from napari_vdsr.layers.result import layer_beside
 from napari_vdsr.plugin.lineage import place_above
 from napari_vdsr.plugin.model.execution import Result
 from napari_vdsr.plugin.model.extras import Extra
@@ -54,25 +53,11 @@ def _extra_layer(result: Result, extra: Extra) -> "Image":
     source, plan = result.job.layer, result.job.plan
     if extra.kind == "consistency":  # it lies on the source's own grid
         plan = replace(plan_layer(source, 1), samples=0)
-    layer = result_layer(
+    return layer_beside(
         source,
         plan,
         extra.data,
-        name=f"{result.name} {extra.kind}",
-        provenance={
-            "made beside": result.name,
-            "kind": extra.kind,
-            "source": result.provenance["source"],
-        },
+        extra.kind,
+        name=result.name,
+        provenance=result.provenance,
     )
-    if extra.kind == "consistency":
-        _show_as_difference(layer, extra.data)
-    return layer
-
-
-def _show_as_difference(layer: "Image", data: Any) -> None:
-    """Colour zero pale, make the limits symmetric, hide the layer at first."""
-    largest = float(np.nanmax(np.abs(data))) or 1.0
-    layer.colormap = "PiYG"
-    layer.contrast_limits = (-largest, largest)
-    layer.visible = False

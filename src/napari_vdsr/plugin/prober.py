@@ -6,7 +6,7 @@ from functools import partial
 from qtpy.QtCore import QObject
 
 from napari_vdsr.plugin.background import Background
-from napari_vdsr.plugin.model.estimate import Speeds
+from napari_vdsr.plugin.model.estimate import Key, Speeds
 from napari_vdsr.plugin.model.probe import Probe, probe_machine
 from napari_vdsr.plugin.model.settings import Settings
 from napari_vdsr.zoo import Card
@@ -26,7 +26,7 @@ class Prober:
         self._speeds = Speeds()
         self._needing_range: set[str] = set()
         self._looked = False
-        self._tried: set[tuple[str, str, str]] = set()
+        self._tried: set[Key] = set()
         self._probing: Settings | None = None
         self._background: Background[Probe] = Background(parent, self._take)
 
@@ -87,5 +87,5 @@ class Prober:
             self._callback()
 
 
-def _key(settings: Settings) -> tuple[str, str, str]:
-    return settings.model, settings.device, settings.precision
+def _key(settings: Settings) -> Key:
+    return settings.model, settings.device, settings.precision, settings.ensemble

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from napari_vdsr.plugin.model.jobs import Batch, Job
 
-Key = tuple[str, str, str]
+Key = tuple[str, str, str, bool]  # model, device, precision, ensemble
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Outlook:
 
 
 class Speeds:
-    """Seconds that runs take, by (model, device, precision).
+    """Seconds that runs take.
 
     Each has a start, which costs the same for all sizes, and a pace in seconds a pixel.
     """

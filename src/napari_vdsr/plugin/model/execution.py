@@ -2,15 +2,14 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from napari_vdsr.errors import Cancelled, ModelError, VdsrError
-from napari_vdsr.layers.compute import compute_plan
-from napari_vdsr.layers.levels import enlarged_levels
 from napari_vdsr.layers.result import provenance, result_name
+from napari_vdsr.layers.upscale import compute_plan, enlarged_levels
 from napari_vdsr.options import RunOptions
 from napari_vdsr.plugin import jobs
 from napari_vdsr.plugin.model.extras import Extra, make_extras
@@ -91,21 +90,25 @@ class Execution(jobs.Job):
             self.ticker.begin("Upscaling", self.batch.pixels, self.expected)
             self._begun = True
         start = time.monotonic()
-        pixels = compute_plan(job.plan, data, upscaler, self.ticker)
+        pixels, *spread = compute_plan(job.plan, data, upscaler, self.ticker)
         self.seconds += time.monotonic() - start
         self.results.append(
             _result(
                 job,
                 pixels,
                 upscaler.options,
-                make_extras(job, data, pixels, self.settings, self.ticker),
+                [
+                    *make_extras(job, data, pixels, self.settings, self.ticker),
+                    *(Extra("spread", each) for each in spread),
+                ],
             )
         )
 
     def _lazy_result(self, job: Job) -> Result:
         """A result of which nothing is computed yet."""
-        options = self.settings.options.loaded(self.ticker)
-        return _result(job, enlarged_levels(job.plan, job.levels, options), options)
+        options = replace(self.settings.options, spread=False).loaded(self.ticker)
+        (levels,) = enlarged_levels(job.plan, job.levels, options)
+        return _result(job, levels, options)
 
 
 def _result(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Extra:
     """Pixels of a layer beside the result."""
 
-    kind: str  # "bicubic", on the result's grid, or "consistency", on the source's
+    # "bicubic" and "spread", on the result's grid, or "consistency", on the source's.
+    kind: str
     data: "NDArray[Any]"
 
 

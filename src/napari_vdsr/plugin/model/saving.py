@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from napari_vdsr.errors import FileError
@@ -38,7 +39,7 @@ class Saving(Execution):
             raise FileError(
                 f"{target} exists already: choose another name, or replace it"
             )
-        options = self.settings.options.loaded(self.ticker)
+        options = replace(self.settings.options, spread=False).loaded(self.ticker)
         self.ticker.begin(f"Saving {target.name}")
         save_enlarged(
             job.layer,

@@ -26,7 +26,10 @@ def as_script(jobs: Sequence[Job], settings: Settings) -> str:
             call = ", ".join(["layer", *words])
             if len(call) > 60:
                 call = "\n    " + ",\n    ".join(["layer", *words]) + ",\n"
-            lines.append(f"viewer.add_layer(upscale_layer({call}))")
+            if settings.options.spread:
+                lines.append(f"viewer.layers.extend(upscale_layer({call}))")
+            else:
+                lines.append(f"viewer.add_layer(upscale_layer({call}))")
     return "\n".join(lines) + "\n"
 
 

@@ -60,12 +60,14 @@ class Settings(Remembered):
     device: str = "auto"
     precision: str = "auto"
     tile: str = "auto"
+    ensemble: bool = False
     # Intensity range, for the models that have to know it.
     black: str = ""
     white: str = ""
     # Layers to make beside the result.
     bicubic: bool = False
     consistency: bool = False
+    spread: bool = False  # of the ensemble
     link_contrast: bool = True  # source and result share contrast limits and gamma
 
     @property
@@ -81,7 +83,7 @@ class Settings(Remembered):
     def options(self) -> RunOptions:
         """How the network is run; InputError where a value is wrong."""
         values = {each.name: getattr(self, each.name) for each in fields(RunOptions)}
-        return RunOptions(**values)
+        return RunOptions(**values | {"spread": self.spread and self.ensemble})
 
     @property
     def intensity_range(self) -> tuple[float, float] | None:

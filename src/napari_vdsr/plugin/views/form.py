@@ -51,7 +51,8 @@ _MARKABLE = (
     *("layer", "factor", "value", "area", "model", "device", "black", "white"),
     *("precision", "tile"),
 )
-_BY_VALUE = ("device", "precision", "tile", "bicubic", "consistency")
+_BOXES = ("ensemble", "bicubic", "consistency", "spread")
+_BY_VALUE = ("device", "precision", "tile", *_BOXES)
 
 
 class Form(Container[Widget]):
@@ -70,10 +71,14 @@ class Form(Container[Widget]):
         self.device = _choice("device", {"auto": "auto", "cpu": "cpu"})
         self.precision = _choice("precision", {name: name for name in PRECISIONS})
         self.tile = _choice("tile", {_with_unit(tile): tile for tile in TILES})
+        self.ensemble = CheckBox(
+            text="mean of 8 flips and turns", tooltip=TOOLTIPS["ensemble"]
+        )
         self.black = LineEdit(name="black", tooltip=TOOLTIPS["range"])
         self.white = LineEdit(name="white", tooltip=TOOLTIPS["range"])
         self.bicubic = CheckBox(text="bicubic", tooltip=TOOLTIPS["bicubic"])
         self.consistency = CheckBox(text="consistency", tooltip=TOOLTIPS["consistency"])
+        self.spread = CheckBox(text="where not sure", tooltip=TOOLTIPS["spread"])
         self.value.native.setPlaceholderText("Y, X")
         self.black.native.setPlaceholderText("black")
         self.white.native.setPlaceholderText("white")
@@ -89,11 +94,12 @@ class Form(Container[Widget]):
                 self.device,
                 self.precision,
                 self.tile,
-                row("Also make", self.bicubic, self.consistency),
+                row("Ensemble", self.ensemble),
+                row("Also make", self.bicubic, self.consistency, self.spread),
             ]
         )
         label_fields(self, _LABELS)
-        for field in (self.factor, self.area, self.model):
+        for field in (self.factor, self.area, self.model, self.ensemble):
             field.changed.connect(self._show_what_matters)
         self.show_range(False)
         self._show_what_matters()
@@ -155,6 +161,7 @@ class Form(Container[Widget]):
 
     def _show_what_matters(self) -> None:
         self.value.visible = self.factor.value in (CUSTOM, PIXEL_SIZE)
+        self.spread.visible = self.ensemble.value
         self.shapes.visible = self.area.value == "rectangles"
         card = self._cards.get(self.model.value)
         self.model.tooltip = tooltip_of(card) if card else TOOLTIPS["model"]

@@ -37,6 +37,14 @@ TOOLTIPS = {
         "Black and white of the image. This model was trained with 0 for black and "
         "1 for white and has to know what they are here."
     ),
+    "ensemble": (
+        "Run the network on the eight flips and turns of the image and take the mean: "
+        "a little closer to the truth, and eight times as slow."
+    ),
+    "spread": (
+        "Also add how far the eight results lie apart (their standard deviation): "
+        "large where the network is not sure. It starts hidden."
+    ),
     "bicubic": "Also add what plain bicubic enlargement gives, for comparison.",
     "consistency": (
         "Also add a map of what is left when the result is reduced again and the "
