@@ -45,6 +45,18 @@ def test_a_file_becomes_what_the_python_function_gives(
     assert grey.read_bytes() == before
 
 
+@pytest.mark.parametrize("target", ["out.png", "out.zarr"])
+def test_an_ensemble_reaches_the_file(
+    target: str, run: Run, grey: Path, tmp_path: Path
+) -> None:
+    assert run("upscale", grey, tmp_path / target, "--ensemble").status == 0
+    written = read_image(tmp_path / target).array.astype(int)
+    plain = napari_vdsr.upscale(GREY)
+    expected = napari_vdsr.upscale(GREY, ensemble=True)
+    assert np.abs(written - expected).max() <= 1  # a tie may go either way
+    assert (expected != plain).any()
+
+
 @pytest.mark.parametrize(
     "dtype",
     "int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split(),

@@ -1,6 +1,7 @@
 """The panel in a real viewer, its own buttons pressed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from weakref import ref
 
@@ -304,6 +305,33 @@ def test_settings_are_kept_between_openings(
     again.controls.reset.native.click()
     assert again.settings.factor == "2"
     again.close_down()
+
+
+def test_an_ensemble_and_where_it_is_not_sure(
+    viewer: Any, open_panel: OpenPanel, run: Any, cells: Any
+) -> None:
+    source = viewer.add_image(cells, name="cells", scale=(0.5, 0.5))
+    panel = open_panel(spread=True)
+    run(panel)
+    assert names(viewer) == ["cells", "cells ×2 tiny"], "there is no ensemble yet"
+    panel.settings = replace(panel.settings, ensemble=True)
+    run(panel)
+    mean, spread = napari_vdsr.upscale(
+        cells, 2, model="tiny", device="cpu", ensemble=True, spread=True
+    )
+    above = "cells ×2 tiny where the network is not sure"
+    result, beside = viewer.layers["cells ×2 tiny [1]"], viewer.layers[above]
+    np.testing.assert_array_equal(result.data, mean)
+    np.testing.assert_array_equal(beside.data, spread)
+    assert result.metadata["napari-vdsr"]["ensemble"]
+    assert beside.metadata["napari-vdsr"]["kind"] == "spread"
+    assert beside.scale.tolist() == result.scale.tolist() == [0.25, 0.25]
+    assert not beside.visible
+    assert source.visible
+    panel.controls.script.native.click()
+    made: dict[str, Any] = {}
+    exec(QApplication.clipboard().text(), made)  # type: ignore[union-attr]
+    np.testing.assert_array_equal(viewer.layers[f"{above} [1]"].data, spread)
 
 
 def test_the_memory_of_the_device_is_given_back(

@@ -27,8 +27,9 @@ class Restored(NamedTuple):
     """A window as the network makes it.
 
     `images` are the result and, if asked for, its spread: float32 or float64 of shape
-    (S, Y, X), S = 1 for grey images, in the unit of the image. `total` is the sum of the residual on the device, not finite
-    where the network left the range of float16; None in other precisions.
+    (S, Y, X), S = 1 for grey images, in the unit of the image. `total` is the sum of
+    the residual on the device, not finite where the network left the range of float16;
+    None in other precisions.
     """
 
     images: tuple[Tensor, ...]
