@@ -18,8 +18,6 @@ from napari_vdsr.simulation import simulate
 from napari_vdsr.zoo import DEFAULT_MODEL, Model, load_model, models
 
 if TYPE_CHECKING:
-    import torch
-
     from napari_vdsr.evaluation.description import describe_image
     from napari_vdsr.evaluation.psnr import PsnrReport
     from napari_vdsr.evaluation.report import Evaluation
@@ -227,10 +225,14 @@ def psnr(
     """
     from napari_vdsr.evaluation.psnr import psnr as psnr_of_stacks
 
-    pair = [
-        _values_of(each) if _is_instance(each, "torch", "Tensor") else each
-        for each in (reference, image)
-    ]
+    pair = [reference, image]
+    if any(_is_instance(each, "torch", "Tensor") for each in pair):
+        from napari_vdsr.inference.tensors import on_host
+
+        pair = [
+            on_host(each) if _is_instance(each, "torch", "Tensor") else each
+            for each in pair
+        ]
     with ExitStack() as files:
         if all(_is_instance(each, "napari.layers", "Layer") for each in pair):
             from napari_vdsr.layers import aligned
@@ -383,10 +385,3 @@ def _refuse_what_is_no_image(value: object) -> None:
         msg = "the image is None"
     if msg:
         raise InputError(msg)
-
-
-def _values_of(tensor: "torch.Tensor") -> "np.ndarray[Any, np.dtype[Any]]":
-    """A tensor's values in memory that numpy can use."""
-    from napari_vdsr.inference.tensors import on_host
-
-    return on_host(tensor)

@@ -1,5 +1,8 @@
 """Between the memory of the host and that of a device, without waiting."""
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Literal
 
@@ -8,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_vdsr.imaging.dtypes import images_in
 from napari_vdsr.imaging.intensities import converts_on, into_dtype
 from napari_vdsr.inference.shield import shielded
 
@@ -84,3 +88,49 @@ def _filled(array: NDArray[Any], dtype: torch.dtype, *, pinned: bool) -> Tensor:
 def _stream(device: torch.device, way: Literal["up", "down"]) -> torch.cuda.Stream:
     """The stream for copies in one direction: devices copy both ways at once."""
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
+class TileDownload:
+    """The images of a tile on their way to the host, each of shape (S, h, w)."""
+
+    def __init__(
+        self, images: list[Tensor], total: Tensor | None, dtype: np.dtype[Any]
+    ) -> None:
+        kinds = [part.dtype for part in images_in(np.empty(0, dtype))]
+        self._images = [
+            Download(image, kind) for image, kind in zip(images, kinds, strict=True)
+        ]
+        self._total = None if total is None else Download(total)
+
+    def store(self, place: NDArray[Any]) -> bool:
+        """Wait for the pixels and write them; False where float16 overflowed."""
+        sound = self._total is None or bool(np.isfinite(self._total.array()))
+        if sound:
+            for part, image in zip(images_in(place), self._images, strict=True):
+                part[...] = image.array()
+        return sound
+
+
+@contextmanager
+def writer_beside(device: torch.device) -> Iterator[tuple[Executor, int]]:
+    """What writes results, and how many tiles may wait for it.
+
+    Beside a GPU a second thread waits for them and touches their memory for the first
+    time, which takes as long as some devices compute.
+    """
+    if device.type == "cpu":
+        yield _AtOnce(), 0
+    else:
+        with ThreadPoolExecutor(1, "napari-vdsr writes") as writer:
+            yield writer, 2
+
+
+class _AtOnce(Executor):
+    """Does what it is given before it returns."""
+
+    def submit(
+        self, call: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(call(*args, **kwargs))
+        return done

@@ -2,9 +2,8 @@
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from math import ceil
 from traceback import clear_frames
@@ -36,7 +35,7 @@ from napari_vdsr.inference.settings import check_options, in_use
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
 from napari_vdsr.inference.tiles import Region, Tile, plan_tiles
-from napari_vdsr.inference.transfer import Download
+from napari_vdsr.inference.transfer import TileDownload, writer_beside
 from napari_vdsr.inference.window import has_gaps, restore_window, sum_device
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
@@ -206,7 +205,7 @@ class Upscaler:
             if progress is not None:
                 progress.update(tile.pixels)
 
-        with _writer(self.device) as (writer, ahead):
+        with writer_beside(self.device) as (writer, ahead):
             for tile, result in self._tiles(plane, out_shape, wanted, out.dtype, edge):
                 place = channels_first[(slice(None), *tile.within(origin))]
                 waiting.append((tile, writer.submit(result.store, place)))
@@ -239,7 +238,7 @@ class Upscaler:
         wanted: Region,
         dtype: np.dtype[Any],
         edge: int,
-    ) -> Iterator[tuple[Tile, "_Result"]]:
+    ) -> Iterator[tuple[Tile, TileDownload]]:
         """Tiles with their results; smaller ones when memory runs out."""
         first_edge = edge
         pending = list(plan_tiles(out_shape, wanted, edge, self.halo))[::-1]
@@ -283,7 +282,7 @@ class Upscaler:
 
     def _restored(
         self, plane: Plane, out_shape: tuple[int, int], tile: Tile, dtype: Any
-    ) -> "_Result":
+    ) -> TileDownload:
         """The result of one tile."""
         pixels, weights = self._read(plane, out_shape, tile)
         rings = 0
@@ -301,7 +300,7 @@ class Upscaler:
                 spread=dtype.names is not None,
             )
             cut = [image[(slice(None), *tile.crop)] for image in images]
-            return _Result(cut, total, dtype)
+            return TileDownload(cut, total, dtype)
 
     def _widened(
         self, plane: Plane, out_shape: tuple[int, int], tile: Tile
@@ -351,49 +350,3 @@ class _Enlarged:
         shape = self.shape[0], self.shape[1]
         self._upscaler._fill(out, self._plane, shape, region, max(edges))
         return out
-
-
-class _Result:
-    """The images of a tile on their way to the host, each of shape (S, h, w)."""
-
-    def __init__(
-        self, images: list[Tensor], total: Tensor | None, dtype: np.dtype[Any]
-    ) -> None:
-        kinds = [part.dtype for part in images_in(np.empty(0, dtype))]
-        self._images = [
-            Download(image, kind) for image, kind in zip(images, kinds, strict=True)
-        ]
-        self._total = None if total is None else Download(total)
-
-    def store(self, place: NDArray[Any]) -> bool:
-        """Wait for the pixels and write them; False where float16 overflowed."""
-        sound = self._total is None or bool(np.isfinite(self._total.array()))
-        if sound:
-            for part, image in zip(images_in(place), self._images, strict=True):
-                part[...] = image.array()
-        return sound
-
-
-@contextmanager
-def _writer(device: torch.device) -> Iterator[tuple[Executor, int]]:
-    """What writes results, and how many tiles may wait for it.
-
-    Beside a GPU a second thread waits for them and touches their memory for the first
-    time, which takes as long as some devices compute.
-    """
-    if device.type == "cpu":
-        yield _AtOnce(), 0
-    else:
-        with ThreadPoolExecutor(1, "napari-vdsr writes") as writer:
-            yield writer, 2
-
-
-class _AtOnce(Executor):
-    """Does what it is given before it returns."""
-
-    def submit(
-        self, call: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(call(*args, **kwargs))
-        return done
