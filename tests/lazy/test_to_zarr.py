@@ -187,14 +187,45 @@ def test_an_imagej_stack_keeps_its_steps(model: Model, tmp_path: Path) -> None:
     assert said.scale == pytest.approx((4, 0.7, 0.05, 0.05))
 
 
-def test_colours_are_an_axis_of_channels(model: Model, tmp_path: Path) -> None:
-    source = tmp_path / "a.tif"
+def test_colours_are_channels_that_others_show_as_red_green_and_blue(
+    model: Model, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "a.tif", tmp_path / "out.zarr"
     tifffile.imwrite(source, noise((30, 20, 3), "uint8"), photometric="rgb")
-    stream(source, tmp_path / "out.zarr", model, axes="YXS")
-    array = zarr.open_array(str(tmp_path / "out.zarr" / "0"), mode="r")
+    stream(source, target, model, axes="YXS")
+    array = zarr.open_array(str(target / "0"), mode="r")
     assert array.shape == array.chunks == (3, 60, 40)
-    with open_image(tmp_path / "out.zarr") as image:
-        assert (image.picture.axes, image.picture.rgb) == ("CYX", False)
+    ome = zarr.open_group(str(target), mode="r").attrs["ome"]
+    channels = ome["omero"]["channels"]
+    assert [each["color"] for each in channels] == ["FF0000", "00FF00", "0000FF"]
+    assert channels[0]["window"] == {"min": 0, "max": 255, "start": 0, "end": 255}
+    with open_image(target) as image:
+        picture = image.read()
+        assert (picture.axes, picture.rgb) == ("YXS", True)
+        np.testing.assert_array_equal(picture.array, np.moveaxis(array[:], 0, -1))
+        part = image.pixels[5:9, 7, 0:2]
+        np.testing.assert_array_equal(part, picture.array[5:9, 7, 0:2])
+    stream(target, tmp_path / "more.zarr", model, axes="YXS")
+    again = zarr.open_group(str(tmp_path / "more.zarr"), mode="r").attrs["ome"]
+    assert again["omero"] == ome["omero"]
+
+
+def test_what_a_zarr_cannot_say_is_in_its_pixels(tmp_path: Path) -> None:
+    model = tiny_model(residual=False)
+    image = noise((30, 20), "uint8")
+    tifffile.imwrite(tmp_path / "white.tif", image, photometric="miniswhite")
+    tifffile.imwrite(tmp_path / "black.tif", 255 - image)
+    alpha = np.dstack([np.full((30, 20, 3), 50, "u1"), np.full((30, 20), 100, "u1")])
+    options = {"photometric": "rgb", "extrasamples": ["assocalpha"]}
+    tifffile.imwrite(tmp_path / "alpha.tif", alpha, **options)
+    for name, axes in (("white", "YX"), ("black", "YX"), ("alpha", "YXS")):
+        stream(tmp_path / f"{name}.tif", tmp_path / f"{name}.zarr", model, axes=axes)
+    white, black, made = (
+        zarr.open_array(str(tmp_path / f"{name}.zarr" / "0"))[:].astype(int)
+        for name in ("white", "black", "alpha")
+    )
+    assert np.abs(white - black).max() <= 1
+    assert made[:, 5, 5].tolist() == [128, 128, 128, 100]
 
 
 @pytest.mark.parametrize("axes", ["QPYX", "CQYX", "CYXS"])

@@ -2,16 +2,19 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.multiscale import AXIS_TYPES, FREE_LETTERS, Axis, Multiscale
 from napari_vdsr.files.ome_xml import ome_channels, ome_steps
+from napari_vdsr.files.omero import mended_omero, omero_of_colours
 from napari_vdsr.files.picture import Picture
 
 NgffVersion = Literal["0.4", "0.5"]
 
-_KNOWN = ("0.4", "0.5")
+_OLD = ("0.1", "0.2", "0.3")  # axes are names, or else TCZYX; pixels have no size
+_KNOWN = (*_OLD, "0.4", "0.5")
 _UNITS = {
     "m": "meter",
     "dm": "decimeter",
@@ -31,10 +34,14 @@ _UNITS = {
 
 
 class NgffImage(NamedTuple):
-    """The finest level of an image: its array within the group, and where it lies."""
+    """The finest level of an image: its array within the group, and where it lies.
+
+    `remarks` say what of the attributes is not valid, and was mended or left out.
+    """
 
     path: str
     multiscale: Multiscale
+    remarks: tuple[str, ...] = ()
 
 
 def parse_image(
@@ -59,24 +66,28 @@ def parse_image(
         version = str(ome.get("version", entry.get("version", "0.4")))
         if version not in _KNOWN:
             raise FileError(
-                f"{name} is OME-Zarr {version}, but {' and '.join(_KNOWN)} are read: "
-                "name an array within it and its axes, such as "
-                f"{name}/{entry['datasets'][0]['path']} with axes TCZYX"
+                f"{name} is OME-Zarr {version}, but {', '.join(_KNOWN)} are read"
             )
-        axes = tuple(
-            Axis(str(axis["name"]), axis.get("type"), axis.get("unit"))
-            for axis in entry["axes"]
-        )
+        axes, remarks = _axes(entry, version)
         finest = max(entry["datasets"], key=lambda level: size_of(str(level["path"])))
         scale, translation = _placed(
             len(axes),
             finest.get("coordinateTransformations", []),
             entry.get("coordinateTransformations", []),
         )
+        omero = None
+        if "omero" in ome:
+            omero, faults = mended_omero(ome["omero"])
+            remarks += [f"its channels (omero) have {each}" for each in faults]
+        title = entry.get("name", "")
         return NgffImage(
             str(finest["path"]),
             Multiscale(
-                axes, scale, translation, str(entry.get("name", "")), ome.get("omero")
+                axes, scale, translation, title if isinstance(title, str) else "", omero
+            ),
+            tuple(
+                f"{name} is not valid OME-Zarr and was mended: {each}"
+                for each in remarks
             ),
         )
     except FileError:
@@ -85,6 +96,32 @@ def parse_image(
         raise FileError(
             f"{name} has no valid OME-Zarr metadata ({type(error).__name__}: {error})"
         ) from error
+
+
+def _axes(entry: Mapping[str, Any], version: str) -> tuple[tuple[Axis, ...], list[str]]:
+    """Axes with a name each, and what was not valid."""
+    if version in _OLD:
+        names = entry.get("axes", list("tczyx"))
+        return tuple(Axis(str(n), AXIS_TYPES.get(str(n).upper())) for n in names), []
+    remarks = []
+    axes = [
+        Axis(str(axis["name"]), _text(axis.get("type")), _text(axis.get("unit")))
+        for axis in entry["axes"]
+    ]
+    names = [axis.name for axis in axes]
+    if len(set(names)) < len(names):
+        # The last two in space are Y and X, whatever they are called.
+        unnamed = [replace(axis, name="") for axis in axes]
+        letters = axis_letters(unnamed).lower()
+        remarks.append(
+            f"its axes {', '.join(names)} are taken for {', '.join(letters)}"
+        )
+        axes = [replace(a, name=n) for a, n in zip(axes, letters, strict=True)]
+    return tuple(axes), remarks
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _placed(
@@ -126,6 +163,8 @@ def axis_letters(axes: Sequence[Axis]) -> str:
         space = [i for i, axis in enumerate(axes) if axis.type == "space"]
         for place, letter in zip(space[-2:], "YX", strict=len(space) > 1):
             names[place] = letter
+        if len(space) == 3 and not names[space[0]]:
+            names[space[0]] = "Z"
     return "".join(_lettered(names, axes))
 
 
@@ -184,7 +223,10 @@ def _known_steps(picture: Picture) -> dict[str, tuple[float, str | None]]:
 
 
 def _known_channels(picture: Picture) -> dict[str, Any] | None:
-    """Names and colours of channels as an OME-TIFF gives them."""
+    """Names and colours of channels as an OME-TIFF gives them, or those of RGB."""
+    if picture.rgb and "S" in picture.axes:
+        samples = picture.array.shape[picture.axes.index("S")]
+        return omero_of_colours(samples, picture.array.dtype)
     if picture.metadata.ome is None or "C" not in picture.axes:
         return None
     channels = ome_channels(picture.metadata.ome)
@@ -255,5 +297,6 @@ def ngff_attributes(
 
 
 def _as_json(axis: Axis) -> dict[str, str]:
-    fields = {"name": axis.name, "type": axis.type, "unit": axis.unit}
+    # One without a type would be counted among those of space.
+    fields = {"name": axis.name, "type": axis.type or "other", "unit": axis.unit}
     return {key: value for key, value in fields.items() if value is not None}

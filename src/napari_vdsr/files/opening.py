@@ -2,7 +2,7 @@
 
 import errno
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,6 +92,27 @@ class OpenImage:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class Reordered:
+    """Pixels with their axes in another order."""
+
+    def __init__(self, pixels: Pixels, order: Sequence[int]) -> None:
+        self._pixels = pixels
+        self._order = tuple(order)
+        self.dtype = pixels.dtype
+        self.shape = tuple(pixels.shape[axis] for axis in order)
+        chunks = getattr(pixels, "chunks", None)
+        self.chunks = chunks and tuple(chunks[axis] for axis in order)
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> Any:
+        wanted = dict(zip(self._order, key, strict=True))
+        parts = (wanted[axis] for axis in range(len(key)))
+        stored = tuple(
+            part if isinstance(part, slice) else slice(part, part + 1) for part in parts
+        )
+        pixels = self._pixels[stored].transpose(self._order)
+        return pixels[tuple(slice(None) if isinstance(k, slice) else 0 for k in key)]
 
 
 class _Guarded:

@@ -173,27 +173,14 @@ class PartialZarr:
         with writing_to(self.folder, WORK_IS_KEPT):
             self._group.attrs.put(dict(attributes))
 
-    def with_windows(self, omero: Mapping[str, Any], axis: int) -> Mapping[str, Any]:
-        """What shows the channels, each with a window of intensities."""
-        channels = omero.get("channels", [])
-        known = all("window" in channel for channel in channels)
-        if known or len(channels) != self.shapes[0][axis]:
-            return omero
+    def limits(self, axis: int | None) -> list[tuple[float, float]]:
+        """Smallest and largest value of each channel, or of all, in the top level."""
         top = len(self.levels) - 1
-        ranges: list[list[float]] = [[] for _ in channels]
+        count = 1 if axis is None else self.shapes[0][axis]
+        ranges: list[list[float]] = [[] for _ in range(count)]
         for chunk in self.chunks(top):
             pixels = self.pixels[top][self.region(top, chunk)]
             if not np.isnan(pixels).all():
-                ranges[chunk[axis]] += [
-                    float(np.nanmin(pixels)),
-                    float(np.nanmax(pixels)),
-                ]
-        windows = []
-        for values in ranges:
-            low, high = (min(values), max(values)) if values else (0.0, 1.0)
-            windows.append({"min": low, "max": high, "start": low, "end": high})
-        pairs = zip(windows, channels, strict=True)
-        return {
-            **omero,
-            "channels": [{"window": window, **channel} for window, channel in pairs],
-        }
+                limits = float(np.nanmin(pixels)), float(np.nanmax(pixels))
+                ranges[0 if axis is None else chunk[axis]] += limits
+        return [(min(each), max(each)) if each else (0.0, 1.0) for each in ranges]

@@ -32,6 +32,31 @@ class Metadata:
     multiscale: Multiscale | None = None
 
 
+def as_shown(
+    array: NDArray[Any], metadata: Metadata, samples: int | None
+) -> NDArray[Any]:
+    """Pixels where black is 0 and colours are not multiplied by alpha.
+
+    For files that cannot say it otherwise. `samples` is the axis of colours and alpha.
+    """
+    if array.dtype.kind not in "iu":
+        return array
+    highest = np.iinfo(array.dtype).max
+    if metadata.inverted:
+        array = highest - array
+    if (
+        metadata.premultiplied
+        and samples is not None
+        and array.shape[samples] in (2, 4)
+    ):
+        last = array.shape[samples] - 1
+        colours, alpha = np.split(array, [last], axis=samples)
+        factors = highest / np.maximum(alpha.astype(np.float64), 1)
+        colours = np.minimum(np.rint(colours * factors), highest).astype(array.dtype)
+        array = np.concatenate([colours, alpha], axis=samples)
+    return array
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """An image together with what its file says about it.

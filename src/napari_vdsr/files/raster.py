@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.files.picture import Metadata, Picture
+from napari_vdsr.files.picture import Metadata, Picture, as_shown
 from napari_vdsr.files.units import convert_length
 
 _LENGTHS = {"PNG": "m", "JPEG": "in", "BMP": "in"}  # units of the resolution
@@ -59,19 +59,6 @@ def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
         if orientation in which
     ]
     return np.ascontiguousarray(np.flip(array, tuple(axes)))
-
-
-def _as_shown(picture: Picture) -> NDArray[Any]:
-    """The pixels where black is 0 and colours are not multiplied by alpha."""
-    array, highest = picture.array, np.iinfo(picture.array.dtype).max
-    if picture.metadata.inverted:
-        array = highest - array
-    if picture.metadata.premultiplied and array.shape[-1] in (2, 4):
-        alpha = array[..., -1:].astype(np.float64)
-        colours = np.rint(array[..., :-1] * (highest / np.maximum(alpha, 1)))
-        colours = np.minimum(colours, highest).astype(array.dtype)
-        array = np.concatenate([colours, array[..., -1:]], axis=-1)
-    return np.ascontiguousarray(array)
 
 
 def _opened(data: bytes, kind: str) -> Image.Image:
@@ -124,7 +111,9 @@ def write_raster(path: Path, kind: str, picture: Picture) -> None:
     Pixel size and colour profile are written too. JPEG has quality 95 and colours at
     full resolution.
     """
-    array = _as_shown(picture)
+    samples = picture.axes.find("S")
+    array = as_shown(picture.array, picture.metadata, samples if samples > 0 else None)
+    array = np.ascontiguousarray(array)
     profile = picture.metadata.icc_profile
     size = _in_unit(picture, _LENGTHS[kind])
     if kind == "PNG":

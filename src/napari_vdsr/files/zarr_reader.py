@@ -13,7 +13,7 @@ from typing import Any
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.multiscale import Axis, Multiscale
 from napari_vdsr.files.ngff import axis_letters, parse_image
-from napari_vdsr.files.opening import OpenImage, state_of
+from napari_vdsr.files.opening import OpenImage, Reordered, state_of
 from napari_vdsr.files.picture import Metadata, Picture, planned_array
 from napari_vdsr.files.zarr_chunks import Chunks, ZarrPixels, root_of_zip
 from napari_vdsr.files.zarr_library import MARKS, is_zarr, zarr_library
@@ -73,15 +73,46 @@ def _image(path: Path, node: Any, axes_told: bool) -> OpenImage:
         raise FileError(f"{path} has no array {found.path}")
     axes = axis_letters(found.multiscale.axes)
     _check_axes(path, axes, array)
-    image = _opened(path, array, axes, found.multiscale, attributes)
+    multiscale, remarks = found.multiscale, list(found.remarks)
+    if multiscale.omero is not None and "C" in axes:
+        count, size = len(multiscale.omero["channels"]), array.shape[axes.index("C")]
+        if count != size:
+            multiscale = replace(multiscale, omero=None)
+            remarks.append(
+                f"{path} describes {count} channels (omero) and has {size}: what it "
+                "says of them is left out"
+            )
+    image = _opened(path, array, axes, multiscale, attributes)
+    if "S" in str(_own(attributes).get("axes", "")) and "C" in axes:
+        image = _with_colours(image)
     several = len(attributes.get("ome", attributes)["multiscales"])
-    if several == 1:
+    if several > 1:
+        remarks.append(
+            f"{path} describes {several} images: the first one, {found.path}, is read, "
+            "the others are left out"
+        )
+    return replace(image, remarks=(*remarks, *image.remarks))
+
+
+def _own(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What this program noted about a result of its own."""
+    noted = attributes.get(_OWN)
+    return noted if isinstance(noted, Mapping) else {}
+
+
+def _with_colours(image: OpenImage) -> OpenImage:
+    """The same image with its channels, which are colours, as the last axis."""
+    axes = image.picture.axes.replace("C", "S")
+    order = (*(i for i, axis in enumerate(axes) if axis != "S"), axes.index("S"))
+    if image.picture.array.shape[order[-1]] not in (3, 4):
         return image
-    remark = (
-        f"{path} describes {several} images: the first one, {found.path}, is read, the "
-        "others are left out"
+    picture = replace(image.picture, axes=axes, rgb=True).reordered(order)
+    return replace(
+        image,
+        picture=picture,
+        pixels=Reordered(image.pixels, order),
+        read=lambda: replace(picture, array=image.read().array.transpose(order)),
     )
-    return replace(image, remarks=(remark, *image.remarks))
 
 
 def _size(group: Any, name: str) -> float:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.files.partial_zarr import Chunk, PartialZarr
+from napari_vdsr.files.picture import as_shown
 from napari_vdsr.imaging.axes import Axes
 from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.lazy.pyramid import region_of_level
@@ -67,7 +68,8 @@ class _Opened:
             source, self._job.axes, plane, self._upscaler, order=self._job.order
         )
         with self._lock:  # readers keep what they decoded last, for one at a time
-            return enlarged[region]
+            pixels = enlarged[region]
+        return as_shown(pixels, self.source.picture.metadata, self._axes.samples)
 
 
 _KEPT = 2
