@@ -65,18 +65,32 @@ def test_colours_become_six_hexadecimal_digits(said: Any, meant: str) -> None:
     [
         (WINDOW, WINDOW),
         ({"min": "0", "max": "9", "start": "1", "end": "5"}, WINDOW),
-        ({"min": 0, "max": 9}, {"min": 0, "max": 9, "start": 0, "end": 9}),
-        ({"start": 0, "end": 9}, {"min": 0, "max": 9, "start": 0, "end": 9}),
+        ({"min": 0, "max": 9}, {"min": 0, "max": 9}),
+        ({"start": "0", "end": 9}, {"start": 0, "end": 9}),
         ({"min": "low", "max": 9}, None),
         ({"min": float("nan"), "max": 9}, None),
         ("0-9", None),
     ],
 )
-def test_windows_become_four_numbers(said: Any, meant: Any) -> None:
+def test_windows_become_numbers(said: Any, meant: Any) -> None:
     mended, faults = mended_omero({"channels": [{"color": "FF0000", "window": said}]})
     assert mended is not None
     assert mended["channels"][0].get("window") == meant
     assert bool(faults) == (said != meant)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ({"start": 1, "end": 5}, {"min": 1, "max": 5, "start": 1, "end": 5}),
+        ({"min": 0, "end": 5}, {"min": 0, "max": 5, "start": 0, "end": 5}),
+        ({"end": 5}, {"min": 2, "max": 5, "start": 2, "end": 5}),
+        ({}, {"min": 2, "max": 8, "start": 2, "end": 8}),
+    ],
+)
+def test_gaps_of_windows_are_filled(said: Any, meant: Any) -> None:
+    made = completed_omero({"channels": [{"window": said}]}, [(2, 8)])
+    assert made == {"channels": [{"window": meant}]}
 
 
 def test_what_was_mended_is_told(tmp_path: Path) -> None:
@@ -159,9 +173,12 @@ def test_older_versions_are_read(version: str, axes: Any, tmp_path: Path) -> Non
 def test_a_version_that_is_not_known_is_named(tmp_path: Path) -> None:
     group: Any = zarr.create_group(str(tmp_path / "a.zarr"))
     group.create_array("0", data=np.ones((8, 8)))
-    group.attrs["ome"] = {"version": "0.9", "multiscales": [{"datasets": []}]}
-    with pytest.raises(FileError, match=r"OME-Zarr 0\.9, but 0\.1, .*0\.5 are read"):
+    entry = {"datasets": [{"path": "0"}]}
+    group.attrs["ome"] = {"version": "0.9", "multiscales": [entry]}
+    with pytest.raises(FileError, match=r"Zarr 0\.9, but .*as .*a\.zarr/0 with"):
         open_image(tmp_path / "a.zarr")
+    with open_image(tmp_path / "a.zarr" / "0", axes_told=True) as image:
+        assert image.picture.axes == "YX"
 
 
 JSON = st.recursive(

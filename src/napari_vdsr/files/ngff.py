@@ -33,6 +33,10 @@ _UNITS = {
 }
 
 
+class VersionError(FileError):
+    """An OME-Zarr of a version that is not read."""
+
+
 class NgffImage(NamedTuple):
     """The finest level of an image: its array within the group, and where it lies.
 
@@ -65,8 +69,10 @@ def parse_image(
         entry = ome["multiscales"][0]
         version = str(ome.get("version", entry.get("version", "0.4")))
         if version not in _KNOWN:
-            raise FileError(
-                f"{name} is OME-Zarr {version}, but {', '.join(_KNOWN)} are read"
+            raise VersionError(
+                f"{name} is OME-Zarr {version}, but 0.4 and 0.5 are read, and older "
+                "ones: name an array within it and its axes, such as "
+                f"{name}/{entry['datasets'][0]['path']} with axes TCZYX"
             )
         axes, remarks = _axes(entry, version)
         finest = max(entry["datasets"], key=lambda level: size_of(str(level["path"])))

@@ -21,7 +21,7 @@ from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.atomic import bounded_name, locked, resolved, writing_to
 from napari_vdsr.files.multiscale import Multiscale
 from napari_vdsr.files.ngff import NgffVersion, ngff_attributes
-from napari_vdsr.files.omero import completed_omero
+from napari_vdsr.files.omero import completed_omero, has_windows
 from napari_vdsr.files.partial_zarr import WORK_IS_KEPT, PartialZarr, sums_of
 from napari_vdsr.files.zarr_library import check_existing_zarr, zarr_library
 
@@ -231,17 +231,13 @@ def finish_zarr(
             "command again"
         )
     described = plan.multiscale
-    if described.omero is not None and not _has_windows(described.omero):
+    if described.omero is not None and not has_windows(described.omero):
         limits = part.limits(plan.axes.index("C") if "C" in plan.axes else None)
         omero = completed_omero(described.omero, limits)
         described = replace(described, omero=omero)
     attributes = ngff_attributes(described, plan.shapes, plan.version)
     part.describe({**attributes, _KEY: dict(job)})
     move_into_place(part.folder, target, overwrite=overwrite)
-
-
-def _has_windows(omero: Mapping[str, Any]) -> bool:
-    return all("window" in channel for channel in omero["channels"])
 
 
 def move_into_place(folder: Path, target: Path, *, overwrite: bool) -> None:

@@ -76,13 +76,11 @@ def _hexadecimal(colour: Any) -> str:
 
 
 def _mended_window(window: Any) -> dict[str, Any] | None:
+    """The window with numbers for the limits that it has; None where it has none."""
     if not isinstance(window, Mapping):
         return None
-    numbers = {key: _number(window.get(key)) for key in _WINDOW}
-    for key, other in _WINDOW.items():
-        if numbers[key] is None:
-            numbers[key] = numbers[other]
-    if None in numbers.values():
+    numbers = {key: _number(window[key]) for key in _WINDOW if key in window}
+    if not numbers or None in numbers.values():
         return None
     return {**window, **numbers}
 
@@ -100,16 +98,24 @@ def _number(value: Any) -> float | None:
 def completed_omero(
     omero: Mapping[str, Any], limits: Sequence[tuple[float, float]]
 ) -> Mapping[str, Any] | None:
-    """Give every channel a window, of these limits where it has none.
+    """Complete the windows of channels with these limits, where they have gaps.
 
     None where the channels are not those that the limits are of.
     """
     if len(omero["channels"]) != len(limits):
         return None
-    return {
-        **omero,
-        "channels": [
-            {"window": {"min": low, "max": high, "start": low, "end": high}, **channel}
-            for channel, (low, high) in zip(omero["channels"], limits, strict=True)
-        ],
-    }
+    channels = []
+    for channel, (low, high) in zip(omero["channels"], limits, strict=True):
+        said = channel.get("window", {})
+        known = {key: said.get(key, said.get(other)) for key, other in _WINDOW.items()}
+        usual = {"min": low, "max": high, "start": low, "end": high}
+        window = {k: usual[k] if known[k] is None else known[k] for k in _WINDOW}
+        channels.append({**channel, "window": {**said, **window}})
+    return {**omero, "channels": channels}
+
+
+def has_windows(omero: Mapping[str, Any]) -> bool:
+    """Whether every channel says which intensities to show."""
+    return all(
+        set(_WINDOW) <= set(each.get("window", ())) for each in omero["channels"]
+    )

@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.multiscale import Axis, Multiscale
-from napari_vdsr.files.ngff import axis_letters, parse_image
+from napari_vdsr.files.ngff import VersionError, axis_letters, parse_image
 from napari_vdsr.files.opening import OpenImage, Reordered, state_of
 from napari_vdsr.files.picture import Metadata, Picture, planned_array
 from napari_vdsr.files.zarr_chunks import Chunks, ZarrPixels, root_of_zip
@@ -131,7 +131,10 @@ def _described_above(path: Path) -> Multiscale | None:
             continue
         node = zarr.open(str(folder), mode="r")
         level = path.absolute().relative_to(folder).as_posix()
-        found = parse_image(str(path), dict(node.attrs), level.__eq__)
+        try:
+            found = parse_image(str(path), dict(node.attrs), level.__eq__)
+        except VersionError:  # the level is named just because of that
+            return None
         if found is not None:
             return found.multiscale if found.path == level else None
     return None
