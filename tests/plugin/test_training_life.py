@@ -31,10 +31,8 @@ from napari_vdsr.files import reading
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.plugin.jobs import device_in_use
 from napari_vdsr.plugin.training import unfinished
-from napari_vdsr.plugin.training.facts import Facts
-from napari_vdsr.plugin.training.images import Images
 from napari_vdsr.plugin.training.panel import Training
-from napari_vdsr.plugin.training.planning import Plan
+from napari_vdsr.plugin.training.planning import Facts, Images, Plan
 from napari_vdsr.plugin.training.session import Session, a_core_left
 from napari_vdsr.plugin.training.settings import TrainingSettings
 from napari_vdsr.training import prepare, recipe, store
@@ -50,7 +48,7 @@ def nothing_is_left_running() -> bool:
 
 
 def offers_unfinished(panel: Training) -> bool:
-    return bool(panel.unfinished.native.isVisibleTo(panel))
+    return bool(panel.unfinished.isVisibleTo(panel))
 
 
 def begin(panel: Training, settle: Any, qtbot: Any, steps: int = 3) -> None:
@@ -64,7 +62,7 @@ def test_a_training_outlives_its_panel(
     viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
 ) -> None:
     viewer.add_image(discs(), name="cells")
-    panel = open_training(steps="200", name="mine")
+    panel = open_training(steps=200, name="mine")
     begin(panel, settle, qtbot)
     viewer.window.remove_dock_widget(panel)
     assert nothing_is_left_running()
@@ -73,14 +71,14 @@ def test_a_training_outlives_its_panel(
     assert offers_unfinished(again)
     assert again.unfinished.chosen.choices == ("mine",)
     settle(again)
-    again.form.name_field.value = "mine"
+    again.form["name"].value = "mine"
     assert "not finished: resume or discard it" in settle(again)
-    again.unfinished.go_on.native.click()
+    again.unfinished.resume.native.click()
     assert again.running
     wait_for_end(again, qtbot)
     assert "'mine' is in the list of models" in message(again)
     assert not offers_unfinished(again)
-    again.form.name_field.value = "straight"
+    again.form["name"].value = "straight"
     begin(again, settle, qtbot)
     wait_for_end(again, qtbot)
     one, other = (load_model(n).network.state_dict() for n in ("mine", "straight"))
@@ -91,28 +89,28 @@ def test_what_is_resumed_is_shown_and_waits_until_the_machine_is_known(
     viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
 ) -> None:
     viewer.add_image(discs(), name="cells")
-    panel = open_training(steps="100000", recipe="modern", name="mine")
+    panel = open_training(steps=100000, recipe="modern", name="mine")
     begin(panel, settle, qtbot)
     viewer.window.remove_dock_widget(panel)
     assert nothing_is_left_running()
     viewer.add_image(discs(1), name="other")
     again = Training(viewer)
-    again.form.recipe.value = "quick"
-    resume = again.unfinished.go_on.native
+    again.form["recipe"].value = "quick"
+    resume = again.unfinished.resume.native
     assert not resume.isEnabled()
     qtbot.waitUntil(resume.isEnabled, timeout=20_000)
     settle(again)
-    rate = again.form.rate.native
+    rate = again.form["rate"].native.lineEdit()
     assert rate.placeholderText() == f"{recipe('quick').stages[0].learning_rate:g}"
     resume.click()
     assert again.running, message(again)
     settle(again)
     assert rate.placeholderText() == f"{recipe('modern').stages[0].learning_rate:g}"
-    assert again.form.recipe.value == "modern"
-    assert again.form.images.current_choice == "selected: cells"
+    assert again.form["recipe"].value == "modern"
+    assert again.form["images"].current_choice == "selected: cells"
     again.cancel()
     wait_for_end(again, qtbot)
-    assert again.form.images.current_choice == "selected: other"
+    assert again.form["images"].current_choice == "selected: other"
     again._close_down()
 
 
@@ -125,7 +123,7 @@ def test_closing_the_viewer_stops_within_a_step(
 ) -> None:
     """The fixture itself checks that no viewer is left."""
     viewer.add_image(discs(), name="cells")
-    panel = open_training(steps="100000", name="mine")
+    panel = open_training(steps=100000, name="mine")
     begin(panel, settle, qtbot)
     viewer.close()
     assert nothing_is_left_running()
@@ -146,8 +144,8 @@ import sys
 from pathlib import Path
 from napari_vdsr.training import Trainer
 from napari_vdsr.plugin.training import unfinished
-from napari_vdsr.plugin.training.facts import Facts
-from napari_vdsr.plugin.training.images import Images
+from napari_vdsr.plugin.training.planning import Facts
+from napari_vdsr.plugin.training.planning import Images
 from napari_vdsr.plugin.training.planning import Plan
 from napari_vdsr.plugin.training.session import Session
 from napari_vdsr.plugin.training.settings import TrainingSettings
@@ -184,7 +182,7 @@ def test_a_training_goes_on_only_with_its_images(
     viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
 ) -> None:
     viewer.add_image(discs(), name="cells")
-    panel = open_training(steps="100000", name="mine")
+    panel = open_training(steps=100000, name="mine")
     begin(panel, settle, qtbot)
     viewer.window.remove_dock_widget(panel)
     assert nothing_is_left_running()
@@ -219,8 +217,8 @@ def test_images_can_be_enlarged_while_it_trains(
 ) -> None:
     viewer.add_image(discs(), name="cells")
     first = open_panel()
-    panel = open_training(steps="100000")
-    panel.form.preview.value = False
+    panel = open_training(steps=100000)
+    panel.form["preview"].value = False
     begin(panel, settle, qtbot)
     run(first)
     assert panel.running
@@ -246,7 +244,7 @@ def test_the_viewer_goes_on_while_it_trains(
 
     monkeypatch.setattr(Trainer, "_one_step", wait_and_step)
     viewer.add_image(discs(), name="cells")
-    panel = open_training(steps="100000")
+    panel = open_training(steps=100000)
     begin(panel, settle, qtbot, steps=10)
     panel.cancel()
     wait_for_end(panel, qtbot)
@@ -268,7 +266,7 @@ def test_a_loss_that_explodes_is_told_and_gives_the_last_good_weights(
     viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
 ) -> None:
     viewer.add_image(discs(), name="cells")
-    panel = open_training(rate="1e6", steps="60", name="mine")
+    panel = open_training(rate=1e6, steps=60, name="mine")
     begin(panel, settle, qtbot, 1)
     wait_for_end(panel, qtbot)
     assert "the loss exploded" in panel.remarks.value.lower()
@@ -289,7 +287,7 @@ def test_a_disk_that_takes_no_checkpoint_is_told_and_does_not_end_it(
     notices: list[str],
 ) -> None:
     viewer.add_image(discs(), name="cells")
-    panel = open_training(steps="100000", name="mine")
+    panel = open_training(steps=100000, name="mine")
     begin(panel, settle, qtbot)
     # A folder in the place of the file: what is written cannot be moved there.
     panel.pause()
@@ -340,7 +338,7 @@ def test_a_name_that_is_taken_meanwhile_loses_nothing(
     viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
 ) -> None:
     viewer.add_image(discs(), name="cells")
-    panel = open_training(steps="100000", name="mine")
+    panel = open_training(steps=100000, name="mine")
     begin(panel, settle, qtbot)
     shutil.copy(user_folder() / "tiny.safetensors", user_folder() / "mine.safetensors")
     panel.controls.stop.native.click()
@@ -362,7 +360,7 @@ def test_a_fault_of_ours_is_a_notification_and_keeps_the_checkpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     viewer.add_image(discs(), name="cells")
-    panel = open_training(steps="100000", name="mine")
+    panel = open_training(steps=100000, name="mine")
     begin(panel, settle, qtbot)
     panel.pause()
     wait_for_end(panel, qtbot)
@@ -380,25 +378,31 @@ def test_a_fault_of_ours_is_a_notification_and_keeps_the_checkpoint(
     assert not device_in_use.locked()
 
 
-WRONG: list[tuple[dict[str, str], str, str]] = [
-    ({"steps": "many"}, "steps", "The steps is 'many': type a whole number"),
-    ({"steps": "0"}, "steps", "must be a whole number from 1 upwards"),
-    ({"rate": "0"}, "rate", "nothing is learned unless it is above 0"),
-    ({"rate": "nan"}, "rate", "The learning rate is 'nan'"),
+WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"factors": "2, 9"}, "factors", "Factor is 9"),
+    ({"factors": "many"}, "factors", "The factors is 'many': type '2, 3, 4'"),
+    ({"factors": "2,5"}, "factors", "'2,5' may be one number or two: type 2.5"),
     ({"factors": "1"}, "factors", "there is nothing to restore"),
-    ({"layers": "1"}, "depth", "whole number from 2 upwards"),
-    ({"layers": "1000"}, "depth", "100 is the most"),
-    ({"layers": ""}, "depth", "There is no depth yet"),
-    ({"patch": "200"}, "patch", "smaller than a patch of 200"),
+    ({"depth": 1}, "depth", "whole number from 2 upwards"),
     (
-        {"patch": "40", "sampling": "scanner"},
+        {"noise": "blind", "white_from": 500.0, "white_to": 20.0},
+        "white_from",
+        "from 500 to 20: give the smaller number first",
+    ),
+    (
+        {"noise": "blind", "white_to": 1e9, "read_from": 4.0},
+        "read_from",
+        "from 4 to 3: give the smaller number first",
+    ),
+    ({"spot": "range", "spot_to": 50.0}, "spot_from", "10 coarse pixels at most"),
+    ({"patch": 200}, "patch", "smaller than a patch of 200"),
+    (
+        {"patch": 40, "sampling": "scanner"},
         "patch",
         "64 × 72 pixels, too few: a patch of 40 needs 80 pixels of a scanner's image",
     ),
     ({"sampling": "confocal"}, "sampling", "choose reduced, gaussian, camera"),
     ({"noise": "some"}, "noise", "choose 'none' or 'blind'"),
-    ({"batch": "-1"}, "batch", "from 1 upwards"),
     ({"device": "cuda:7"}, "device", "no device 'cuda:7'"),
     ({"precision": "float16"}, "precision", "cannot train in float16"),
     ({"recipe": "course"}, "images", "This network takes colours"),
@@ -422,7 +426,7 @@ def test_a_wrong_field_is_framed_before_start(
         panel.form.settings = right.changed(settings)
         assert words.lower() in settle(panel).lower()
         assert not panel.controls.start.enabled
-        widget = panel.form._field(field)
+        widget = panel.form[field]
         framed = getattr(widget, "line", widget)
         assert "border" in framed.native.styleSheet()
     panel.form.settings = right
@@ -455,11 +459,11 @@ def test_what_lies_in_a_folder_is_looked_at_after_start(
     """A folder can be a tree of a network drive: not to be walked while it is typed."""
     viewer.add_image(discs(), name="cells")
     panel = open_training()
-    chooser = panel.form.images if field == "folder" else panel.form.held
+    chooser = panel.form["images"] if field == "folder" else panel.form["held"]
     chooser.value = "a folder"
     empty = tmp_path / "empty"
     (empty / "within").mkdir(parents=True)
-    widget = panel.form._field(field)
+    widget = panel.form[field]
     widget.value = str(empty)
     settle(panel)
     assert panel.controls.start.enabled, message(panel)
@@ -477,12 +481,12 @@ def test_what_only_pixels_tell_is_said_at_once(
     viewer.add_image(np.full((64, 64), np.nan, np.float32), name="gaps", **limits)
     panel = open_training()
     for name, words in (("flat", "every pixel is 9"), ("gaps", "NaN or infinite")):
-        panel.form.images.value = name
+        panel.form["images"].value = name
         settle(panel)
         panel.controls.start.native.click()
         wait_for_end(panel, qtbot)
         assert words in settle(panel)  # and stays until something is changed
-        assert "border" in panel.form.images.native.styleSheet()
+        assert "border" in panel.form["images"].native.styleSheet()
         assert panel.controls.start.enabled
     assert not list((user_folder() / "unfinished").iterdir())
 

@@ -11,8 +11,8 @@ OpenTraining = Callable[..., Training]
 Settle = Callable[[Training], str]
 
 TINY = {
-    **{"depth": "custom", "layers": "2", "factors": "2", "steps": "6"},
-    **{"patch": "16", "batch": "2", "device": "cpu"},
+    **{"depth": 2, "factors": "2", "steps": 6, "patch": 16, "batch": 2},
+    **{"device": "cpu"},
 }
 """A training of a moment."""
 

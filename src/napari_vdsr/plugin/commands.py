@@ -22,6 +22,13 @@ def upscale_x4(viewer: Viewer) -> None:
     _upscale(viewer, "4")
 
 
+def open_with_model(viewer: Viewer, model: str) -> None:
+    """Open the panel with this model chosen."""
+    _, panel = viewer.window.add_plugin_dock_widget(_PLUGIN, _PANEL)
+    if not panel.running:
+        panel.settings = panel.settings.changed({"model": model})
+
+
 def _upscale(viewer: Viewer, factor: str) -> None:
     """Press Run in the panel, which shows the progress and can cancel."""
     _, panel = viewer.window.add_plugin_dock_widget(_PLUGIN, _PANEL)

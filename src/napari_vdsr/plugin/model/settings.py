@@ -1,5 +1,6 @@
 """What the panel is set to."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
@@ -38,12 +39,15 @@ class Remembered:
         """These settings with some values replaced, by field name.
 
         Unknown names and wrong types are ignored, as an older or newer version may have
-        written the file.
+        written the file; older ones kept numbers as text.
         """
         mine = asdict(self)
         for item in fields(self):
-            value = values.get(item.name)
-            if isinstance(value, type(mine[item.name])):
+            value, kind = values.get(item.name), type(mine[item.name])
+            if kind in (int, float) and isinstance(value, int | float | str):
+                with contextlib.suppress(ValueError):
+                    mine[item.name] = kind(value)
+            elif isinstance(value, kind):
                 mine[item.name] = value
         return replace(self, **mine)
 

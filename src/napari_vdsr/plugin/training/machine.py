@@ -1,5 +1,6 @@
 """What this machine offers for training, found out in the background."""
 
+import time
 from collections.abc import Callable
 from importlib import import_module
 from threading import Thread
@@ -8,6 +9,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_vdsr.plugin.model.settings import FieldError
 
+_FEATURES = 64
 _EVERY = 50  # milliseconds between two checks of the thread
 
 
@@ -15,12 +17,16 @@ class Machine:
     """Devices of this machine; asking for them imports torch, which takes seconds.
 
     A plain thread that touches nothing of Qt does it, so napari may be closed at any
-    time. `callback` is called once in the GUI thread when all is known.
+    time. `callback` is called in the GUI thread when the devices are known, and again
+    with their speeds.
     """
 
     def __init__(self, parent: QObject, callback: Callable[[], None]) -> None:
         self.devices: list[str] = []  # the first is the one that "auto" takes
+        self.speeds: dict[str, float] = {}  # products per second, forward and back
         self.problem = ""  # why training is impossible, such as torch not importing
+        self._devices: list[str] = []  # as the thread finds them
+        self._problem = ""
         self._callback = callback
         self._thread = Thread(target=self._find_out)
         self._timer = QTimer(parent)
@@ -31,7 +37,7 @@ class Machine:
 
     @property
     def ready(self) -> bool:
-        """Whether all is known."""
+        """Whether the devices are known."""
         return bool(self.devices or self.problem)
 
     def check(self) -> None:
@@ -48,6 +54,11 @@ class Machine:
         matches = (d for d in self.devices if device in (d, d.split(":")[0]))
         return next(matches, "")
 
+    def learn(self, device: str, products: float, seconds: float) -> None:
+        """Remember how long a training took."""
+        if seconds > 0:
+            self.speeds[device] = products / seconds
+
     def stop(self) -> None:
         """Call back no more."""
         self._timer.stop()
@@ -58,12 +69,35 @@ class Machine:
             import_module("napari_vdsr.training")  # the panel asks it for recipes
             from napari_vdsr.inference.device import available_devices
 
-            self.devices = available_devices()
+            self._devices = available_devices()
+            self.speeds = {device: _speed(device) for device in self._devices}
         except Exception as error:  # such as a torch that cannot be imported
-            self.problem = f"No network can be trained here: {error}"
+            self._problem = f"No network can be trained here: {error}"
 
     def _look(self) -> None:
         """Run in the GUI thread."""
-        if self.ready:
+        ended = not self._thread.is_alive()
+        if ended:
             self._timer.stop()
+        if ended or (self._devices and not self.ready):
+            self.devices, self.problem = self._devices, self._problem
             self._callback()
+
+
+def _speed(device: str) -> float:
+    """Measure the products per second of a hidden layer, forward and back."""
+    import torch
+
+    # No random numbers: those are the user's.
+    patches = torch.ones(16, _FEATURES, 32, 32, device=device, requires_grad=True)
+    weight = torch.ones(_FEATURES, _FEATURES, 3, 3, device=device, requires_grad=True)
+    done = 3.0 * patches[:, :1].numel() * weight.numel()
+    best = float("inf")
+    for _ in range(5):  # the first one takes longer
+        start = time.perf_counter()
+        made = torch.nn.functional.conv2d(patches, weight, padding=1)
+        torch.autograd.backward(made.square().mean())
+        assert weight.grad is not None
+        float(weight.grad.sum())  # reading a number waits for the device
+        best = min(best, time.perf_counter() - start)
+    return done / best

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.plugin import model_list
+from napari_vdsr.plugin.commands import open_with_model
 from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.model.estimate import Outlook
 from napari_vdsr.plugin.model.settings import FieldError
@@ -21,19 +22,22 @@ from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.sources import Sources, selection_in_words
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.machine import Machine
-from napari_vdsr.plugin.training.naming import free_name
-from napari_vdsr.plugin.training.planning import Plan, plan_training
+from napari_vdsr.plugin.training.planning import Plan, free_name, plan_training
 from napari_vdsr.plugin.training.preview_layer import PreviewLayer, is_preview
 from napari_vdsr.plugin.training.script import as_script
 from napari_vdsr.plugin.training.session import Session
 from napari_vdsr.plugin.training.settings import (
     ALL,
-    FOLDER,
+    SCRATCH,
     SELECTED,
     TrainingSettings,
 )
 from napari_vdsr.plugin.training.view import TrainingView
-from napari_vdsr.plugin.training.words import news_of
+from napari_vdsr.plugin.training.words import (
+    news_of,
+    products_done,
+    title_of,
+)
 from napari_vdsr.plugin.views.closing import ClosingWatcher
 from napari_vdsr.plugin.watching import ViewerWatcher
 from napari_vdsr.zoo import models
@@ -41,7 +45,12 @@ from napari_vdsr.zoo import models
 _PANEL = "training"
 _WAIT = 60  # milliseconds in which several changes count as one
 _DRAWN_EVERY = 1.0  # seconds between two drawings of the curves
-_WORTH_ASKING = 30.0  # seconds of training that Cancel discards without a question
+_WAITING = {
+    "pause": "Pausing after the step in work …",
+    "stop": "Finishing after the step in work …",
+    "cancel": "Discarding after the step in work …",
+}
+_WORTH_ASKING = 30.0  # seconds of training that Discard throws away without a question
 
 
 class Training(TrainingView):
@@ -51,7 +60,9 @@ class Training(TrainingView):
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        super().__init__()
+        device = preferred_settings().device
+        self._defaults = TrainingSettings().changed({"device": device})
+        super().__init__(self._defaults)
         # napari passes a proxy; layers taken from it would be proxies, too.
         self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._sources = Sources(self._viewer)
@@ -69,16 +80,14 @@ class Training(TrainingView):
         self._failure: Outlook | None = None
         self._closed = False
         apply_cache_folder()
-        device = preferred_settings().device
-        self._defaults = TrainingSettings().changed({"device": device})
         self._saved = load_settings(self._defaults, _PANEL)
-        self.form.offer_models(models())
+        self.offer_models(models())
         self.form.settings = self._saved
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_WAIT)
         self._soon.timeout.connect(self._refresh)
-        self.unfinished.go_on.enabled = False  # until the machine is known
+        self.unfinished.resume.enabled = False  # until the machine is known
         self._machine = Machine(self, self._probed)
         self._watcher = ClosingWatcher(self, self._close_down)
         self._connect()
@@ -102,7 +111,7 @@ class Training(TrainingView):
             return
         if self._session is None:  # otherwise the form shows what is being trained
             self._offer_images(self._sources.selected)
-        self.form.offer_models(models())
+        self.offer_models(models())
         self.unfinished.offer(unfinished.find_unfinished())
         self._refresh_soon()
 
@@ -128,8 +137,8 @@ class Training(TrainingView):
 
     def cancel(self) -> None:
         """Discard the training; ask first if it took long."""
-        history = None if self._session is None else self._session.history
-        if history is None or history.seconds < _WORTH_ASKING or self.is_sure():
+        seconds = 0.0 if self._session is None else self._session.seconds
+        if seconds < _WORTH_ASKING or self.is_sure():
             self._ask_for("cancel")
 
     def take_up(self) -> None:
@@ -147,7 +156,7 @@ class Training(TrainingView):
         self._begin(plan)
         self._offer_images(layers)
         self.form.settings = chosen.settings
-        self._show_what_is_meant(chosen.settings, layers, chosen.name)
+        self.show_what_is_meant(chosen.settings, chosen.name, len(layers))
 
     def discard(self) -> None:
         """Discard the chosen unfinished training."""
@@ -155,6 +164,11 @@ class Training(TrainingView):
         if chosen is not None and self.is_sure():
             unfinished.forget(chosen.name)
             self.reset_choices()
+
+    def use_model(self) -> None:
+        """Open the panel Super-resolution with the model that was trained last."""
+        if self._last is not None:
+            open_with_model(self._viewer, self._last.model_name)
 
     def copy_script(self) -> None:
         """Put Python that does the same as Start on the clipboard."""
@@ -174,10 +188,12 @@ class Training(TrainingView):
         self.controls.start.changed.connect(self._start_pressed)
         self.controls.stop.changed.connect(self.stop)
         self.controls.cancel.changed.connect(self.cancel)
-        self.unfinished.go_on.changed.connect(self.take_up)
+        self.unfinished.resume.changed.connect(self.take_up)
         self.unfinished.discard.changed.connect(self.discard)
         self.script.changed.connect(self.copy_script)
         self.reset.changed.connect(self._reset_pressed)
+        self.controls.use.changed.connect(self.use_model)
+        self.form["begin"].changed.connect(self._begin_changed)
         self.form.changed.connect(self._form_changed)
         self._viewer_watcher = ViewerWatcher(
             self._viewer,
@@ -192,7 +208,7 @@ class Training(TrainingView):
 
     @property
     def _layers(self) -> list[Any]:
-        chosen = self.form.images.value
+        chosen = self.form["images"].value
         if chosen == ALL:
             return self._images[::-1]
         layers = self._sources.named(None if chosen == SELECTED else chosen)
@@ -200,7 +216,10 @@ class Training(TrainingView):
 
     def _offer_images(self, selected: Sequence[Layer]) -> None:
         names = [layer.name for layer in self._images]
-        self.form.offer_images(selection_in_words(selected), names)
+        self.offer_images(selection_in_words(selected), names)
+
+    def _begin_changed(self, begin: str) -> None:
+        self.form["recipe"].value = "quick" if begin == SCRATCH else "adapt"
 
     def _layer_named(self, name: str) -> Any:
         found = self._sources.named(name)
@@ -234,25 +253,17 @@ class Training(TrainingView):
 
     def _probed(self) -> None:
         if self._machine.devices:
-            self.form.offer_devices(self._machine.devices)
-        self.unfinished.go_on.enabled = True
+            self.offer_devices(self._machine.devices)
+        self.unfinished.resume.enabled = True
         self._refresh()
 
     def _planned(self) -> Plan:
         self._machine.check()
         settings, layers = self.form.settings, self._layers
         free = free_name()
-        self._show_what_is_meant(settings, layers, free)
+        self.show_what_is_meant(settings, free, len(layers))
         named = settings.changed({"name": settings.name.strip() or free})
         return plan_training(named, layers, self._machine)
-
-    def _show_what_is_meant(
-        self, settings: TrainingSettings, layers: Sequence[Layer], name: str
-    ) -> None:
-        from napari_vdsr.training import recipe
-
-        self.form.show_recipe(recipe(settings.recipe), name)
-        self.form.show_held(single=settings.images != FOLDER and len(layers) == 1)
 
     def _refresh(self) -> Plan | None:
         """Save the settings, update the line above Start; gives what Start would do."""
@@ -298,19 +309,19 @@ class Training(TrainingView):
     def _work(self) -> None:
         assert self._session is not None
         if self._run.start(self._session):
-            self.controls.show_running()
+            self.controls.show_running(title_of(self._session.plan))
 
     def _go_on(self, wish: str = "") -> None:
         if self.paused and self._session is not None:
             self._session.renew(wish)
             self._work()
             if wish:
-                self.controls.show_waiting()
+                self.controls.show_waiting(_WAITING[wish])
 
     def _ask_for(self, wish: str) -> None:
         if self.running and self._session is not None:
             self._session.ask_for(wish)
-            self.controls.show_waiting()
+            self.controls.show_waiting(_WAITING[wish])
         elif wish != "pause":
             self._go_on(wish)
 
@@ -319,7 +330,7 @@ class Training(TrainingView):
         assert session is not None
         if session.report is None:
             self.show_beginning(tick)
-        elif time.monotonic() - self._drawn >= _DRAWN_EVERY:
+        elif session.wish == "" and time.monotonic() - self._drawn >= _DRAWN_EVERY:
             self._drawn = time.monotonic()
             self.show_progress(session, self._viewer.theme)
 
@@ -341,8 +352,12 @@ class Training(TrainingView):
         self.lock(False)
         self.controls.show_idle()
         if session.outcome == "done" or session.plan.resume:
-            self.form.name_field.value = ""
+            self.form["name"].value = ""
+        if session.outcome == "cancelled" and self._preview is not None:
+            self._preview.remove()
         if session.outcome == "done":
+            self._machine.learn(session.device, products_done(session), session.seconds)
+            self.controls.use.visible = True
             model_list.announce_change()
         self.reset_choices()
         self._news = news_of(session)

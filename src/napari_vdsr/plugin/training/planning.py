@@ -2,23 +2,195 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from napari_vdsr.errors import InputError, ModelError, VdsrError
+from napari_vdsr.layers import plan_layer
 from napari_vdsr.memory import free_memory
+from napari_vdsr.plugin.jobs import sentence
 from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.model.estimate import Outlook
 from napari_vdsr.plugin.model.settings import FieldError
-from napari_vdsr.plugin.training.facts import Facts, facts_of
-from napari_vdsr.plugin.training.images import Images, choose_images
-from napari_vdsr.plugin.training.machine import Machine
-from napari_vdsr.plugin.training.naming import check_name
-from napari_vdsr.plugin.training.outlook import foresee
-from napari_vdsr.plugin.training.settings import TrainingSettings
+from napari_vdsr.plugin.training.settings import (
+    FOLDER,
+    LAYER,
+    TrainingSettings,
+)
+from napari_vdsr.plugin.training.unfinished import is_begun
+from napari_vdsr.plugin.training.words import foresee
+from napari_vdsr.zoo import Card, models
+from napari_vdsr.zoo.folders import expanded
+from napari_vdsr.zoo.formats.native import read_metadata
+from napari_vdsr.zoo.user import free_path
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
+    from napari_vdsr.plugin.training.machine import Machine
     from napari_vdsr.training import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Shape of a network."""
+
+    depth: int = 20  # layers
+    features: int = 64  # filters of a hidden layer
+    channels: int = 1  # of the images that it takes
+
+
+def facts_of(card: Card) -> Facts:
+    """Read the shape of a network without loading it.
+
+    For what is not known, as before a model is fetched, the values of `vdsr20` are
+    given.
+    """
+    usual = Facts()
+    if not card.here:
+        return usual
+    try:
+        told = read_metadata(card.path)
+        return Facts(
+            int(told.get("depth", usual.depth)),
+            int(told.get("features", usual.features)),
+            int(told.get("channels", usual.channels)),
+        )
+    except (ModelError, ValueError):
+        return usual
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """The images of a training: layers or a folder."""
+
+    layers: tuple[Any, ...] = ()  # empty for a folder
+    folder: Path | None = None
+    held: Path | None = None  # folder of images to score on
+
+    @property
+    def what(self) -> Any:
+        """As `napari_vdsr.train` takes them."""
+        return list(self.layers) if self.folder is None else self.folder
+
+    @property
+    def nbytes(self) -> int | None:
+        """Bytes of the pixels in the dtype of the training; None when not known yet."""
+        if self.folder is not None:
+            return None
+        return sum(_nbytes(layer) for layer in self.layers)
+
+    def in_words(self) -> str:
+        """How many there are."""
+        if self.folder is not None:
+            return f"the images in '{self.folder.name}'"
+        if len(self.layers) == 1:
+            return f"'{self.layers[0].name}'"
+        return f"{len(self.layers)} layers"
+
+
+def choose_images(
+    layers: "Sequence[Layer]", settings: TrainingSettings, config: "TrainingConfig"
+) -> Images:
+    """Check what was chosen, as far as possible without reading pixels.
+
+    `layers` are ignored for a folder; `config` decides what is too small. Raises
+    FieldError with the field and what to do.
+    """
+    held = None
+    if settings.held == FOLDER:
+        held = _folder("held_folder", settings.held_folder)
+    if settings.images == FOLDER:
+        if settings.begin == LAYER:
+            raise FieldError(
+                "images",
+                "A model is adapted to one layer: choose that layer as images.",
+            )
+        return Images(folder=_folder("folder", settings.folder), held=held)
+    if not layers:
+        raise FieldError(
+            "images", "No layer is selected: open images, or choose a folder of them."
+        )
+    if settings.begin == LAYER and len(layers) > 1:
+        raise FieldError(
+            "images",
+            f"A model is adapted to one layer, and {len(layers)} are chosen: choose "
+            "one, or fine-tune the model on all of them.",
+        )
+    sizes = {layer.name: _size(layer) for layer in layers}
+    if all(min(size) < config.footprint for size in sizes.values()):
+        raise FieldError("patch", _too_small(sizes, config))
+    if config.channels == 3 and not any(layer.rgb for layer in layers):
+        raise FieldError(
+            "images",
+            "This network takes colours: choose colour layers or another recipe.",
+        )
+    return Images(tuple(layers), held=held)
+
+
+def _too_small(sizes: dict[str, tuple[int, int]], config: "TrainingConfig") -> str:
+    """Why not even the largest of the layers can be trained on."""
+    from napari_vdsr.training.config import too_small
+
+    name, (y, x) = max(sizes.items(), key=lambda item: min(item[1]))
+    return (
+        f"'{name}' has {y} × {x} pixels, {too_small(config)}. Choose larger images or "
+        "smaller patches."
+    )
+
+
+def _folder(field: str, text: str) -> Path:
+    """Check that a folder exists, but not its contents, because that may take long."""
+    if not text.strip():
+        raise FieldError(field, "There is no folder yet: choose one.")
+    try:
+        folder = expanded(text.strip(), "The folder")
+    except InputError as error:
+        raise FieldError(field, sentence(error)) from error
+    if not folder.is_dir():
+        raise FieldError(field, f"{folder} is not a folder: choose another.")
+    return folder
+
+
+def _size(layer: Any) -> tuple[int, int]:
+    """Y and X of a layer; FieldError if it cannot be trained on."""
+    try:
+        plan = plan_layer(layer, factor=1)
+    except InputError as error:
+        raise FieldError("images", sentence(error)) from error
+    if plan.yx != (layer.ndim - 2, layer.ndim - 1):
+        raise FieldError(
+            "images",
+            f"Y and X of '{layer.name}' are not its last axes: move them there.",
+        )
+    return plan.plane_shape
+
+
+def _nbytes(layer: Any) -> int:
+    plan = plan_layer(layer, factor=1)
+    return plan.pixels * (1 if plan.dtype == "uint8" else 4)
+
+
+def free_name(stem: str = "trained") -> str:
+    """Find a name that no model has, by adding a number to the stem."""
+    taken = {card.name.lower() for card in models()}
+    names = (f"{stem[:60]}-{number}" for number in count(1))
+    return next(n for n in names if n.lower() not in taken and not is_begun(n))
+
+
+def check_name(name: str) -> None:
+    """Raise FieldError when a model's name cannot be used or is taken."""
+    try:
+        free_path(name)
+    except VdsrError as error:
+        raise FieldError("name", sentence(error)) from error
+    if is_begun(name):
+        raise FieldError(
+            "name",
+            f"There is a training '{name}' that is not finished: resume or discard "
+            "it, or choose another name.",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,17 +203,17 @@ class Plan:
     facts: Facts
     resume: bool = False  # from its checkpoint
 
-    def outlook(self, machine: Machine) -> Outlook:
+    def outlook(self, machine: "Machine") -> Outlook:
         """Say what the training will do on a machine, and whether memory is enough."""
         device = machine.resolved(self.settings.device)
         free = free_memory()
-        return foresee(self.images, self.config, self.facts, device, free)
+        return foresee(self, device, free, machine.speeds.get(device))
 
 
 def plan_training(
     settings: TrainingSettings,
     layers: "Sequence[Layer]",
-    machine: Machine,
+    machine: "Machine",
     *,
     resume: bool = False,
 ) -> Plan:
@@ -53,8 +225,10 @@ def plan_training(
     if settings.start_from is not None:
         card = find_card(settings.model)
         if card is None:
-            msg = f"There is no model '{settings.model}' any more: choose another."
-            raise FieldError("model", msg)
+            raise FieldError(
+                "model",
+                f"There is no model '{settings.model}' any more: choose another.",
+            )
         facts = facts_of(card)
     config = settings.config(facts.channels)
     if settings.start_from is None:
@@ -62,11 +236,14 @@ def plan_training(
     images = choose_images(layers, settings, config)
     device = machine.resolved(settings.device)
     if not device:
-        msg = f"This machine has no device '{settings.device}': choose another."
-        raise FieldError("device", msg)
+        raise FieldError(
+            "device", f"This machine has no device '{settings.device}': choose another."
+        )
     if device == "cpu" and config.precision == "float16":
-        msg = "A processor cannot train in float16: choose float32 or bfloat16."
-        raise FieldError("precision", msg)
+        raise FieldError(
+            "precision",
+            "A processor cannot train in float16: choose float32 or bfloat16.",
+        )
     if not resume:
         check_name(settings.name)
     return Plan(settings, config, images, facts, resume)

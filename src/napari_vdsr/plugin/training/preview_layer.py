@@ -39,6 +39,12 @@ class PreviewLayer:
             layer.data[...] = picture
             layer.refresh()
 
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        layer = None if self._layer is None else self._layer()
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
     def _add(self, picture: "np.ndarray[Any, Any]") -> None:
         for old in [each for each in self._viewer.layers if is_preview(each)]:
             self._viewer.layers.remove(old)

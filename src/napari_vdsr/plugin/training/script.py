@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from napari_vdsr.plugin.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from napari_vdsr.plugin.training.images import Images
+    from napari_vdsr.plugin.training.planning import Images
     from napari_vdsr.training import TrainingConfig
 
 
@@ -28,7 +28,7 @@ def as_script(
         lines += [f"images = {_listed(names)}"]
     else:
         lines += [f"images = {str(images.folder)!r}"]
-    words = [f"{name}={_python(value)}" for name, value in changes.items()]
+    words = [f"{name}={value!r}" for name, value in changes.items()]
     lines += [f"config = {_call('recipe', [repr(settings.recipe), *words])}"]
     arguments = ["images", "config=config"]
     if settings.start_from is not None:
@@ -59,13 +59,8 @@ def _changes(config: "TrainingConfig", settings: TrainingSettings) -> dict[str, 
 
 def _names(changes: dict[str, Any]) -> str:
     """What a script has to import for these changes of a recipe."""
-    return "recipe" if changes.get("noise") is None else "BlindNoise, recipe"
-
-
-def _python(value: Any) -> str:
-    from napari_vdsr.training import BlindNoise
-
-    return "BlindNoise()" if value == BlindNoise() else repr(value)
+    kinds = {type(value).__name__ for value in changes.values()}
+    return ", ".join([*sorted(kinds & {"BlindNoise", "Spot"}), "recipe"])
 
 
 def _listed(words: list[str]) -> str:

@@ -11,8 +11,7 @@ from napari_vdsr.images.find import named
 from napari_vdsr.plugin.jobs import Job, device_unless, sentence
 from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.training import unfinished
-from napari_vdsr.plugin.training.naming import free_name
-from napari_vdsr.plugin.training.planning import Plan
+from napari_vdsr.plugin.training.planning import Plan, free_name
 from napari_vdsr.zoo import import_model, load_model
 
 if TYPE_CHECKING:
@@ -55,7 +54,12 @@ class Session(Job):
         """Prepare for the next call; "stop" or "cancel" to do only that in it."""
         super().renew()
         self.results = deque(maxlen=1)  # the newest preview
-        self._wish = wish
+        self.wish = wish
+
+    @property
+    def seconds(self) -> float:
+        """Spent on training so far."""
+        return 0.0 if self.history is None else self.history.seconds
 
     def ask_for(self, wish: str) -> None:
         """Ask to end after the current step.
@@ -63,7 +67,7 @@ class Session(Job):
         The wish is "pause" (continue later), "stop" (make a model of the current
         weights) or "cancel" (discard).
         """
-        self._wish = wish
+        self.wish = wish
         if self._trainer is None:
             self.ticker.cancel()
         else:
@@ -82,7 +86,7 @@ class Session(Job):
             return self._work()
         except Cancelled:
             # Before the first step there are no weights to make a model of.
-            return "cancelled" if self._wish in ("cancel", "stop") else "paused"
+            return "cancelled" if self.wish in ("cancel", "stop") else "paused"
 
     # Inside
 
@@ -91,13 +95,13 @@ class Session(Job):
             self._trainer = self._prepared()
             self.history = self._trainer.history
         trainer = self._trainer
-        if not (self._wish == "stop" and trainer.history.steps):
+        if not (self.wish == "stop" and trainer.history.steps):
             with a_core_left():
                 self._train(trainer)
-        if self._wish == "cancel":
+        if self.wish == "cancel":
             return "cancelled"
         self._show(trainer, at_once=True)
-        if trainer.finished or self._wish == "stop":
+        if trainer.finished or self.wish == "stop":
             self._finish(trainer)
             return "done"
         return "paused"
@@ -147,8 +151,8 @@ class Session(Job):
             self.ticker.update(done)
         reports = trainer.run()
         try:
-            while self._wish != "cancel":
-                if self._wish or self.ticker.cancelled:
+            while self.wish != "cancel":
+                if self.wish or self.ticker.cancelled:
                     trainer.stop()
                 report = self._next(reports)
                 if report is None:
@@ -164,7 +168,7 @@ class Session(Job):
 
     def _next(self, reports: "Generator[Report, None, None]") -> "Report | None":
         """Do some steps, while nobody else uses the device."""
-        with device_unless(lambda: bool(self._wish) or self.ticker.cancelled):
+        with device_unless(lambda: bool(self.wish) or self.ticker.cancelled):
             try:
                 return next(reports, None)
             except FileError as error:  # of the checkpoint; the training can continue

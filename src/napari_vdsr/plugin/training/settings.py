@@ -1,15 +1,17 @@
-"""What the training panel is set to."""
+"""What the training panel is set to, and how its form shows it."""
 
-import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.plugin.fields import read_numbers, shown
 from napari_vdsr.plugin.jobs import sentence
-from napari_vdsr.plugin.model.settings import FieldError, Remembered
+from napari_vdsr.plugin.model.settings import PRECISIONS, FieldError, Remembered
 
 if TYPE_CHECKING:
-    from napari_vdsr.training import BlindNoise, TrainingConfig
+    from napari_vdsr.training import BlindNoise, Spot, TrainingConfig
+
+    Kind = TypeVar("Kind", BlindNoise, Spot)
 
 
 SELECTED = "selected layers"
@@ -20,57 +22,260 @@ SCRATCH, MODEL, LAYER = "scratch", "model", "layer"
 RECIPES = ("quick", "adapt", "microscope", "modern", "paper", "course")
 
 AS_RECIPE = ""
-NO_NOISE, BLIND = "none", "blind"
+NONE, BLIND, RANGE = "none", "blind", "range"
 
-CUSTOM = "custom"
-DEPTHS = ("", "5", "10", "15", "20", CUSTOM)
-HELD_OUT = ("0", "5", "10", "20", "30", FOLDER)
+IN_FOLDER = "images in a folder …"
+SHARES = {"nothing": "0"}
+SHARES |= {f"{share} % of the images": share for share in ("5", "10", "20", "30")}
+SHARES |= {IN_FOLDER: FOLDER}
 
 _DEEPEST = 100  # layers; more than anybody has trained
 _LOOKS = 10  # least number of times that a training is scored and saved
+_EMPTY = " Empty: as the recipe says."
+_FROM = {"blank": "from", "least": -1}
+_TO = {"blank": "to", "least": -1, "beside": True}
 
 # The fields of the panel, by the names that `recipe` knows.
-_FIELDS = {
-    "sampling": "sampling",
-    "noise": "noise",
-    "depth": "depth",
-    "factors": "factors",
-    "steps": "steps",
-    "patch": "patch",
-    "batch": "batch",
-    "learning_rate": "rate",
-    "precision": "precision",
-    "validation_share": "held",
-}
+_FIELDS = {"learning_rate": "rate", "validation_share": "held"}
+
+
+def _blind(settings: Any) -> bool:
+    return bool(settings.noise == BLIND)
+
+
+def _spot(settings: Any) -> bool:
+    return bool(settings.spot == RANGE)
 
 
 @dataclass(frozen=True)
 class TrainingSettings(Remembered):
     """All that Start depends on, apart from the layers.
 
-    Text is kept as typed; empty stands for the value of the recipe.
+    Empty text and the number 0 stand for the value of the recipe; of ranges, -1.
     """
 
-    images: str = SELECTED  # or ALL, FOLDER or the name of a layer
-    folder: str = ""
-    begin: str = SCRATCH  # or MODEL (fine-tune it) or LAYER (adapt it to one layer)
-    model: str = "vdsr20"  # to start from, unless from scratch
-    recipe: str = "quick"  # one of RECIPES
-    sampling: str = AS_RECIPE  # how images were taken; names as in `TrainingConfig`
-    noise: str = AS_RECIPE  # or NO_NOISE or BLIND (of unknown strength)
-    depth: str = ""  # one of DEPTHS
-    layers: str = ""  # the number for a custom depth
-    factors: str = ""
-    steps: str = ""
-    patch: str = ""
-    batch: str = ""
-    rate: str = ""
-    held: str = "10"  # per cent of the images to hold out, or FOLDER
-    held_folder: str = ""
-    device: str = "auto"  # as for `napari_vdsr.train`, like the precision
-    precision: str = "auto"
-    name: str = ""  # of the finished model; empty for the next free one
-    preview: bool = True  # show a layer with the output of the network
+    images: str = shown(
+        SELECTED,  # or ALL, FOLDER or the name of a layer
+        "Images",
+        "What to learn from: layers, or a folder with images. They have to be as "
+        "good as you wish your results to be: they are reduced and enlarged again, "
+        "and the network learns to undo that.",
+        choices={},
+    )
+    folder: str = shown(
+        "",
+        "Folder",
+        "TIFF, PNG, JPEG and BMP files in this folder and those within it. What "
+        "cannot be used is named and left out.",
+        when=lambda settings: settings.images == FOLDER,
+        folder=True,
+    )
+    sampling: str = shown(
+        AS_RECIPE,  # names as in `TrainingConfig`
+        "How were they taken?",
+        "How were the images taken that you will enlarge? Scanner: point by point, as "
+        "confocal, two-photon, STED and electron microscopes do. Camera: every pixel "
+        "collects light over its area, as in widefield and spinning disk microscopes. "
+        "Reduced by software: thumbnails, pyramids, benchmarks. For scanner and "
+        "camera, the images to learn from are used at half their size.",
+        choices={
+            "as the recipe says": AS_RECIPE,
+            "scanner: confocal, 2-photon, SEM": "scanner",
+            "camera: widefield, spinning disk": "camera",
+            "reduced by software": "reduced",
+        },
+    )
+    begin: str = shown(
+        SCRATCH,
+        "Begin with",
+        "A new network; or a finished model, fine-tuned on your images; or a model "
+        "adapted to a single layer, on which it will then be used.",
+        choices={
+            "a new network": SCRATCH,
+            "a model, to fine-tune it": MODEL,
+            "a model, for this layer": LAYER,
+        },
+    )
+    model: str = shown(
+        "vdsr20",
+        "Model",
+        "The model to begin with. It is left as it is.",
+        when=lambda settings: settings.begin != SCRATCH,
+        choices={},
+    )
+    name: str = shown(
+        "",  # empty for the next free one
+        "Name",
+        "Of the finished model in the list of models: letters, digits, dots, dashes "
+        "and underscores.",
+    )
+    more: bool = shown(False, "Recipe", fold=True)
+    recipe: str = shown(
+        "quick",
+        "Recipe",
+        "A training that is known to work. quick: a small network, in minutes on a "
+        "processor; adapt: a short fine-tuning; microscope: a long one on what a "
+        "microscope does, its spot, its sampling and its noise, of which some hundred "
+        "steps show an effect; modern: how the released models are made, for a "
+        "graphics card; paper and course: as they were published. What you set below "
+        "changes it.",
+        choices={name: name for name in RECIPES},
+    )
+    noise: str = shown(
+        AS_RECIPE,
+        "Noise",
+        "What the network learns to leave out. Of any strength: from none to a "
+        "handful of photons per pixel; the rows below limit it. None: the network "
+        "takes noise for detail.",
+        choices={"as the recipe": AS_RECIPE, "none": NONE, "of any strength": BLIND},
+    )
+    white_from: float = shown(
+        -1.0,
+        "Electrons at white, from",
+        "Electrons of the brightest value in the noisiest images: the fewer, the "
+        "stronger the noise.",
+        row="Electrons",
+        when=_blind,
+        **_FROM,
+    )
+    white_to: float = shown(
+        -1.0,
+        "Electrons at white, to",
+        "Electrons of the brightest value in the cleanest images.",
+        when=_blind,
+        **_TO,
+    )
+    read_from: float = shown(
+        -1.0,
+        "Read noise, from",
+        "Least standard deviation of the noise of the camera itself, in electrons.",
+        row="Read noise",
+        when=_blind,
+        **_FROM,
+    )
+    read_to: float = shown(
+        -1.0,
+        "Read noise, to",
+        "Largest standard deviation of the noise of the camera itself, in electrons.",
+        when=_blind,
+        **_TO,
+    )
+    clean: float = shown(
+        -1.0,
+        "Clean",
+        "Share of the patches that get no noise, from 0 to 1.",
+        when=_blind,
+        least=-1,
+        most=1,
+        blank="share",
+    )
+    spot: str = shown(
+        AS_RECIPE,
+        "Spot",
+        "How wide the spot of the instrument is: what the fine and the coarse image "
+        "are both blurred by. Only microscopes need it.",
+        choices={"as the recipe": AS_RECIPE, "none": NONE, "a range": RANGE},
+    )
+    spot_from: float = shown(
+        -1.0,
+        "Spot, from",
+        "Least standard deviation of the spot, in pixels of the coarse image.",
+        row="Width",
+        when=_spot,
+        most=100,
+        **_FROM,
+    )
+    spot_to: float = shown(
+        -1.0,
+        "Spot, to",
+        "Largest standard deviation of the spot, in pixels of the coarse image.",
+        when=_spot,
+        most=100,
+        **_TO,
+    )
+    depth: int = shown(
+        0,
+        "Layers",
+        "Layers of the network. More of them restore more, learn longer and run "
+        "slower." + _EMPTY,
+        when=lambda settings: settings.begin == SCRATCH,
+        most=_DEEPEST,
+        blank="recipe",
+    )
+    factors: str = shown(
+        "",
+        "Factors",
+        "How much images are reduced, such as '2, 3, 4'; fractions such as 2.5 are "
+        "allowed. The network learns all of them at once." + _EMPTY,
+    )
+    steps: int = shown(
+        0,
+        "Steps",
+        "How often the weights are changed." + _EMPTY,
+        blank="recipe",
+    )
+    patch: int = shown(
+        0,
+        "Patch",
+        "Pixels per edge of the parts of images that are learnt from. Images must "
+        "not be smaller." + _EMPTY,
+        row="Patch, batch",
+        most=100_000,
+        blank="recipe",
+    )
+    batch: int = shown(
+        0,
+        "Batch",
+        "Patches per step. More of them take more memory." + _EMPTY,
+        beside=True,
+        most=100_000,
+        blank="recipe",
+    )
+    rate: float = shown(
+        0.0,
+        "Rate",
+        "Learning rate at its highest: how far each step goes. Too high, and the loss "
+        "explodes; too low, and little is learnt." + _EMPTY,
+        most=1e6,
+        blank="recipe",
+    )
+    held: str = shown(
+        "10",  # per cent of the images to hold out, or FOLDER
+        "Hold out",
+        "Images that are not learnt from but scored on: whole images and never parts "
+        "of one, or a quarter when there is but one image.",
+        choices=SHARES,
+    )
+    held_folder: str = shown(
+        "",
+        "Held-out folder",
+        "Images to score on. None of them should be among those above.",
+        row="Folder",
+        when=lambda settings: settings.held == FOLDER,
+        folder=True,
+    )
+    device: str = shown(
+        "auto",
+        "Device",
+        "Where the network is trained: 'auto' takes a graphics card where there is "
+        "one.",
+        choices={"auto": "auto", "cpu": "cpu"},
+    )
+    precision: str = shown(
+        "auto",
+        "Precision",
+        "Number format of the hidden layers; weights keep full precision. 'auto' "
+        "takes float16 on NVIDIA cards, bfloat16 on processors that compute in it, "
+        "and float32 elsewhere.",
+        choices={name: name for name in PRECISIONS},
+    )
+    preview: bool = shown(
+        True,
+        "preview layer",
+        "Add a layer with a part of an image that is held out: as it goes in, as the "
+        "network restores it, and as it was. It follows while the network learns.",
+        row="Show",
+    )
 
     @property
     def start_from(self) -> str | None:
@@ -79,29 +284,24 @@ class TrainingSettings(Remembered):
 
     @property
     def changes(self) -> dict[str, Any]:
-        """Keywords for `recipe`; FieldError when what was typed is no number."""
+        """Keywords for `recipe`, by what is not left to the recipe."""
         made: dict[str, Any] = {}
         if self.sampling != AS_RECIPE:
             made["sampling"] = self.sampling
         if self.noise != AS_RECIPE:
-            made["noise"] = _noise(self.noise)
-        depth = self.layers if self.depth == CUSTOM else self.depth
-        if self.start_from is None and (depth or self.depth == CUSTOM):
-            made["depth"] = _whole("depth", depth, "a number of layers such as 8")
-            if made["depth"] > _DEEPEST:
-                msg = f"{depth} layers are too many: {_DEEPEST} is the most."
-                raise FieldError("depth", msg)
+            made["noise"] = self._noise()
+        if self.spot != AS_RECIPE:
+            made["spot"] = self._spot()
+        if self.begin == SCRATCH and self.depth:
+            made["depth"] = self.depth
         if self.factors.strip():
-            made["factors"] = _factors(self.factors)
-        for name, hint in (
-            ("steps", "a whole number such as 1500"),
-            ("patch", "pixels per edge such as 32"),
-            ("batch", "patches per step such as 16"),
-        ):
-            if getattr(self, name).strip():
-                made[name] = _whole(name, getattr(self, name), hint)
-        if self.rate.strip():
-            made["learning_rate"] = _number("rate", self.rate, "such as 0.001")
+            factors = read_numbers("factors", self.factors, "factors", "'2, 3, 4'")
+            made["factors"] = tuple(dict.fromkeys(factors))
+        for name in ("steps", "patch", "batch"):
+            if getattr(self, name):
+                made[name] = getattr(self, name)
+        if self.rate:
+            made["learning_rate"] = self.rate
         if self.precision != "auto":
             made["precision"] = self.precision
         if self.held not in ("10", FOLDER):
@@ -121,7 +321,7 @@ class TrainingSettings(Remembered):
             try:
                 recipe(self.recipe, **{name: value})
             except InputError as error:
-                raise FieldError(_FIELDS[name], sentence(error)) from error
+                raise FieldError(_FIELDS.get(name, name), sentence(error)) from error
         config = recipe(self.recipe, **changes)
         if self.start_from is not None and channels != config.channels:
             config = replace(
@@ -134,43 +334,56 @@ class TrainingSettings(Remembered):
             checkpoint_every=min(often, config.checkpoint_every),
         )
 
-
-def _noise(chosen: str) -> "BlindNoise | None":
-    if chosen == BLIND:
+    def _noise(self) -> "BlindNoise | None":
+        """The noise to learn to leave out; FieldError for a range that is none."""
         from napari_vdsr.training import BlindNoise
 
-        return BlindNoise()
-    if chosen == NO_NOISE:
-        return None
-    msg = f"The noise is '{chosen}': choose '{NO_NOISE}' or '{BLIND}'."
-    raise FieldError("noise", msg)
+        if self.noise == NONE:
+            return None
+        if self.noise != BLIND:
+            raise FieldError(
+                "noise", f"The noise is '{self.noise}': choose '{NONE}' or '{BLIND}'."
+            )
+        usual = BlindNoise()
+        noise = usual
+        for field, name, values in (
+            ("white_from", "white", (self.white_from, self.white_to)),
+            ("read_from", "read_noise", (self.read_from, self.read_to)),
+        ):
+            given = _range(values, getattr(usual, name))
+            noise = _checked(field, noise, name, given)
+        return noise if self.clean < 0 else replace(noise, clean=self.clean)
+
+    def _spot(self) -> "Spot | None":
+        """The spot of the instrument; FieldError for a range that is none."""
+        from napari_vdsr.training import Spot
+
+        if self.spot == NONE:
+            return None
+        given = _range((self.spot_from, self.spot_to), Spot().sigma)
+        return _checked("spot_from", Spot(), "sigma", given)
 
 
-def _factors(text: str) -> tuple[float, ...]:
-    parts = [part for part in text.replace(";", ",").split(",") if part.strip()]
-    hint = "such as '2, 3, 4'"
-    factors = [_number("factors", part.strip().lstrip("×x"), hint) for part in parts]
-    return tuple(dict.fromkeys(factors))
+def _range(
+    typed: tuple[float, float], usual: tuple[float, float]
+) -> tuple[float, float]:
+    """Least and most; what is below 0 was left empty."""
+    low, high = (u if t < 0 else t for t, u in zip(typed, usual, strict=True))
+    return low, high
 
 
-def _whole(field: str, text: str, hint: str) -> int:
+def _checked(
+    field: str, settings: "Kind", name: str, value: tuple[float, float]
+) -> "Kind":
+    """Settings with one of them replaced; FieldError if that is not allowed."""
+    if value[0] > value[1]:
+        raise FieldError(
+            field,
+            f"The range goes from {value[0]:g} to {value[1]:g}: give the smaller "
+            "number first.",
+        )
+    changes: dict[str, Any] = {name: value}
     try:
-        return int(text)
-    except ValueError:
-        raise FieldError(field, _said(field, text, hint)) from None
-
-
-def _number(field: str, text: str, hint: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if math.isfinite(value):
-        return value
-    raise FieldError(field, _said(field, text, hint))
-
-
-def _said(field: str, text: str, hint: str) -> str:
-    what = {"rate": "learning rate"}.get(field, field)
-    said = f"The {what} is '{text}'" if text.strip() else f"There is no {what} yet"
-    return f"{said}: type {hint}."
+        return replace(settings, **changes)
+    except InputError as error:
+        raise FieldError(field, sentence(error)) from error

@@ -1,60 +1,120 @@
 """The training panel's widgets, put together."""
 
-from magicgui.widgets import PushButton
-from napari.utils.theme import get_theme
-from qtpy.QtWidgets import QMessageBox, QVBoxLayout, QWidget
+from collections.abc import Sequence
+
+from magicgui.widgets import Container, ProgressBar, PushButton, Widget
+from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.jobs import Tick
+from napari_vdsr.plugin.model.choices import label_of, tooltip_of
 from napari_vdsr.plugin.model.estimate import Outlook
+from napari_vdsr.plugin.training.curves import Curves
 from napari_vdsr.plugin.training.session import Session
-from napari_vdsr.plugin.training.tooltips import TOOLTIPS
-from napari_vdsr.plugin.training.view_controls import TrainingControls, UnfinishedBox
-from napari_vdsr.plugin.training.view_curves import Curves
-from napari_vdsr.plugin.training.view_form import TrainingForm
+from napari_vdsr.plugin.training.settings import (
+    ALL,
+    FOLDER,
+    SELECTED,
+    SHARES,
+    TrainingSettings,
+)
+from napari_vdsr.plugin.training.unfinished import Unfinished
 from napari_vdsr.plugin.training.words import (
+    meant_by,
+    meant_in_words,
     memory_in_use,
     progress_words,
     remark_words,
+    shares_of_one,
 )
-from napari_vdsr.plugin.views.colours import emphasise, message_colour
+from napari_vdsr.plugin.views.colours import emphasise, message_colour, theme_colour
 from napari_vdsr.plugin.views.controls import words_of
-from napari_vdsr.plugin.views.fields import row
 from napari_vdsr.plugin.views.labels import breakable, tooltip_of_lines, words_below
 from napari_vdsr.plugin.views.scrolling import scrolled
-from napari_vdsr.plugin.views.working import BUTTON_HEIGHT
+from napari_vdsr.plugin.views.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
+from napari_vdsr.plugin.widgets.form import Form, combo_box, offer
+from napari_vdsr.zoo import Card
+
+_START = "Train. The state is kept on disk now and then, so that nothing is lost."
+_PAUSE = "Halt after the step in work; Resume continues as if nothing had happened."
+_FINISH = "End after the step in work and make a model of what was learnt until then."
+_DISCARD = "End after the step in work and throw away what was learnt."
+_USE = "Open the panel Super-resolution with this model."
 
 
 class TrainingView(QWidget):
-    """The training panel without its behaviour."""
+    """The training panel without its behaviour.
 
-    def __init__(self) -> None:
+    During a training the curves take the place of the form.
+    """
+
+    def __init__(self, defaults: TrainingSettings) -> None:
         super().__init__()
+        self._cards: dict[str, Card] = {}
         self.unfinished = UnfinishedBox()
-        self.form = TrainingForm()
+        self.form = Form(defaults)
         self.controls = TrainingControls()
         self.remarks = words_below()
         self.remarks.visible = False
         self.curves = Curves()
-        self.script = PushButton(text="Copy script", tooltip=TOOLTIPS["script"])
-        self.reset = PushButton(text="Reset", tooltip=TOOLTIPS["reset"])
-        for button in (self.script, self.reset):
-            button.native.setFixedHeight(BUTTON_HEIGHT)
-        self._last_row = row("", self.script, self.reset)
+        self.script = _button(
+            "Copy script", "Copy Python that does the same as Start to the clipboard."
+        )
+        self.reset = _button("Reset", "Set everything back to the defaults.")
         inner = QWidget()
         column = QVBoxLayout(inner)
-        for part in (self.unfinished, self.form, self.controls, self.remarks):
-            column.addWidget(part.native)
-        column.addWidget(self.curves)
-        column.addWidget(self._last_row.native)
+        for part in (
+            self.unfinished,
+            self.form,
+            self.controls,
+            self.remarks.native,
+            self.curves,
+            _side_by_side(self.script, self.reset),
+        ):
+            column.addWidget(part)
         column.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scrolled(inner))
 
+    def offer_images(self, selected: str, names: Sequence[str]) -> None:
+        """Replace the list of image layers; `selected` describes the selected ones."""
+        choices = {selected: SELECTED, ALL: ALL, "a folder …": FOLDER}
+        self.form.offer("images", choices | {name: name for name in names})
+
+    def offer_models(self, cards: Sequence[Card]) -> None:
+        """Replace the list of models, in this order."""
+        self._cards = {card.name: card for card in cards}
+        names = {label_of(card): card.name for card in cards}
+        self.form.offer("model", names, keep=True)
+
+    def offer_devices(self, devices: Sequence[str]) -> None:
+        """Replace the list of devices, the best one first."""
+        names = {f"auto ({devices[0]})": "auto"} | {name: name for name in devices}
+        self.form.offer("device", names, keep=True)
+
+    def show_what_is_meant(
+        self, settings: TrainingSettings, name: str, images: int
+    ) -> None:
+        """Show in empty fields what they stand for; `name` is that of the model."""
+        from napari_vdsr.training import recipe
+
+        form, config = self.form, recipe(settings.recipe)
+        form.suggest("name", name)
+        form.suggest("factors", ", ".join(f"{factor:g}" for factor in config.factors))
+        for field, value in meant_by(config).items():
+            form.suggest(field, f"{value:g}", value)
+        for field, words in meant_in_words(config).items():
+            form[field].native.setItemText(0, words)
+        single = settings.images != FOLDER and images == 1
+        form.offer("held", shares_of_one(settings.held) if single else SHARES)
+        card = self._cards.get(settings.model)
+        form.explain("model", tooltip_of(card) if card else "")
+
     def lock(self, locked: bool) -> None:
-        """Lock or unlock what a training depends on."""
-        for part in (self.form, self.unfinished, self.reset):
-            part.enabled = not locked
+        """Hide what must not be changed during a training, or show it again."""
+        self.form.setVisible(not locked)
+        self.unfinished.lock(locked)
+        self.reset.enabled = not locked
 
     def show_outlook(self, outlook: Outlook, news: str, theme: str) -> None:
         """Show what Start would do, or why it cannot.
@@ -64,7 +124,7 @@ class TrainingView(QWidget):
         colour = message_colour(outlook.level, theme)
         text = outlook.text
         if news and outlook.level == "info":
-            text = f"{news}\n{text}"
+            text = f"{news}\nNext: {text}"
         self.form.mark(outlook.field, colour)
         self.controls.say(text, colour)
         self.controls.start.enabled = outlook.level in ("info", "warning")
@@ -98,16 +158,145 @@ class TrainingView(QWidget):
     def is_sure(self) -> bool:
         """Ask whether the training is really to be discarded."""
         answer = QMessageBox.question(
-            self, "VDSR training", "Forget what was learnt in this training?"
+            self, "VDSR training", "Throw away what was learnt in this training?"
         )
         return answer == QMessageBox.StandardButton.Yes
 
     def _draw(self, session: Session, theme: str) -> None:
         if session.history is not None:
-            colours = get_theme(theme)
             self.curves.draw(
                 session.history,
                 session.config.kernel,
-                colours.background.as_hex(),
-                colours.text.as_hex(),
+                theme_colour(theme, "background"),
+                theme_colour(theme, "text"),
             )
+
+
+class TrainingControls(QWidget):
+    """Buttons, a message, and the progress bar; Start also pauses and resumes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title = words_below()  # what is being trained
+        self.message = words_below()
+        # Reserve two lines, so that buttons do not move under the mouse.
+        self.message.native.setMinimumHeight(
+            2 * self.message.native.fontMetrics().lineSpacing() + 6
+        )
+        self.start = _button("Start", _START)
+        self.stop = _button("Finish now", _FINISH)
+        self.cancel = _button("Discard", _DISCARD)
+        self.use = _button("Use this model", _USE)
+        self.bar = ProgressBar(min=0, max=BAR_STEPS, visible=False)
+        keep_slim(self.bar.native, 8)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for part in (
+            self.title.native,
+            self.message.native,
+            self.use.native,
+            _side_by_side(self.start, self.stop, self.cancel),
+            self.bar.native,
+        ):
+            column.addWidget(part)
+        self.use.visible = False
+        self.show_idle()
+
+    def show_idle(self) -> None:
+        """Show that nothing is being trained."""
+        self._main("Start", _START)
+        self.title.visible = self.stop.visible = self.cancel.visible = False
+        self.bar.visible = False
+
+    def show_running(self, title: str) -> None:
+        """Show that a training is running."""
+        self._main("Pause", _PAUSE)
+        self.title.value = breakable(title)
+        for part in (self.title, self.stop, self.cancel, self.bar):
+            part.visible = True
+        self.use.visible = False
+        self._enable(True)
+
+    def show_paused(self) -> None:
+        """Show that a training can be resumed."""
+        self._main("Resume", "Continue.")
+        self._enable(True)
+
+    def show_waiting(self, text: str) -> None:
+        """Show that a button was pressed and the current step is not done yet."""
+        self.say(text)
+        self._enable(False)
+
+    def show_fraction(self, fraction: float) -> None:
+        """Show how far the training is, from 0 to 1."""
+        self.bar.value = round(fraction * BAR_STEPS)
+
+    def say(self, text: str, colour: str = "") -> None:
+        """Show a message; an empty colour is the usual one."""
+        self.message.value = breakable(text)
+        style = f"color: {colour};" if colour else ""
+        if self.message.native.styleSheet() != style:
+            self.message.native.setStyleSheet(style)
+
+    def _enable(self, on: bool) -> None:
+        self.start.enabled = self.stop.enabled = self.cancel.enabled = on
+
+    def _main(self, text: str, tooltip: str) -> None:
+        self.start.text = text
+        self.start.tooltip = tooltip
+
+
+class UnfinishedBox(QWidget):
+    """Unfinished trainings to resume or discard; hidden when there are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._title = words_below()
+        self.chosen = combo_box(
+            tooltip="Trainings that were begun and neither finished nor discarded."
+        )
+        self.chosen.native.setAccessibleName("Unfinished training")
+        self.resume = _button(
+            "Resume",
+            "Continue this training. The same images are needed; layers must be open "
+            "under the same names.",
+        )
+        self.discard = _button(
+            "Discard", "Throw away this training and what was learnt in it."
+        )
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._title.native)
+        column.addWidget(self.chosen.native)
+        column.addWidget(_side_by_side(self.resume, self.discard))
+        self._locked = False
+
+    def offer(self, trainings: Sequence[Unfinished]) -> None:
+        """Replace the list."""
+        offer(self.chosen, {f"{t.name} · step {t.step}": t.name for t in trainings})
+        one = "This training was" if len(trainings) == 1 else "These trainings were"
+        self._title.value = f"{one} not finished:"
+        self._show()
+
+    def lock(self, locked: bool) -> None:
+        """Hide it during a training, or show it again if there is anything."""
+        self._locked = locked
+        self._show()
+
+    def _show(self) -> None:
+        self.setVisible(bool(self.chosen.choices) and not self._locked)
+
+
+def _button(text: str, tooltip: str) -> PushButton:
+    button = PushButton(text=text, tooltip=tooltip)
+    button.native.setFixedHeight(BUTTON_HEIGHT)
+    return button
+
+
+def _side_by_side(*widgets: Widget | Container[Widget]) -> QWidget:
+    box = QWidget()
+    line = QHBoxLayout(box)
+    line.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        line.addWidget(widget.native)
+    return box

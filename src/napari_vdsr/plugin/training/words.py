@@ -1,18 +1,127 @@
-"""How far a training is, in words."""
+"""What Start would do, how far a training is, and how it ended, in words."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import psutil
 
-from napari_vdsr.plugin.model.estimate import format_bytes, format_duration
+from napari_vdsr.plugin.model.estimate import Outlook, format_bytes, format_duration
+from napari_vdsr.plugin.training.settings import FOLDER, IN_FOLDER
 
 if TYPE_CHECKING:
+    from napari_vdsr.plugin.training.planning import Facts, Plan
     from napari_vdsr.plugin.training.session import Session
-    from napari_vdsr.training import Report, Score
+    from napari_vdsr.training import Report, Score, TrainingConfig
 
 
 _SHOWN = 3  # remarks shown at most
+
+_FLOAT = 4  # bytes
+_COPIES = 5  # of the weights: themselves, gradient, two running means, their average
+_BESIDE = 4  # extra memory of a step, in hidden layers
+_ITSELF = 100e6  # bytes that torch allocates for itself when it starts to train
+_KEPT = 2  # copies of the pixels: as they were read, and on the device
+_MOST = 2e9  # bytes of pixels, as `MEMORY` of the training, whose import needs torch
+
+
+def foresee(plan: "Plan", device: str, free: float, speed: float | None) -> Outlook:
+    """Say what a training will do; a warning if a CPU has too little memory.
+
+    `device` is where it will run, `free` the free memory in bytes, and `speed` the
+    products per second of that device, None when unknown.
+    """
+    needed = memory_needed(plan.config, plan.facts, plan.images.nbytes)
+    size = format_bytes(needed).replace(" ", "\u00a0")
+    parts = [
+        f"{plan.facts.depth} layers, {plan.config.steps} steps on "
+        f"{plan.images.in_words()}"
+    ]
+    if speed is not None:
+        seconds = products(plan.config, plan.facts) / speed
+        about = "about " if seconds >= 1 else ""
+        parts.append(f"{about}{format_duration(seconds)}".replace(" ", "\u00a0"))
+    text = " · ".join([*parts, f"{size} on\u00a0{device}"])
+    if device == "cpu" and needed > free:
+        short = f"Only {format_bytes(free)} are free: choose a smaller batch or patch."
+        return Outlook(f"{text}. {short}", "warning")
+    return Outlook(text)
+
+
+def memory_needed(
+    config: "TrainingConfig", facts: "Facts", nbytes: int | None
+) -> float:
+    """Estimate the bytes of memory that a training takes.
+
+    The output of every hidden layer is kept until the gradient has come back to it;
+    that is nearly all. `nbytes` is that of the images, None if not known.
+    """
+    hidden = config.batch * config.patch**2 * facts.features * _FLOAT
+    weights = facts.depth * (9 * facts.features**2) * _FLOAT
+    pixels = sum(size**2 for size in config.sizes) * (nbytes or 0)
+    learning = hidden * (facts.depth + _BESIDE) + weights * _COPIES
+    if pixels <= _MOST:
+        return _ITSELF + learning + _KEPT * pixels
+    # A part is read while the one before it is still held.
+    return _ITSELF + learning + (_KEPT + 1) * _MOST
+
+
+def products(config: "TrainingConfig", facts: "Facts") -> float:
+    """Products of numbers in all steps of a training, forward and back."""
+    hidden = 9 * facts.features**2 * max(1, facts.depth - 2)
+    ends = 2 * 9 * facts.features * facts.channels
+    return 3.0 * config.steps * config.batch * config.patch**2 * (hidden + ends)
+
+
+def products_done(session: "Session") -> float:
+    """Products of numbers in the steps that a training has done."""
+    history, config = session.history, session.config
+    steps = 0 if history is None else history.steps
+    return products(config, session.plan.facts) * steps / config.steps
+
+
+def shares_of_one(held: str) -> dict[str, str]:
+    """What can be held out of a single image: a quarter, whatever the share is."""
+    quarter = "10" if held in ("0", FOLDER) else held
+    return {"nothing": "0", "a quarter of it": quarter, IN_FOLDER: FOLDER}
+
+
+def meant_by(config: "TrainingConfig") -> dict[str, float]:
+    """What the empty fields of numbers stand for, with this recipe."""
+    from napari_vdsr.training import BlindNoise, Spot
+
+    noise = config.noise if isinstance(config.noise, BlindNoise) else BlindNoise()
+    spot = config.spot or Spot()
+    return {
+        "steps": config.steps,
+        "depth": config.depth,
+        "patch": config.patch,
+        "batch": config.batch,
+        "rate": config.stages[0].learning_rate,
+        "white_from": noise.white[0],
+        "white_to": noise.white[1],
+        "read_from": noise.read_noise[0],
+        "read_to": noise.read_noise[1],
+        "clean": noise.clean,
+        "spot_from": spot.sigma[0],
+        "spot_to": spot.sigma[1],
+    }
+
+
+def meant_in_words(config: "TrainingConfig") -> dict[str, str]:
+    """What the choice "as the recipe" stands for, with this recipe."""
+    noise = "none" if config.noise is None else "of any strength"
+    spot = "none" if config.spot is None else "{:g} to {:g}".format(*config.spot.sigma)
+    return {
+        "sampling": f"as the recipe says ({config.main_sampling})",
+        "noise": f"as the recipe ({noise})",
+        "spot": f"as the recipe ({spot})",
+    }
+
+
+def title_of(plan: "Plan") -> str:
+    """What is being trained, above its progress."""
+    how = "" if plan.settings.start_from is None else f", from {plan.settings.model}"
+    return f"Training '{plan.settings.name}' on {plan.images.in_words()}{how}"
 
 
 def progress_words(report: "Report", device: str, memory: float) -> str:
@@ -48,12 +157,12 @@ def memory_in_use(device: str) -> float:
 def news_of(session: "Session") -> str:
     """The result of a training that has ended."""
     if session.outcome == "cancelled":
-        return "Cancelled; nothing was kept."
+        return "Discarded; nothing was kept."
     if session.outcome != "done":
         return "Failed."
     history = session.history
     scores = [] if history is None else history.scores
-    gained = f": {_score_words(scores[-1])}" if scores else ""
+    gained = f": {_score_words(scores[-1], session.config.kernel)}" if scores else ""
     listed = f"'{session.model_name}' is in the list of models{gained}."
     if history is not None and history.gave_up:
         return (
@@ -63,11 +172,17 @@ def news_of(session: "Session") -> str:
     return listed
 
 
-def _score_words(score: "Score") -> str:
+def gain_words(gain: float, kernel: str) -> str:
+    """A difference to plain enlargement: "0.35 dB below bicubic"."""
+    side = "below" if gain < 0 else "above"
+    return f"{abs(gain):.2f} dB {side} {kernel}"
+
+
+def _score_words(score: "Score", kernel: str) -> str:
     """PSNR and gain of each factor."""
     figures = []
     for factor, psnr in score.psnr.items():
-        gain = psnr - score.enlarged[factor]
-        words = f"{factor.replace('x', '×')} {psnr:.2f} dB ({gain:+.2f})"
-        figures.append(words.replace(" ", "\u00a0"))
-    return ", ".join(figures)
+        gain = gain_words(psnr - score.enlarged[factor], kernel)
+        words = f"{factor.replace('x', '×')} {psnr:.2f} dB".replace(" ", "\u00a0")
+        figures.append(f"{words}, {gain}")
+    return "; ".join(figures)

@@ -6,15 +6,20 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_vdsr.plugin.scoring.view_curve import colour_of
-from napari_vdsr.plugin.training.tooltips import TOOLTIPS
+from napari_vdsr.plugin.training.words import gain_words
+from napari_vdsr.plugin.views.colours import is_dark_colour, line_colour
 
 if TYPE_CHECKING:
     from napari_vdsr.training import History
 
 
-_HEIGHT = 110  # pixels of each plot
+_HEIGHT = 140  # pixels of each plot
 _POINTS = 60  # about so many in the smooth curve of the loss
+_LOSS = "What is made smaller: the error on the patches of each step."
+_GAIN = (
+    "PSNR on the images held out, above that of plain enlargement, for each factor. "
+    "Below the dashed line, plain enlargement is better."
+)
 
 
 class Curves(QWidget):
@@ -27,7 +32,8 @@ class Curves(QWidget):
         self._column.setSpacing(2)
         self._loss: Any = None
         self._gain: Any = None
-        self.loss_title, self.gain_title = _title("loss"), _title("gain")
+        self._dark = True
+        self.loss_title, self.gain_title = _title(_LOSS), _title(_GAIN)
         self.hide()
 
     def points(self, plot: str) -> dict[str, "tuple[list[float], list[float]]"]:
@@ -51,6 +57,8 @@ class Curves(QWidget):
         if not (losses or scores):
             return
         self._make_plots()
+        self._dark = is_dark_colour(background)
+        self._gain.setLabel("left", "gain, dB")
         for plot in (self._loss, self._gain):
             _colour(plot, background, foreground)
             plot.clear()
@@ -67,6 +75,7 @@ class Curves(QWidget):
         if self._loss is not None:
             return
         self._loss, self._gain = pyqtgraph.PlotWidget(), pyqtgraph.PlotWidget()
+        self._loss.setLabel("left", "loss")
         titles = self.loss_title, self.gain_title
         for plot, title in zip((self._loss, self._gain), titles, strict=True):
             plot.setMenuEnabled(False)
@@ -75,7 +84,9 @@ class Curves(QWidget):
             plot.setFixedHeight(_HEIGHT)
             for side in ("left", "bottom"):
                 plot.getAxis(side).enableAutoSIPrefix(False)
-            plot.getAxis("left").setWidth(46)
+            plot.getAxis("left").setWidth(58)
+            plot.setLabel("bottom", "step")
+            plot.getAxis("bottom").setHeight(42)
             self._column.addWidget(title)
             self._column.addWidget(plot)
 
@@ -95,7 +106,7 @@ class Curves(QWidget):
         self._loss.plot(
             np.add.reduceat(steps, starts) / sizes,
             np.add.reduceat(values, starts) / sizes,
-            pen=pyqtgraph.mkPen(colour_of(0), width=2),
+            pen=pyqtgraph.mkPen(line_colour(0, self._dark), width=2),
             name="mean loss",
         )
         self.loss_title.setText(f"Loss: {values[starts[-1] :].mean():.4g}")
@@ -111,7 +122,7 @@ class Curves(QWidget):
         words = []
         for number, factor in enumerate(scores[-1].psnr):
             gains = [score.psnr[factor] - score.enlarged[factor] for score in scores]
-            colour = colour_of(number)
+            colour = line_colour(number, self._dark)
             self._gain.plot(
                 steps,
                 gains,
@@ -122,16 +133,15 @@ class Curves(QWidget):
                 symbolBrush=colour,
                 name=factor,
             )
+            gain = gain_words(gains[-1], kernel)
             sign = factor.replace("x", "×")
-            words.append(
-                f'<span style="color:{colour}">{sign}&nbsp;{gains[-1]:+.2f}</span>'
-            )
-        self.gain_title.setText(f"PSNR above {kernel}, in dB: {' · '.join(words)}")
+            words.append(f'<span style="color:{colour}">{sign}: {gain}</span>')
+        self.gain_title.setText(f"Held-out images: {' · '.join(words)}")
 
 
-def _title(name: str) -> QLabel:
+def _title(tooltip: str) -> QLabel:
     label = QLabel()
-    label.setToolTip(TOOLTIPS[name])
+    label.setToolTip(tooltip)
     label.setWordWrap(True)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     return label

@@ -11,15 +11,14 @@ _BUTTON_WIDTH = 34
 class FolderField(Container[Widget]):
     """A line to type a folder in, and a button to choose one."""
 
-    def __init__(self, name: str, tooltip: str) -> None:
-        self.line = LineEdit(name="line", tooltip=tooltip)
+    def __init__(self, label: str, tooltip: str) -> None:
+        self.line = LineEdit(tooltip=tooltip)
         self.button = PushButton(text="…", tooltip="Choose a folder.")
+        self.line.native.setAccessibleName(label)
+        self.button.native.setAccessibleName("Choose a folder")
         self.button.native.setFixedWidth(_BUTTON_WIDTH)
         super().__init__(
-            widgets=[self.line, self.button],
-            layout="horizontal",
-            labels=False,
-            name=name,
+            widgets=[self.line, self.button], layout="horizontal", labels=False
         )
         self.margins = (0, 0, 0, 0)
         self.button.changed.connect(self._choose)
