@@ -15,7 +15,14 @@ from napari.utils import cancelable_progress, progress
 from qtpy.QtCore import QThreadPool
 
 from napari_vdsr.errors import Cancelled, InputError
-from napari_vdsr.plugin.jobs import Job, Ticker, device_in_use, sentence
+from napari_vdsr.plugin import jobs
+from napari_vdsr.plugin.jobs import (
+    Job,
+    Ticker,
+    device_in_use,
+    device_unless,
+    sentence,
+)
 from napari_vdsr.plugin.run import Run
 
 
@@ -292,3 +299,25 @@ def test_a_long_job_takes_no_thread_from_others(panel: Panel, qtbot: Any) -> Non
         qtbot.waitUntil(lambda: not panel.run.running, timeout=10_000)
         assert pool.maxThreadCount() == 1
         pool.setMaxThreadCount(before)
+
+
+def test_who_waits_for_the_device_comes_before_who_has_just_had_it() -> None:
+    """A training gives the device back for a moment only, again and again."""
+    got, turns = threading.Event(), 0
+
+    class Waiting(Job):
+        def work(self) -> None:
+            with self.the_device():
+                got.set()
+
+    with device_unless(lambda: False):
+        thread = threading.Thread(target=Waiting())
+        thread.start()
+        # It holds the next turn as soon as it waits.
+        while not jobs._next_turn.locked():
+            pass
+    while not got.is_set() and turns < 1000:
+        with device_unless(lambda: False):
+            turns += 1
+    thread.join()
+    assert turns <= 1

@@ -15,6 +15,7 @@ from napari_vdsr.errors import Cancelled, VdsrError
 
 # Held during computations: two at once would share the device and its memory.
 device_in_use = threading.Lock()
+_next_turn = threading.Lock()  # held by who waits for the device: see `_take_device`
 
 _PATIENCE = 0.2  # seconds between two tries to get the device
 _FAST = 0.5  # seconds; others have the device for less than this when they measure
@@ -193,7 +194,7 @@ class Job:
         """Hold the device; wait until nobody else does, and say so."""
         self.ticker.begin("Starting")
         patience = _FAST
-        while not device_in_use.acquire(timeout=patience):
+        while not _take_device(patience):
             self.ticker.begin("Waiting for another run")
             patience = _PATIENCE
         try:
@@ -202,12 +203,26 @@ class Job:
             device_in_use.release()
 
 
+def _take_device(patience: float) -> bool:
+    """Try to get the device for some seconds.
+
+    A training gives it back after each step and wants it again at once. As it needs the
+    next turn for that, too, whoever waits is the first to get it.
+    """
+    if not _next_turn.acquire(timeout=patience):
+        return False
+    try:
+        return device_in_use.acquire(timeout=patience)
+    finally:
+        _next_turn.release()
+
+
 @contextmanager
 def device_unless(stop: Callable[[], bool]) -> Iterator[None]:
     """Hold the device; wait for it only as long as nobody wants the work to stop."""
     mine = False
     while not (mine or stop()):
-        mine = device_in_use.acquire(timeout=_PATIENCE)
+        mine = _take_device(_PATIENCE)
     try:
         yield
     finally:
