@@ -40,8 +40,8 @@ def main() -> None:
     window.resize(*WINDOW)
     wait(0.5)
     window.resizeDocks([dock], [PANEL_WIDTH], Qt.Orientation.Horizontal)
-    panel.form.steps.value = str(STEPS)
-    panel.form.name_field.value = "tissue-5"
+    panel.form["steps"].value = STEPS
+    panel.form["name"].value = "tissue-5"
     wait_until(lambda: panel.controls.start.enabled, "the devices")
     wait(1)
     take(panel, "training-before")
