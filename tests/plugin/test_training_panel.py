@@ -88,7 +88,7 @@ def test_a_layer_becomes_a_model_that_the_other_panels_offer_at_once(
     assert panel.controls.start.enabled
     assert not unfinished.find_unfinished()
     assert panel.controls.use.native.isVisibleTo(panel)
-    first._close_down()
+    first.close_down()
     scores._close_down()
 
 
