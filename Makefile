@@ -87,7 +87,7 @@ $(VENV)/.installed: $(VENV)/pyvenv.cfg $(requirements)
 
 $(VENV)/.installed-test: $(VENV)/pyvenv.cfg $(requirements)
 	@echo "Installing the package and what its tests need into $(VENV); this takes some minutes."
-	@$(pip_install) --editable '.[test]'
+	@$(pip_install) --editable '.[peers,test]'
 	@touch $(VENV)/.installed $@
 
 $(VENV)/.installed-dev: $(VENV)/pyvenv.cfg $(requirements)
