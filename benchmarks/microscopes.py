@@ -40,8 +40,7 @@ from scipy import ndimage
 
 import napari_vdsr
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.imaging.sampling import Sampling, sampling_rows
-from napari_vdsr.simulation.detection import Instrument
+from napari_vdsr.imaging.sampling import Instrument, Sampling, sampling_rows
 from napari_vdsr.simulation.scenes import SCENES, Scene
 from napari_vdsr.zoo import Model
 

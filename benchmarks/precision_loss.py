@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from napari_vdsr.benchmark.ways import engines_of
-from napari_vdsr.evaluation.compare import run_trial
-from napari_vdsr.evaluation.trial import Trial
-from napari_vdsr.evaluation.trials import trial_of
+from napari_vdsr.evaluation.compare import outcomes_of
+from napari_vdsr.evaluation.protocols import ScoringPair, pair_of
 from napari_vdsr.images.find import named, opened
 from napari_vdsr.inference.device import resolve_device
 from napari_vdsr.inference.precision import usable_precisions
@@ -41,12 +40,12 @@ class Way:
         self.name = name
         self._upscaler = upscaler
 
-    def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
-        """Enlarge the luminance that the trial gives."""
-        result = self._upscaler.region(trial.low, trial.shape, progress=progress)
-        return trial.finished(result)
+    def enlarge(self, pair: ScoringPair, progress: Progress | None) -> NDArray[Any]:
+        """Enlarge the luminance that the pair gives."""
+        result = self._upscaler.region(pair.lr, pair.shape, progress=progress)
+        return pair.finished(result)
 
-    def serves(self, trial: Trial) -> bool:
+    def serves(self, pair: ScoringPair) -> bool:
         """Whether it is made for the factor: always."""
         return True
 
@@ -77,9 +76,9 @@ def scores_of(folder: Path, ways: Sequence[Way]) -> dict[tuple[str, int], float]
     scores: dict[tuple[str, int], list[float]] = {}
     for name, image in tqdm(named(folder).images, unit="image", file=sys.stderr):
         with opened(image, name) as source:
-            trials = [(factor, trial_of(source, factor, "A")) for factor in FACTORS]
-        for factor, trial in trials:
-            for outcome in run_trial(trial, ways, None):
+            pairs = [(factor, pair_of(source, factor, "A")) for factor in FACTORS]
+        for factor, pair in pairs:
+            for outcome in outcomes_of(pair, ways, None):
                 key = outcome.method, factor
                 scores.setdefault(key, []).append(outcome.psnr.mean)
     return {key: sum(values) / len(values) for key, values in scores.items()}

@@ -16,7 +16,7 @@ from skimage import data
 
 import napari_vdsr
 from napari_vdsr.evaluation.compare import compare
-from napari_vdsr.evaluation.picture import save_picture
+from napari_vdsr.evaluation.figure import save_picture
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.zoo import DEFAULT_MODEL
 
@@ -37,7 +37,7 @@ def show_reduced(factor: int, output: Path) -> None:
     comparison = compare(
         truth, factor, rgb=True, protocol="direct", model="vdsr20", sampling="reduced"
     )
-    height, width = comparison.trial.shape
+    height, width = comparison.pair.shape
     print(
         f"skimage.data.immunohistochemistry, {width} × {height} pixels: reduced by "
         f"{factor}\nand enlarged again, {factor}x. "

@@ -81,27 +81,27 @@ def test_a_scanner_takes_the_two_pixels_at_the_centre() -> None:
 def test_the_trial_is_what_the_sampling_says(
     photograph: NDArray[Any], tiny: Model
 ) -> None:
-    trial = compare(photograph, 3, model=tiny, sampling="camera").trial
+    pair = compare(photograph, 3, model=tiny, sampling="camera").pair
     means = photograph.reshape(20, 3, 24, 3).mean(axis=(1, 3))
-    np.testing.assert_array_equal(trial.low, np.rint(means).astype("uint8"))
-    np.testing.assert_array_equal(trial.reference, photograph)
-    trial = compare(photograph, 3, model=tiny, sampling="scanner").trial
-    assert trial.shape == (30, 36)
-    assert trial.low.shape == (10, 12)
-    assert trial.low.dtype == photograph.dtype
-    assert trial.data_range.value == 255
+    np.testing.assert_array_equal(pair.lr, np.rint(means).astype("uint8"))
+    np.testing.assert_array_equal(pair.hr, photograph)
+    pair = compare(photograph, 3, model=tiny, sampling="scanner").pair
+    assert pair.shape == (30, 36)
+    assert pair.lr.shape == (10, 12)
+    assert pair.lr.dtype == photograph.dtype
+    assert pair.data_range.value == 255
 
 
 def test_noise_is_the_same_for_all_runs_and_the_truth_has_none(
     photograph: NDArray[Any], tiny: Model
 ) -> None:
     stack = np.stack([photograph, photograph])
-    first, again = (compare(stack, 2, model=tiny, noise=900).trial for _ in range(2))
-    clean = compare(stack, 2, model=tiny).trial
-    np.testing.assert_array_equal(first.low, again.low)
-    np.testing.assert_array_equal(first.reference, clean.reference)
-    assert (first.low != clean.low).mean() > 0.5
-    assert (first.low[0] != first.low[1]).any(), "each plane has noise of its own"
+    first, again = (compare(stack, 2, model=tiny, noise=900).pair for _ in range(2))
+    clean = compare(stack, 2, model=tiny).pair
+    np.testing.assert_array_equal(first.lr, again.lr)
+    np.testing.assert_array_equal(first.hr, clean.hr)
+    assert (first.lr != clean.lr).mean() > 0.5
+    assert (first.lr[0] != first.lr[1]).any(), "each plane has noise of its own"
     assert clean.electrons is None
 
 
@@ -114,7 +114,7 @@ def test_plane_by_plane_is_what_comes_of_the_whole(
     options: Any = {"sampling": sampling, "noise": noise}
     scores = evaluate(stack, model=tiny, factors=2, protocol="direct", **options)
     whole = compare(stack, 2, model=tiny, **options)
-    assert {row.noise for row in scores.rows} == {whole.trial.electrons}
+    assert {row.noise for row in scores.rows} == {whole.pair.electrons}
     assert scores.rows[0].noise is not None
     for row, outcome in zip(scores.rows, whole.outcomes, strict=True):
         assert row.method == outcome.method

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.added_noise import add_shot_noise, check_noise, noise_level
+from napari_vdsr.evaluation.acquisition import add_shot_noise, check_noise, noise_level
 
 levels = st.floats(50, 20_000)
 

@@ -13,20 +13,19 @@ from scipy.ndimage import gaussian_filter
 from napari_vdsr import evaluate
 from napari_vdsr.errors import Cancelled
 from napari_vdsr.evaluation.baselines import BestLinear, Spline, best_sigma, splined
-from napari_vdsr.evaluation.compare import compare, run_trial
+from napari_vdsr.evaluation.compare import compare, outcomes_of
 from napari_vdsr.evaluation.evaluate import evaluate_pairs
-from napari_vdsr.evaluation.trial import Trial
-from napari_vdsr.evaluation.trials import trial_of
+from napari_vdsr.evaluation.protocols import ScoringPair, pair_of
 from napari_vdsr.images.stack import Stack
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.zoo import Model
 
 
-def trial(image: NDArray[Any], factor: int, sampling: Any, noise: Any) -> Trial:
+def pair(image: NDArray[Any], factor: int, sampling: Any, noise: Any) -> ScoringPair:
     from napari_vdsr.evaluation.acquisition import Acquisition
 
     way = Acquisition(sampling, noise)
-    return trial_of(Stack(image, image.ndim == 3), factor, "direct", way)
+    return pair_of(Stack(image, image.ndim == 3), factor, "direct", way)
 
 
 @given(st.sampled_from([(8, 16), (9, 27), (10, 35), (7, 25)]))
@@ -65,8 +64,8 @@ def test_the_best_linear_is_never_below_the_spline(
 ) -> None:
     image = np.random.default_rng(seed).random((48, 48, 3) if rgb else (48, 48))
     image = gaussian_filter(image, (seed % 4, seed % 4, 0)[: image.ndim])
-    spline, best = run_trial(
-        trial(image, factor, sampling, noise), [Spline(), BestLinear()]
+    spline, best = outcomes_of(
+        pair(image, factor, sampling, noise), [Spline(), BestLinear()]
     )
     assert best.psnr.mean >= spline.psnr.mean - 1e-9
 
@@ -75,13 +74,13 @@ def test_the_best_linear_is_never_below_the_spline(
 def test_the_best_linear_is_the_best_of_all_sigmas(
     noise: float, photograph: NDArray[Any]
 ) -> None:
-    one = trial(photograph, 2, "camera", noise)
-    found = run_trial(one, [BestLinear()])[0].psnr.mean
+    one = pair(photograph, 2, "camera", noise)
+    found = outcomes_of(one, [BestLinear()])[0].psnr.mean
 
     def by_hand(sigma: float) -> float:
-        low = gaussian_filter(one.low.astype(float), sigma, mode="reflect")
+        low = gaussian_filter(one.lr.astype(float), sigma, mode="reflect")
         result = splined(low, one.shape, rgb=False)[2:-2, 2:-2]
-        error = np.mean((result - one.reference[2:-2, 2:-2]) ** 2)
+        error = np.mean((result - one.hr[2:-2, 2:-2]) ** 2)
         return float(10 * np.log10(255**2 / error))
 
     best = max(by_hand(sigma) for sigma in np.arange(0.02, 5, 0.02))
@@ -136,7 +135,7 @@ def test_the_search_can_be_cancelled(photograph: NDArray[Any]) -> None:
                 raise Cancelled
 
     with pytest.raises(Cancelled):
-        run_trial(trial(photograph, 2, "camera", 900), [BestLinear()], Bar())
+        outcomes_of(pair(photograph, 2, "camera", 900), [BestLinear()], Bar())
 
 
 def test_the_report_says_that_the_best_linear_needs_the_truth(

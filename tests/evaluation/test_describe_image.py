@@ -184,7 +184,7 @@ def test_chunks_larger_than_memory_are_not_read() -> None:
 
 
 def test_slow_images_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_vdsr.evaluation.windows._SECONDS", 0.0)
+    monkeypatch.setattr("napari_vdsr.evaluation.description._SECONDS", 0.0)
     report = describe_image(np.tile(noisy(50), (4, 4)))
     assert report.pixels == 512**2
     assert "only 1 of 9 parts" in report.to_text()
@@ -291,3 +291,21 @@ print(*sorted({"torch", "qtpy", "napari"} & set(sys.modules)))
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == ""
+
+
+def test_what_takes_very_many_steps_to_compute_is_not_computed() -> None:
+    computed: list[int] = []
+
+    def noted(block: Any) -> Any:
+        computed.append(1)
+        return block
+
+    stack = da.from_array(
+        noisy(500)[None, :64, :64].repeat(1200, 0), chunks=(1, 64, 64)
+    )
+    light = stack.map_blocks(noted, meta=np.empty(0, stack.dtype))
+    report = describe_image(light.max(axis=0))
+    assert not computed
+    assert report.noise is None
+    assert "steps to compute: save the image first" in report.unknown[0]
+    assert describe_image(light[:8].max(axis=0)).noise is not None

@@ -19,9 +19,9 @@ from napari_vdsr import api, evaluate
 from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError
 from napari_vdsr.evaluation.acquisition import resized
 from napari_vdsr.evaluation.compare import compare
+from napari_vdsr.evaluation.data_range import range_of
 from napari_vdsr.evaluation.evaluate import evaluate_pairs
 from napari_vdsr.evaluation.grids import compare_on_grid
-from napari_vdsr.evaluation.ranges import range_of
 from napari_vdsr.images import stack
 from napari_vdsr.zoo import Model
 
@@ -336,8 +336,8 @@ def test_stacks_are_evaluated_as_if_they_were_read_whole(
             assert row.psnr == outcome.psnr.mean
             assert row.fitted_psnr == outcome.psnr.fitted.mean
             assert row.ssim == outcome.ssim
-            assert row.data_range == whole.trial.data_range
-            assert row.pixels == whole.trial.pixels
+            assert row.data_range == whole.pair.data_range
+            assert row.pixels == whole.pair.pixels
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def evaluate(
     from napari_vdsr.cli.loading import loaded_model
     from napari_vdsr.evaluation.compare import compare
     from napari_vdsr.evaluation.evaluate import evaluate as evaluate_images
-    from napari_vdsr.evaluation.picture import save_picture
+    from napari_vdsr.evaluation.figure import save_picture
     from napari_vdsr.files import list_images
 
     _check_outputs(csv, grid, overwrite=overwrite)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.evaluation.acquisition import resized
+from napari_vdsr.evaluation.protocols import ScoringPair
 from napari_vdsr.evaluation.psnr import measured
-from napari_vdsr.evaluation.trial import Trial
 from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.progress import Progress
 
@@ -24,19 +24,19 @@ class Baseline:
     asked_for = False
     sampling: Sampling | None = None
 
-    def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
-        """Enlarge the small image of the trial, rounded as the trial scores it."""
-        result = self.enlarged(trial, progress)
+    def enlarge(self, pair: ScoringPair, progress: Progress | None) -> NDArray[Any]:
+        """Enlarge the small image of the pair, rounded as the pair scores it."""
+        result = self.enlarged(pair, progress)
         if progress is not None:
-            progress.update(trial.pixels)
-        return trial.finished(result)
+            progress.update(pair.pixels)
+        return pair.finished(result)
 
-    def enlarged(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
+    def enlarged(self, pair: ScoringPair, progress: Progress | None) -> NDArray[Any]:
         """Enlarge, without rounding."""
         raise NotImplementedError
 
-    def serves(self, trial: Trial) -> bool:
-        """Whether it can enlarge by the factor of the trial: always."""
+    def serves(self, pair: ScoringPair) -> bool:
+        """Whether it can enlarge by the factor of the pair: always."""
         return True
 
 
@@ -45,9 +45,9 @@ class Bicubic(Baseline):
 
     name = "bicubic"
 
-    def enlarged(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
+    def enlarged(self, pair: ScoringPair, progress: Progress | None) -> NDArray[Any]:
         """Enlarge, without rounding."""
-        return resized(trial.low, trial.shape, trial.rgb)
+        return resized(pair.lr, pair.shape, pair.rgb)
 
 
 class Spline(Baseline):
@@ -55,9 +55,9 @@ class Spline(Baseline):
 
     name = "spline"
 
-    def enlarged(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
+    def enlarged(self, pair: ScoringPair, progress: Progress | None) -> NDArray[Any]:
         """Enlarge, without rounding."""
-        return splined(trial.low, trial.shape, trial.rgb)
+        return splined(pair.lr, pair.shape, pair.rgb)
 
 
 class BestLinear(Baseline):
@@ -68,13 +68,11 @@ class BestLinear(Baseline):
 
     name = "best Gaussian + spline"
 
-    def enlarged(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
+    def enlarged(self, pair: ScoringPair, progress: Progress | None) -> NDArray[Any]:
         """Enlarge, without rounding."""
-        result = np.empty(trial.reference.shape)
-        for index in np.ndindex(trial.stack):
-            plane = replace(
-                trial, reference=trial.reference[index], low=trial.low[index]
-            )
+        result = np.empty(pair.hr.shape)
+        for index in np.ndindex(pair.stack):
+            plane = replace(pair, hr=pair.hr[index], lr=pair.lr[index])
             result[index] = _best(plane, progress)
         return result
 
@@ -82,7 +80,7 @@ class BestLinear(Baseline):
 BASELINES = (Bicubic.name, Spline.name, BestLinear.name)
 
 
-def _best(plane: Trial, progress: Progress | None) -> NDArray[np.float64]:
+def _best(plane: ScoringPair, progress: Progress | None) -> NDArray[np.float64]:
     """The best enlargement of a single plane."""
 
     def error_at(sigma: float) -> float:
@@ -133,7 +131,7 @@ def splined(
     return _plane_by_plane(image, enlarged, rgb)
 
 
-def _blurred_and_splined(trial: Trial, sigma: float) -> NDArray[np.float64]:
+def _blurred_and_splined(pair: ScoringPair, sigma: float) -> NDArray[np.float64]:
     from scipy.ndimage import gaussian_filter
 
     def blurred(plane: NDArray[Any]) -> NDArray[np.float64]:
@@ -142,13 +140,13 @@ def _blurred_and_splined(trial: Trial, sigma: float) -> NDArray[np.float64]:
         )
         return result
 
-    low = _plane_by_plane(trial.low, blurred, trial.rgb) if sigma else trial.low
-    return splined(low, trial.shape, trial.rgb)
+    low = _plane_by_plane(pair.lr, blurred, pair.rgb) if sigma else pair.lr
+    return splined(low, pair.shape, pair.rgb)
 
 
-def _error(trial: Trial, enlarged: NDArray[Any]) -> float:
+def _error(pair: ScoringPair, enlarged: NDArray[Any]) -> float:
     """Mean squared error of a plane as it is scored; fitted for a real pair."""
-    report = measured(trial.beside(trial.finished(enlarged)), fit=trial.fit)
+    report = measured(pair.beside(pair.finished(enlarged)), fit=pair.fit)
     return (report.fitted or report).errors[0]
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from napari_vdsr.evaluation.acquisition import acquisitions_for
-from napari_vdsr.evaluation.added_noise import Noise
+from napari_vdsr.evaluation.acquisition import Noise, acquisitions_for
 from napari_vdsr.evaluation.methods import (
     IN_FLOAT32,
     Method,
@@ -16,10 +15,9 @@ from napari_vdsr.evaluation.methods import (
     default_model,
     methods_for,
 )
+from napari_vdsr.evaluation.protocols import Protocol, ScoringPair, pair_of
 from napari_vdsr.evaluation.psnr import PsnrReport, measured
 from napari_vdsr.evaluation.ssim import SMALLEST, similarity
-from napari_vdsr.evaluation.trial import Trial
-from napari_vdsr.evaluation.trials import Protocol, trial_of
 from napari_vdsr.images.find import opened
 from napari_vdsr.images.stack import check_image
 from napari_vdsr.imaging.sampling import Sampling
@@ -44,7 +42,7 @@ class Comparison:
 
     name: str
     protocol: Protocol
-    trial: Trial  # the truth (`reference`) and the reduced image (`low`)
+    pair: ScoringPair  # the truth (`reference`) and the reduced image (`low`)
     outcomes: tuple[Outcome, ...]  # bicubic first
 
 
@@ -73,30 +71,30 @@ def compare(
     acquisition = acquisitions_for(protocol, trades, sampling, noise)[0]
     with opened(image, name, rgb) as stack:
         check_image(stack, name)
-        trial = trial_of(stack, factor, protocol, acquisition)
+        pair = pair_of(stack, factor, protocol, acquisition)
     if progress is not None:
-        progress.reset(trial.pixels * len(methods))
-    return Comparison(name, protocol, trial, run_trial(trial, methods, progress))
+        progress.reset(pair.pixels * len(methods))
+    return Comparison(name, protocol, pair, outcomes_of(pair, methods, progress))
 
 
-def run_trial(
-    trial: Trial, methods: Sequence[Method], progress: Progress | None = None
+def outcomes_of(
+    pair: ScoringPair, methods: Sequence[Method], progress: Progress | None = None
 ) -> tuple[Outcome, ...]:
-    """Run and score on a trial the methods that are made for its factor.
+    """Run and score on a pair the methods that are made for its factor.
 
     `progress` counts enlarged pixels.
     """
     return tuple(
-        _run(trial, method, progress) for method in methods if method.serves(trial)
+        _run(pair, method, progress) for method in methods if method.serves(pair)
     )
 
 
-def _run(trial: Trial, method: Method, progress: Progress | None) -> Outcome:
+def _run(pair: ScoringPair, method: Method, progress: Progress | None) -> Outcome:
     started = time.perf_counter()
-    result = method.enlarge(trial, progress)
+    result = method.enlarge(pair, progress)
     seconds = time.perf_counter() - started
-    planes = trial.beside(result)
-    large_enough = min(trial.shape) - 2 * trial.border >= SMALLEST
+    planes = pair.beside(result)
+    large_enough = min(pair.shape) - 2 * pair.border >= SMALLEST
     return Outcome(
         method.name,
         result,

@@ -8,9 +8,8 @@ from math import fsum, prod
 from typing import Any, NamedTuple
 
 from napari_vdsr.errors import InputError, VdsrWarning
-from napari_vdsr.evaluation.acquisition import acquisitions_for
-from napari_vdsr.evaluation.added_noise import Noise
-from napari_vdsr.evaluation.compare import Outcome, run_trial
+from napari_vdsr.evaluation.acquisition import Noise, acquisitions_for
+from napari_vdsr.evaluation.compare import Outcome, outcomes_of
 from napari_vdsr.evaluation.methods import (
     IN_FLOAT32,
     Method,
@@ -18,9 +17,13 @@ from napari_vdsr.evaluation.methods import (
     default_model,
     methods_for,
 )
+from napari_vdsr.evaluation.protocols import (
+    Protocol,
+    ScoringPair,
+    pairs_of,
+    real_pairs,
+)
 from napari_vdsr.evaluation.report import Evaluation, Row
-from napari_vdsr.evaluation.trial import Trial
-from napari_vdsr.evaluation.trials import Protocol, pair_trials, trials_of
 from napari_vdsr.images.find import named, opened
 from napari_vdsr.images.stack import check_image
 from napari_vdsr.imaging.sampling import Sampling
@@ -53,15 +56,15 @@ def evaluate(
     ways = acquisitions_for(protocol, trades, sampling, noise)
     items = named(images).images
 
-    def trials() -> Iterator[_Image]:
+    def pairs() -> Iterator[_Image]:
         for name, image in items:
             with opened(image, name, rgb) as stack:
                 check_image(stack, name)
                 for factor, way in product(asked, ways):
-                    planes = trials_of(stack, factor, protocol, way)
+                    planes = pairs_of(stack, factor, protocol, way)
                     yield _Image(name, prod(stack.stack), planes)
 
-    rows = _scored(trials, len(items) * len(asked) * len(ways), methods, progress)
+    rows = _scored(pairs, len(items) * len(asked) * len(ways), methods, progress)
     return Evaluation(rows, protocol, _device(options.device), options.precision)
 
 
@@ -90,15 +93,15 @@ def evaluate_pairs(
             "each needs its partner"
         )
 
-    def trials() -> Iterator[_Image]:
+    def pairs() -> Iterator[_Image]:
         for (name, truth), (low_name, image) in zip(highs, lows, strict=True):
             with opened(truth, name, rgb) as one, opened(image, low_name, rgb) as other:
                 check_image(one, name)
                 check_image(other, low_name)
-                planes = pair_trials(one, other)
+                planes = real_pairs(one, other)
                 yield _Image(name, prod(one.stack), planes)
 
-    rows = _scored(trials, len(highs), methods, progress)
+    rows = _scored(pairs, len(highs), methods, progress)
     return Evaluation(rows, "pairs", _device(options.device), options.precision)
 
 
@@ -114,35 +117,35 @@ class _Image(NamedTuple):
 
     name: str
     of: int  # planes in it
-    planes: Iterator[Trial]
+    planes: Iterator[ScoringPair]
 
 
 def _scored(
-    trials: Callable[[], Iterator[_Image]],
+    pairs: Callable[[], Iterator[_Image]],
     count: int,
     methods: Sequence[Method],
     progress: Progress | None,
 ) -> tuple[Row, ...]:
-    """Run all methods on all trials and keep the figures, not the images."""
+    """Run all methods on all pairs and keep the figures, not the images."""
     if not count:
         raise InputError("there is no image or no factor to evaluate")
     if progress is not None:
         progress.reset(count)
     rows = []
     left_out: set[tuple[str, float]] = set()
-    for image in trials():
+    for image in pairs():
         found: dict[str, list[Row]] = {}
-        for trial in image.planes:
+        for pair in image.planes:
             left_out |= {
-                (method.name, max(trial.factors))
+                (method.name, max(pair.factors))
                 for method in methods
-                if method.asked_for and not method.serves(trial)
+                if method.asked_for and not method.serves(pair)
             }
             # A bar that counted those left out would never be full.
-            serving = sum(method.serves(trial) for method in methods) * image.of
-            part = None if progress is None else Part(progress, trial.pixels * serving)
-            for outcome in run_trial(trial, methods, part):
-                row = _row(image.name, trial, outcome)
+            serving = sum(method.serves(pair) for method in methods) * image.of
+            part = None if progress is None else Part(progress, pair.pixels * serving)
+            for outcome in outcomes_of(pair, methods, part):
+                row = _row(image.name, pair, outcome)
                 found.setdefault(row.method, []).append(row)
         rows += [_mean_of(planes) for planes in found.values()]
     for name, factor in sorted(left_out):
@@ -164,19 +167,19 @@ def _mean_of(planes: list[Row]) -> Row:
     )
 
 
-def _row(name: str, trial: Trial, outcome: Outcome) -> Row:
+def _row(name: str, pair: ScoringPair, outcome: Outcome) -> Row:
     fitted = outcome.psnr.fitted
     assert fitted is not None
     return Row(
         image=name,
-        factor=round((trial.factors[0] * trial.factors[1]) ** 0.5, 3),
+        factor=round((pair.factors[0] * pair.factors[1]) ** 0.5, 3),
         method=outcome.method,
         psnr=outcome.psnr.mean,
         fitted_psnr=fitted.mean,
         ssim=outcome.ssim,
-        data_range=trial.data_range,
-        pixels=trial.pixels,
+        data_range=pair.data_range,
+        pixels=pair.pixels,
         seconds=outcome.seconds,
-        sampling=trial.sampling,
-        noise=trial.electrons,
+        sampling=pair.sampling,
+        noise=pair.electrons,
     )

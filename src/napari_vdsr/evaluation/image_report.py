@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_vdsr.evaluation.history import ValueHistory
-from napari_vdsr.evaluation.instrument import Instrument
-from napari_vdsr.evaluation.model_advice import ModelAdvice, advise, noise_share
+from napari_vdsr.evaluation.model_advice import (
+    ModelAdvice,
+    advise,
+    noise_share,
+)
 from napari_vdsr.evaluation.noise import NoiseEstimate
 from napari_vdsr.evaluation.sampling import SamplingReport
+from napari_vdsr.imaging.sampling import Instrument
 
 _NEXT_TO_NONE = 5e-4  # of the range: an eighth of a grey level of 8 bits
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.evaluation.baselines import BestLinear, Bicubic, Spline
 from napari_vdsr.evaluation.model_advice import CAMERA, REDUCED
-from napari_vdsr.evaluation.trial import Trial
+from napari_vdsr.evaluation.protocols import ScoringPair
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.options import RunOptions
@@ -29,11 +29,11 @@ class Method(Protocol):
     name: str  # for tables and captions
     asked_for: bool  # by the user; others are scored for comparison
 
-    def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
-        """Enlarge the small image of the trial, rounded as the trial scores it."""
+    def enlarge(self, pair: ScoringPair, progress: Progress | None) -> NDArray[Any]:
+        """Enlarge the small image of the pair, rounded as the pair scores it."""
 
-    def serves(self, trial: Trial) -> bool:
-        """Whether it is made for the factor of the trial."""
+    def serves(self, pair: ScoringPair) -> bool:
+        """Whether it is made for the factor of the pair."""
 
     @property
     def sampling(self) -> Sampling | None:
@@ -53,18 +53,18 @@ class Network:
         factor = float(next(iter(model.only_factors), 2))
         self._run(np.zeros((16, 16), np.float32), factor, (0.0, 1.0), rgb=False)
 
-    def enlarge(self, trial: Trial, progress: Progress | None) -> NDArray[Any]:
-        """Enlarge the small image of the trial, rounded as the trial scores it."""
+    def enlarge(self, pair: ScoringPair, progress: Progress | None) -> NDArray[Any]:
+        """Enlarge the small image of the pair, rounded as the pair scores it."""
         wants_colours = self._model.network.channels == 3
-        colours = trial.colours if wants_colours else None
+        colours = pair.colours if wants_colours else None
         result = self._run(
-            trial.low if colours is None else colours,
-            trial.factors,
-            trial.limits,
-            rgb=trial.rgb or colours is not None,
+            pair.lr if colours is None else colours,
+            pair.factors,
+            pair.limits,
+            rgb=pair.rgb or colours is not None,
             progress=None if progress is None else Part(progress),
         )
-        return trial.finished(result, colours=colours is not None)
+        return pair.finished(result, colours=colours is not None)
 
     def _run(
         self,
@@ -83,9 +83,9 @@ class Network:
         )
         return result
 
-    def serves(self, trial: Trial) -> bool:
-        """Whether it is made for the factor of the trial; SRCNN knows only one."""
-        return self._model.serves(trial.factors)
+    def serves(self, pair: ScoringPair) -> bool:
+        """Whether it is made for the factor of the pair; SRCNN knows only one."""
+        return self._model.serves(pair.factors)
 
 
 def default_model(protocol: str, sampling: str | None) -> str:

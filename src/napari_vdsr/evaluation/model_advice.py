@@ -1,11 +1,44 @@
 """Which model fits an image, and whether enlarging it can help at all."""
 
+import re
 from dataclasses import dataclass
 
 from napari_vdsr.evaluation.history import ValueHistory
-from napari_vdsr.evaluation.instrument import Instrument
 from napari_vdsr.evaluation.noise import NoiseEstimate
 from napari_vdsr.evaluation.sampling import SamplingReport
+from napari_vdsr.imaging.sampling import Instrument
+
+# https://www.openmicroscopy.org/Schemas/Documentation/Generated/OME-2016-06/ome_xsd.html
+_SCANNERS = {
+    "LaserScanningConfocalMicroscopy",
+    "MultiPhotonMicroscopy",
+    "SecondHarmonicGenerationImaging",
+    "FluorescenceLifetime",
+    "STED",
+    "LCM",
+}
+_CAMERAS = {
+    "WideField",
+    "SpinningDiskConfocal",
+    "TotalInternalReflection",
+    "TIRF",
+    "SPIM",
+    "BrightField",
+}
+_MODE = re.compile(r"AcquisitionMode\s*=\s*[\"'](\w+)[\"']")
+
+
+def instrument_of(ome: str | None) -> Instrument | None:
+    """Read the instrument off the OME-XML of a file; None when it does not tell.
+
+    >>> instrument_of('<Channel ID="Channel:0" AcquisitionMode="WideField"/>')
+    'camera'
+    """
+    modes = set(_MODE.findall(ome or ""))
+    if modes and modes <= _SCANNERS:
+        return "scanner"
+    return "camera" if modes and modes <= _CAMERAS else None
+
 
 REDUCED = "vdsr20"
 """For images without noise that software has made smaller."""

@@ -9,22 +9,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.evaluation.data_range import (
+    DataRange,
+    Spreads,
+    contradiction,
+    range_of,
+)
 from napari_vdsr.evaluation.decibels import (
     decibels,
     finite_or_none,
     fit_to,
     root_mean_square,
 )
-from napari_vdsr.evaluation.origins import exact_origin
 from napari_vdsr.evaluation.planes import (
     Luminance,
     Planes,
     checked_border,
     checked_luminance,
+    exact_origin,
     planes_of,
 )
-from napari_vdsr.evaluation.ranges import DataRange, contradiction, range_of
-from napari_vdsr.evaluation.spreads import Spreads
 from napari_vdsr.images.stack import Stack, check_image, stack_of
 
 

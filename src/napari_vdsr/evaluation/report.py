@@ -6,12 +6,11 @@ import math
 from dataclasses import dataclass
 from textwrap import wrap
 
-from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS
-from napari_vdsr.evaluation.added_noise import noise_in_words
+from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS, noise_in_words
 from napari_vdsr.evaluation.baselines import BestLinear, Bicubic, Spline
+from napari_vdsr.evaluation.data_range import DataRange
 from napari_vdsr.evaluation.decibels import finite_or_none
-from napari_vdsr.evaluation.ranges import DataRange
-from napari_vdsr.evaluation.trials import PROTOCOLS, Protocol
+from napari_vdsr.evaluation.protocols import PROTOCOLS, Protocol
 from napari_vdsr.imaging.sampling import Sampling
 
 _FIRST, _COLUMN = 24, 19  # characters of a table's columns, at least

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.data_range import DataRange
 from napari_vdsr.evaluation.planes import Luminance, Planes
 from napari_vdsr.evaluation.psnr import comparable
-from napari_vdsr.evaluation.ranges import DataRange
 from napari_vdsr.images.stack import Stack
 
 _SIGMA = 1.5

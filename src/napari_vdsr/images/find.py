@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
 from napari_vdsr.images.stack import Stack, is_small, stack_of
-from napari_vdsr.imaging.axes import find_axes
+from napari_vdsr.imaging.axes import Axes, find_axes
 
 if TYPE_CHECKING:
     from napari_vdsr.files.opening import OpenImage
@@ -121,6 +121,7 @@ def opened(
     name: str = "image",
     rgb: bool | None = None,
     *,
+    axes: str | None = None,
     check: Callable[[], object] = lambda: None,
     kept: float | None = None,
     warn: bool = True,
@@ -128,10 +129,11 @@ def opened(
     """Open an array, a file or a napari layer, to be read plane by plane.
 
     Of a multiscale layer the finest level is taken. `rgb` is for arrays; files and
-    layers know. Up to `kept` bytes are read at once. `check` is called before planes
-    are read and may raise `Cancelled`. Without `warn` the caller has to show the
-    remarks of the stack. Raises InputError when it is no image of real numbers, and
-    FileError when a file cannot be read.
+    layers know. `axes` are as for `upscale`: Y, X and colours may be anywhere. Up to
+    `kept` bytes are read at once. `check` is called before planes are read and may
+    raise `Cancelled`. Without `warn` the caller has to show the remarks of the stack.
+    Raises InputError when it is no image of real numbers, and FileError when a file
+    cannot be read.
     """
     if isinstance(image, str) and not image:
         raise InputError(f"the {name} is an empty name: write that of a file")
@@ -141,48 +143,69 @@ def opened(
     elif isinstance(image, str | Path):
         from napari_vdsr.files import open_image
 
-        with open_image(image, warn=False) as file:
+        with open_image(image, axes_told=axes is not None, warn=False) as file:
             for remark in file.remarks if warn else ():
                 warnings.warn(remark, VdsrWarning, stacklevel=4)
-            yield _of_file(file, name, check, kept)
+            yield _of_file(file, name, axes, check, kept)
     elif is_layer(image):
         data = image.data[0] if getattr(image, "multiscale", False) else image.data
-        yield stack_of(data, name, bool(image.rgb), check, kept)
+        yield _of_array(data, name, axes, bool(image.rgb), check, kept)
     else:
-        yield stack_of(image, name, rgb, check, kept)
+        yield _of_array(image, name, axes, rgb, check, kept)
 
 
 def _of_file(
-    file: "OpenImage", name: str, check: Callable[[], object], kept: float | None
+    file: "OpenImage",
+    name: str,
+    axes: str | None,
+    check: Callable[[], object],
+    kept: float | None,
 ) -> Stack:
-    planes = _FilePlanes(file, kept)
-    letters = file.picture.unique_axes
-    axes = "".join(letters[axis] for axis in planes.order[: len(planes.stack)])
+    letters = axes or file.picture.unique_axes
+    small = is_small(file.pixels, kept) or not _can_be_sliced(file)
+    pixels = file.read().array if small else file.pixels
+    planes = _Ordered(pixels, find_axes(pixels.shape, letters))
     stack = Stack(
         planes,
-        file.picture.rgb,
+        planes.colours,
         name=name,
-        axes=axes,
+        axes="".join(letters[axis] for axis in planes.order[: planes.leading]),
         check=check,
         kept=kept,
         remarks=file.remarks,
+        ome=file.picture.metadata.ome,
     )
     return stack_of(stack, name)
 
 
-class _FilePlanes:
-    """Planes of a file, with Y, X and colours as the last axes."""
+def _of_array(
+    image: Any,
+    name: str,
+    axes: str | None,
+    rgb: bool | None,
+    check: Callable[[], object],
+    kept: float | None,
+) -> Stack:
+    if axes is None:
+        return stack_of(image, name, rgb, check, kept)
+    pixels = image if hasattr(image, "shape") else np.asarray(image)
+    found = find_axes(tuple(int(size) for size in pixels.shape), axes, rgb)
+    planes = _Ordered(pixels, found)
+    return stack_of(planes, name, planes.colours, check, kept)
 
-    def __init__(self, file: "OpenImage", kept: float | None) -> None:
-        shape = file.picture.array.shape
-        axes = find_axes(shape, file.picture.unique_axes)
-        small = is_small(file.pixels, kept) or not _can_be_sliced(file)
-        self._pixels: Any = file.read().array if small else file.pixels
-        self.order = axes.moved_last(len(shape))
-        self.shape = tuple(shape[axis] for axis in self.order)
-        self.stack = self.shape[: len(shape) - (2 if axes.samples is None else 3)]
-        self.dtype = file.picture.array.dtype
-        chunks = getattr(self._pixels, "chunks", None)
+
+class _Ordered:
+    """Pixels with Y, X and colours as the last axes, whatever their order."""
+
+    def __init__(self, pixels: Any, axes: Axes) -> None:
+        self._pixels = pixels
+        self.colours = axes.samples is not None
+        self.lazy = hasattr(pixels, "__dask_graph__")
+        self.order = axes.moved_last(len(pixels.shape))
+        self.leading = len(self.order) - (3 if self.colours else 2)
+        self.shape = tuple(int(pixels.shape[axis]) for axis in self.order)
+        self.dtype = pixels.dtype
+        chunks = getattr(pixels, "chunks", None)
         self.chunks = chunks and tuple(chunks[axis] for axis in self.order)
 
     def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.images.chunk_groups import ChunkGroups
-from napari_vdsr.imaging.dtypes import refuse_mask
+from napari_vdsr.imaging.dtypes import check_intensities, refuse_mask
 
 KEPT = 64e6
 """Bytes of planes that are kept in memory for the next use, by default."""
@@ -50,9 +50,9 @@ class Stack:
 
     With `rgb` the last axis holds colours, whose alpha is left out. `axes` has a letter
     for each axis before Y and X, where a file names them; `remarks` say what of the
-    file is left out. `check` is called before planes are read and may raise
-    `Cancelled`. `finite` pixels refuse infinities themselves, so that none are looked
-    for.
+    file is left out, `ome` is its OME-XML. `check` is called before planes are read and
+    may raise `Cancelled`. `finite` pixels refuse infinities themselves, so that none
+    are looked for.
     """
 
     def __init__(
@@ -66,11 +66,13 @@ class Stack:
         kept: float | None = None,
         finite: bool = False,
         remarks: tuple[str, ...] = (),
+        ome: str | None = None,
     ) -> None:
         shape = tuple(int(size) for size in pixels.shape)
         self.shape = (*shape[:-1], 3) if rgb else shape
         self.dtype: np.dtype[Any] = np.dtype(pixels.dtype)
         self.rgb, self.name, self.axes, self.remarks = rgb, name, axes, remarks
+        self.ome = ome
         self.chunks = getattr(pixels, "chunks", None)
         self._pixels, self._check, self._finite = pixels, check, finite
         self._kept = KEPT if kept is None else kept
@@ -129,6 +131,17 @@ class Stack:
         if self._small or whole or index in self._held:
             return self[index][rows, columns]
         return self._read((*index, rows, columns), index, alone=True)
+
+    def tasks(self, index: tuple[int, ...], rows: slice, columns: slice) -> int:
+        """Count the tasks of dask that a window needs; 1 where there is no graph."""
+        if not getattr(self._pixels, "lazy", hasattr(self._pixels, "__dask_graph__")):
+            return 1
+        pixels: Any = self._pixels
+        block = pixels[(*index, rows, columns)]
+        keys = block.__dask_keys__()
+        while keys and isinstance(keys[0], list):
+            keys = [key for each in keys for key in each]
+        return len(block.__dask_graph__().cull(set(keys)))
 
     def _read(self, key: Any, index: tuple[int, ...], alone: bool) -> NDArray[Any]:
         self._check()
@@ -230,6 +243,8 @@ def stack_of(
     """
     if isinstance(image, Stack):
         return image
+    if image is None:
+        raise InputError(f"the {name} is None: give an array, a layer or a path")
     refuse_mask(image)
     refuse_mask(getattr(image, "_meta", None))  # dask knows of some masks beforehand
     lazy = not isinstance(image, np.ndarray) and _gives_planes(image)
@@ -283,15 +298,14 @@ def check_image(image: NDArray[Any] | Stack, name: str) -> None:
 
 def _check_kind(image: Any, name: str) -> None:
     """Refuse what cannot be an image, without reading its values."""
-    dtype, shape = np.dtype(image.dtype), tuple(image.shape)
-    if dtype.kind not in "iuf":
+    check_intensities(image.dtype, name)
+    shape = tuple(image.shape)
+    if len(shape) < 2:
         raise InputError(
-            f"the {name} is of dtype {dtype}: use real numbers (int or float)"
+            f"the {name} has shape {shape}: it needs two dimensions (Y, X) at least"
         )
-    if len(shape) < 2 or 0 in shape:
-        raise InputError(
-            f"the {name} has shape {shape}: expected (..., Y, X) with pixels"
-        )
+    if 0 in shape:
+        raise InputError(f"the {name} has shape {shape}: it holds no pixel")
 
 
 def is_colour(image: Any, rgb: bool | None) -> bool:

@@ -15,13 +15,24 @@ def check_dtype(dtype: Any, images: str = "images") -> np.dtype[Any]:
     kind: np.dtype[Any] = np.dtype(dtype)
     if kind.kind in "iuf":
         return kind
+    raise InputError(f"{images} of dtype {kind} cannot be enlarged: {_no_use(kind)}")
+
+
+def check_intensities(dtype: Any, image: str) -> None:
+    """As `check_dtype`, where nothing is to be enlarged."""
+    kind = np.dtype(dtype)
+    if kind.kind not in "iuf":
+        raise InputError(f"the {image} is of dtype {kind}: {_no_use(kind)}")
+
+
+def _no_use(kind: np.dtype[Any]) -> str:
+    """Why a dtype holds no intensities, and what to do."""
     reasons = {
         "b": "a mask has no intensities to restore; convert it to uint8 first",
         "c": "take the real part, the magnitude or the phase first",
         "O": "convert it to a numeric dtype first",
     }
-    reason = reasons.get(kind.kind, "only integers and floating-point numbers are")
-    raise InputError(f"{images} of dtype {kind} cannot be enlarged: {reason}")
+    return reasons.get(kind.kind, "only integers and floating-point numbers are images")
 
 
 def with_spread(dtype: np.dtype[Any]) -> np.dtype[Any]:

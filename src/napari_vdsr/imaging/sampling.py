@@ -13,6 +13,7 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.resample import Rows, cubic, gathered, mirrored, resize_rows
 
 Sampling = Literal["reduced", "gaussian", "camera", "scanner"]
+Instrument = Literal["camera", "scanner"]
 SAMPLINGS: tuple[Sampling, ...] = ("reduced", "gaussian", "camera", "scanner")
 
 _NOTHING = 1e-12

@@ -1,15 +1,12 @@
 """What an instrument does to light: it blurs, samples and counts it."""
 
 import math
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.imaging.sampling import sampling_rows
+from napari_vdsr.imaging.sampling import Instrument, sampling_rows
 from napari_vdsr.simulation.scenes import PER_FINE
-
-Instrument = Literal["scanner", "camera"]
 
 _FOCUS = 1.5  # planes from the focal plane to where half of the light is left
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import LARGEST_FACTOR, pixel_centre_shift
+from napari_vdsr.imaging.sampling import Instrument
 from napari_vdsr.simulation.detection import (
-    Instrument,
     detected,
     sampled,
     through_optics,

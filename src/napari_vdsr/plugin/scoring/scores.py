@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation.data_range import DataRange, contradiction, range_of
 from napari_vdsr.evaluation.planes import Planes, planes_of
 from napari_vdsr.evaluation.psnr import PsnrReport, measured
-from napari_vdsr.evaluation.ranges import DataRange, contradiction, range_of
 from napari_vdsr.evaluation.ssim import similarity_of_plane
 from napari_vdsr.images.stack import Stack, check_image
 from napari_vdsr.plugin.scoring.options import ScoreOptions

@@ -8,7 +8,7 @@ from napari.layers import Image
 
 from napari_vdsr.evaluation.baselines import BestLinear, Spline
 from napari_vdsr.evaluation.compare import Comparison
-from napari_vdsr.evaluation.trials import PROTOCOLS
+from napari_vdsr.evaluation.protocols import PROTOCOLS
 from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.plugin.lineage import likely_truth
 from napari_vdsr.plugin.model.choices import find_card, label_of, tooltip_of
@@ -200,24 +200,24 @@ class ModelTab(Tab):
 
     def _add_layers(self, truth: Image, result: Comparison) -> None:
         """Add the truth (if it is gone), the reduced image, and enlargements of it."""
-        trial = result.trial
-        factor = round(trial.factors[0])
+        pair = result.pair
+        factor = round(pair.factors[0])
         if truth not in self._viewer.layers:
             self._viewer.layers.append(truth)
         names = [layer.name for layer in self._viewer.layers]
         made, per = [], factor
         fine = truth
-        if trial.sampling == "scanner":
+        if pair.sampling == "scanner":
             name = _free(f"{truth.name} 2 × 2 means", names)
-            fine = coarser_layer(truth, trial.reference, 2, name=name)
+            fine = coarser_layer(truth, pair.hr, 2, name=name)
             made, per = [fine], 2 * factor
         low = coarser_layer(
             truth,
-            trial.low,
+            pair.lr,
             per,
-            name=_free(f"{truth.name} {trial.sampling} ×{factor}", names),
-            sampling=trial.sampling,
-            electrons=trial.electrons,
+            name=_free(f"{truth.name} {pair.sampling} ×{factor}", names),
+            sampling=pair.sampling,
+            electrons=pair.electrons,
         )
         made.append(low)
         for outcome in result.outcomes:

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS
-from napari_vdsr.evaluation.added_noise import Noise, noise_in_words
+from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS, Noise, noise_in_words
 from napari_vdsr.evaluation.baselines import BASELINES
 from napari_vdsr.evaluation.compare import Comparison, compare
 from napari_vdsr.evaluation.methods import IN_FLOAT32
@@ -103,11 +102,11 @@ def gain_in_words(comparison: Comparison) -> str:
 
 def acquisition_in_words(comparison: Comparison) -> list[str]:
     """How the small image was made, and what the best linear enlargement is."""
-    trial = comparison.trial
-    assert trial.sampling is not None
+    pair = comparison.pair
+    assert pair.sampling is not None
     best = BEST_IN_WORDS[:1].upper() + BEST_IN_WORDS[1:]
     return [
-        f"Small image: {SAMPLING_IN_WORDS[trial.sampling]}.",
-        f"Noise added: {noise_in_words(trial.electrons)}.",
+        f"Small image: {SAMPLING_IN_WORDS[pair.sampling]}.",
+        f"Noise added: {noise_in_words(pair.electrons)}.",
         f"{best}.",
     ]

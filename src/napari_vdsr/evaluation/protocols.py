@@ -1,6 +1,7 @@
-"""Test set-ups: from a truth to what a method is given and how it is scored."""
+"""Protocols: from a truth to what methods are given and how they are scored."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import ceil
 from typing import Any, Literal, NamedTuple
 
@@ -9,12 +10,87 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.acquisition import Acquisition, resized, with_noise
-from napari_vdsr.evaluation.planes import scaled_luminance
-from napari_vdsr.evaluation.ranges import DataRange, limits_of, range_of
-from napari_vdsr.evaluation.trial import Trial, held_by
+from napari_vdsr.evaluation.data_range import DataRange, limits_of, range_of
+from napari_vdsr.evaluation.planes import Planes, planes_of, scaled_luminance
 from napari_vdsr.images.stack import Stack, all_values
 from napari_vdsr.imaging.dtypes import black_and_white
 from napari_vdsr.imaging.resample import resize
+from napari_vdsr.imaging.sampling import Sampling
+
+
+@dataclass(frozen=True, eq=False)
+class ScoringPair:
+    """One image at one factor."""
+
+    hr: NDArray[Any]  # the truth, (..., Y, X[, 3])
+    lr: NDArray[Any]  # what methods enlarge, (..., y, x[, 3]) of the same dtype
+    rgb: bool  # whether both hold colours
+    data_range: DataRange  # the peak of the scores
+    limits: tuple[float, float]  # black and white
+    border: int  # pixels to cut off before scoring
+    # R, G and B, (..., y, x, 3), for methods that need them where `low` is luminance.
+    colours: NDArray[Any] | None = None
+    # Results are rounded and clipped to the dtype in which they would be stored.
+    stored: np.dtype[Any] | None = None
+    sampling: Sampling | None = "reduced"  # None for a real pair
+    electrons: float | None = None  # at white, of the noise that was added to `low`
+    fit: bool = False  # whether contrast and offset of `low` may differ from the truth
+
+    @property
+    def stack(self) -> tuple[int, ...]:
+        """Shape of the leading axes."""
+        return self.hr.shape[: -3 if self.rgb else -2]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Pixels of the truth in Y and X."""
+        y, x = self.hr.shape[-3:-1] if self.rgb else self.hr.shape[-2:]
+        return y, x
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the truth, all planes."""
+        return int(self.hr.size // (3 if self.rgb else 1))
+
+    @property
+    def factors(self) -> tuple[float, float]:
+        """Factors of Y and X."""
+        y, x = self.lr.shape[-3:-1] if self.rgb else self.lr.shape[-2:]
+        return self.shape[0] / y, self.shape[1] / x
+
+    def beside(self, result: NDArray[Any]) -> Planes:
+        """The truth and a finished result, to be compared plane by plane."""
+        return planes_of(
+            self.hr,
+            result,
+            self.data_range,
+            border=self.border,
+            luminance="auto",
+            rgb=self.rgb,
+        )
+
+    def finished(self, result: NDArray[Any], *, colours: bool = False) -> NDArray[Any]:
+        """Bring an enlargement into the form that is scored, as the reference is.
+
+        With `colours` it is that of `colours`, and its luminance is still to be taken.
+        """
+        result = self._rounded(result)
+        if not colours:
+            return result
+        return self._rounded(scaled_luminance(result, self.data_range.value))
+
+    def _rounded(self, values: NDArray[Any]) -> NDArray[Any]:
+        return values if self.stored is None else held_by(self.stored, values)
+
+
+def held_by(dtype: np.dtype[Any], values: NDArray[Any]) -> NDArray[Any]:
+    """Values rounded and clipped to an integer dtype; unchanged for floats."""
+    if dtype.kind == "f":
+        return values
+    limits = np.iinfo(dtype)
+    held: NDArray[Any] = np.clip(np.rint(values), limits.min, limits.max)
+    return held
+
 
 Protocol = Literal["A", "direct", "pairs"]
 
@@ -50,7 +126,7 @@ REDUCED = Acquisition()
 """By software, without noise: as in protocol A."""
 
 
-def trial_of(
+def pair_of(
     image: Stack,
     factor: int,
     protocol: Protocol,
@@ -58,7 +134,7 @@ def trial_of(
     *,
     scale: _Scale | None = None,
     first: int = 0,
-) -> Trial:
+) -> ScoringPair:
     """Set up a protocol for an image: reduce it, keep the truth.
 
     The image is cropped to a multiple of the factor, 2 to 8. `acquisition` is for
@@ -80,12 +156,12 @@ def trial_of(
     return _direct(truth, image.rgb, factor, scale, acquisition, first)
 
 
-def trials_of(
+def pairs_of(
     stack: Stack,
     factor: int,
     protocol: Protocol,
     acquisition: Acquisition = REDUCED,
-) -> Iterator[Trial]:
+) -> Iterator[ScoringPair]:
     """Set up a protocol for an image, plane by plane, with the range of all planes.
 
     Raises InputError when protocol or factor is unknown, or the image too small.
@@ -99,7 +175,7 @@ def trials_of(
     scale = _scale_of(_telling(stack, part), stack.rgb, acquisition)
     for number, plane in enumerate(part):
         image = Stack(plane, part.rgb, name=stack.name)
-        yield trial_of(image, factor, protocol, acquisition, scale=scale, first=number)
+        yield pair_of(image, factor, protocol, acquisition, scale=scale, first=number)
 
 
 def _telling(stack: Stack, part: Stack) -> Stack:
@@ -128,13 +204,13 @@ def _direct(
     scale: _Scale,
     acquisition: Acquisition,
     first: int,
-) -> Trial:
+) -> ScoringPair:
     """Protocol "direct"."""
     small = acquisition.small_of(truth, factor, rgb)
     small = with_noise(small, scale.electrons, scale.limits, rgb, first)
-    return Trial(
-        reference=acquisition.truth_of(truth, rgb),
-        low=held_by(truth.dtype, small).astype(truth.dtype),
+    return ScoringPair(
+        hr=acquisition.truth_of(truth, rgb),
+        lr=held_by(truth.dtype, small).astype(truth.dtype),
         rgb=rgb,
         data_range=scale.data_range,
         limits=scale.limits,
@@ -170,10 +246,10 @@ def _reduced(
     return height, width
 
 
-def pair_trials(high: Stack, low: Stack) -> Iterator[Trial]:
+def real_pairs(high: Stack, low: Stack) -> Iterator[ScoringPair]:
     """Set up a real pair, with equal outer edges, plane by plane.
 
-    Each trial has the ranges of all planes. Raises InputError when they are no pair.
+    Each pair has the ranges of all planes. Raises InputError when they are no pair.
     """
     _refuse_gaps(high.name, high)
     _refuse_gaps(low.name, low)
@@ -188,9 +264,9 @@ def pair_trials(high: Stack, low: Stack) -> Iterator[Trial]:
         )
     scale = _Scale(range_of(high), limits_of(low))
     for truth, image in zip(high, low, strict=True):
-        yield Trial(
-            reference=truth,
-            low=image,
+        yield ScoringPair(
+            hr=truth,
+            lr=image,
             rgb=high.rgb,
             data_range=scale.data_range,
             limits=scale.limits,
@@ -214,7 +290,7 @@ def _paper(
     small: tuple[int, int],
     factor: int,
     scale: _Scale,
-) -> Trial:
+) -> ScoringPair:
     """Protocol A."""
     truth = image.astype(np.float64)
     colours = None
@@ -222,9 +298,9 @@ def _paper(
         colours = resized(truth, small, rgb=True)
         truth = scaled_luminance(truth, scale.data_range.value)
         truth = held_by(image.dtype, truth)
-    return Trial(
-        reference=truth,
-        low=resize(truth, small),
+    return ScoringPair(
+        hr=truth,
+        lr=resize(truth, small),
         rgb=False,
         data_range=scale.data_range,
         limits=scale.limits,

@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.evaluation.data_range import range_of
 from napari_vdsr.evaluation.psnr import psnr
-from napari_vdsr.evaluation.ranges import range_of
 
 within_one = hnp.arrays(
     st.sampled_from(["float32", "float64"]), (4, 5), elements=st.floats(0, 1, width=32)

@@ -13,7 +13,6 @@ from napari_vdsr.evaluation.planes import scaled_luminance
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-
 _PANEL = 300  # pixels of the longer side of a panel
 _GAP = 10
 _CAPTION = 40  # pixels of two lines of text
@@ -64,31 +63,31 @@ def draw(comparison: Comparison) -> "Image":
     image, for the part where bicubic interpolation errs most, and for the error: red
     where a result is too bright and blue where it is too dark, on one scale for all.
     """
-    trial = comparison.trial
+    pair = comparison.pair
     number = len(list(np.ndindex(_stack(comparison)))) // 2
-    truth, low = (_plane(image, comparison) for image in (trial.reference, trial.low))
+    truth, low = (_plane(image, comparison) for image in (pair.hr, pair.lr))
     results = [_plane(outcome.image, comparison) for outcome in comparison.outcomes]
     errors = [_difference(truth, result, comparison) for result in results]
-    whole = _View(slice(0, trial.shape[0]), slice(0, trial.shape[1]))
-    inset = _worst(errors[0], round(max(trial.factors)))
-    limit = _ERROR_LIMIT * (trial.data_range.value or 1.0)
+    whole = _View(slice(0, pair.shape[0]), slice(0, pair.shape[1]))
+    inset = _worst(errors[0], round(max(pair.factors)))
+    limit = _ERROR_LIMIT * (pair.data_range.value or 1.0)
     shown = [truth, low, *results]
-    scales = [(1.0, 1.0), trial.factors, *[(1.0, 1.0)] * len(results)]
+    scales = [(1.0, 1.0), pair.factors, *[(1.0, 1.0)] * len(results)]
     captions = [
         f"truth\n{_size(truth)}",
-        f"input, reduced {trial.factors[0]:g}x\n{_size(low)}",
+        f"input, reduced {pair.factors[0]:g}x\n{_size(low)}",
         *(_caption(outcome, number) for outcome in comparison.outcomes),
     ]
     rows = [
         [
-            _grey_or_colour(view.of(image, scale), trial.limits)
+            _grey_or_colour(view.of(image, scale), pair.limits)
             for image, scale in zip(shown, scales, strict=True)
         ]
         for view in (whole, inset)
     ]
     maps = [error_colours(error, limit) for error in errors]
-    sheet = _Sheet(_fitted(trial.shape), columns=len(shown), rows=3)
-    sheet.paste_row(0, rows[0], captions, frame=inset, of=trial.shape)
+    sheet = _Sheet(_fitted(pair.shape), columns=len(shown), rows=3)
+    sheet.paste_row(0, rows[0], captions, frame=inset, of=pair.shape)
     names = ["", *(outcome.method for outcome in comparison.outcomes)]
     sheet.paste_row(1, rows[1], ["framed: where bicubic errs most", *names])
     legend = f"error of {{}}\nblue {-limit:.3g}, red {limit:+.3g}"
@@ -174,8 +173,8 @@ class _Sheet:
 
 
 def _stack(comparison: Comparison) -> tuple[int, ...]:
-    trial = comparison.trial
-    return trial.reference.shape[: -3 if trial.rgb else -2]
+    pair = comparison.pair
+    return pair.hr.shape[: -3 if pair.rgb else -2]
 
 
 def _plane(image: NDArray[Any], comparison: Comparison) -> NDArray[np.float64]:
@@ -188,9 +187,9 @@ def _difference(
     truth: NDArray[np.float64], result: NDArray[np.float64], comparison: Comparison
 ) -> NDArray[np.float64]:
     """Result minus truth, of luminance where there are colours."""
-    if not comparison.trial.rgb:
+    if not comparison.pair.rgb:
         return result - truth
-    peak = comparison.trial.data_range.value
+    peak = comparison.pair.data_range.value
     return scaled_luminance(result, peak) - scaled_luminance(truth, peak)
 
 
