@@ -61,7 +61,7 @@ def test_all_images_are_added_exactly_over_the_original(
     assert bicubic.data.shape == predicted.data.shape == truth.data.shape
     for layer in (low, bicubic, predicted):
         np.testing.assert_allclose(corners(layer), corners(truth))
-    expected = compare(stack(2), 2, model="tiny", device="cpu")
+    expected = compare(stack(2), 2, model="tiny")
     assert texts(tab.results.summary) == [
         [
             outcome.method.replace(" + ", "\n+ "),
@@ -115,9 +115,7 @@ def test_an_image_is_scanned_with_noise_and_everything_lies_over_it(
     assert "Small image: points, as by confocal" in words
     assert "Noise added: 903 electrons at white" in words
     assert "nobody has for a new image" in words
-    expected = compare(
-        truth.data, 2, model="tiny", sampling="scanner", noise="strong", device="cpu"
-    )
+    expected = compare(truth.data, 2, model="tiny", sampling="scanner", noise="strong")
     for shown, outcome in zip(tab.results.scores, expected.outcomes, strict=True):
         assert shown.psnr.mean == outcome.psnr.mean
     tab.tile.native.click()
