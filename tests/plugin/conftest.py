@@ -106,7 +106,9 @@ def open_training(viewer: Any, qtbot: Any) -> Callable[..., Training]:
         save_settings(wanted, TrainingSettings(), "training")
         panel = Training(viewer)
         viewer.window.add_dock_widget(panel, name="VDSR training")
-        qtbot.waitUntil(lambda: panel._machine.ready, timeout=20_000)
+        qtbot.waitUntil(
+            lambda: panel._machine.ready and is_settled(panel), timeout=20_000
+        )
         return panel
 
     return open_it

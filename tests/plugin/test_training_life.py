@@ -111,7 +111,7 @@ def test_what_is_resumed_is_shown_and_waits_until_the_machine_is_known(
     again.cancel()
     wait_for_end(again, qtbot)
     assert again.form["images"].current_choice == "selected: other"
-    again._close_down()
+    again.close_down()
 
 
 def test_closing_the_viewer_stops_within_a_step(
@@ -269,9 +269,9 @@ def test_a_loss_that_explodes_is_told_and_gives_the_last_good_weights(
     panel = open_training(rate=1e6, steps=60, name="mine")
     begin(panel, settle, qtbot, 1)
     wait_for_end(panel, qtbot)
-    assert "the loss exploded" in panel.remarks.value.lower()
+    assert "the loss exploded" in panel.view.remarks.value.lower()
     # Rich text, as napari runs the lines of any other together.
-    assert "<br>Step " in panel.remarks.tooltip
+    assert "<br>Step " in panel.view.remarks.tooltip
     assert message(panel).startswith("Stopped early: the loss exploded.")
     assert "'mine' is in the list of models" in message(panel)
     assert "Stopped early" in load_model("mine").metadata["description"]
@@ -302,7 +302,7 @@ def test_a_disk_that_takes_no_checkpoint_is_told_and_does_not_end_it(
     wait_for_end(panel, qtbot)
     assert any("mine.checkpoint" in notice for notice in notices)
     assert panel.paused
-    panel.stop()
+    panel.finish()
     wait_for_end(panel, qtbot)
     assert load_model("mine").network.depth == 2
     shutil.rmtree(checkpoint)
@@ -498,8 +498,8 @@ def test_one_small_image_is_learnt_from_whole_and_that_is_told(
     panel = open_training(name="mine")
     begin(panel, settle, qtbot, 1)
     wait_for_end(panel, qtbot)
-    assert "nothing is held out" in panel.remarks.value
-    assert panel.curves.points("gain") == {}
+    assert "nothing is held out" in panel.view.remarks.value
+    assert panel.view.curves.points("gain") == {}
     assert message(panel).startswith("'mine' is in the list of models.")
 
 

@@ -66,7 +66,7 @@ def test_a_layer_becomes_a_model_that_the_other_panels_offer_at_once(
     first, scores = SuperResolution(viewer), Psnr(viewer)
     panel = open_training(name="mine")
     qtbot.waitUntil(lambda: "cpu" in panel._machine.speeds, timeout=20_000)
-    panel._refresh()
+    panel.catch_up()
     words = settle(panel).split(" · ")
     assert words[0] == "2 layers, 6 steps on 'cells'"
     assert words[1].startswith(("about\u00a0", "under\u00a01"))
@@ -217,17 +217,17 @@ def test_the_curves_hold_all_losses_and_scores(
     assert panel._last is not None
     history = panel._last.history
     assert history is not None
-    steps, values = panel.curves.points("loss")["loss"]
+    steps, values = panel.view.curves.points("loss")["loss"]
     assert steps == [loss.step for loss in history.losses] == list(range(1, 21))
     assert values == [loss.value for loss in history.losses]
-    gains = panel.curves.points("gain")
+    gains = panel.view.curves.points("gain")
     assert set(gains) == {"bicubic", "x2", "x3"}
     assert gains["x2"][0] == list(range(2, 21, 2))
     assert gains["x2"][1] == [s.psnr["x2"] - s.enlarged["x2"] for s in history.scores]
-    assert "×3" in panel.curves.gain_title.text()
+    assert "×3" in panel.view.curves.gain_title.text()
     viewer.theme = "light"
     settle(panel)
-    assert panel.curves.points("gain") == gains
+    assert panel.view.curves.points("gain") == gains
 
 
 def test_fine_tuning_and_adapting_begin_with_the_model(
@@ -268,9 +268,10 @@ def test_a_model_of_colours_is_fine_tuned_in_colours(
     panel = open_training(recipe="course", images="all image layers", name="course")
     train(panel, settle, qtbot)
     assert load_model("course").network.channels == 3
-    assert "grey: grey, but this network takes colours" in panel.remarks.value
+    assert "grey: grey, but this network takes colours" in panel.view.remarks.value
     assert viewer.layers["preview of course"].rgb
     panel.form["begin"].value = "model"
+    settle(panel)
     panel.form["model"].value = "course"
     panel.form["name"].value = "course-2"
     train(panel, settle, qtbot)
@@ -289,9 +290,9 @@ def test_a_folder_is_learnt_from_and_what_cannot_be_read_is_named(
     panel = open_training(images="a folder", folder=str(folder), held="20", name="mine")
     train(panel, settle, qtbot)
     assert "'mine' is in the list" in message(panel)
-    assert "2 of " in panel.remarks.value
-    assert "broken.tif" in panel.remarks.value
-    assert "flat.tif: constant" in panel.remarks.value
+    assert "2 of " in panel.view.remarks.value
+    assert "broken.tif" in panel.view.remarks.value
+    assert "flat.tif: constant" in panel.view.remarks.value
     held = tmp_path / "held"
     held.mkdir()
     tifffile.imwrite(held / "9.tif", discs(9))
@@ -364,7 +365,7 @@ def test_the_script_does_the_same_as_start(
     viewer.add_image(discs(shape=(80, 144)), name="cells")
     panel = open_training(**settings, model="tiny", rate=0.003, name="panel", held="20")
     settle(panel)
-    panel.script.native.click()
+    panel.view.script.native.click()
     clipboard = QApplication.clipboard()
     assert clipboard is not None
     script = clipboard.text()
@@ -410,12 +411,12 @@ def test_settings_are_kept_between_openings(
     assert again.form["steps"].value == 6
     assert again.form["sampling"].value == "camera"
     assert again.form["noise"].value == "blind"
-    again.reset.native.click()
+    again.view.reset.native.click()
     assert again.form["recipe"].value == "quick"
     assert again.form["batch"].value == 0
     assert again.form["sampling"].value == again.form["noise"].value == ""
     qtbot.waitUntil(lambda: again._machine.ready, timeout=20_000)
-    again._close_down()
+    again.close_down()
 
 
 def test_images_of_any_size_are_held_up_to_a_limit() -> None:

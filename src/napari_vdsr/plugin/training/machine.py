@@ -9,6 +9,8 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_vdsr.plugin.model.settings import FieldError
 
+WAIT = "Getting ready …"  # until devices and models are known
+
 _FEATURES = 64
 _EVERY = 50  # milliseconds between two checks of the thread
 
@@ -43,7 +45,7 @@ class Machine:
     def check(self) -> None:
         """Raise FieldError when training is impossible here, or not yet known."""
         if not self.ready:
-            raise FieldError("", "Getting ready …")
+            raise FieldError("", WAIT)
         if self.problem:
             raise FieldError("device", self.problem)
 

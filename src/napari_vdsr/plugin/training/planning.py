@@ -1,6 +1,6 @@
 """Turns the panel's settings into a training that can start."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -10,7 +10,6 @@ from napari_vdsr.errors import InputError, ModelError, VdsrError
 from napari_vdsr.layers import plan_layer
 from napari_vdsr.memory import free_memory
 from napari_vdsr.plugin.jobs import sentence
-from napari_vdsr.plugin.model.choices import find_card
 from napari_vdsr.plugin.model.estimate import Outlook
 from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.training.settings import (
@@ -172,11 +171,15 @@ def _nbytes(layer: Any) -> int:
     return plan.pixels * (1 if plan.dtype == "uint8" else 4)
 
 
-def free_name(stem: str = "trained") -> str:
-    """Find a name that no model has, by adding a number to the stem."""
-    taken = {card.name.lower() for card in models()}
-    names = (f"{stem[:60]}-{number}" for number in count(1))
-    return next(n for n in names if n.lower() not in taken and not is_begun(n))
+def free_name(stem: str = "trained", taken: Iterable[str] | None = None) -> str:
+    """Find a name that no model has, by adding a number to the stem.
+
+    `taken` are those of all models, if they are known.
+    """
+    names = [card.name for card in models()] if taken is None else taken
+    lower = {name.lower() for name in names}
+    new = (f"{stem[:60]}-{number}" for number in count(1))
+    return next(n for n in new if n.lower() not in lower and not is_begun(n))
 
 
 def check_name(name: str) -> None:
@@ -213,17 +216,18 @@ class Plan:
 def plan_training(
     settings: TrainingSettings,
     layers: "Sequence[Layer]",
+    card: Card | None,
     machine: "Machine",
     *,
     resume: bool = False,
 ) -> Plan:
     """Plan a training, or raise FieldError with the field and what to do.
 
-    The settings must have a name; `resume` continues from the checkpoint of that name.
+    The settings must have a name; `card` is that of the model to start from. `resume`
+    continues from the checkpoint of that name.
     """
     facts = Facts()
     if settings.start_from is not None:
-        card = find_card(settings.model)
         if card is None:
             raise FieldError(
                 "model",

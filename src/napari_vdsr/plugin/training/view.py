@@ -29,7 +29,6 @@ from napari_vdsr.plugin.training.words import (
 from napari_vdsr.plugin.views.colours import emphasise, message_colour, theme_colour
 from napari_vdsr.plugin.views.controls import words_of
 from napari_vdsr.plugin.views.labels import breakable, tooltip_of_lines, words_below
-from napari_vdsr.plugin.views.scrolling import scrolled
 from napari_vdsr.plugin.views.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
 from napari_vdsr.plugin.widgets.form import Form, combo_box, offer
 from napari_vdsr.zoo import Card
@@ -60,8 +59,8 @@ class TrainingView(QWidget):
             "Copy script", "Copy Python that does the same as Start to the clipboard."
         )
         self.reset = _button("Reset", "Set everything back to the defaults.")
-        inner = QWidget()
-        column = QVBoxLayout(inner)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
         for part in (
             self.unfinished,
             self.form,
@@ -71,10 +70,6 @@ class TrainingView(QWidget):
             _side_by_side(self.script, self.reset),
         ):
             column.addWidget(part)
-        column.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scrolled(inner))
 
     def offer_images(self, selected: str, names: Sequence[str]) -> None:
         """Replace the list of image layers; `selected` describes the selected ones."""
