@@ -62,6 +62,11 @@ def named_path(text: str) -> Path:
     """Read a path; an empty one would be the current folder, which nobody wrote."""
     if not text:
         raise typer.BadParameter("the name is empty: write that of a file or folder")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
+        raise FileError(
+            f"{text} is an address, but files and folders of this machine are read and "
+            "written: download it first"
+        )
     path = Path(text)
     try:
         path.stat()

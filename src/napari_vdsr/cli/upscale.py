@@ -164,6 +164,7 @@ def upscale(
         napari-vdsr upscale slide.zarr slide-x2.zarr --workers 2
     """
     from napari_vdsr.cli.enlarging import Settings
+    from napari_vdsr.files.folders import result_name
     from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
 
     # Each of zarr's threads would keep the memory that it has freed to itself.
@@ -194,7 +195,7 @@ def upscale(
             results = _enlarge_folder(source, target, settings, skip_existing)
         else:
             if target.is_dir() and target.suffix.lower() != ZARR_SUFFIX:
-                target = target / source.name
+                target = target / result_name(source)
             results = [_described(settings.enlarge(source, target))]
     failed = sum("error" in result for result in results)
     skipped = sum("skipped" in result for result in results)
@@ -242,9 +243,11 @@ def _enlarge_folder(
 ) -> list[dict[str, Any]]:
     """Enlarge all images of a folder, continuing after one that fails."""
     from napari_vdsr.files import list_images
+    from napari_vdsr.files.atomic import resolved
+    from napari_vdsr.files.folders import result_name
     from napari_vdsr.files.writing import Inputs
 
-    inner, outer = source.resolve(), target.resolve()
+    inner, outer = resolved(source), resolved(target)
     if inner == outer or inner in outer.parents or outer in inner.parents:
         raise InputError(
             f"{target} and {source} are the same folder or lie within each other: "
@@ -260,9 +263,9 @@ def _enlarge_folder(
         results.append({"input": str(folder), "error": failure})
 
     images = list_images(source, unreadable=leave_out)
-    inputs = Inputs(images)
+    inputs, names = Inputs(images), {image.name for image in images}
     for number, image in enumerate(images, start=1):
-        output = target / image.relative_to(source)
+        output = target / image.relative_to(source).parent / result_name(image, names)
         if skip_existing and output.exists():  # complete: it was moved into place
             note(f"{number}/{len(images)} {output} is there already")
             results.append(

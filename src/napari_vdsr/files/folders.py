@@ -1,14 +1,24 @@
 """Which files of a folder are images that can be read."""
 
 import os
-from collections.abc import Callable, Iterator
+import warnings
+from collections import Counter
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
-from napari_vdsr.errors import FileError
+from napari_vdsr.errors import FileError, VdsrWarning
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
+_TIFF_OF_MICROSCOPES = (".svs", ".ndpi", ".scn", ".bif", ".qptiff", ".lsm", ".stk")
 RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+
+_READ = TIFF_SUFFIXES + _TIFF_OF_MICROSCOPES + RASTER_SUFFIXES
+_NOT_READ = frozenset(  # images, which are not passed over in silence
+    ".czi .lif .nd2 .oib .oif .oir .vsi .ims .dv .r3d .mrc .rec .dm3 .dm4 .ser .emd "
+    ".mrxs .dcm .h5 .hdf5 .n5 .npy .npz .gif .webp .jp2 .j2k .jxl .heic .avif .psd "
+    ".exr .tga .ppm .pgm .nii .nrrd .mha .fits .sld .zvi .lof .xlif".split()
+)
 
 
 def list_images(
@@ -17,27 +27,60 @@ def list_images(
     """Images in a folder and the folders within it, in order of name.
 
     Files whose name ends like that of a TIFF, PNG, JPEG or BMP file, and folders whose
-    name ends in ``.zarr``; hidden ones are passed over. Raises `FileError` when the
-    folder cannot be read or holds no such file. A folder within it that cannot be read
-    is an error as well, or told to `unreadable` and left out.
+    name ends in ``.zarr``; hidden ones are passed over. Of files that are one image
+    together, the first one stands for all. Raises `FileError` when the folder cannot be
+    read or holds no such file. A folder within it that cannot be read is an error as
+    well, or told to `unreadable` and left out. Warns of images that are left out.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise FileError(f"{folder} is not a folder")
+    others: Counter[str] = Counter()
     try:
-        found = sorted(_images_in(folder, unreadable))
+        found = sorted(_images_in(folder, unreadable, others))
     except OSError as error:
         raise FileError(f"cannot list {folder}: {error.strerror}") from error
     if not found:
-        endings = ", ".join((*TIFF_SUFFIXES, *RASTER_SUFFIXES, ZARR_SUFFIX))
+        endings = ", ".join((*_READ, ZARR_SUFFIX))
         raise FileError(f"{folder} holds no image: none of its files ends in {endings}")
-    return found
+    if others:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
+        _warn(f"{folder}: {kinds} cannot be read and are left out")
+    return _once_a_set(folder, found)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, VdsrWarning, stacklevel=3)
+
+
+def _once_a_set(folder: Path, images: list[Path]) -> list[Path]:
+    """The images without those that are read as parts of another one."""
+    if sum(path.suffix.lower() in TIFF_SUFFIXES for path in images) < 2:
+        return images
+    from napari_vdsr.files.tiff_sets import members_of
+
+    within = set(images)
+    part_of: dict[Path, Path] = {}
+    for path in images:
+        if path in part_of or path.suffix.lower() not in TIFF_SUFFIXES:
+            continue
+        for other in members_of(path):
+            if other in within and other != path:
+                part_of.setdefault(other, path)
+    for first in dict.fromkeys(part_of.values()):
+        names = [path.name for path, of in part_of.items() if of == first]
+        _warn(
+            f"{folder}: {len(names)} files are parts of the image {first.name} and "
+            f"count with it: {', '.join(names[:5])}{', …' * (len(names) > 5)}"
+        )
+    return [path for path in images if path not in part_of]
 
 
 def _images_in(
-    folder: Path, unreadable: Callable[[OSError], object] | None
+    folder: Path,
+    unreadable: Callable[[OSError], object] | None,
+    others: Counter[str],
 ) -> Iterator[Path]:
-    suffixes = TIFF_SUFFIXES + RASTER_SUFFIXES
 
     def refuse(error: OSError) -> None:
         if unreadable is None or error.filename in (None, str(folder)):
@@ -57,10 +100,14 @@ def _images_in(
         ]
         for name in files:
             path = here / name
-            if path.suffix.lower() in suffixes and not name.startswith("."):
-                # What cannot be looked at is named when it is opened.
-                if _known(Path.is_file, path, otherwise=True):
-                    yield path
+            if name.startswith("."):
+                continue
+            others.update({path.suffix.lower()} & _NOT_READ)
+            # What cannot be looked at is named when it is opened.
+            if path.suffix.lower() in _READ and _known(
+                Path.is_file, path, otherwise=True
+            ):
+                yield path
 
 
 def _known(check: Callable[[Path], bool], path: Path, *, otherwise: bool) -> bool:
@@ -69,3 +116,11 @@ def _known(check: Callable[[Path], bool], path: Path, *, otherwise: bool) -> boo
         return check(path)
     except PermissionError:
         return otherwise
+
+
+def result_name(source: Path, taken: Container[str] = ()) -> str:
+    """A name for the result of an image: its own, where that can be written."""
+    if source.suffix.lower() in _TIFF_OF_MICROSCOPES:
+        name = source.with_suffix(".tif").name
+        return f"{source.name}.tif" if name in taken else name
+    return source.name

@@ -12,6 +12,22 @@ from napari_vdsr.files.units import normalise_unit, plane_size
 _STORAGE = ("TiffData", "BinData", "MetadataOnly")
 
 
+def ome_fault(xml: str) -> str:
+    """What keeps an OME-XML document from being understood; empty where nothing does.
+
+    One without an image, which points to another file, is right.
+    """
+    try:
+        pixels = _find(ElementTree.fromstring(xml), "Pixels")
+    except ElementTree.ParseError as error:
+        return str(error)
+    for axis in "XYZCT" if pixels is not None else "":
+        size = pixels.get(f"Size{axis}", "") if pixels is not None else ""
+        if not size.isdecimal() or int(size) < 1:
+            return f"Size{axis} is {size!r}"
+    return ""
+
+
 def ome_pixel_size(xml: str) -> tuple[tuple[float, float] | None, str | None]:
     """Height and width of a pixel of the first image with their unit, or Nones."""
     steps = _steps(xml, {"Y": "PhysicalSizeY", "X": "PhysicalSizeX"}, "µm")

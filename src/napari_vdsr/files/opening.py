@@ -188,9 +188,10 @@ def _damaged(path: Path, error: Exception) -> FileError:
     return FileError(f"cannot read {path}: damaged or cut short ({what})")
 
 
-def identity_of(path: Path) -> dict[str, Any]:
-    """Name, size and time of the last change of a file, for JSON."""
-    return {"name": path.name, **state_of(path)}
+def identity_of(path: Path, others: Sequence[Path] = ()) -> dict[str, Any]:
+    """Name, size and time of a file and of others of its set, for JSON."""
+    found = {"name": path.name, **state_of(path)}
+    return found | ({"set": [identity_of(each) for each in others]} if others else {})
 
 
 def state_of(path: Path) -> dict[str, Any]:

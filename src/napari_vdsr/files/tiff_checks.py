@@ -1,18 +1,16 @@
 """What a TIFF file promises against what is in it, found before pixels are made up."""
 
 import math
-import os
-from collections.abc import Iterator, Sequence
 from math import ceil, prod
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.opening import check_memory
+from napari_vdsr.files.tiff_sets import files_named
 
 _COMPRESSION = tifffile.COMPRESSION
 _NAMED = 5  # missing planes and files that a message names
@@ -151,25 +149,10 @@ def _segments(frame: Any) -> int:
 
 def _lost_files(path: Path, tif: Any) -> str:
     """Which files of a set are not beside this one, as the end of a sentence."""
-    lost = dict.fromkeys(
-        name for name in _files_named(tif) if not (path.parent / name).exists()
-    )
+    named = dict.fromkeys(files_named(tif.ome_metadata))
+    lost = [name for name in named if not (path.parent / name).exists()]
     if not lost:
         return ""
     more = ", …" if len(lost) > _NAMED else ""
-    names: Sequence[str] = list(lost)[:_NAMED]
-    return f"; files of its set that are not in {path.parent}: {', '.join(names)}{more}"
-
-
-def _files_named(tif: Any) -> Iterator[str]:
-    """Other files that the OME-XML of a file says its planes are in."""
-    try:
-        root = ElementTree.fromstring(tif.ome_metadata or "<none/>")
-    except ElementTree.ParseError:
-        return
-    own = root.get("UUID")
-    for item in root.iter():
-        if item.tag.rpartition("}")[2] == "UUID" and item.text != own:
-            name = item.get("FileName")
-            if name:
-                yield os.path.basename(name.replace("\\", "/"))
+    names = ", ".join(lost[:_NAMED])
+    return f"; files of its set that are not in {path.parent}: {names}{more}"

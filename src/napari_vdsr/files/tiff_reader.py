@@ -14,10 +14,12 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError
+from napari_vdsr.files.ome_xml import ome_fault
 from napari_vdsr.files.opening import OpenImage, identity_of
 from napari_vdsr.files.picture import Metadata, Picture, planned_array
 from napari_vdsr.files.tiff_checks import check_segments, check_series, set_remarks
 from napari_vdsr.files.tiff_region import TiffPixels
+from napari_vdsr.files.tiff_sets import files_of
 from napari_vdsr.files.tiff_sizes import states_sizes, tiff_pixel_size
 
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
@@ -32,8 +34,7 @@ def open_tiff(path: Path) -> OpenImage:
     when parts are missing or the colours are of a kind not known here, as far as that
     can be known before pixels are read.
     """
-    remarks: tuple[str, ...] = ()
-    tif = tifffile.TiffFile(path)
+    tif, remarks = _opened(path)
     try:
         with _complaints_of_tifffile(path) as check:
             full = (one for one in tif.series if not one.keyframe.is_reduced)
@@ -43,7 +44,7 @@ def open_tiff(path: Path) -> OpenImage:
                 raise FileError(f"{path} holds no pixels: its shape is {series.shape}")
             check_series(path, tif, series)
             if len(tif.series) > 1:
-                remarks = (
+                remarks += (
                     f"{path} holds {len(tif.series)} images of different shape or "
                     "kind: the first one that is no thumbnail is read, the others are "
                     "left out",
@@ -81,11 +82,30 @@ def open_tiff(path: Path) -> OpenImage:
     return OpenImage(
         picture,
         pixels,
-        partial(identity_of, path),
+        partial(identity_of, path, files_of(path, series)),
         read,
         tif.close,
         remarks,
     )
+
+
+def _opened(path: Path) -> tuple[tifffile.TiffFile, tuple[str, ...]]:
+    """Open a file; the pages of one whose OME-XML is damaged are those of any TIFF."""
+    tif = tifffile.TiffFile(path)
+    fault = "it has no pages"
+    try:
+        said = tif.pages.first.description
+        fault = ome_fault(said) if tif.is_ome or "<OME " in said[:3000] else ""
+    finally:
+        if fault:
+            tif.close()
+    if not fault:
+        return tif, ()
+    remark = (
+        f"{path}: its OME-XML is damaged ({fault}), so the pages are read as they lie "
+        "in the file, and what it says of axes and sizes is left out"
+    )
+    return tifffile.TiffFile(path, is_ome=False), (remark,)
 
 
 @contextlib.contextmanager
@@ -252,7 +272,7 @@ def _metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
     for derived in ("shape", "axes", "truncated"):
         shaped.pop(derived, None)
     description = page.description or None
-    if description and states_sizes(tif, description):
+    if description and ("<OME " in description or states_sizes(tif, description)):
         description = None
     plain = not (tif.is_ome or tif.is_imagej or page.is_shaped)
     extra = page.extrasamples

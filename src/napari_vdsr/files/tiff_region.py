@@ -106,7 +106,7 @@ class TiffPixels:
             if keyframe.jpegheader is None:
                 return self._of_segments(number, page, parts)
         if (whole := self._segments.get((number, -1))) is None:
-            whole = self._segments.put((number, -1), page.asarray())
+            whole = self._segments.put((number, -1), _of_whole_page(page))
         return whole[parts]
 
     def _of_segments(
@@ -152,6 +152,19 @@ class TiffPixels:
             if segment is None:
                 segment = self._segments.put((number, index), _decode(page, index))
             yield segment, (plane, 0, y * height, x * width, 0)
+
+
+def _of_whole_page(page: Any) -> NDArray[Any]:
+    """A page, also of another file of a set, which is closed."""
+    file = page.parent.filehandle
+    closed = file.closed
+    if closed:
+        file.open()
+    try:
+        return np.asarray(page.asarray())
+    finally:
+        if closed:
+            file.close()
 
 
 def _decode(page: Any, index: int) -> NDArray[Any]:
