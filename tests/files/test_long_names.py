@@ -12,6 +12,7 @@ from napari_vdsr.files.atomic import bounded_name
 from napari_vdsr.files.multiscale import Axis, Multiscale
 from napari_vdsr.files.ome_zarr_writer import (
     ZarrPlan,
+    finish_zarr,
     part_of,
     start_zarr,
     writing_alone,
@@ -38,8 +39,8 @@ def test_a_zarr_with_such_a_name_can_be_written(tmp_path: Path) -> None:
     plan = ZarrPlan([(8, 9)], "YX", np.dtype("uint16"), places)
     with writing_alone(target):
         part = start_zarr(target, plan, {}, overwrite=False)
-        part.write(0, (0, 0), PICTURE.array)
-        part.finish(target, overwrite=False)
+        part.note(0, (0, 0), part.write(0, (0, 0), PICTURE.array))
+        finish_zarr(part, target, plan, {}, overwrite=False)
     np.testing.assert_array_equal(read_image(target).array, PICTURE.array)
     assert part_of(target) == part_of(target) != part_of(tmp_path / f"{LONG}x.zarr")
 
