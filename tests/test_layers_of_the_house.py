@@ -15,6 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = {
     "errors": 0,
     "memory": 0,
+    "plain_text": 0,
     "progress": 0,
     "network": 1,
     "imaging": 1,

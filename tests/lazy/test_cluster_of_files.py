@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -210,3 +211,41 @@ def test_a_worker_that_dies_half_way_costs_only_its_chunks(
     assert counts.damaged == 0
     assert files_of(target) == files_of(alone)
     assert zarr.open_array(str(target / "0")).shape == (4, 760, 1100)
+
+
+@pytest.mark.parametrize("address", ["", "10.0.0.1", "tcp://10.0.0.1", "foo://a:1"])
+def test_what_can_be_no_address_is_refused_at_once(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distributed.Client", lambda *_, **__: pytest.fail("asked"))
+    with (
+        pytest.raises(VdsrError, match="no scheduler answers at"),
+        connected(address),
+    ):
+        pass
+
+
+def test_nobody_waits_for_ever_for_workers_or_a_scheduler_that_are_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from distributed import Client, LocalCluster
+
+    from napari_vdsr.lazy import cluster as module
+
+    monkeypatch.setattr(module, "_PATIENCE", 0.5)
+    machine = LocalCluster(
+        n_workers=1, processes=False, dashboard_address=None, silence_logs="CRITICAL"
+    )
+    with machine, Client(machine, set_as_default=False) as client:
+        cluster = Cluster(client)
+        waiting = [client.submit(time.sleep, 0.01)]
+        assert [future for future, _ in cluster._finished(waiting)] == waiting
+        machine.scale(0)
+        machine.sync(machine._correct_state)
+        with pytest.raises(VdsrError, match="has no workers any more"):
+            list(cluster._finished([client.submit(time.sleep, 0.02)]))
+        monkeypatch.setattr(client, "scheduler", None)
+        client.scheduler = type("Gone", (), {"address": "tcp://a:1", "identity": None})
+        with pytest.raises(VdsrError, match="the scheduler tcp://a:1 is gone"):
+            cluster._check_alive()
+        monkeypatch.undo()

@@ -6,7 +6,7 @@ from small_training import picture, pixels_of, prepared, tiny
 
 from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.training import Pairs, prepare, train
+from napari_vdsr.training import Pairs, prepare, recipe, train
 
 
 def pair(seed: int, factor: int = 2) -> tuple[np.ndarray, np.ndarray]:
@@ -32,7 +32,8 @@ def test_a_network_can_be_trained_on_pairs() -> None:
 def test_pairs_are_used_as_they_are_whatever_the_recipe_samples() -> None:
     lows, highs = zip(*(pair(seed) for seed in range(4)), strict=True)
     config = tiny(patch=48, sampling="scanner", steps=2)  # 96 pixels, of one image
-    model = train(Pairs(list(lows), list(highs)), config=config, device="cpu")
+    with pytest.warns(VdsrWarning, match="sampling of the settings"):
+        model = train(Pairs(list(lows), list(highs)), config=config, device="cpu")
     assert "pairs" in model.history.scores[-1].psnr
 
 
@@ -74,3 +75,13 @@ def test_pairs_are_validated_on_pairs() -> None:
     low, high = pair(0)
     with pytest.raises(InputError, match="validate pairs on pairs"):
         prepare(Pairs([low], [high]), tiny(), validation=high)
+
+
+def test_settings_that_pairs_have_no_use_for_are_said() -> None:
+    low, high = pair(0)
+    config = recipe("microscope", patch=16, validation_share=0.0, factors=(2.0,))
+    with pytest.warns(VdsrWarning, match="sampling, spot, noise of the settings"):
+        prepare(Pairs([low], [high]), config)
+    assert not prepare(
+        Pairs([low], [high]), tiny(validation_share=0.0), warn=False
+    ).remarks

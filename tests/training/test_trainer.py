@@ -431,12 +431,12 @@ def test_the_precision_is_the_fastest_that_serves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cpu = torch.device("cpu")
-    srcnn = tiny(variant="srcnn-915")
+    tuned = recipe("adapt")  # whose variant says nothing of the model
     monkeypatch.setattr(learner, "computes_bfloat16", lambda: True)
-    assert learner.hidden_precision(tiny(), cpu) is torch.bfloat16
-    assert learner.hidden_precision(srcnn, cpu) is torch.float32
+    assert learner.hidden_precision(tiny(), VDSR(3), cpu) is torch.bfloat16
+    assert learner.hidden_precision(tuned, SRCNN(), cpu) is torch.float32
     monkeypatch.setattr(learner, "computes_bfloat16", lambda: False)
-    assert learner.hidden_precision(tiny(), cpu) is torch.float32
+    assert learner.hidden_precision(tiny(), VDSR(3), cpu) is torch.float32
     with pytest.raises(InputError, match="does not compute in bfloat16"):
         trained(tiny(precision="bfloat16"))
     with pytest.raises(InputError, match="float16 is not for the CPU"):

@@ -1,8 +1,11 @@
 import hashlib
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ import torch
 import napari_vdsr
 from napari_vdsr.errors import FileError, InputError, ModelError
 from napari_vdsr.network import VDSR
-from napari_vdsr.zoo import Model, cache_folder, load_model, user_folder
+from napari_vdsr.zoo import Model, cache_folder, load_model, user_folder, weight_files
 from napari_vdsr.zoo.loading import shared_model
 
 
@@ -246,3 +249,28 @@ def test_a_machine_with_little_but_torch_can_load_and_save(tmp_path: Path) -> No
     subprocess.run(
         [sys.executable, "-c", BARE, str(tmp_path / "a.safetensors")], check=True
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_process_can_load_while_its_parent_was_loading(tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    Model(VDSR(3), "mine").save(path)
+    started, go = threading.Event(), threading.Event()
+
+    def load() -> None:
+        with weight_files._opened._lock, weight_files._decoding:
+            started.set()
+            go.wait()
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    started.wait()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads
+        child = os.fork()
+    if child == 0:
+        signal.alarm(30)  # ends a child that waits for ever
+        os._exit(load_model(path).network.depth)
+    go.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3

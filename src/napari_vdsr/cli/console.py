@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
+from napari_vdsr.plain_text import plain_line, plain_text
 from napari_vdsr.progress import Progress
 
 _PIPE_IS_CLOSED = errno.EINVAL if sys.platform == "win32" else errno.EPIPE
@@ -134,6 +135,7 @@ def what_is_lost(out: SteadyStream) -> str | None:
 
 def note(message: str) -> None:
     """Print a message to the user on standard error."""
+    message = plain_text(message)
     if "tqdm" in sys.modules:  # there may be a progress bar: write above it
         from tqdm import tqdm
 
@@ -169,8 +171,8 @@ def _with_null(value: Any) -> Any:
 
 
 def show(text: str) -> None:
-    """Print a result on standard output."""
-    print(text, flush=True)
+    """Print a result on standard output; programs get it as it is."""
+    print(plain_text(text) if sys.stdout.isatty() else text, flush=True)
 
 
 @contextmanager
@@ -179,7 +181,7 @@ def progress_bar(description: str, unit: str = "px") -> Iterator[Progress]:
     from tqdm import tqdm
 
     bar: tqdm[Any] = tqdm(
-        desc=description,
+        desc=plain_line(description),
         unit=unit,
         unit_scale=unit in ("px", "B"),
         leave=False,

@@ -4,6 +4,7 @@ Who does what, what is repeated when a worker dies and what is sent where is all
 to dask.distributed.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,8 @@ from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.lazy.streaming import StreamJob, make_chunk
 from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for
 
-_PATIENCE = 30  # seconds to wait for a scheduler or for the first worker
+_PATIENCE = 30  # seconds to wait for a scheduler, the first worker or a next chunk
+_LOOK = 0.02  # seconds
 
 
 class Cluster:
@@ -96,15 +98,50 @@ class Cluster:
         )
         which = dict(zip((future.key for future in futures), chunks, strict=True))
         try:
-            done = _distributed().as_completed(
-                futures, loop=self._client.loop, with_results=True
-            )
-            for future, checksum in done:
+            for future, checksum in self._finished(futures):
                 if isinstance(checksum, VdsrError):
                     raise checksum
+                if future.status != "finished":
+                    self._check_alive()
+                    raise VdsrError(f"a worker could not make a chunk: {checksum}")
                 yield which[future.key], checksum
         finally:
             self._client.cancel(futures)
+
+    def _finished(self, futures: list[Any]) -> Iterator[tuple[Any, Any]]:
+        """Futures and what they gave, one after another; VdsrError if nobody is left.
+
+        dask itself waits for ever for workers that may come.
+        """
+        done = _distributed().as_completed(
+            futures, loop=self._client.loop, with_results=True
+        )
+        alive = time.monotonic()
+        while not done.is_empty():
+            if done.has_ready():
+                yield from done.next_batch(block=False)
+                alive = time.monotonic()
+                continue
+            time.sleep(_LOOK)
+            if time.monotonic() - alive > _PATIENCE:
+                self._check_alive()
+                alive = time.monotonic()
+
+    def _check_alive(self) -> None:
+        """Raise `VdsrError` when the scheduler is gone, or has no workers left."""
+        client = self._client
+        try:
+            workers = client.sync(client.scheduler.identity, callback_timeout=_PATIENCE)
+        except Exception as error:  # whatever a broken connection leads to
+            raise VdsrError(
+                f"the scheduler {client.scheduler.address} is gone ({error}); run the "
+                "same command again, which resumes it"
+            ) from error
+        if not workers["workers"]:
+            raise VdsrError(
+                f"the scheduler {client.scheduler.address} has no workers any more: "
+                "start some, and run the same command again, which resumes it"
+            )
 
     def _shared(self, settings: UpscaleSettings) -> Any:
         """The settings, weights included, where each worker gets it once.
@@ -173,11 +210,27 @@ def connected(address: str) -> Iterator[Cluster]:
     """
     distributed = _distributed()
     try:
+        _check_address(address)
         client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise VdsrError(f"no scheduler answers at {address}: {error}") from error
     with client:
         yield Cluster(client)
+
+
+def _check_address(address: str) -> None:
+    """Raise ValueError for what can be no address.
+
+    A client that was given one is closed by Python after a minute, with a traceback.
+    """
+    from distributed.comm.addressing import parse_address, parse_host_port
+    from distributed.comm.registry import get_backend
+
+    scheme, place = parse_address(address)
+    get_backend(scheme)
+    host, _ = parse_host_port(place)
+    if not host:
+        raise ValueError("give host and port, as in tcp://10.0.0.1:8786")
 
 
 @contextmanager

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 from weakref import ref
 
-import psutil
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtWidgets import QApplication
 
+from napari_vdsr.memory import free_memory
 from napari_vdsr.plugin.checks import check_machine
 from napari_vdsr.plugin.comparison import Comparison
 from napari_vdsr.plugin.delivery import StaleSourceError, add_result
@@ -229,7 +229,7 @@ class SuperResolution(Panel[Settings]):
             self._show_error(error)
             return
         seconds = self._prober.seconds(settings, batch.pixels)
-        free = psutil.virtual_memory().available
+        free = free_memory()
         extras = settings.bicubic or settings.consistency
         self._show(look_ahead(batch, seconds, free, extras))
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.inference.precision import computes_bfloat16, parse_precision
-from napari_vdsr.network import ConvStack
+from napari_vdsr.network import VDSR, ConvStack
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.optimise import (
     average,
@@ -215,13 +215,15 @@ def _state_of(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
-def hidden_precision(config: TrainingConfig, device: torch.device) -> torch.dtype:
-    """Choose the precision of the hidden layers while training.
+def hidden_precision(
+    config: TrainingConfig, network: ConvStack, device: torch.device
+) -> torch.dtype:
+    """Choose the precision of the hidden layers of a network while it is trained.
 
     Raises `InputError` when the device is too slow in it to be of use.
     """
     if config.precision == "auto":
-        return _fastest(config, device)
+        return _fastest(network, device)
     precision = parse_precision(config.precision, device.type)
     slow = device.type == "cpu" and not computes_bfloat16()
     if precision is torch.bfloat16 and slow:
@@ -231,11 +233,11 @@ def hidden_precision(config: TrainingConfig, device: torch.device) -> torch.dtyp
     return precision
 
 
-def _fastest(config: TrainingConfig, device: torch.device) -> torch.dtype:
+def _fastest(network: ConvStack, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         return torch.float16
     # SRCNN predicts the image itself, of which bfloat16 keeps too few digits.
-    residual = not config.variant.startswith("srcnn")
+    residual = isinstance(network, VDSR)
     if device.type == "cpu" and residual and computes_bfloat16():
         return torch.bfloat16
     return torch.float32

@@ -73,6 +73,11 @@ def prepare(
     for dataset in (learned, leaning):
         remarks += [] if dataset is None else dataset.remarks()
     scored = _examined_held(apart, config, paired, look, remarks) if apart else None
+    if paired and (unused := _only_for_reducing(config)):
+        remarks.append(
+            f"the images are pairs, which nothing is reduced for: {', '.join(unused)} "
+            "of the settings or the recipe are not used"
+        )
     if scored is not None:  # a single image is in both sets
         remarks += [note for note in scored.notes if note not in remarks]
     for remark in remarks if warn else ():
@@ -85,6 +90,12 @@ class _Found(NamedTuple):
 
     images: list[TrainingImage]
     left_out: list[tuple[str, str]]
+
+
+def _only_for_reducing(config: TrainingConfig) -> list[str]:
+    """Settings that say how images are made coarse, and are not the usual ones."""
+    usual = {"sampling": "reduced", "spot": None, "blur": 0.0, "noise": None}
+    return [name for name, value in usual.items() if getattr(config, name) != value]
 
 
 def _found(images: Any) -> _Found:

@@ -107,9 +107,8 @@ class Trainer:
         self._stopping = False
         network = first_network(config, start_from)
         with memory_errors(self.device, "for this training", "close other programs"):
-            self._learner = Learner(
-                network, config, self.device, hidden_precision(config, self.device)
-            )
+            precision = hidden_precision(config, network, self.device)
+            self._learner = Learner(network, config, self.device, precision)
             self._batches = Batches(
                 images.images, images.domain, config, self.device, images.memory
             )

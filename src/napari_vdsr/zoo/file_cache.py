@@ -23,6 +23,12 @@ class FileCache(Generic[T]):
         self._most = most
         self._kept: OrderedDict[tuple[str, int, int, int], T] = OrderedDict()
         self._lock = RLock()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._after_fork)
+
+    def _after_fork(self) -> None:
+        """Let a child process go on: another thread may have held the lock."""
+        self._lock = RLock()
 
     def __call__(self, path: Path) -> T:
         """What is made of this file; OSError unless it is a regular one."""

@@ -18,6 +18,9 @@ _LARGEST = 1 << 28  # bytes
 _MOST = 8  # files that are kept
 
 
+_decoding = RLock()
+
+
 class WeightFile:
     """The content of a file: its sha256 and, once it is asked for, its network."""
 
@@ -27,11 +30,10 @@ class WeightFile:
         self._path = path
         self._data = data
         self._decoded: tuple[ConvStack, dict[str, str]] | None = None
-        self._lock = RLock()
 
     def decoded(self) -> "tuple[ConvStack, dict[str, str]]":
         """The network, which nobody may change, and what the file says of itself."""
-        with self._lock:
+        with _decoding:
             if self._decoded is None:
                 self._decoded = self._decode()
                 self._data = b""
@@ -73,3 +75,13 @@ def _open(path: Path) -> WeightFile:
 
 
 _opened = FileCache(_open, _MOST)
+
+
+def _after_fork() -> None:
+    """Let a child process go on: another thread may have held the lock."""
+    global _decoding
+    _decoding = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_vdsr.errors import ModelError
 from napari_vdsr.files.atomic import replacing
+from napari_vdsr.plain_text import plain_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,7 +55,7 @@ def _metadata(data: bytes) -> dict[str, str]:
     metadata = header.get("__metadata__", {}) if isinstance(header, dict) else None
     if not isinstance(metadata, dict):
         raise TypeError("a header without names")
-    return {str(name): str(value) for name, value in metadata.items()}
+    return {str(name): plain_line(str(value)) for name, value in metadata.items()}
 
 
 def write_native(
