@@ -27,13 +27,14 @@ LEVELS = {
     "inference": 4,
     "training": 4,
     "evaluation": 4,
-    "layers": 5,
     "lazy": 5,
-    "benchmark": 5,
-    "api": 6,
-    "plugin": 7,
-    "cli": 7,
-    "__main__": 8,
+    "pipeline": 6,
+    "layers": 7,
+    "benchmark": 7,
+    "api": 8,
+    "plugin": 9,
+    "cli": 9,
+    "__main__": 10,
 }
 # Evaluation scores what inference makes, and training is scored by evaluation.
 NEIGHBOURS = {
@@ -41,7 +42,6 @@ NEIGHBOURS = {
     ("evaluation", "inference"),
     ("training", "evaluation"),
     ("training", "inference"),
-    ("layers", "lazy"),
 }
 
 ONLY_IN = {

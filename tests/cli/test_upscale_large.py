@@ -15,7 +15,7 @@ import tifffile
 import torch
 import zarr
 
-from napari_vdsr.cli import ways
+from napari_vdsr import pipeline
 from napari_vdsr.files import read_image
 from napari_vdsr.network import VDSR
 from napari_vdsr.zoo import Model
@@ -171,8 +171,8 @@ def test_a_tiff_written_by_parts_is_as_one_written_at_once(
     name = "{}.ome.tif" if kind == "ome" else "{}.tif"
     at_once, parts = (tmp_path / name.format(word) for word in ("once", "parts"))
     assert upscale(tmp_path / "a.tif", at_once).status == 0
-    monkeypatch.setattr(ways, "_LARGE", 0)
-    monkeypatch.setattr(ways, "_in_memory", None)
+    monkeypatch.setattr(pipeline, "_LARGE", 0)
+    monkeypatch.setattr(pipeline, "_in_memory", None)
     monkeypatch.setattr("napari_vdsr.files.tiff_writer.TILE", 48)
     outcome = upscale(tmp_path / "a.tif", parts)
     assert outcome.status == 0, outcome.err
@@ -267,10 +267,11 @@ def test_without_distributed_the_error_says_how_to_get_it(
 
 MEASURED = """
 import re, sys
-from napari_vdsr.cli import main, ways
+from napari_vdsr import pipeline
+from napari_vdsr.cli import main
 from napari_vdsr.files import tiff_region
 
-ways._LARGE = 0
+pipeline._LARGE = 0
 tiff_region._KEPT = 2**20  # which the smaller image fills
 status = main(sys.argv[1:])
 with open("/proc/self/status") as file:

@@ -17,7 +17,7 @@ from napari_vdsr.files.partial_zarr import PartialZarr
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.lazy import worker
 from napari_vdsr.lazy.streaming import Counts
-from napari_vdsr.lazy.to_zarr import ZarrTarget, stream_to_zarr
+from napari_vdsr.lazy.to_zarr import Target, Task, stream_to_zarr
 from napari_vdsr.lazy.worker import UpscaleSettings
 from napari_vdsr.network import VDSR
 from napari_vdsr.options import RunOptions
@@ -74,13 +74,9 @@ def stream(
     with opener() as image:
         plan = plan_enlargement(image.picture.array.shape, factor, axes=axes)
         return stream_to_zarr(
-            opener,
-            image,
-            image.picture,
-            axes,
-            plan,
+            Task(image, image.picture, axes, plan, opener),
+            Target(target, overwrite, version),
             settings_of(model),
-            ZarrTarget(target, version, overwrite),
             **options,
         )
 

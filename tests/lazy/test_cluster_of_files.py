@@ -56,7 +56,7 @@ def test_two_processes_make_what_one_makes(
     cluster: Cluster, source: Path, alone: Path, model: Model, tmp_path: Path
 ) -> None:
     target = tmp_path / "out.zarr"
-    counts = stream(source, target, model, axes="ZYX", mapper=cluster)
+    counts = stream(source, target, model, axes="ZYX", cluster=cluster)
     assert counts.missing == 4 * (6 + 2 + 1)
     assert files_of(target) == files_of(alone)
     workers = cluster._client.run(lambda: os.getpid())
@@ -70,7 +70,7 @@ def test_the_weights_are_not_sent_with_every_chunk(
     other = Model(tiny_network(4), "other")  # that no worker has seen
     for number in range(2):
         target = tmp_path / f"{number}.zarr"
-        stream(source, target, other, axes="ZYX", mapper=cluster)
+        stream(source, target, other, axes="ZYX", cluster=cluster)
     # Once; twice where the task that brings them was moved before it ran. Where
     # chunks are quick, dask may give all of them to one worker.
     counts = cluster._client.run(arrivals).values()
@@ -86,7 +86,7 @@ def test_workers_go_on_where_another_run_ended_and_mend_what_is_damaged(
     chunk = part_of(target) / "0" / "c" / "2" / "1" / "0"
     chunk.write_bytes(chunk.read_bytes()[:-3])
     (part_of(target) / "1" / "c" / "0" / "0" / "0").unlink()
-    counts = stream(source, target, model, axes="ZYX", mapper=cluster)
+    counts = stream(source, target, model, axes="ZYX", cluster=cluster)
     assert (counts.missing, counts.damaged) == (1, 1)
     assert files_of(target) == files_of(alone)
 
@@ -99,7 +99,7 @@ def test_an_error_in_a_worker_is_the_users_error(
     source = plain_zarr(tmp_path / "in.zarr", image)
     before = failures(cluster)
     with pytest.raises(InputError, match="infinite"):
-        stream(source, tmp_path / "out.zarr", model, axes="YX", mapper=cluster)
+        stream(source, tmp_path / "out.zarr", model, axes="YX", cluster=cluster)
     assert not (tmp_path / "out.zarr").exists()
     assert failures(cluster) == before
 
@@ -199,7 +199,7 @@ def test_a_worker_that_dies_half_way_costs_only_its_chunks(
         target,
         model,
         axes="ZYX",
-        mapper=cluster,
+        cluster=cluster,
         opener=partial(open_and_die_once, source, mark),
     )
     assert mark.exists()

@@ -1,12 +1,15 @@
 """`napari-vdsr describe`: what an image file says about itself."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_vdsr.cli.console import note, print_json, show
 from napari_vdsr.cli.options import Axes, Json, named_path
+
+if TYPE_CHECKING:
+    from napari_vdsr.files.opening import OpenImage
 
 
 def describe(
@@ -38,7 +41,7 @@ def describe(
         show(f"{report.summary}\n\n{report.to_text()}")
 
 
-def describe_beforehand(image: Path, axes: str) -> dict[str, Any]:
+def describe_beforehand(path: Path, image: "OpenImage", axes: str) -> dict[str, Any]:
     """Tell the user in a line what an image says about itself, and return it for JSON.
 
     Any error becomes that line, because it is no reason not to enlarge the image.
@@ -49,7 +52,7 @@ def describe_beforehand(image: Path, axes: str) -> dict[str, Any]:
         report = describe_image(image, axes=axes)
     except Exception as error:
         message = f"cannot say anything about the image: {error}"
-        note(f"{image}: {message}")
+        note(f"{path}: {message}")
         return {"summary": message, "unknown": [message]}
-    note(f"{image}: {report.summary}")
+    note(f"{path}: {report.summary}")
     return report.to_json()

@@ -1,28 +1,34 @@
 """Enlarging one file into another with the options of the command line."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_vdsr.cli.console import progress_bar
+from napari_vdsr.cli.console import note, progress_bar
 from napari_vdsr.cli.describe import describe_beforehand
 from napari_vdsr.cli.options import parse_lengths, parse_pair
-from napari_vdsr.cli.ways import Task, enlarge
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.files import Picture, open_image
 from napari_vdsr.files.ngff import NgffVersion
+from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.units import convert_length, normalise_unit
 from napari_vdsr.files.writing import check_name
-from napari_vdsr.files.zarr_library import ZARR_SUFFIX
+from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
 from napari_vdsr.imaging.axes import find_axes
 from napari_vdsr.imaging.enlargement import Enlargement, plan_enlargement
 from napari_vdsr.imaging.geometry import Factor, check_factor
 from napari_vdsr.inference.settings import check_options, in_use
+from napari_vdsr.lazy.to_zarr import Target, Task
 from napari_vdsr.options import RunOptions
+from napari_vdsr.pipeline import upscale_file
 
 if TYPE_CHECKING:
     from napari_vdsr.lazy.cluster import Cluster
+    from napari_vdsr.lazy.streaming import Counts
 
 
 @dataclass(frozen=True)
@@ -93,12 +99,22 @@ class Settings:
         with open_image(source, axes_told=told) as image:
             picture, axes = self._named(image.picture, source)
             plan = self._plan(picture, axes, source)
-            report = describe_beforehand(source, axes)
+            report = describe_beforehand(source, image, axes)
             started = time.perf_counter()
-            task = Task(source, target, image, picture, axes, plan, told)
-            with progress_bar(f"{prefix}{source.name}") as bar:
-                done = enlarge(task, self, bar)
+            opener = partial(open_image, source.resolve(), axes_told=told)
+            task = Task(image, picture, axes, plan, opener, (source.resolve(),))
+            with progress_bar(f"{prefix}{source.name}") as bar, _kept_chunks(target):
+                done = upscale_file(
+                    task,
+                    Target(target, self.overwrite, self.ome_zarr),
+                    self.options,
+                    source=source,
+                    planes_last=is_zarr_folder(source),
+                    cluster=self.cluster,
+                    progress=bar,
+                )
         enlarged = done.picture
+        details = {} if done.chunks is None else _chunks_told(target, done.chunks)
         return {
             "input": str(source),
             "output": str(target),
@@ -114,9 +130,9 @@ class Settings:
             "seconds": time.perf_counter() - started,
             "model": self.options.load().name,
             "device": self.options.device,
-            "precision": self.options.precision,
+            "precision": done.precision,
             "image": report,
-            **done.details,
+            **details,
         }
 
     def _named(self, picture: Picture, source: Path) -> tuple[Picture, str]:
@@ -161,6 +177,30 @@ class Settings:
                 "file: give it without a unit, in that of the file"
             )
         return height, width
+
+
+@contextmanager
+def _kept_chunks(target: Path) -> Iterator[None]:
+    """Say where finished chunks are when the work is interrupted."""
+    try:
+        yield
+    except BaseException as error:
+        part = part_of(target)
+        in_zarr = target.suffix.lower() == ZARR_SUFFIX
+        if in_zarr and part.is_dir() and not isinstance(error, VdsrError):
+            note(f"finished chunks are kept in {part}: the same command resumes there")
+        raise
+
+
+def _chunks_told(target: Path, counts: "Counts") -> dict[str, Any]:
+    """Tell what was found of an earlier run, and return it for JSON."""
+    if counts.good or counts.damaged:
+        note(
+            f"{target}: {counts.good} chunks of an earlier run are good, "
+            f"{counts.damaged} are damaged and made again, {counts.missing} are new"
+        )
+    found, remade, made = counts.good, counts.damaged, counts.missing
+    return {"chunks": {"found": found, "remade": remade, "made": made}}
 
 
 def _with_colours(picture: Picture) -> str:

@@ -147,6 +147,8 @@ def opened(
             for remark in file.remarks if warn else ():
                 warnings.warn(remark, VdsrWarning, stacklevel=4)
             yield _of_file(file, name, axes, check, kept)
+    elif hasattr(image, "picture"):  # a file that is open already
+        yield _of_file(image, name, axes, check, kept)
     elif is_layer(image):
         data = image.data[0] if getattr(image, "multiscale", False) else image.data
         yield _of_array(data, name, axes, bool(image.rgb), check, kept)

@@ -3,11 +3,10 @@
 import warnings
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import replace
 from math import ceil
 from traceback import clear_frames
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -39,6 +38,9 @@ from napari_vdsr.inference.transfer import TileDownload, writer_beside
 from napari_vdsr.inference.window import has_gaps, restore_window, sum_device
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 class Plane(Protocol):

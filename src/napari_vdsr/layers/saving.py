@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.enlargement import Enlargement
-from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.layers.plan import LayerPlan
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
@@ -39,54 +38,41 @@ def save_enlarged(
     """Enlarge a full layer into an OME-Zarr or a TIFF file.
 
     `data` is the level that the plan was made for; only what is needed is read of it.
-    With `overwrite`, a file or zarr that is
-    there may be replaced, and an unfinished one of another image thrown away. Progress
-    counts pixels and may raise `Cancelled`; the finished chunks of an OME-Zarr are then
-    kept beside it, and the next run resumes there. Raises `InputError` when the layer
-    cannot be stored in such a file or shows that very file, and `FileError` when it
-    cannot be written.
+    With `overwrite`, a file or zarr that is there may be replaced, and an unfinished
+    one of another image thrown away. All else is as for `upscale_file`. Raises
+    `InputError` when the layer cannot be stored in such a file or shows that very file,
+    and `FileError` when it cannot be written.
     """
+    from napari_vdsr.files.folders import TIFF_SUFFIXES
     from napari_vdsr.files.opening import OpenImage
-    from napari_vdsr.files.writing import check_name
-    from napari_vdsr.inference.kept import kept_upscaler
+    from napari_vdsr.files.writing import Inputs, check_name
     from napari_vdsr.inference.settings import in_use, with_range
-    from napari_vdsr.lazy.to_zarr import (
-        ZarrTarget,
-        files_of,
-        identity_of,
-        stream_to_zarr,
-    )
-    from napari_vdsr.lazy.worker import UpscaleSettings
+    from napari_vdsr.lazy.to_zarr import Target, Task, files_of, identity_of
+    from napari_vdsr.pipeline import upscale_file
 
-    zarr = path.suffix.lower() == ".zarr"
-    sources = files_of(data) | _file_of(layer)
-    check_name(path, overwrite=overwrite, source=None)
-    for source in sources:
-        check_name(path, overwrite=overwrite, source=source)
-    options = in_use(with_range(options.loaded(progress), data))
+    if path.suffix.lower() not in (*TIFF_SUFFIXES, ".zarr"):
+        raise InputError(
+            f"{path} cannot be written part by part: choose a .tif or .zarr"
+        )
+    files = files_of(data) | _file_of(layer)
+    sources = Inputs(files)
+    check_name(path, overwrite=overwrite, source=sources)
     picture = picture_of(layer, plan, data.dtype)
+    pixels = _Pixels(data)
+    image = OpenImage(
+        picture,
+        pixels,
+        partial(identity_of, layer.name, data, files),
+        lambda: replace(picture, array=pixels[(slice(None),) * data.ndim]),
+    )
     enlargement = Enlargement(
         plan.axes, plan.shape, plan.plane_shape, plan.plane_factors
     )
-    pixels = _Pixels(data)
-    if not zarr:
-        upscaler = kept_upscaler(options)
-        _save_tiff(path, picture, enlargement, pixels, upscaler, overwrite, progress)
-        return
-    opened = OpenImage(
-        picture,
-        pixels,
-        partial(identity_of, layer.name, data, sources),
-        lambda: replace(picture, array=pixels[(slice(None),) * data.ndim]),
-    )
-    stream_to_zarr(
-        lambda: opened,
-        opened,
-        picture,
-        picture.axes,
-        enlargement,
-        UpscaleSettings(options),
-        ZarrTarget(path, overwrite=overwrite),
+    upscale_file(
+        Task(image, picture, picture.axes, enlargement, lambda: image),
+        Target(path, overwrite),
+        in_use(with_range(options.loaded(progress), data)),
+        source=sources,
         progress=progress,
     )
 
@@ -95,34 +81,6 @@ def _file_of(layer: "Image") -> set[Path]:
     """The file that napari opened for a layer, where it is one on this machine."""
     path = layer.source.path
     return {Path(path)} if path and Path(path).exists() else set()
-
-
-def _save_tiff(
-    path: Path,
-    picture: "Picture",
-    enlargement: Enlargement,
-    pixels: "_Pixels",
-    upscaler: Any,
-    overwrite: bool,
-    progress: Progress | None,
-) -> None:
-    from napari_vdsr.files import write_image
-    from napari_vdsr.files.picture import planned_array
-
-    order = enlargement.axes.moved_last(len(picture.axes))
-    enlarged = picture.enlarged(planned_array(enlargement.shape, picture.array.dtype))
-    planned = enlarged.reordered(order)
-    parts = EnlargedArray(
-        pixels,
-        enlargement.axes,
-        enlargement.plane_shape,
-        upscaler,
-        order=order,
-        progress=progress,
-    )
-    if progress is not None:
-        progress.reset(parts.pixels)
-    write_image(path, planned, overwrite=overwrite, pixels=parts)
 
 
 class _Pixels:

@@ -5,21 +5,62 @@ to dask.distributed.
 """
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial, wraps
 from pathlib import Path
+from threading import Lock
 from typing import Any
+from uuid import uuid4
 
 from napari_vdsr.errors import FileError, InputError, VdsrError
-from napari_vdsr.files.partial_zarr import Chunk
+from napari_vdsr.files.opening import OpenImage
+from napari_vdsr.files.partial_zarr import Chunk, PartialZarr
+from napari_vdsr.imaging.axes import Axes
 from napari_vdsr.inference.threads import usable_threads
-from napari_vdsr.lazy.streaming import StreamJob, make_chunk
+from napari_vdsr.lazy.streaming import Stream
 from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for
 
 _PATIENCE = 30  # seconds to wait for a scheduler, the first worker or a next chunk
 _LOOK = 0.02  # seconds
+
+
+_KEPT = 2  # images that a worker has open
+
+_open: OrderedDict[str, Stream] = OrderedDict()
+_lock = Lock()
+
+
+@dataclass(frozen=True)
+class StreamJob:
+    """One image on its way into an unfinished OME-Zarr, as it is sent to workers.
+
+    Small, so that it can be sent along with every chunk: whoever gets it opens the
+    source and the target itself. Otherwise as for `Stream`.
+    """
+
+    opener: Callable[[], OpenImage]
+    folder: Path
+    axes: Axes
+    order: tuple[int, ...]
+    token: str = field(default_factory=lambda: uuid4().hex)
+
+
+def _opened(job: StreamJob, settings: UpscaleSettings) -> Stream:
+    """What this process has open for a job; the last few stay open.
+
+    An image that another thread still reads is closed by the garbage collector.
+    """
+    with _lock:
+        if job.token not in _open:
+            source, part = job.opener(), PartialZarr(job.folder)
+            _open[job.token] = Stream(source, part, job.axes, job.order, settings)
+            if len(_open) > _KEPT:
+                _open.popitem(last=False)
+        _open.move_to_end(job.token)
+        return _open[job.token]
 
 
 class Cluster:
@@ -81,9 +122,9 @@ class Cluster:
         precision = next(iter(precisions.values()))
         return UpscaleSettings(replace(settings.options, precision=precision))
 
-    def __call__(
+    def make_all(
         self,
-        job: StreamJob,
+        job: "StreamJob",
         settings: UpscaleSettings,
         level: int,
         chunks: Sequence[Chunk],
@@ -188,7 +229,7 @@ def _probe_worker(
 def _make(
     job: StreamJob, chunk: Chunk, *, settings: UpscaleSettings, level: int
 ) -> int:
-    return make_chunk(job, settings, level, chunk)
+    return _opened(job, settings).make(level, chunk)
 
 
 def _distributed() -> Any:

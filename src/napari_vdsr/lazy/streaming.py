@@ -3,15 +3,11 @@
 Memory does not depend on the size of the image: one chunk is in work at a time.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 from threading import Lock
 from typing import Any
-from uuid import uuid4
 
 from numpy.typing import NDArray
 
@@ -25,94 +21,60 @@ from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for
 from napari_vdsr.progress import Progress
 
 
-@dataclass(frozen=True)
-class StreamJob:
-    """One image on its way into an unfinished OME-Zarr.
+class Stream:
+    """The pixels of an image on their way into an unfinished OME-Zarr.
 
-    Small, so that it can be sent along with every chunk: whoever gets it opens the
-    source and the target itself. `axes` are those of the source, `order` says which of
-    them comes first, second and so on in the result.
+    `axes` are those of the source, `order` says which of them comes first, second and
+    so on in the result. Several threads may use one.
     """
 
-    opener: Callable[[], OpenImage]
-    folder: Path
-    axes: Axes
-    order: tuple[int, ...]
-    token: str = field(default_factory=lambda: uuid4().hex)
-
-
-class _Opened:
-    """Source and target of a job, open in this process."""
-
-    def __init__(self, job: StreamJob, settings: UpscaleSettings) -> None:
-        self.part = PartialZarr(job.folder)
-        self.source = job.opener()
-        self.users = 0
-        self._job = job
-        self._axes = job.axes.ordered(job.order)  # of the result
-        self._upscaler = upscaler_for(settings)
+    def __init__(
+        self,
+        source: OpenImage,
+        part: PartialZarr,
+        axes: Axes,
+        order: Sequence[int],
+        settings: UpscaleSettings,
+    ) -> None:
+        self._source, self._part = source, part
+        self._axes, self._order, self._settings = axes, tuple(order), settings
         self._lock = Lock()
 
-    def made(self, level: int, region: tuple[slice, ...]) -> NDArray[Any]:
-        """A region of a level, computed.
+    def make_all(
+        self, level: int, chunks: Iterable[Chunk]
+    ) -> Iterable[tuple[Chunk, int]]:
+        """Make chunks one by one, and yield the checksum of each."""
+        return ((chunk, self.make(level, chunk)) for chunk in chunks)
+
+    def make(self, level: int, chunk: Chunk) -> int:
+        """Make a chunk, and return its checksum.
+
+        Level 0 is the finest; the level before this one has to be complete.
+        """
+        region = self._part.region(level, chunk)
+        return self._part.write(level, chunk, self._pixels(level, region))
+
+    def _pixels(self, level: int, region: tuple[slice, ...]) -> NDArray[Any]:
+        """A region of a level, as a zarr can say it.
 
         The level with as many pixels as the source is the source, as in a viewer.
         """
-        shape = self.part.shapes[level]
-        plane = shape[self._axes.y], shape[self._axes.x]
-        source, (y, x, _) = self.source.pixels, self._job.axes
+        shape, axes = self._part.shapes[level], self._axes.ordered(self._order)
+        plane = shape[axes.y], shape[axes.x]
+        source, (y, x, _) = self._source.pixels, self._axes
         if level > 0 and plane != (source.shape[y], source.shape[x]):
-            below = self.part.pixels[level - 1]
-            return region_of_level(below, shape, self._axes, region)
+            below = self._part.pixels[level - 1]
+            return region_of_level(below, shape, axes, region)
         enlarged = EnlargedArray(
-            source, self._job.axes, plane, self._upscaler, order=self._job.order
+            source,
+            self._axes,
+            plane,
+            upscaler_for(self._settings),
+            order=self._order,
         )
         with self._lock:  # readers keep what they decoded last, for one at a time
             pixels = enlarged[region]
-        return as_shown(pixels, self.source.picture.metadata, self._axes.samples)
-
-
-_KEPT = 2
-_open: OrderedDict[str, _Opened] = OrderedDict()
-_lock = Lock()
-
-
-@contextmanager
-def _in_use(job: StreamJob, settings: UpscaleSettings) -> Iterator[_Opened]:
-    """What this process has open for a job; the last few stay open."""
-    with _lock:
-        if job.token not in _open:
-            _open[job.token] = _Opened(job, settings)
-        opened = _open[job.token]
-        opened.users += 1
-        _open.move_to_end(job.token)
-        idle = [token for token, each in _open.items() if not each.users]
-        for token in idle[: max(0, len(_open) - _KEPT)]:
-            _open.pop(token).source.close()
-    try:
-        yield opened
-    finally:
-        with _lock:
-            opened.users -= 1
-
-
-def _close(job: StreamJob) -> None:
-    with _lock:
-        opened = _open.pop(job.token, None)
-    if opened is not None:
-        opened.source.close()
-
-
-def make_chunk(
-    job: StreamJob, settings: UpscaleSettings, level: int, chunk: Chunk
-) -> int:
-    """Make a chunk, and return its checksum.
-
-    Level 0 is the finest; the level before this one has to be complete.
-    """
-    with _in_use(job, settings) as opened:
-        pixels = opened.made(level, opened.part.region(level, chunk))
-        return opened.part.write(level, chunk, pixels)
+        return as_shown(pixels, self._source.picture.metadata, axes.samples)
 
 
 @dataclass
@@ -124,23 +86,16 @@ class Counts:
     damaged: int = 0
 
 
-Mapper = Callable[
-    [StreamJob, UpscaleSettings, int, Sequence[Chunk]], Iterable[tuple[Chunk, int]]
-]
+MakeAll = Callable[[int, Sequence[Chunk]], Iterable[tuple[Chunk, int]]]
 """Makes chunks of a level, and yields the checksum of each as it is done."""
 
 
 def finish_all(
-    job: StreamJob,
-    settings: UpscaleSettings,
-    part: PartialZarr,
-    mapper: Mapper | None = None,
-    progress: Progress | None = None,
+    part: PartialZarr, make_all: MakeAll, progress: Progress | None = None
 ) -> Counts:
     """Make every chunk of an image that is not there, level by level.
 
-    Progress counts pixels and may raise `Cancelled`; finished chunks stay. Without a
-    mapper this process makes the chunks one by one.
+    Progress counts pixels and may raise `Cancelled`; finished chunks stay.
     """
     counts = Counts()
     if progress is not None:
@@ -151,27 +106,16 @@ def finish_all(
             region = part.region(level, chunk)
             progress.update(prod(one.stop - one.start for one in region))
 
-    try:
-        for level in range(len(part.shapes)):
-            wanted = []
-            for chunk in part.chunks(level):
-                state = part.state(level, chunk)
-                setattr(counts, state, getattr(counts, state) + 1)
-                if state == "good":
-                    advance(level, chunk)
-                else:
-                    wanted.append(chunk)
-            for chunk, checksum in (mapper or _one_by_one)(
-                job, settings, level, wanted
-            ):
-                part.note(level, chunk, checksum)
+    for level in range(len(part.shapes)):
+        wanted = []
+        for chunk in part.chunks(level):
+            state = part.state(level, chunk)
+            setattr(counts, state, getattr(counts, state) + 1)
+            if state == "good":
                 advance(level, chunk)
-    finally:
-        _close(job)
+            else:
+                wanted.append(chunk)
+        for chunk, checksum in make_all(level, wanted):
+            part.note(level, chunk, checksum)
+            advance(level, chunk)
     return counts
-
-
-def _one_by_one(
-    job: StreamJob, settings: UpscaleSettings, level: int, chunks: Sequence[Chunk]
-) -> Iterable[tuple[Chunk, int]]:
-    return ((chunk, make_chunk(job, settings, level, chunk)) for chunk in chunks)

@@ -1,7 +1,8 @@
 """An enlarged OME-Zarr from any image that is read by parts."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +25,37 @@ from napari_vdsr.files.opening import ChangedError, OpenImage, state_of
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.enlargement import Enlargement
+from napari_vdsr.lazy.cluster import Cluster, StreamJob
 from napari_vdsr.lazy.pyramid import reduced_shapes
-from napari_vdsr.lazy.streaming import Counts, Mapper, StreamJob, finish_all
+from napari_vdsr.lazy.streaming import Counts, MakeAll, Stream, finish_all
 from napari_vdsr.lazy.worker import UpscaleSettings
 from napari_vdsr.progress import Progress
 
 
 @dataclass(frozen=True)
-class ZarrTarget:
-    """Where an OME-Zarr goes, and in which version."""
+class Task:
+    """An image that is read by parts, and its enlargement.
+
+    `picture` is the source as the user sees it, without its pixels; `axes` has a
+    different letter for each of its axes (S for colours enlarged together). `opener`
+    gives `image` once more in other processes, which have to see the `places`.
+    """
+
+    image: OpenImage
+    picture: Picture
+    axes: str
+    plan: Enlargement
+    opener: Callable[[], OpenImage]
+    places: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a result goes, and in which version an OME-Zarr."""
 
     path: Path
-    version: NgffVersion = "0.5"
     overwrite: bool = False
+    ome_zarr: NgffVersion = "0.5"
 
 
 def identity_of(name: str, pixels: Any, files: Iterable[Path]) -> dict[str, Any]:
@@ -73,50 +92,56 @@ def files_of(pixels: Any) -> set[Path]:
 
 
 def stream_to_zarr(
-    opener: Callable[[], OpenImage],
-    source: OpenImage,
-    picture: Picture,
-    axes: str,
-    enlargement: Enlargement,
+    task: Task,
+    target: Target,
     settings: UpscaleSettings,
-    target: ZarrTarget,
     *,
-    mapper: Mapper | None = None,
+    cluster: Cluster | None = None,
     progress: Progress | None = None,
 ) -> Counts:
     """Enlarge an image into an OME-Zarr, or resume an earlier run that was stopped.
 
-    `opener` gives `source`, in every process that works. `picture` is the source as
-    the user sees it, without its pixels; `axes` has a different letter for each of its
-    axes (S for colours enlarged together). Finished chunks are kept when this raises.
+    The workers of a cluster make the chunks, if one is given. Finished chunks are kept
+    when this raises.
     """
+    picture, enlarged = task.picture, task.plan
     # By its name, which C has two types for at times: zarr knows one of them.
     dtype: np.dtype[Any] = np.dtype(check_dtype(picture.array.dtype).name)
     order = ngff_order(picture.axes, str(target.path))
-    shape = tuple(enlargement.shape[axis] for axis in order)
-    places = described(picture).resized(picture.array.shape, enlargement.shape)
+    shape = tuple(enlarged.shape[axis] for axis in order)
+    places = described(picture).resized(picture.array.shape, enlarged.shape)
     places = replace(places, name=places.name or target.path.stem)
     plan = ZarrPlan(
-        [shape, *reduced_shapes(shape, enlargement.axes.ordered(order))],
-        "".join(axes[axis] for axis in order),
+        [shape, *reduced_shapes(shape, enlarged.axes.ordered(order))],
+        "".join(task.axes[axis] for axis in order),
         dtype,
         places.ordered(order),
-        target.version,
+        target.ome_zarr,
     )
-    identity = source.identity()
+    identity = task.image.identity()
+    # All that the pixels depend on: a run with any other value does not resume.
     job = {
-        **_provenance(identity, axes, enlargement, settings),
+        "version": napari_vdsr.__version__,
+        "source": dict(identity),
+        "axes": task.axes,
+        **settings.options.identity(),
+        "factor": list(enlarged.factors),
         "shape": list(shape),
         "dtype": dtype.name,
-        "OME-Zarr": target.version,
+        "OME-Zarr": target.ome_zarr,
         "levels": "mean",
     }
     with writing_alone(target.path):
         part = start_zarr(target.path, plan, job, overwrite=target.overwrite)
-        stream = StreamJob(opener, part.folder, enlargement.axes, order)
+        make_all: MakeAll
+        if cluster is None:
+            make_all = Stream(task.image, part, enlarged.axes, order, settings).make_all
+        else:
+            sent = StreamJob(task.opener, part.folder, enlarged.axes, order)
+            make_all = partial(cluster.make_all, sent, settings)
         try:
-            counts = finish_all(stream, settings, part, mapper, progress)
-            source.check_unchanged(identity)
+            counts = finish_all(part, make_all, progress)
+            task.image.check_unchanged(identity)
         except InputError:  # of the pixels: no later run can finish it
             discard(target.path)
             raise
@@ -125,19 +150,3 @@ def stream_to_zarr(
             raise
         finish_zarr(part, target.path, plan, job, overwrite=target.overwrite)
     return counts
-
-
-def _provenance(
-    source: Mapping[str, Any],
-    axes: str,
-    enlargement: Enlargement,
-    settings: UpscaleSettings,
-) -> dict[str, Any]:
-    """All that the pixels of a result depend on."""
-    return {
-        "version": napari_vdsr.__version__,
-        "source": dict(source),
-        "axes": axes,
-        **settings.options.identity(),
-        "factor": list(enlargement.factors),
-    }
