@@ -240,11 +240,13 @@ def psnr(
             stacks = list(aligned(reference, image))
         else:
             from napari_vdsr.images.find import opened
+            from napari_vdsr.images.matching import matched
 
-            stacks = [
+            one, other = (
                 files.enter_context(opened(each, name, rgb))
                 for each, name in zip(pair, ("reference", "image"), strict=True)
-            ]
+            )
+            stacks = list(matched(one, other))
         if stacks[0].rgb != stacks[1].rgb:
             colour, grey = ("reference", "image")[:: 1 if stacks[0].rgb else -1]
             msg = f"the {colour} has colours and the {grey} has none: convert one"

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 
 from napari_vdsr import evaluate
 from napari_vdsr.api import upscale as upscale_array
-from napari_vdsr.errors import Cancelled, InputError, VdsrError, VdsrWarning
+from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError, VdsrWarning
 from napari_vdsr.evaluation.acquisition import resized
 from napari_vdsr.evaluation.compare import compare
 from napari_vdsr.evaluation.evaluate import evaluate_pairs
@@ -250,3 +251,37 @@ def test_pairs_that_are_none_are_refused(photograph: NDArray[Any], tiny: Model) 
 def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path, tiny: Model) -> None:
     with pytest.raises(VdsrError, match=r"missing\.png"):
         evaluate(tmp_path / "missing.png", model=tiny, device="cpu")
+
+
+def test_files_that_cannot_be_used_are_named_and_left_out(
+    photograph: NDArray[Any], tiny: Model, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", photograph)
+    tifffile.imwrite(tmp_path / "cut.tif", photograph, compression="zlib")
+    cut = (tmp_path / "cut.tif").read_bytes()
+    (tmp_path / "cut.tif").write_bytes(cut[: len(cut) // 2])
+    tifffile.imwrite(tmp_path / "small.tif", photograph[:4, :4])
+    units: list[float] = []
+
+    class Bar:
+        def reset(self, total: float | None = None) -> None:
+            units.append(-(total or 0))
+
+        def update(self, n: float = 1) -> None:
+            units.append(n)
+
+    with pytest.warns(VdsrWarning, match=r"2 of the images are left out: cut\.tif: "):
+        scores = evaluate(tmp_path, model=tiny, factors=[2, 3], progress=Bar())
+    assert {row.image for row in scores.rows} == {"a.tif"}
+    assert [name for name, _ in scores.left_out] == ["cut.tif", "small.tif"]
+    assert "left out: small.tif: small.tif has 4 x 4 pixels" in scores.to_text()
+    assert [each["image"] for each in scores.to_json()["left_out"]] == [  # type: ignore[attr-defined]
+        "cut.tif",
+        "small.tif",
+    ]
+    assert sum(units) == pytest.approx(0)
+    (tmp_path / "a.tif").unlink()
+    with pytest.raises(InputError, match="no image can be evaluated: cut"):
+        evaluate(tmp_path, model=tiny)
+    with pytest.raises(FileError, match="cut"):
+        evaluate(tmp_path / "cut.tif", model=tiny)

@@ -138,6 +138,19 @@ def test_identical_images_are_infinite_and_say_so() -> None:
     assert json.loads(json.dumps(report.to_json(), allow_nan=False))["mean"] is None
 
 
+def test_the_mean_is_infinite_only_if_all_planes_are_equal() -> None:
+    truth = np.zeros((3, 8, 8), np.uint8)
+    image = truth.copy()
+    image[0] += 5
+    image[1] += 50
+    report = psnr(truth, image)
+    assert report.mean == pytest.approx((34.151 + 14.151) / 2, abs=1e-3)
+    assert report.to_text().startswith(
+        "PSNR 24.15 dB, the mean of the 2 planes that differ"
+    )
+    assert "identical: 1 of 3 planes" in report.to_text()
+
+
 def test_a_stack_is_scored_plane_by_plane() -> None:
     a = np.zeros((2, 3, 8, 8), "uint8")
     b = a + np.arange(1, 7, dtype="uint8").reshape(2, 3, 1, 1)

@@ -149,7 +149,6 @@ def evaluate(
     from napari_vdsr.evaluation.compare import compare
     from napari_vdsr.evaluation.evaluate import evaluate as evaluate_images
     from napari_vdsr.evaluation.figure import save_picture
-    from napari_vdsr.files import list_images
 
     _check_outputs(csv, grid, overwrite=overwrite)
     for_reduced = {
@@ -194,7 +193,8 @@ def evaluate(
     if csv is not None:
         _write(csv, result.to_csv(), overwrite=overwrite)
     if grid is not None:
-        first = list_images(folder)[0] if folder.is_dir() else folder
+        scored = result.rows[0].image
+        first = folder / scored if folder.is_dir() else folder
         drawn = compare(first, factors[0], **setup, **options)
         save_picture(grid, drawn, overwrite=overwrite)
     if as_json:
@@ -223,22 +223,17 @@ def _level(text: str | None) -> float | str | None:
 def _evaluate_pairs(high: Path, low: Path, **options: Any) -> "Evaluation":
     """Score pairs of files with the same names."""
     from napari_vdsr.evaluation.evaluate import evaluate_pairs
-    from napari_vdsr.files import list_images
+    from napari_vdsr.images.find import named
 
-    if not high.is_dir() and not low.is_dir():
-        return evaluate_pairs(high, low, **options)
-    names = [path.relative_to(high).as_posix() for path in list_images(high)]
-    partners = {path.relative_to(low).as_posix() for path in list_images(low)}
-    lonely = sorted(partners.symmetric_difference(names))
-    if lonely:
-        raise InputError(
-            f"{high} and {low} must hold the same names: {lonely[0]} is in one only"
-        )
-    return evaluate_pairs(
-        {name: high / name for name in names},
-        {name: low / name for name in names},
-        **options,
-    )
+    found = {path: named(path).images for path in (high, low)}
+    if all(images[0].image != path for path, images in found.items()):  # folders
+        names, partners = ({each.name for each in images} for images in found.values())
+        lonely = sorted(partners.symmetric_difference(names))
+        if lonely:
+            raise InputError(
+                f"{high} and {low} must hold the same names: {lonely[0]} is in one only"
+            )
+    return evaluate_pairs(high, low, **options)
 
 
 def _check_outputs(csv: Path | None, grid: Path | None, *, overwrite: bool) -> None:

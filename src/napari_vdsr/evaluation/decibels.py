@@ -1,6 +1,7 @@
 """The arithmetic of a PSNR."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,12 @@ def decibels(root: float, peak: float) -> float:
     if root == 0:
         return math.inf
     return 20 * (math.log10(peak) - math.log10(root)) if peak else -math.inf
+
+
+def mean_decibels(values: Sequence[float]) -> float:
+    """Mean of figures in dB; infinite ones, of no error, count only if all are."""
+    finite = [value for value in values if value != math.inf]
+    return math.fsum(finite) / len(finite) if finite else math.inf
 
 
 def root_mean_square(values: NDArray[np.float64]) -> float:

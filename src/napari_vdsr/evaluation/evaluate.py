@@ -1,15 +1,18 @@
 """Scoring models on images whose truth is known."""
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from math import fsum, prod
 from typing import Any, NamedTuple
 
-from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.errors import Cancelled, InputError, VdsrError, VdsrWarning
 from napari_vdsr.evaluation.acquisition import Noise, acquisitions_for
 from napari_vdsr.evaluation.compare import Outcome, outcomes_of
+from napari_vdsr.evaluation.decibels import mean_decibels
 from napari_vdsr.evaluation.methods import (
     IN_FLOAT32,
     Method,
@@ -20,11 +23,13 @@ from napari_vdsr.evaluation.methods import (
 from napari_vdsr.evaluation.protocols import (
     Protocol,
     ScoringPair,
+    check_protocol,
     pairs_of,
     real_pairs,
 )
 from napari_vdsr.evaluation.report import Evaluation, Row
-from napari_vdsr.images.find import named, opened
+from napari_vdsr.images.find import NamedImage, named, opened
+from napari_vdsr.images.matching import matched
 from napari_vdsr.images.stack import check_image
 from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.options import RunOptions
@@ -50,22 +55,26 @@ def evaluate(
     if protocol is None:  # protocol A has no choice of how images are taken
         protocol = "A" if sampling is None and noise is None else "direct"
     asked = list(factors) if isinstance(factors, Iterable) else [factors]
+    for factor in asked:
+        check_protocol(protocol, factor)
     model = default_model(protocol, sampling) if model is None else model
     methods = methods_for(model, options)
     trades = [each.sampling for each in methods if each.asked_for]
     ways = acquisitions_for(protocol, trades, sampling, noise)
-    items = named(images).images
+    found = named(images)
 
-    def pairs() -> Iterator[_Image]:
-        for name, image in items:
-            with opened(image, name, rgb) as stack:
-                check_image(stack, name)
-                for factor, way in product(asked, ways):
-                    planes = pairs_of(stack, factor, protocol, way)
-                    yield _Image(name, prod(stack.stack), planes)
+    def pairs(image: NamedImage) -> Iterator[_Planes]:
+        with opened(image.image, image.name, rgb) as stack:
+            check_image(stack, image.name)
+            for factor, way in product(asked, ways):
+                planes = pairs_of(stack, factor, protocol, way)
+                yield _Planes(prod(stack.stack), planes)
 
-    rows = _scored(pairs, len(items) * len(asked) * len(ways), methods, progress)
-    return Evaluation(rows, protocol, _device(options.device), options.precision)
+    jobs = [
+        _Job(each.name, each.in_file, partial(pairs, each)) for each in found.images
+    ]
+    scoring = _Scoring(methods, len(asked) * len(ways), progress)
+    return scoring.evaluation(jobs, found.left_out, protocol, options)
 
 
 def evaluate_pairs(
@@ -86,23 +95,31 @@ def evaluate_pairs(
     """
     model = default_model("pairs", None) if model is None else model
     methods = methods_for(model, options)
-    highs, lows = named(high).images, named(low).images
+    high_found, low_found = named(high), named(low)
+    highs, lows = high_found.images, low_found.images
     if len(highs) != len(lows):
         raise InputError(
             f"{len(highs)} high-resolution and {len(lows)} low-resolution images: "
             "each needs its partner"
         )
 
-    def pairs() -> Iterator[_Image]:
-        for (name, truth), (low_name, image) in zip(highs, lows, strict=True):
-            with opened(truth, name, rgb) as one, opened(image, low_name, rgb) as other:
-                check_image(one, name)
-                check_image(other, low_name)
-                planes = real_pairs(one, other)
-                yield _Image(name, prod(one.stack), planes)
+    def pairs(truth: NamedImage, image: NamedImage) -> Iterator[_Planes]:
+        with (
+            opened(truth.image, truth.name, rgb) as one,
+            opened(image.image, image.name, rgb) as other,
+        ):
+            check_image(one, truth.name)
+            check_image(other, image.name)
+            one, other = matched(one, other)
+            yield _Planes(prod(one.stack), real_pairs(one, other))
 
-    rows = _scored(pairs, len(highs), methods, progress)
-    return Evaluation(rows, "pairs", _device(options.device), options.precision)
+    jobs = [
+        _Job(one.name, one.in_file or other.in_file, partial(pairs, one, other))
+        for one, other in zip(highs, lows, strict=True)
+    ]
+    scoring = _Scoring(methods, 1, progress)
+    left_out = high_found.left_out + low_found.left_out
+    return scoring.evaluation(jobs, left_out, "pairs", options)
 
 
 def _device(name: str) -> str:
@@ -112,46 +129,113 @@ def _device(name: str) -> str:
     return str(resolve_device(name))
 
 
-class _Image(NamedTuple):
+class _Planes(NamedTuple):
     """One image at one factor, plane by plane."""
 
+    number: int
+    pairs: Iterator[ScoringPair]
+
+
+class _Job(NamedTuple):
+    """One image at all factors."""
+
     name: str
-    of: int  # planes in it
-    planes: Iterator[ScoringPair]
+    in_file: bool  # whether it has still to be read
+    pairs: Callable[[], Iterator[_Planes]]
 
 
-def _scored(
-    pairs: Callable[[], Iterator[_Image]],
-    count: int,
-    methods: Sequence[Method],
-    progress: Progress | None,
-) -> tuple[Row, ...]:
-    """Run all methods on all pairs and keep the figures, not the images."""
-    if not count:
-        raise InputError("there is no image or no factor to evaluate")
-    if progress is not None:
-        progress.reset(count)
-    rows = []
-    left_out: set[tuple[str, float]] = set()
-    for image in pairs():
-        found: dict[str, list[Row]] = {}
-        for pair in image.planes:
-            left_out |= {
-                (method.name, max(pair.factors))
-                for method in methods
-                if method.asked_for and not method.serves(pair)
-            }
-            # A bar that counted those left out would never be full.
-            serving = sum(method.serves(pair) for method in methods) * image.of
-            part = None if progress is None else Part(progress, pair.pixels * serving)
-            for outcome in outcomes_of(pair, methods, part):
-                row = _row(image.name, pair, outcome)
-                found.setdefault(row.method, []).append(row)
-        rows += [_mean_of(planes) for planes in found.values()]
-    for name, factor in sorted(left_out):
-        msg = f"{name} is left out at factor {factor:g}, for which it is not made"
-        warnings.warn(msg, VdsrWarning, stacklevel=3)
-    return tuple(rows)
+class _Scoring:
+    """Runs all methods on all images and keeps the figures, not the images."""
+
+    def __init__(
+        self, methods: Sequence[Method], units: int, progress: Progress | None
+    ) -> None:
+        self._methods, self._units, self._progress = methods, units, progress
+        self.left_out: list[tuple[str, str]] = []  # images and reasons
+        self._unserved: set[tuple[str, float]] = set()  # methods and factors
+
+    def evaluation(
+        self,
+        jobs: Sequence[_Job],
+        left_out: Sequence[tuple[str, str]],
+        protocol: Protocol,
+        options: RunOptions,
+    ) -> Evaluation:
+        """Score images; of several, files that cannot be used are left out."""
+        if not jobs or not self._units:
+            raise InputError("there is no image or no factor to evaluate")
+        self.left_out += left_out
+        if self._progress is not None:
+            self._progress.reset(len(jobs) * self._units)
+        rows: list[Row] = []
+        for job in jobs:
+            try:
+                rows += self._rows(job)
+            except Cancelled:
+                raise
+            except (VdsrError, MemoryError) as error:
+                if len(jobs) == 1 or not job.in_file:
+                    raise
+                reason = str(error) or "there is not enough memory for it"
+                self.left_out.append((job.name, reason))
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in self.left_out)
+        if not rows and self.left_out:
+            raise InputError(f"no image can be evaluated: {reasons}")
+        if self.left_out:
+            _warn(f"{len(self.left_out)} of the images are left out: {reasons}")
+        for name, factor in sorted(self._unserved):
+            _warn(f"{name} is left out at factor {factor:g}, for which it is not made")
+        device = _device(options.device)
+        left = tuple(self.left_out)
+        return Evaluation(tuple(rows), protocol, device, options.precision, left)
+
+    def _rows(self, job: _Job) -> list[Row]:
+        rows: list[Row] = []
+        progress = None if self._progress is None else _Counting(self._progress)
+        try:
+            for planes in job.pairs():
+                found: dict[str, list[Row]] = {}
+                for pair in planes.pairs:
+                    for outcome in self._outcomes(pair, planes.number, progress):
+                        row = _row(job.name, pair, outcome)
+                        found.setdefault(row.method, []).append(row)
+                rows += [_mean_of(each) for each in found.values()]
+        finally:
+            if progress is not None and not isinstance(sys.exception(), Cancelled):
+                progress.update(max(0.0, self._units - progress.done))
+        return rows
+
+    def _outcomes(
+        self, pair: ScoringPair, planes: int, progress: Progress | None
+    ) -> Sequence[Outcome]:
+        self._unserved |= {
+            (method.name, max(pair.factors))
+            for method in self._methods
+            if method.asked_for and not method.serves(pair)
+        }
+        # A bar that counted those left out would never be full.
+        serving = sum(method.serves(pair) for method in self._methods) * planes
+        part = None if progress is None else Part(progress, pair.pixels * serving)
+        return outcomes_of(pair, self._methods, part)
+
+
+class _Counting:
+    """Counts what a bar is told."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self.done = progress, 0.0
+
+    def reset(self, total: float | None = None) -> None:
+        """Go on where the bar is."""
+
+    def update(self, n: float = 1) -> None:
+        """Count `n` more units as done."""
+        self.done += n
+        self._progress.update(n)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, VdsrWarning, stacklevel=5)
 
 
 def _mean_of(planes: list[Row]) -> Row:
@@ -159,8 +243,8 @@ def _mean_of(planes: list[Row]) -> Row:
     similar = [row.ssim for row in planes if row.ssim is not None]
     return replace(
         planes[0],
-        psnr=fsum(row.psnr for row in planes) / len(planes),
-        fitted_psnr=fsum(row.fitted_psnr for row in planes) / len(planes),
+        psnr=mean_decibels([row.psnr for row in planes]),
+        fitted_psnr=mean_decibels([row.fitted_psnr for row in planes]),
         ssim=sum(similar) / len(similar) if similar else None,
         pixels=sum(row.pixels for row in planes),
         seconds=fsum(row.seconds for row in planes),

@@ -220,6 +220,16 @@ def _direct(
     )
 
 
+def check_protocol(protocol: Any, factor: Any) -> None:
+    """Refuse a protocol that reduces nothing, and factors that are not possible."""
+    if protocol not in ("A", "direct"):
+        raise InputError(f"protocol is {protocol!r}: choose 'A' or 'direct'")
+    if factor not in range(2, 9):
+        raise InputError(
+            f"factor is {factor}: evaluation takes whole factors from 2 to 8"
+        )
+
+
 def _reduced(
     name: str,
     shape: tuple[int, int],
@@ -228,12 +238,7 @@ def _reduced(
     acquisition: Acquisition,
 ) -> tuple[int, int]:
     """Sizes of the reduced image; refuses images that cannot be scored like that."""
-    if protocol not in ("A", "direct"):
-        raise InputError(f"protocol is {protocol!r}: choose 'A' or 'direct'")
-    if factor not in range(2, 9):
-        raise InputError(
-            f"factor is {factor}: evaluation takes whole factors from 2 to 8"
-        )
+    check_protocol(protocol, factor)
     per = int(factor) * acquisition.finer
     height, width = (size // per for size in shape)
     if min(height, width) < 3:

@@ -19,6 +19,7 @@ from napari_vdsr.evaluation.decibels import (
     decibels,
     finite_or_none,
     fit_to,
+    mean_decibels,
     root_mean_square,
 )
 from napari_vdsr.evaluation.planes import (
@@ -89,8 +90,11 @@ class PsnrReport:
 
     @property
     def mean(self) -> float:
-        """Mean of the planes' PSNR, in dB: what papers report for a set."""
-        return math.fsum(self.values) / len(self.values)
+        """Mean of the planes' PSNR, in dB: what papers report for a set.
+
+        Planes without any difference are left out, unless all are.
+        """
+        return mean_decibels(self.values)
 
     @property
     def of_mean_error(self) -> float:
@@ -147,8 +151,15 @@ class PsnrReport:
     def _figures_in_words(self) -> str:
         if len(self.roots) == 1:
             return f"{self.mean:.2f} dB"
+        identical = self.identical if self.identical < len(self.roots) else 0
+        different = len(self.roots) - identical
+        which = (
+            f"the {different} planes that differ"
+            if identical
+            else (f"{different} planes")
+        )
         return (
-            f"{self.mean:.2f} dB, the mean of {len(self.roots)} planes "
+            f"{self.mean:.2f} dB, the mean of {which} "
             f"({self.minimum:.2f} to {self.maximum:.2f}; of the mean error: "
             f"{self.of_mean_error:.2f} dB)"
         )

@@ -9,7 +9,7 @@ from textwrap import wrap
 from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS, noise_in_words
 from napari_vdsr.evaluation.baselines import BestLinear, Bicubic, Spline
 from napari_vdsr.evaluation.data_range import DataRange
-from napari_vdsr.evaluation.decibels import finite_or_none
+from napari_vdsr.evaluation.decibels import finite_or_none, mean_decibels
 from napari_vdsr.evaluation.protocols import PROTOCOLS, Protocol
 from napari_vdsr.imaging.sampling import Sampling
 
@@ -113,12 +113,15 @@ class Evaluation:
         See `PROTOCOLS`.
     device, precision : str
         What the networks ran on, and in what precision.
+    left_out : tuple of tuple of str
+        Images that could not be scored, and why.
     """
 
     rows: tuple[Row, ...]
     protocol: Protocol
     device: str
     precision: str
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @property
     def factors(self) -> tuple[float, ...]:
@@ -184,6 +187,7 @@ class Evaluation:
         for factor in self.factors:
             for sampling in self.samplings:
                 lines += ["", *self._table(factor, sampling)]
+        lines += [f"left out: {name}: {reason}" for name, reason in self.left_out]
         return "\n".join(lines)
 
     def to_csv(self) -> str:
@@ -205,6 +209,9 @@ class Evaluation:
             "precision": self.precision,
             "means": [_for_json(vars(mean)) for mean in self.means],
             "rows": [_for_json(_record(row)) for row in self.rows],
+            "left_out": [
+                {"image": name, "reason": reason} for name, reason in self.left_out
+            ],
         }
 
     def _acquisitions_in_words(self) -> list[str]:
@@ -264,17 +271,13 @@ def _mean_of(rows: list[Row]) -> Mean:
         rows[0].factor,
         rows[0].method,
         len(rows),
-        _average([row.psnr for row in rows]),
-        _average([row.fitted_psnr for row in rows]),
-        _average(similarities) if similarities else None,
+        mean_decibels([row.psnr for row in rows]),
+        mean_decibels([row.fitted_psnr for row in rows]),
+        math.fsum(similarities) / len(similarities) if similarities else None,
         seconds,
         sum(row.pixels for row in rows) / 1e6 / max(seconds, 1e-9),
         rows[0].sampling,
     )
-
-
-def _average(values: list[float]) -> float:
-    return math.fsum(values) / len(values)
 
 
 def _gain(psnr: float, base: float) -> float:
