@@ -11,6 +11,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
+from napari_vdsr import describe_image
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.sampling import check_sampling
 from napari_vdsr.imaging.luminance import FULL_RANGE
@@ -114,6 +115,27 @@ def test_the_report_speaks_plainly_and_never_of_psnr() -> None:
         assert "psnr" not in words.lower()
         assert report.advice in words
     assert "grain" in report.advice
+
+
+def test_a_few_missing_pixels_change_little() -> None:
+    image = PHOTOGRAPHS["camera"][:100, :120].astype(float)
+    gappy = image.copy()
+    gappy[50, 60] = np.nan
+    one, other = check_sampling(image), check_sampling(gappy)
+    assert other.verdict == one.verdict
+    assert other.detail == pytest.approx(one.detail, rel=0.05)
+    gappy[:10] = np.nan
+    with pytest.raises(InputError, match="NaN"):
+        check_sampling(gappy)
+
+
+def test_the_noise_is_that_of_the_description() -> None:
+    image = noisy(PHOTOGRAPHS["camera"], 0.02)
+    described, report = describe_image(image), check_sampling(image)
+    assert report == described.sampling
+    share = f"{100 * report.noise_of_range:.2g} %"
+    assert f"Noise {share} of the range" in described.summary
+    assert f"{share} of the range" in report.to_text()
 
 
 @pytest.mark.parametrize("image", [np.zeros((20, 90)), np.full((40, 40), np.nan)])

@@ -109,4 +109,4 @@ def test_sampling_is_judged_in_plain_words(
 def test_an_image_too_small_to_judge_is_said(viewer: Any, tab: Any, qtbot: Any) -> None:
     viewer.add_image(CAMERA[:20, :20], name="small")
     press(tab.sampling.button, tab, qtbot)
-    assert "use 32 at least" in tab.sampling.message.text()
+    assert "32 x 32 are the least" in tab.sampling.message.text()

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, TypeVar
 
@@ -14,10 +14,11 @@ from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.evaluation.history import history_of
 from napari_vdsr.evaluation.image_report import ImageReport
 from napari_vdsr.evaluation.model_advice import instrument_of
-from napari_vdsr.evaluation.noise import noise_of
+from napari_vdsr.evaluation.noise import NoiseEstimate, noise_of
 from napari_vdsr.evaluation.sampling import SamplingReport, sampling_of
 from napari_vdsr.images.find import opened
 from napari_vdsr.images.stack import Stack
+from napari_vdsr.imaging.gaps import fill_gaps
 from napari_vdsr.imaging.luminance import FULL_RANGE
 from napari_vdsr.imaging.sampling import Instrument
 
@@ -144,6 +145,7 @@ def _pixels_behind(
 
 _GREEN = 1
 _SMALLEST = 32  # pixels
+_GAPS = 0.05  # of a part; more NaN than that would change its spectrum
 
 Found = TypeVar("Found")
 
@@ -226,7 +228,7 @@ def describe_image(
     if history is not None:
         noise = told("its noise cannot be told", lambda: noise_of(planes))
         sampling = told(
-            "how fine its detail is cannot be told", lambda: _sampling(windows)
+            "how fine its detail is cannot be told", lambda: _sampling(windows, noise)
         )
     return ImageReport(
         noise=noise,
@@ -239,15 +241,25 @@ def describe_image(
     )
 
 
-def _sampling(windows: Windows) -> SamplingReport:
+def _sampling(windows: Windows, noise: NoiseEstimate | None) -> SamplingReport:
     height, width = windows.plane_shape
     if min(height, width) < _SMALLEST:
         raise InputError(
             f"the image has {height} x {width} pixels, and {_SMALLEST} x {_SMALLEST} "
             "are the least"
         )
-    parts = [_grey(part) for part in windows.parts if np.isfinite(part).all()]
-    return sampling_of(parts)
+    grey = map(_grey, windows.parts)
+    parts = [part for each in grey if (part := _without_gaps(each)) is not None]
+    return replace(sampling_of(parts), estimate=noise)
+
+
+def _without_gaps(part: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """A part whose few NaN are filled from around; None with infinities or many NaN."""
+    missing = np.isnan(part).mean()
+    if np.isinf(part).any() or missing > _GAPS:
+        return None
+    filled, _ = fill_gaps(part, max(part.shape)) if missing else (part, None)
+    return np.asarray(filled)
 
 
 def _grey(part: NDArray[Any]) -> NDArray[np.float64]:

@@ -7,10 +7,9 @@ from napari_vdsr.evaluation.history import ValueHistory
 from napari_vdsr.evaluation.model_advice import (
     ModelAdvice,
     advise,
-    noise_share,
 )
 from napari_vdsr.evaluation.noise import NoiseEstimate
-from napari_vdsr.evaluation.sampling import SamplingReport
+from napari_vdsr.evaluation.sampling import SamplingReport, noise_of_range
 from napari_vdsr.imaging.sampling import Instrument
 
 _NEXT_TO_NONE = 5e-4  # of the range: an eighth of a grey level of 8 bits
@@ -67,11 +66,14 @@ class ImageReport:
         return self._advice.reason
 
     @property
+    def noise_in_short(self) -> str:
+        """The noise in a few words, the same wherever it is shown."""
+        return _noise_in_short(self.noise, self.sampling)
+
+    @property
     def summary(self) -> str:
         """The report in one line."""
-        parts = (
-            [_noise_in_short(self.noise, self.sampling)] if self._worth_telling else []
-        )
+        parts = [self.noise_in_short] if self._worth_telling else []
         if self.history is not None:
             parts += _history_in_short(self.history)
         return _sentence(" · ".join([*parts, self._advice_in_short]))
@@ -135,7 +137,7 @@ def _noise_in_short(
 ) -> str:
     if noise is None:
         return "noise unknown"
-    share = noise_share(noise, sampling)
+    share = noise_of_range(noise, sampling)
     if share >= 1:
         return "hardly anything but noise"
     if share < _NEXT_TO_NONE:
@@ -150,7 +152,7 @@ def _noise_in_short(
 def _noise_at_length(
     noise: NoiseEstimate, sampling: SamplingReport | None
 ) -> list[str]:
-    share = _percent(noise_share(noise, sampling))
+    share = _percent(noise_of_range(noise, sampling))
     if not noise.sure:
         return [
             f"Noise: at most {share} of the range at mid intensity. More cannot be "

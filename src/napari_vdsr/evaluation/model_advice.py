@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from napari_vdsr.evaluation.history import ValueHistory
 from napari_vdsr.evaluation.noise import NoiseEstimate
-from napari_vdsr.evaluation.sampling import SamplingReport
+from napari_vdsr.evaluation.sampling import SamplingReport, noise_of_range
 from napari_vdsr.imaging.sampling import Instrument
 
 # https://www.openmicroscopy.org/Schemas/Documentation/Generated/OME-2016-06/ome_xsd.html
@@ -50,17 +50,6 @@ CAMERA = "vdsr20-camera"
 NOISY = 0.01
 """Noise at mid intensity, relative to the range, that a model has to know of: there
 `vdsr20` begins to lose against a spline."""
-
-
-def noise_share(noise: NoiseEstimate, sampling: SamplingReport | None) -> float:
-    """Noise at mid intensity relative to the range; an upper limit if not sure.
-
-    The corners of the spectrum, where detail is rare, give another upper limit.
-    """
-    span = noise.white - noise.offset
-    if noise.sure or sampling is None or span <= 0:
-        return noise.share
-    return min(noise.sigma, sampling.noise) / span
 
 
 @dataclass(frozen=True)
@@ -114,7 +103,7 @@ def _why_microscope(
     colour: bool,
 ) -> str:
     """Why a model has to expect noise; empty when it need not."""
-    noisy = noise is None or noise_share(noise, sampling) >= NOISY
+    noisy = noise is None or noise_of_range(noise, sampling) >= NOISY
     if sampling.verdict == "noisy" or (noisy and noise is not None and noise.sure):
         return "it is noisy"
     if noisy:

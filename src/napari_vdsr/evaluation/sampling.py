@@ -6,17 +6,16 @@ spectrum, and is measured in its corners, where detail is rare.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.decibels import finite_or_none
-from napari_vdsr.images.stack import check_image, is_colour
-from napari_vdsr.imaging.luminance import FULL_RANGE
+from napari_vdsr.evaluation.noise import NoiseEstimate
 
 Verdict = Literal["oversampled", "noisy", "fine"]
 
@@ -27,9 +26,6 @@ _STEEP_FALL = 0.06
 _MUCH_NOISE = 0.02
 _MOSTLY_NOISE = 0.5
 
-_TILE = 512  # pixels per edge of a part whose spectrum is taken
-_PARTS = 3  # such parts along an axis, and planes of a stack
-_SMALLEST = 32
 _BANDS = 40  # of the spectrum, from zero to Nyquist
 
 _ADVICE: dict[Verdict, str] = {
@@ -71,6 +67,8 @@ class SamplingReport:
         The energy from half of Nyquist to Nyquist relative to the octave below it.
     noise_share : float
         Share of noise in all energy between half of Nyquist and Nyquist, 0 to 1.
+    estimate : NoiseEstimate, optional
+        The noise at each brightness, where it could be told.
     """
 
     frequencies: tuple[float, ...]
@@ -80,6 +78,14 @@ class SamplingReport:
     detail: float
     fall: float
     noise_share: float
+    estimate: NoiseEstimate | None = None
+
+    @property
+    def noise_of_range(self) -> float:
+        """Noise relative to the range, as `describe_image` states it."""
+        if self.estimate is not None:
+            return noise_of_range(self.estimate, self)
+        return self.noise / self.span if self.span else 0.0
 
     @property
     def verdict(self) -> Verdict:
@@ -97,16 +103,16 @@ class SamplingReport:
 
     def to_text(self) -> str:
         """Write the report as lines for people."""
-        percent = 100 * self.noise / self.span if self.span else 0.0
+        sure = self.estimate is not None and self.estimate.sure
         return "\n".join(
             [
                 f"sampling check: {self.verdict}",
                 self.advice,
                 f"finest detail (lost at half the size): {100 * self.detail:.2f} % of "
                 "the structure's energy",
-                f"noise: {self.noise:.3g} grey levels, {percent:.1f} % of the range "
-                f"from dark to bright; {100 * self.noise_share:.0f} % of the energy "
-                "of the finest structure",
+                f"noise: {'' if sure else 'at most '}{100 * self.noise_of_range:.2g} % "
+                f"of the range from dark to bright; {100 * self.noise_share:.0f} % of "
+                "the energy of the finest structure",
             ]
         )
 
@@ -125,6 +131,17 @@ class SamplingReport:
         }
 
 
+def noise_of_range(noise: NoiseEstimate, sampling: SamplingReport | None) -> float:
+    """Noise at mid intensity relative to the range; an upper limit if not sure.
+
+    The corners of the spectrum, where detail is rare, give another upper limit.
+    """
+    span = noise.white - noise.offset
+    if noise.sure or sampling is None or span <= 0:
+        return noise.share
+    return min(noise.sigma, sampling.noise) / span
+
+
 def check_sampling(image: ArrayLike, *, rgb: bool | None = None) -> SamplingReport:
     """Check whether an image holds detail as fine as its pixels.
 
@@ -133,9 +150,10 @@ def check_sampling(image: ArrayLike, *, rgb: bool | None = None) -> SamplingRepo
 
     Parameters
     ----------
-    image : ndarray of any real dtype, shape (..., Y, X[, S])
+    image : array of any real dtype, shape (..., Y, X[, S])
         At least 32 pixels in Y and X. Of large images and stacks, evenly spread parts
-        are examined; parts with NaN are ignored.
+        are examined, as by `describe_image`; parts with more than a few NaN are
+        ignored.
     rgb : bool, optional
         Whether the last axis holds colours. Needed where it has 3 or 4 pixels.
 
@@ -149,9 +167,12 @@ def check_sampling(image: ArrayLike, *, rgb: bool | None = None) -> SamplingRepo
     InputError
         When the image is too small or holds no usable part.
     """
-    array = np.asarray(image)
-    check_image(array, "image")
-    return sampling_of(list(_parts(array, is_colour(array, rgb))))
+    from napari_vdsr.evaluation.description import describe_image
+
+    report = describe_image(image, rgb=rgb)
+    if report.sampling is None:
+        raise InputError(report.unknown[-1])
+    return report.sampling
 
 
 def sampling_of(parts: Sequence[NDArray[np.float64]]) -> SamplingReport:
@@ -166,29 +187,6 @@ def sampling_of(parts: Sequence[NDArray[np.float64]]) -> SamplingReport:
     spectrum = np.mean([_power(part) for part in parts], axis=0)
     dark, bright = np.percentile(np.stack(parts), (0.2, 99.8))
     return _judged(spectrum, float(bright - dark))
-
-
-def _parts(array: NDArray[Any], colour: bool) -> Iterator[NDArray[np.float64]]:
-    """Equal parts of the planes, spread evenly."""
-    height, width = array.shape[-3:-1] if colour else array.shape[-2:]
-    if min(height, width) < _SMALLEST:
-        raise InputError(
-            f"the image has {height} x {width} pixels: use {_SMALLEST} at least"
-        )
-    planes = list(np.ndindex(array.shape[: -3 if colour else -2]))
-    for number in _spread(len(planes) - 1, _PARTS):
-        plane = array[planes[number]]
-        for y in _spread(height - _TILE, _PARTS):
-            for x in _spread(width - _TILE, _PARTS):
-                part = plane[y : y + _TILE, x : x + _TILE].astype(np.float64)
-                part = part[..., :3] @ np.array(FULL_RANGE) if colour else part
-                if not np.isnan(part).any():
-                    yield part
-
-
-def _spread(last: int, count: int) -> list[int]:
-    """Up to `count` different whole numbers from 0 to `last`."""
-    return sorted({round(at) for at in np.linspace(0, max(last, 0), count)})
 
 
 def _power(part: NDArray[np.float64]) -> NDArray[np.float64]:

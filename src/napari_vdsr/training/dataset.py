@@ -219,14 +219,13 @@ def _means(plane: NDArray[Any], width: int) -> NDArray[Any]:
 
 def _oversampled(plane: NDArray[Any]) -> bool:
     """Whether pixels are finer than the detail, judged from the middle."""
-    from napari_vdsr.evaluation.sampling import check_sampling
+    from napari_vdsr.evaluation.sampling import sampling_of
 
     if min(plane.shape) < _TOO_FEW:
         return False
     y, x = (slice(max(0, (size - _LOOKED_AT) // 2), None) for size in plane.shape)
-    return (
-        check_sampling(plane[y, x][:_LOOKED_AT, :_LOOKED_AT]).verdict == "oversampled"
-    )
+    part = plane[y, x][:_LOOKED_AT, :_LOOKED_AT].astype(np.float64)
+    return sampling_of([part]).verdict == "oversampled"
 
 
 def _with_reasons(images: list[tuple[str, str]]) -> str:

@@ -92,7 +92,7 @@ class CheckTab(Tab):
         self._show(self.sampling, self.image.value, none)
 
     def deliver(self, result: Any) -> None:
-        """Show an Agreement or a SamplingReport in words."""
+        """Show an Agreement or an ImageReport in words."""
         if isinstance(result, Agreement):
             _say(self.agreement, *agreement_in_words(result.report))
             self._add_map(result)

@@ -7,7 +7,9 @@ import numpy as np
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.consistency import ConsistencyReport, consistency
-from napari_vdsr.evaluation.sampling import SamplingReport, check_sampling
+from napari_vdsr.evaluation.description import describe_image
+from napari_vdsr.evaluation.image_report import ImageReport
+from napari_vdsr.evaluation.sampling import Verdict
 from napari_vdsr.plugin.scoring.origin import Origin
 from napari_vdsr.plugin.scoring.snapshots import Snapshot
 from napari_vdsr.plugin.scoring.work import ScoringWork
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_VERDICTS = {
+_VERDICTS: dict[Verdict, str] = {
     "oversampled": "Enlarging can add nothing here.",
     "noisy": "Noise hides the finest detail here.",
     "fine": "Enlarging can help here.",
@@ -66,10 +68,12 @@ class CheckingSampling(ScoringWork):
         self.image = image
 
     def work(self) -> None:
-        """Put one `SamplingReport` into the results."""
+        """Put one `ImageReport` into the results."""
         self.ticker.begin("Looking at the detail")
-        report = check_sampling(np.asarray(self.image.data), rgb=self.image.rgb)
+        report = describe_image(self.image.data, rgb=self.image.rgb)
         self.ticker.check()
+        if report.sampling is None:
+            raise InputError(report.unknown[-1])
         self.results.append(report)
 
 
@@ -87,14 +91,15 @@ def agreement_in_words(report: ConsistencyReport) -> tuple[str, str]:
     return headline, text
 
 
-def sampling_in_words(report: SamplingReport) -> tuple[str, str]:
+def sampling_in_words(report: ImageReport) -> tuple[str, str]:
     """A headline with the verdict, and an explanation."""
-    noise = 100 * report.noise / report.span if report.span else 0.0
+    sampling = report.sampling
+    assert sampling is not None
     text = (
-        f"{report.advice} (Finest detail: {100 * report.detail:.2f} % of all "
-        f"structure; noise: {noise:.1f} % of the range from dark to bright.)"
+        f"{sampling.advice} (Finest detail: {100 * sampling.detail:.2f} % of all "
+        f"structure; {report.noise_in_short}.)"
     )
-    return _VERDICTS[report.verdict], text
+    return _VERDICTS[sampling.verdict], text
 
 
 def _brighter(report: ConsistencyReport) -> str:
