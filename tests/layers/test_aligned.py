@@ -37,6 +37,23 @@ def test_a_finer_layer_is_compared_on_the_grid_of_the_reference() -> None:
     assert api.psnr(reference, shifted).mean < 25
 
 
+def test_layers_in_other_units_are_compared_where_they_lie() -> None:
+    reference = Image(CAMERA, scale=(0.1, 0.1), units="um")
+    same = Image(CAMERA, scale=(100, 100), units="nm")
+    assert api.psnr(reference, same).mean == np.inf
+    moved = Image(CAMERA[8:], scale=(1e-4, 1e-4), translate=(8e-4, 0), units="mm")
+    found = aligned(reference, moved)
+    np.testing.assert_array_equal(found.reference, CAMERA[8:])
+    assert api.psnr(moved, same).mean == np.inf
+    pixels = Image(CAMERA, scale=(0.1, 0.1))
+    assert api.psnr(pixels, reference).mean == np.inf
+    times = Image(np.stack([CAMERA] * 2), scale=(1, 0.1, 0.1), units=("s", "um", "um"))
+    later = Image(
+        np.stack([CAMERA] * 2), scale=(1000, 100, 100), units=("ms", "nm", "nm")
+    )
+    assert api.psnr(times, later).identical == 2
+
+
 def test_stacks_multiscale_and_colours_are_taken() -> None:
     stack = np.stack([CAMERA] * 4)
     later = Image(stack[2:], translate=(2, 0, 0))

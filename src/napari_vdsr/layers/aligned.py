@@ -1,6 +1,7 @@
 """Two layers cut to what both show, on the pixel grid of the first."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +37,41 @@ def aligned(reference: "Image", image: "Image") -> Aligned:
             f"{reference.name!r} has {_described(reference)}, {image.name!r} has "
             f"{_described(image)}: only images of one kind can be compared"
         )
-    affine = np.linalg.solve(to_world(image), to_world(reference))
+    world = to_world(reference), to_world(image)
+    affine = between(*world, unit_ratios(reference.units, image.units))
     pair = level_data(reference), level_data(image)
     return Aligned(*compare_on_grid(*pair, affine, rgb=bool(image.rgb)))
 
 
 def _described(layer: "Image") -> str:
     return f"{layer.ndim} axes{' and colours' if layer.rgb else ''}"
+
+
+def between(
+    reference: NDArray[np.float64],
+    image: NDArray[np.float64],
+    ratios: Sequence[float],
+) -> NDArray[np.float64]:
+    """The affine from pixels of a reference to pixels of an image.
+
+    Both are given as the affine from pixels to the world; `ratios` are as by
+    `unit_ratios`.
+    """
+    scaled = np.diag([*ratios, 1.0]) @ reference
+    return np.asarray(np.linalg.solve(image, scaled), np.float64)
+
+
+def unit_ratios(units: Sequence[Any], others: Sequence[Any]) -> list[float]:
+    """How many of the other's units one unit is, for each axis of two layers.
+
+    1 where one of them is no length or time, as pixels are not: there is nothing to
+    convert.
+    """
+    ratios = []
+    for unit, other in zip(units, others, strict=True):
+        alike = unit.dimensionality == other.dimensionality
+        ratios.append(float((1 * unit).to(other).magnitude) if alike else 1.0)
+    return ratios
 
 
 def to_world(layer: "Image") -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.grids import Overlap, compare_on_grid, overlap_of
 from napari_vdsr.images.stack import Stack
 from napari_vdsr.layers import plan_layer
-from napari_vdsr.layers.aligned import to_world
+from napari_vdsr.layers.aligned import between, to_world, unit_ratios
 from napari_vdsr.layers.plan import level_data
 from napari_vdsr.memory import free_memory
 from napari_vdsr.plugin.jobs import sentence
@@ -36,6 +36,7 @@ class Snapshot:
     rgb: bool  # the last axis holds colours
     world: "NDArray[np.float64]"  # pixels to world, (ndim + 1, ndim + 1)
     labels: tuple[str, ...]  # of the axes, without colours
+    units: tuple[Any, ...]  # of the world, for each axis
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -64,6 +65,7 @@ def take_snapshot(layer: "Image") -> Snapshot:
         bool(layer.rgb),
         to_world(layer),
         tuple(str(label) for label in layer.axis_labels),
+        tuple(layer.units),
     )
 
 
@@ -87,8 +89,7 @@ def check_pair(reference: Snapshot, image: Snapshot) -> Overlap:
         )
         raise FieldError("layers", msg)
     try:
-        affine = np.linalg.solve(image.world, reference.world)
-        return overlap_of(reference.shape, image.shape, affine)
+        return overlap_of(reference.shape, image.shape, _affine(reference, image))
     except InputError as error:
         msg = (
             f"{pair} cannot be compared: {error}. Align them by scale and translate "
@@ -106,10 +107,15 @@ def on_grid(
     Both have equal shapes and are read plane by plane; the second is NaN where it has
     no pixels. `check` may raise Cancelled.
     """
-    affine = np.linalg.solve(image.world, reference.world)
+    affine = _affine(reference, image)
     return compare_on_grid(
         reference.data, image.data, affine, rgb=reference.rgb, check=check
     )
+
+
+def _affine(reference: Snapshot, image: Snapshot) -> "NDArray[np.float64]":
+    ratios = unit_ratios(reference.units, image.units)
+    return between(reference.world, image.world, ratios)
 
 
 def fingerprint(data: Any) -> int | None:
