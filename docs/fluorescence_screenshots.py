@@ -10,7 +10,7 @@ import napari
 from make_screenshots import PANEL_WIDTH, WINDOW, take, wait, wait_until
 from qtpy.QtCore import Qt
 
-from napari_vdsr.plugin.super_resolution import SuperResolution
+from napari_vdsr.plugin.enlarge.panel import SuperResolution
 
 
 def main() -> None:

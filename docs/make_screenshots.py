@@ -25,7 +25,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from skimage import data
 
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.plugin.super_resolution import SuperResolution
+from napari_vdsr.plugin.enlarge.panel import SuperResolution
 
 IMAGES = Path(__file__).parent / "images"
 PANEL_WIDTH = 300
@@ -38,8 +38,8 @@ def main() -> None:
     viewer = napari.Viewer()
     panel = SuperResolution(viewer)
     dock = viewer.window.add_dock_widget(panel, name="Super-resolution", area="right")
-    panel.form.factor.value = "3"
-    panel.form.tile.value = "256"  # so that the bar moves on a small image, too
+    panel.form["factor"].value = "3"
+    panel.form["tile"].value = "256"  # so that the bar moves on a small image, too
     add_tissue(viewer)
     window = panel.window()
     window.resize(*WINDOW)

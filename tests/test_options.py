@@ -22,9 +22,9 @@ from napari_vdsr.layers.saving import save_enlarged
 from napari_vdsr.layers.upscale import enlarged_layer
 from napari_vdsr.network import VDSR
 from napari_vdsr.options import RunOptions
-from napari_vdsr.plugin.model.jobs import plan_jobs
-from napari_vdsr.plugin.model.script import as_script
-from napari_vdsr.plugin.model.settings import Settings
+from napari_vdsr.plugin.enlarge.plan import plan_tasks
+from napari_vdsr.plugin.enlarge.script import as_script
+from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.zoo import Model
 
 IMAGE = np.random.default_rng(0).random((12, 14), np.float32)
@@ -135,7 +135,7 @@ def _image_of(made: Any) -> Any:
 
 
 # What a field of the panel changes beside the script: which layers, where, how shown.
-NOT_IN_SCRIPTS = {"area", "bicubic", "consistency", "link_contrast"}
+NOT_IN_SCRIPTS = {"area", "bicubic", "consistency", "link_contrast", "more"}
 IN_WORDS: dict[str, dict[str, Any]] = {
     "factor": {"factor": "3"},
     "value": {"factor": "custom", "value": "2.5"},
@@ -144,8 +144,8 @@ IN_WORDS: dict[str, dict[str, Any]] = {
     "precision": {"precision": "float32"},
     "tile": {"tile": "128"},
     "ensemble": {"ensemble": True},
-    "black": {"black": "1", "white": "9"},
-    "white": {"black": "0", "white": "9"},
+    "black": {"black": 1.0, "white": 9.0},
+    "white": {"black": 0.0, "white": 9.0},
     "spread": {"ensemble": True, "spread": True},
 }
 
@@ -157,12 +157,12 @@ def test_a_field_of_the_panel_reaches_the_copied_script(name: str) -> None:
     layer = Image(IMAGE, name="cells")
     settings = replace(Settings(), **IN_WORDS[name])
     without = replace(settings, **{name: getattr(Settings(), name)})
-    jobs = plan_jobs([layer], settings, lambda _: [None]).jobs
-    text = as_script(jobs, settings)
+    tasks = plan_tasks([layer], settings, lambda _: [None]).tasks
+    text = as_script(tasks, settings)
     if name in ("value", "black", "white"):
-        assert IN_WORDS[name][name] in text
+        assert str(IN_WORDS[name][name]) in text
     else:
-        assert text != as_script(jobs, without)
+        assert text != as_script(tasks, without)
 
 
 @pytest.mark.parametrize(

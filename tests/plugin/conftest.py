@@ -14,12 +14,12 @@ from training_helpers import TINY as TINY_TRAINING
 
 import napari_vdsr
 from napari_vdsr.network.vdsr import VDSR
-from napari_vdsr.plugin.model.settings import Settings
-from napari_vdsr.plugin.model.state import save_settings
-from napari_vdsr.plugin.model.upscalers import release_memory
-from napari_vdsr.plugin.super_resolution import SuperResolution
+from napari_vdsr.plugin.enlarge.panel import SuperResolution
+from napari_vdsr.plugin.enlarge.settings import Settings
+from napari_vdsr.plugin.settings import save_settings
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.settings import TrainingSettings
+from napari_vdsr.plugin.upscalers import release_memory
 from napari_vdsr.zoo import Model
 
 MANIFEST = Path(napari_vdsr.__file__).parent / "napari.yaml"

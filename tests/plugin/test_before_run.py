@@ -11,14 +11,15 @@ import pytest
 from qtpy.QtWidgets import QScrollArea
 
 import napari_vdsr
-from napari_vdsr.plugin.model.choices import find_card
-from napari_vdsr.plugin.super_resolution import SuperResolution
+from napari_vdsr.plugin.cards import find_card
+from napari_vdsr.plugin.enlarge.panel import SuperResolution
 
 OpenPanel = Callable[..., SuperResolution]
 
 
 def marked(panel: SuperResolution, field: str) -> bool:
-    return "border" in getattr(panel.form, field).native.styleSheet()
+    box = panel.form.layer if field == "layer" else panel.form[field]
+    return "border" in box.native.styleSheet()
 
 
 def test_wrong_fields_are_framed_and_run_waits(
@@ -32,19 +33,19 @@ def test_wrong_fields_are_framed_and_run_waits(
     assert "'nuclei' is a Labels layer" in settle(panel)
     assert not panel.controls.run.enabled
     viewer.add_image(cells, name="cells")
-    assert settle(panel).startswith("80 × 100 uint16 · 16 kB")
+    assert settle(panel).startswith("Result 80 × 100 px · 16 kB")
     assert not marked(panel, "layer")
     assert panel.controls.run.enabled
-    panel.form.factor.value = "custom"
-    panel.form.value.value = "11"
+    panel.form["factor"].value = "custom"
+    panel.form["value"].value = "11"
     assert "Factor is 11" in settle(panel)
     assert marked(panel, "value")
     assert not panel.controls.run.enabled
-    panel.form.factor.value = "2"
-    panel.form.area.value = "rectangles"
+    panel.form["factor"].value = "2"
+    panel.form["area"].value = "rectangles"
     assert "draw some" in settle(panel)
     assert marked(panel, "area")
-    panel.form.area.value = "whole"
+    panel.form["area"].value = "whole"
     settle(panel)
     assert panel.controls.run.enabled
 
@@ -70,14 +71,14 @@ def test_a_model_that_has_to_know_the_range_asks_for_it(
     panel = open_panel(model="biased")
     assert "has to know black and white" in settle(panel)
     assert marked(panel, "black")
-    panel.form.black.value = "0"
-    panel.form.white.value = "4095"
+    panel.form["black"].value = 0
+    panel.form["white"].value = 4095
     run(panel)
     expected = napari_vdsr.upscale(
         cells, 2, model="biased", device="cpu", tile=128, intensity_range=(0, 4095)
     )
     assert np.array_equal(viewer.layers[1].data, expected)
-    panel.form.model.value = "tiny"
+    panel.form["model"].value = "tiny"
     settle(panel)
     assert panel.settings.intensity_range is None
 
@@ -131,7 +132,7 @@ def test_the_panel_does_not_wait_for_torch() -> None:
     """Slow start (cellpose-napari#4)."""
     code = """
 import sys
-import napari_vdsr.plugin.super_resolution
+import napari_vdsr.plugin.enlarge.panel
 print("torch" in sys.modules)
 """
     done = subprocess.run(
@@ -161,14 +162,14 @@ def test_a_model_that_is_not_here_is_fetched_by_run(
     viewer.add_image(np.zeros((12, 12), np.uint8), contrast_limits=(0, 9))
     panel = open_panel(model=card.name)
     settle(panel)
-    assert panel.form.model.current_choice.startswith("needs 2.5 MB")
-    assert "Kim" in panel.form.model.tooltip
+    assert panel.form["model"].current_choice.startswith("needs 2.5 MB")
+    assert "Kim" in panel.form["model"].tooltip
     assert not card.path.exists()  # nothing is fetched when a panel opens
     run(panel)
     assert len(viewer.layers) == 2
     settle(panel)
-    assert panel.form.model.current_choice.startswith(card.name)
-    assert panel.form.model.value == card.name
+    assert panel.form["model"].current_choice.startswith(card.name)
+    assert panel.form["model"].value == card.name
 
 
 def test_a_long_message_is_seen_whole_in_a_narrow_panel(

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from napari_vdsr.plugin import sources
-from napari_vdsr.plugin.model import execution
-from napari_vdsr.plugin.super_resolution import SuperResolution
+from napari_vdsr.plugin.enlarge import panel as panel_module
+from napari_vdsr.plugin.enlarge import work
+from napari_vdsr.plugin.enlarge.panel import SuperResolution
 
 OpenPanel = Callable[..., SuperResolution]
 
@@ -48,7 +48,7 @@ def test_one_press_of_run_plans_once_lists_models_once_and_reads_no_file(
 ) -> None:
     viewer.add_image(cells, name="cells")
     panel = open_panel()
-    panel.form.factor.value = "3"
+    panel.form["factor"].value = "3"
     calls: Counter[str] = Counter()
 
     def counted(module: Any, name: str) -> None:
@@ -60,19 +60,19 @@ def test_one_press_of_run_plans_once_lists_models_once_and_reads_no_file(
 
         monkeypatch.setattr(module, name, call)
 
-    counted(sources, "plan_jobs")
-    counted(execution, "models")
+    counted(panel_module, "plan_batch")
+    counted(work, "models")
     opened_files.clear()
     panel.controls.run.native.click()
     qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
     assert "Done" in settle(panel)
     assert len(viewer.layers) == 2
-    assert calls == {"plan_jobs": 1, "models": 1}
-    # Libraries read files of their own at first; free memory is no file on a disk.
+    assert calls == {"plan_batch": 1, "models": 1}
+    # Libraries read files of their own at first, and free memory is no file on a disk.
     ours = [
         name
         for name in opened_files
-        if not name.startswith("/proc/")
+        if not name.startswith(("/proc/", "/sys/"))
         and not name.endswith((".pyc", ".py"))
         and "site-packages" not in name
     ]

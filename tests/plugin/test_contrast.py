@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_vdsr.plugin.views.colours import (
+from napari_vdsr.plugin.widgets.colours import (
     is_dark,
     line_colour,
     message_colour,

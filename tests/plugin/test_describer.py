@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QApplication
 from skimage import data
 
 from napari_vdsr import describe_image, upscale
-from napari_vdsr.plugin import describer
-from napari_vdsr.plugin.super_resolution import SuperResolution
+from napari_vdsr.plugin.enlarge import describer
+from napari_vdsr.plugin.enlarge.panel import SuperResolution
 
 OpenPanel = Callable[..., SuperResolution]
 
@@ -93,7 +93,7 @@ def test_a_layer_is_looked_at_once(
     for layer in (*layers, *layers):
         viewer.layers.selection = {layer}
         read(panel)
-    panel.form.factor.value = "3"
+    panel.form["factor"].value = "3"
     read(panel)
     assert len(looks) == 2
 

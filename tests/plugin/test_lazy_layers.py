@@ -9,8 +9,8 @@ from napari.layers import Image
 
 from napari_vdsr.inference import kept
 from napari_vdsr.lazy import upscale
-from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.scoring.snapshots import check_memory, take_snapshot
+from napari_vdsr.plugin.settings import FieldError
 
 
 def add_lazy(viewer: Any, **options: Any) -> Image:
@@ -33,7 +33,9 @@ def test_run_adds_a_lazy_layer_at_once(
     source = add_lazy(viewer, scale=(2, 0.5, 0.5))
     panel = open_panel()
     said = settle(panel)
-    assert said == "40 × 131072 × 131072 uint16 · computed as you look, tile by tile"
+    assert said == (
+        "Result 40 planes of 131072 × 131072 px · computed as you look, tile by tile"
+    )
     run(panel)
     result = viewer.layers["huge ×2 tiny"]
     assert result.multiscale
@@ -42,7 +44,7 @@ def test_run_adds_a_lazy_layer_at_once(
     assert result.scale.tolist() == [2, 0.25, 0.25]
     assert result.contrast_limits == source.contrast_limits
     assert not enlarged
-    assert settle(panel).startswith("Added.\n")
+    assert settle(panel).startswith("Added. Save to… writes all of it to a file.\n")
     assert kept._kept
     panel.controls.release.native.click()
     assert not kept._kept
@@ -56,7 +58,7 @@ def test_parts_of_a_lazy_layer_are_made_at_once(
     panel = open_panel(area="rectangles", bicubic=True)
     viewer.layers.selection = {viewer.layers["huge"]}
     viewer.dims.set_point(0, 3)
-    assert "40 × 40 × 40 uint16" in settle(panel)
+    assert "Result 40 planes of 40 × 40 px" in settle(panel)
     run(panel)
     result = viewer.layers["huge ×2 tiny"]
     assert isinstance(result.data, np.ndarray)

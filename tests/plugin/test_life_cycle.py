@@ -15,8 +15,8 @@ from qtpy.QtGui import QContextMenuEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMenu
 
+from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.jobs import Ticker, device_in_use
-from napari_vdsr.plugin.super_resolution import SuperResolution
 from napari_vdsr.zoo import user_folder
 
 OpenPanel = Callable[..., SuperResolution]
@@ -96,7 +96,7 @@ def test_a_removed_source_still_gives_its_result(
     viewer.add_image(cells, name="cells", scale=(0.5, 0.5))
     viewer.add_image(cells, name="other")
     panel = open_panel()
-    panel.form.layer.value = "cells"
+    panel.form.layer.value = viewer.layers["cells"]
     settle(panel)
     panel.controls.run.native.click()
     viewer.layers.remove("cells")
@@ -264,7 +264,7 @@ def test_a_fault_is_shown_and_leaves_the_panel_ready(
         msg = "CUDA error: unspecified launch failure"
         raise RuntimeError(msg)
 
-    monkeypatch.setattr("napari_vdsr.plugin.model.execution.compute_plan", fail)
+    monkeypatch.setattr("napari_vdsr.plugin.enlarge.work.compute_plan", fail)
     viewer.add_image(cells)
     panel = open_panel()
     run(panel)

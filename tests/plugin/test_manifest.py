@@ -9,9 +9,9 @@ import pytest
 from npe2 import PluginManager, PluginManifest
 
 import napari_vdsr
-from napari_vdsr.plugin.model.settings import Settings
-from napari_vdsr.plugin.model.state import save_settings
-from napari_vdsr.plugin.preferences import apply_cache_folder, preferred_settings
+from napari_vdsr.plugin.enlarge.settings import Settings
+from napari_vdsr.plugin.preferences import apply_cache_folder, preferred
+from napari_vdsr.plugin.settings import save_settings
 
 MANIFEST = Path(napari_vdsr.__file__).parent / "napari.yaml"
 
@@ -60,19 +60,21 @@ def test_preferences_are_what_the_panel_starts_from(
     """Device hard-coded (napari-nninteractive#8)."""
     from napari.settings import get_plugin_settings
 
-    assert preferred_settings() == Settings()
+    assert Settings().changed(preferred()) == Settings()
     chosen = get_plugin_settings("napari-vdsr").defaults
     chosen.device = "cpu"
     chosen.precision = "bfloat16"
     chosen.cache = "/somewhere"
-    assert preferred_settings() == Settings(device="cpu", precision="bfloat16")
+    assert Settings().changed(preferred()) == Settings(
+        device="cpu", precision="bfloat16"
+    )
     monkeypatch.delenv("NAPARI_VDSR_CACHE")
     apply_cache_folder()
     assert os.environ.pop("NAPARI_VDSR_CACHE") == "/somewhere"
 
 
 def test_without_preferences_the_defaults_are_the_packages_own() -> None:
-    assert preferred_settings() == Settings()
+    assert Settings().changed(preferred()) == Settings()
 
 
 def test_the_sample_is_an_image_exactly_over_its_original() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from qtpy.QtWidgets import QLabel
 
-from napari_vdsr.plugin.super_resolution import SuperResolution
+from napari_vdsr.plugin.enlarge.panel import SuperResolution
 
 
 def test_a_panel_that_cannot_be_made_shows_the_error(
@@ -17,7 +17,7 @@ def test_a_panel_that_cannot_be_made_shows_the_error(
         msg = "no <b>models</b> here"
         raise RuntimeError(msg)
 
-    monkeypatch.setattr("napari_vdsr.plugin.super_resolution.Describer", fail)
+    monkeypatch.setattr("napari_vdsr.plugin.enlarge.panel.Describer", fail)
     panel = SuperResolution(viewer)
     viewer.window.add_dock_widget(panel, name="Super-resolution")
     (label,) = panel.findChildren(QLabel)

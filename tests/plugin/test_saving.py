@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication, QComboBox, QFileDialog, QLineEdit, QMes
 from napari_vdsr.files import open_image, read_image
 from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.layers import upscale_layer
-from napari_vdsr.plugin import super_resolution
+from napari_vdsr.plugin.enlarge import panel as panel_module
 
 Save = Callable[[Any, Path], str]
 
@@ -81,7 +81,7 @@ def plain(panel: Any) -> str:
 def errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Give the errors that were shown."""
     shown: list[str] = []
-    monkeypatch.setattr(super_resolution, "show_error", shown.append)
+    monkeypatch.setattr(panel_module, "show_error", shown.append)
     return shown
 
 
@@ -159,7 +159,7 @@ def test_colours_go_to_tiff_and_what_files_cannot_say_is_refused(
     layer.rotate = 30
     assert save(panel, tmp_path / "b.zarr").startswith("Failed.")
     assert "'photo' is rotated" in errors[0]
-    panel.form.area.value = "view"
+    panel.form["area"].value = "view"
     assert "Whole layers are saved" in save(panel, tmp_path / "b.zarr")
     assert not list(tmp_path.glob("b*"))
 
@@ -187,7 +187,7 @@ def test_a_file_is_replaced_only_after_a_question(
         return tuple(zarr.open_array(str(target / "0")).shape)
 
     cancel = (QFileDialog, lambda dialog: dialog.reject())
-    panel.form.factor.value = "3"
+    panel.form["factor"].value = "3"
     assert press(typed(target), answered("No", said), cancel) == (80, 100)
     assert "would be replaced: tissue.zarr" in said[-1]
     assert press(typed(target), answered("Yes")) == (120, 150)
@@ -198,18 +198,18 @@ def test_a_file_is_replaced_only_after_a_question(
     assert press(typed(target), answered("No", said), cancel) == (120, 150)
     assert "Begun and not finished: tissue.zarr" in said[-1]
     shutil.rmtree(target)
-    panel.form.factor.value = "2"
+    panel.form["factor"].value = "2"
     assert press(typed(tmp_path / "tissue"), answered("Yes", said)) == (80, 100)
     assert "would be replaced" not in said[-1]
     assert not part_of(target).exists()
 
     viewer.add_image(cells, name="other")
     viewer.layers.select_all()
-    panel.form.factor.value = "3"
+    panel.form["factor"].value = "3"
     assert press(typed(tmp_path), answered("No", said)) == (80, 100)
     assert "would be replaced: tissue.zarr." in said[-1]
     assert press(typed(tmp_path), answered("Yes")) == (120, 150)
-    panel.form.area.value = "view"
+    panel.form["area"].value = "view"
     settle(panel)
     panel.controls.save.native.click()
     assert "Whole layers are saved" in plain(panel), "before any question"

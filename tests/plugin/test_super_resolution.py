@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QApplication
 
 import napari_vdsr
 from napari_vdsr.inference import engine, kept
-from napari_vdsr.plugin import super_resolution
-from napari_vdsr.plugin.super_resolution import SuperResolution
+from napari_vdsr.plugin.enlarge import panel as panel_module
+from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.zoo import DEFAULT_MODEL, load_model
 
 Panel = SuperResolution
@@ -85,7 +85,7 @@ def test_a_layer_can_be_chosen_by_name(
     viewer.add_image(cells, name="a")
     viewer.add_image(cells, name="b")
     panel = open_panel()
-    panel.form.layer.value = "a"
+    panel.form.layer.value = viewer.layers["a"]
     run(panel)
     assert names(viewer) == ["a", "a ×2 tiny", "b"]
 
@@ -109,8 +109,8 @@ def test_any_factor_or_pixel_size_can_be_typed(
 ) -> None:
     viewer.add_image(cells, scale=(0.5, 0.5))
     panel = open_panel()
-    panel.form.factor.value = factor
-    panel.form.value.value = value
+    panel.form["factor"].value = factor
+    panel.form["value"].value = value
     run(panel)
     assert viewer.layers[-1].data.shape == shape
 
@@ -196,8 +196,8 @@ def test_the_newest_result_is_on_top_of_what_was_made_of_the_same_source(
     run(panel)
     viewer.layers.selection = {viewer.layers["cells ×2 tiny"]}
     run(panel)
-    panel.form.factor.value = "3"
-    panel.form.bicubic.value = True
+    panel.form["factor"].value = "3"
+    panel.form["bicubic"].value = True
     viewer.layers.selection = {source}
     run(panel)
     assert names(viewer) == [
@@ -223,7 +223,7 @@ def test_before_hides_all_that_was_made_of_the_source_until_after(
     viewer.layers.selection = {source}
     panel = open_panel(bicubic=True, consistency=True)
     run(panel)
-    panel.form.factor.value = "3"
+    panel.form["factor"].value = "3"
     run(panel)
     source.visible = viewer.layers["cells ×2 tiny bicubic"].visible = False
     seen = {layer: layer.visible for layer in viewer.layers}
@@ -282,8 +282,8 @@ def test_the_script_makes_the_same_result_as_run(
     assert np.array_equal(by_script.data, by_panel.data)
     assert by_script.scale.tolist() == by_panel.scale.tolist()
     said: list[str] = []
-    monkeypatch.setattr(super_resolution, "show_info", said.append)
-    panel.form.bicubic.value = True
+    monkeypatch.setattr(panel_module, "show_info", said.append)
+    panel.form["bicubic"].value = True
     panel.controls.script.native.click()
     assert "without the layers beside the result" in said[0]
     assert clipboard.text().count("add_layer") == 1
@@ -293,8 +293,8 @@ def test_settings_are_kept_between_openings(
     viewer: Any, open_panel: OpenPanel, settle: Any
 ) -> None:
     panel = open_panel()
-    panel.form.factor.value = "4"
-    panel.form.bicubic.value = True
+    panel.form["factor"].value = "4"
+    panel.form["bicubic"].value = True
     panel.controls.link.value = False
     settle(panel)
     viewer.window.remove_dock_widget(panel.parent())

@@ -58,7 +58,7 @@ def save_enlarged(
     sources = Inputs(files)
     check_name(path, overwrite=overwrite, source=sources)
     picture = picture_of(layer, plan, data.dtype)
-    pixels = PixelsOfLayer(data)
+    pixels = _Pixels(data)
     image = OpenImage(
         picture,
         pixels,
@@ -83,7 +83,7 @@ def _file_of(layer: "Image") -> set[Path]:
     return {Path(path)} if path and Path(path).exists() else set()
 
 
-class PixelsOfLayer:
+class _Pixels:
     """The array of a layer, as files want it: in memory where it is sliced."""
 
     def __init__(self, data: Any) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from napari_vdsr.plugin.model.settings import FieldError
+from napari_vdsr.plugin.settings import FieldError
 
 T = TypeVar("T", bool, int, float, str)
 

@@ -3,15 +3,13 @@
 import os
 from typing import Any
 
-from napari_vdsr.plugin.model.settings import Settings
 
-
-def preferred_settings() -> Settings:
-    """Settings to start from; built-in ones where napari has no plugin preferences."""
+def preferred() -> dict[str, str]:
+    """Model, device and precision, as far as napari has preferences of plugins."""
     chosen = _preferences()
     names = ("model", "device", "precision")
     values = {name: getattr(chosen, name, None) for name in names}
-    return Settings().changed({name: v for name, v in values.items() if v})
+    return {name: value for name, value in values.items() if value}
 
 
 def apply_cache_folder() -> None:

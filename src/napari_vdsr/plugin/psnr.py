@@ -11,8 +11,8 @@ from napari_vdsr.plugin.scoring.tab import Tab
 from napari_vdsr.plugin.scoring.tab_check import CheckTab
 from napari_vdsr.plugin.scoring.tab_compare import CompareTab
 from napari_vdsr.plugin.scoring.tab_model import ModelTab
-from napari_vdsr.plugin.views.closing import ClosingWatcher
-from napari_vdsr.plugin.views.scrolling import scrolled
+from napari_vdsr.plugin.widgets.panel import ClosingWatcher
+from napari_vdsr.plugin.widgets.scrolling import scrolled
 
 
 class Psnr(QWidget):

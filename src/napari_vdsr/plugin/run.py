@@ -1,6 +1,6 @@
 """Runs one job at a time in a thread and shows its progress in the viewer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from napari.qt.threading import create_worker
@@ -23,8 +23,8 @@ class Run:
 
     The worker thread touches nothing of Qt: it counts, and a timer reads the counters.
     That keeps the signals few however fast the tiles come. `on_tick` gets the progress,
-    `on_result` one result at a time, so that the viewer can draw between two of them,
-    and `on_end` the job after the last result.
+    `on_result` one result at a time and `on_end` the job after the last result. Showing
+    a result may have steps, which `on_result` yields: the viewer draws between them.
     """
 
     def __init__(
@@ -32,13 +32,14 @@ class Run:
         parent: QObject,
         *,
         on_tick: Callable[[Tick], None],
-        on_result: Callable[[Any], None],
+        on_result: Callable[[Any], Iterable[None] | None],
         on_end: Callable[[Any], None],
     ) -> None:
         self.job: Job | None = None  # the one that is going on
         self._on_tick, self._on_result, self._on_end = on_tick, on_result, on_end
         self._closed = False
         self._bar: Any = None
+        self._steps: Iterator[None] = iter(())  # left to do to show a result
         self._task: _Call | None = None
         self._timer = QTimer(parent)
         self._timer.setInterval(_EVERY)
@@ -77,6 +78,7 @@ class Run:
         self.cancel()
         self._closed = True
         self._on_tick = self._on_result = self._on_end = _ignore
+        self._steps = iter(())
         self._timer.stop()
         if self._task is not None:  # otherwise `start` goes on, and sees it
             self._let_go()
@@ -89,8 +91,11 @@ class Run:
             self.cancel()
         # Read this first, or a result that comes after the look would be lost.
         ended = task.ended
+        if self._go_on():
+            return
         if job.results:
-            self._on_result(job.results.popleft())
+            self._steps = iter(self._on_result(job.results.popleft()) or ())
+            self._go_on()
         elif ended:
             self._timer.stop()
             self._let_go()
@@ -100,6 +105,14 @@ class Run:
                 notification_manager.receive_error(kind, job.fault, trace)
         else:
             self._show(job.ticker)
+
+    def _go_on(self) -> bool:
+        """Do one step of showing a result; False when there is none left."""
+        try:
+            next(self._steps)
+        except StopIteration:
+            return False
+        return True
 
     def _show(self, ticker: Ticker) -> None:
         tick = ticker.read()

@@ -7,12 +7,12 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Shapes
 
-from napari_vdsr.plugin.model.areas import (
+from napari_vdsr.plugin.enlarge.plan import (
     preview_region,
     region_in_view,
     regions_of_shapes,
 )
-from napari_vdsr.plugin.model.settings import FieldError
+from napari_vdsr.plugin.settings import FieldError
 
 
 def starts_and_stops(region: Any) -> list[tuple[int, int]]:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_vdsr.plugin.model.jobs import Batch
-from napari_vdsr.plugin.model.settings import FieldError, Settings
-from napari_vdsr.plugin.sources import Sources
+from napari_vdsr.plugin.enlarge.plan import Batch, plan_batch, plan_preview
+from napari_vdsr.plugin.enlarge.settings import UNSET, Settings
+from napari_vdsr.plugin.settings import FieldError
+from napari_vdsr.plugin.viewer import Sources
 
 
 @pytest.fixture
@@ -17,19 +18,20 @@ def viewer() -> ViewerModel:
 
 
 def field_of(viewer: ViewerModel, **settings: Any) -> tuple[str, str]:
-    sources = Sources(viewer)
     with pytest.raises(FieldError) as caught:
-        sources.batch(sources.selected, None, Settings(**settings))
+        batch_of(viewer, **settings)
     return caught.value.field, str(caught.value)
 
 
 def batch_of(viewer: ViewerModel, **settings: Any) -> Batch:
-    sources = Sources(viewer)
-    return sources.batch(sources.selected, None, Settings(**settings))
+    shapes = next(iter(Sources(viewer).shapes), None)
+    return plan_batch(
+        Sources(viewer).selected, Settings(**settings), viewer.dims, shapes
+    )
 
 
 def names_in(batch: Batch) -> list[str]:
-    return [job.layer.name for job in batch.jobs]
+    return [task.layer.name for task in batch.tasks]
 
 
 def test_without_a_layer_it_says_to_open_one(viewer: ViewerModel) -> None:
@@ -52,7 +54,7 @@ def test_labels_are_no_intensities(viewer: ViewerModel) -> None:
         ({"factor": "custom", "value": "9"}, "Factor is 9"),
         ({"factor": "custom", "value": "two"}, "The factor is 'two'"),
         ({"factor": "custom", "value": ""}, "There is no factor yet"),
-        ({"factor": "custom", "value": "1, 2, 3"}, "type one number"),
+        ({"factor": "custom", "value": "1, 2, 3"}, "more than two numbers"),
         ({"factor": "custom", "value": "nan"}, "Factor is nan"),
         ({"factor": "custom", "value": "1"}, "choose a factor above 1"),
         ({"factor": "pixel size", "value": "5"}, "Target pixel size is 5"),
@@ -68,11 +70,13 @@ def test_a_wrong_factor_is_named(
     assert words in text
 
 
-@pytest.mark.parametrize(("black", "white"), [("5", "5"), ("a", "9"), ("", "9")])
-def test_a_wrong_range_is_named(viewer: ViewerModel, black: str, white: str) -> None:
+@pytest.mark.parametrize(("black", "white"), [(5.0, 5.0), (9.0, 5.0), (UNSET, 9.0)])
+def test_a_wrong_range_is_named(
+    viewer: ViewerModel, black: float, white: float
+) -> None:
     viewer.add_image(np.zeros((8, 8)))
     field, text = field_of(viewer, black=black, white=white)
-    assert field == "range"
+    assert field == "black"
     assert "give black, then a larger white" in text
 
 
@@ -134,9 +138,7 @@ def test_a_layer_outside_the_view_or_the_shapes_is_left_out(
     near = viewer.add_image(np.zeros((8, 8)), name="near")
     viewer.add_shapes([[[0, 0], [0, 3], [3, 3], [3, 0]]], name="marks")
     viewer.layers.select_all()
-    sources = Sources(viewer)
-    settings = Settings(area="rectangles")
-    batch = sources.batch(sources.selected, "marks", settings)
+    batch = batch_of(viewer, area="rectangles")
     assert names_in(batch) == ["near"]
     (said,) = batch.left_out
     assert said.startswith("Left out: Nothing of 'far' is inside the shapes")
@@ -152,8 +154,8 @@ def test_a_layer_outside_the_view_or_the_shapes_is_left_out(
 def test_a_preview_is_of_the_first_layer_that_fits(viewer: ViewerModel) -> None:
     add_one_that_fits_among_others(viewer)
     viewer.layers["cells"].corner_pixels = np.array([(0, 0), (7, 7)])
-    sources = Sources(viewer)
-    assert names_in(sources.preview(sources.selected, Settings())) == ["cells"]
+    batch = plan_preview(Sources(viewer).selected, Settings(), viewer.dims)
+    assert names_in(batch) == ["cells"]
 
 
 @pytest.mark.parametrize(
@@ -161,12 +163,12 @@ def test_a_preview_is_of_the_first_layer_that_fits(viewer: ViewerModel) -> None:
     [
         ({"factor": "custom", "value": "9"}, "factor"),
         ({"factor": "custom", "value": "two"}, "factor"),
-        ({"black": "5", "white": "5"}, "range"),
+        ({"black": 5.0, "white": 5.0}, "black"),
         ({"area": "rectangles"}, "area"),
     ],
 )
 def test_a_wrong_setting_leaves_no_layer_out_but_is_named(
-    viewer: ViewerModel, settings: dict[str, str], field: str
+    viewer: ViewerModel, settings: dict[str, Any], field: str
 ) -> None:
     add_one_that_fits_among_others(viewer)
     assert field_of(viewer, **settings)[0] == field

@@ -9,31 +9,27 @@ import pytest
 from napari.layers import Image
 
 from napari_vdsr.errors import Cancelled
+from napari_vdsr.plugin.cards import label_of, tooltip_of
+from napari_vdsr.plugin.enlarge.machine import Speeds
+from napari_vdsr.plugin.enlarge.plan import Batch, plan_tasks
+from napari_vdsr.plugin.enlarge.script import as_script
+from napari_vdsr.plugin.enlarge.settings import Settings
+from napari_vdsr.plugin.enlarge.words import look_ahead
 from napari_vdsr.plugin.jobs import Ticker
-from napari_vdsr.plugin.model.choices import label_of, tooltip_of
-from napari_vdsr.plugin.model.estimate import (
-    Outlook,
-    Speeds,
-    format_bytes,
-    format_duration,
-    look_ahead,
-)
-from napari_vdsr.plugin.model.jobs import Batch, plan_jobs
-from napari_vdsr.plugin.model.script import as_script
-from napari_vdsr.plugin.model.settings import Settings
-from napari_vdsr.plugin.model.state import load_settings, save_settings, state_file
+from napari_vdsr.plugin.settings import load_settings, save_settings, state_file
+from napari_vdsr.plugin.words import Outlook, format_bytes, format_duration
 from napari_vdsr.zoo import models
 
 
 def batch(*shapes: tuple[int, ...], **settings: Any) -> Batch:
     layers = [Image(np.zeros(shape, np.uint16)) for shape in shapes]
-    return plan_jobs(layers, Settings(**settings), lambda layer: [None])
+    return plan_tasks(layers, Settings(**settings), lambda layer: [None])
 
 
 def test_the_outlook_gives_shape_memory_and_time() -> None:
     """Out of memory without warning (stardist-napari#24, micro-sam#331)."""
     outlook = look_ahead(batch((5, 512, 512)), 12.4, available=1e9)
-    assert outlook.text == "5 × 1024 × 1024 uint16 · 10 MB · about 12 s"
+    assert outlook.text == ("Result 5 planes of 1024 × 1024 px · 10 MB · about 12 s")
     assert outlook.level == "info"
     tight = look_ahead(batch((5, 512, 512), (9, 9)), None, available=5e6)
     assert tight.level == "warning"
@@ -45,9 +41,9 @@ def test_what_is_left_out_is_told_in_few_lines_and_in_full(
     count: int, lines: int
 ) -> None:
     reasons = [f"Left out: '{number}'. It is odd." for number in range(count)]
-    outlook = look_ahead(Batch(batch((9, 9)).jobs, reasons), None, available=1e9)
+    outlook = look_ahead(Batch(batch((9, 9)).tasks, reasons), None, available=1e9)
     first, *said = outlook.text.splitlines()
-    assert first == "18 × 18 uint16 · 648 bytes"
+    assert first == "Result 18 × 18 px · 648 bytes"
     assert len(said) == lines
     assert said[: min(3, count)] == reasons[:3]
     assert (
@@ -89,7 +85,7 @@ def test_sizes_are_said_as_people_do(size: float, words: str) -> None:
 
 def test_speeds_are_known_once_measured() -> None:
     speeds = Speeds()
-    key = ("vdsr20", "cpu", "auto")
+    key = ("vdsr20", "cpu", "auto", False)
     assert speeds.seconds(key, 100) is None
     speeds.learn(key, 1000, 2.0)
     speeds.learn(key, 0, 0.0)
@@ -120,8 +116,8 @@ def test_a_script_names_what_is_not_as_by_default() -> None:
     layer = Image(np.zeros((40, 40)), name="it's")
     settings = Settings(factor="3", tile="256", precision="float32")
     region = (slice(0, 10), slice(5, 20))
-    planned = plan_jobs([layer], settings, lambda layer: [region])
-    text = as_script(planned.jobs, settings)
+    planned = plan_tasks([layer], settings, lambda layer: [region])
+    text = as_script(planned.tasks, settings)
     assert 'viewer.layers["it\'s"]' in text
     assert "factor=3" in text
     assert "tile=256" in text
@@ -156,9 +152,10 @@ def test_a_memory_that_cannot_be_written_is_no_obstacle(
 def test_models_say_whether_they_are_here() -> None:
     """Weights behind a firewall, no visible download (micro-sam#1093)."""
     labels = {card.name: label_of(card) for card in models()}
-    assert labels["vdsr20"].startswith("vdsr20 – ")
+    assert labels["vdsr20"] == "vdsr20 – for reduced images"
+    assert labels["vdsr20-scanner"] == "vdsr20-scanner – for confocals"
     assert labels["vdsr20-kim2016"].startswith("needs 2.5 MB – ")
     card = next(card for card in models() if card.name == "vdsr20")
-    mine = replace(card, name="mine", title="mine: VDSR, 20 layers")
+    mine = replace(card, name="mine", title="mine: VDSR, 20 layers", sampling="")
     assert label_of(mine) == "mine – VDSR, 20 layers"
     assert max(map(len, tooltip_of(card).splitlines())) <= 70

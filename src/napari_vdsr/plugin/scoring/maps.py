@@ -5,9 +5,9 @@ from weakref import ref
 
 from napari.layers import Image
 
-from napari_vdsr.plugin.lineage import place_above
 from napari_vdsr.plugin.scoring.comparing import Compared
 from napari_vdsr.plugin.scoring.placing import difference_layer
+from napari_vdsr.plugin.viewer import place_above
 
 _FULL_COLOUR = 0.1  # of the data range: the difference shown in full colour
 

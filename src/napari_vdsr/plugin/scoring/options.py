@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from napari_vdsr.plugin.model.settings import FieldError
+from napari_vdsr.plugin.settings import FieldError
 
 
 @dataclass(frozen=True)

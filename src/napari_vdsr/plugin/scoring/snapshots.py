@@ -16,8 +16,8 @@ from napari_vdsr.layers.aligned import between, to_world, unit_ratios
 from napari_vdsr.layers.plan import level_data
 from napari_vdsr.memory import free_memory
 from napari_vdsr.plugin.jobs import sentence
-from napari_vdsr.plugin.model.estimate import format_bytes
-from napari_vdsr.plugin.model.settings import FieldError
+from napari_vdsr.plugin.settings import FieldError
+from napari_vdsr.plugin.words import format_bytes
 
 if TYPE_CHECKING:
     from napari.layers import Image

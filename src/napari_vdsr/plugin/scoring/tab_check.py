@@ -6,8 +6,6 @@ from weakref import ref
 from napari.layers import Image
 from qtpy.QtWidgets import QFrame, QLabel
 
-from napari_vdsr.plugin.lineage import is_made
-from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.scoring.maps import add_quietly
 from napari_vdsr.plugin.scoring.origin import Origin, origin_of
 from napari_vdsr.plugin.scoring.placing import difference_layer
@@ -22,6 +20,8 @@ from napari_vdsr.plugin.scoring.unreferenced import (
 )
 from napari_vdsr.plugin.scoring.view_fields import FieldForm, choice, offer
 from napari_vdsr.plugin.scoring.view_work import WorkView, words_label
+from napari_vdsr.plugin.settings import FieldError
+from napari_vdsr.plugin.viewer import is_made
 
 _ABOUT = (
     "Without a sharper image of the same sample nobody can say how true new detail "

@@ -7,8 +7,6 @@ from magicgui.widgets import CheckBox, LineEdit, SpinBox
 from napari.layers import Image
 from qtpy.QtWidgets import QGridLayout
 
-from napari_vdsr.plugin.lineage import is_made, likely_truth
-from napari_vdsr.plugin.model.settings import FieldError
 from napari_vdsr.plugin.scoring.comparing import Compared, Comparing, Subject
 from napari_vdsr.plugin.scoring.following import Follower
 from napari_vdsr.plugin.scoring.maps import ErrorMaps
@@ -32,7 +30,9 @@ from napari_vdsr.plugin.scoring.view_fields import (
 )
 from napari_vdsr.plugin.scoring.view_results import ResultsView
 from napari_vdsr.plugin.scoring.view_work import WorkView
-from napari_vdsr.plugin.views.colours import emphasise
+from napari_vdsr.plugin.settings import FieldError
+from napari_vdsr.plugin.viewer import is_made, likely_truth
+from napari_vdsr.plugin.widgets.colours import emphasise
 
 
 class CompareTab(Tab):

@@ -10,10 +10,8 @@ from napari_vdsr.evaluation.baselines import BestLinear, Spline
 from napari_vdsr.evaluation.compare import Comparison
 from napari_vdsr.evaluation.protocols import PROTOCOLS
 from napari_vdsr.imaging.sampling import Sampling
-from napari_vdsr.plugin.lineage import likely_truth
-from napari_vdsr.plugin.model.choices import find_card, label_of, tooltip_of
-from napari_vdsr.plugin.model.settings import FieldError
-from napari_vdsr.plugin.preferences import preferred_settings
+from napari_vdsr.plugin.cards import find_card, label_of, tooltip_of
+from napari_vdsr.plugin.preferences import preferred
 from napari_vdsr.plugin.scoring.maps import add_quietly
 from napari_vdsr.plugin.scoring.placing import coarser_layer, finer_layer
 from napari_vdsr.plugin.scoring.snapshots import Snapshot, check_memory, take_snapshot
@@ -29,7 +27,9 @@ from napari_vdsr.plugin.scoring.trying import (
 from napari_vdsr.plugin.scoring.view_fields import FieldForm, choice, mark, offer
 from napari_vdsr.plugin.scoring.view_results import ResultsView
 from napari_vdsr.plugin.scoring.view_work import WorkView, words_label
-from napari_vdsr.plugin.views.colours import emphasise
+from napari_vdsr.plugin.settings import FieldError
+from napari_vdsr.plugin.viewer import likely_truth
+from napari_vdsr.plugin.widgets.colours import emphasise
 from napari_vdsr.zoo import DEFAULT_MODEL, Card, models
 
 _ABOUT = (
@@ -133,7 +133,7 @@ class ModelTab(Tab):
             truth,
             self.factor.value,
             self.model.value,
-            preferred_settings().device,
+            preferred().get("device", "auto"),
             None if self.taken.value == "own" else self.taken.value,
             None if self.noise.value == "none" else self.noise.value,
         )
@@ -189,7 +189,7 @@ class ModelTab(Tab):
         offer(self.model, [(label_of(card), card.name) for card in models()])
 
     def _preferred(self) -> str:
-        wanted = preferred_settings().model
+        wanted = preferred().get("model", DEFAULT_MODEL)
         return wanted if wanted in self.model.choices else DEFAULT_MODEL
 
     def _pressed(self) -> None:

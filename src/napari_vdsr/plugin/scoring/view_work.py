@@ -11,9 +11,9 @@ from qtpy.QtWidgets import (
 
 from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
-from napari_vdsr.plugin.views.controls import words_of
-from napari_vdsr.plugin.views.labels import breakable, let_wrap
-from napari_vdsr.plugin.views.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
+from napari_vdsr.plugin.widgets.labels import breakable, let_wrap
+from napari_vdsr.plugin.widgets.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
+from napari_vdsr.plugin.words import words_of
 
 
 def words_label() -> QLabel:

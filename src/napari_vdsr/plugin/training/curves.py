@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.training.words import gain_words
-from napari_vdsr.plugin.views.colours import is_dark_colour, line_colour
+from napari_vdsr.plugin.widgets.colours import is_dark_colour, line_colour
 
 if TYPE_CHECKING:
     from napari_vdsr.training import History

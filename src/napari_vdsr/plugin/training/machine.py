@@ -7,7 +7,7 @@ from threading import Thread
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_vdsr.plugin.model.settings import FieldError
+from napari_vdsr.plugin.settings import FieldError
 
 WAIT = "Getting ready …"  # until devices and models are known
 

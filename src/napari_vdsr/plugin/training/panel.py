@@ -12,11 +12,9 @@ from napari_vdsr.errors import FileError
 from napari_vdsr.plugin import model_list
 from napari_vdsr.plugin.commands import open_with_model
 from napari_vdsr.plugin.jobs import Tick
-from napari_vdsr.plugin.model.estimate import Outlook
-from napari_vdsr.plugin.model.settings import FieldError
-from napari_vdsr.plugin.preferences import preferred_settings
+from napari_vdsr.plugin.preferences import preferred
 from napari_vdsr.plugin.run import Run
-from napari_vdsr.plugin.sources import Sources, selection_in_words
+from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.machine import WAIT, Machine
 from napari_vdsr.plugin.training.planning import Plan, free_name, plan_training
@@ -35,7 +33,9 @@ from napari_vdsr.plugin.training.words import (
     products_done,
     title_of,
 )
+from napari_vdsr.plugin.viewer import Sources, selection_in_words
 from napari_vdsr.plugin.widgets.panel import Panel
+from napari_vdsr.plugin.words import Outlook
 
 _DRAWN_EVERY = 1.0  # seconds between two drawings of the curves
 _WAITING = {
@@ -56,7 +56,7 @@ class Training(Panel[TrainingSettings]):
 
     def default_settings(self) -> TrainingSettings:
         """The recipe's, on the device of napari's preferences."""
-        return TrainingSettings().changed({"device": preferred_settings().device})
+        return TrainingSettings().changed({"device": preferred().get("device", "auto")})
 
     def build(self) -> None:
         """Make the form and what stands below it."""

@@ -10,8 +10,7 @@ from napari_vdsr.errors import InputError, ModelError, VdsrError
 from napari_vdsr.layers import plan_layer
 from napari_vdsr.memory import free_memory
 from napari_vdsr.plugin.jobs import sentence
-from napari_vdsr.plugin.model.estimate import Outlook
-from napari_vdsr.plugin.model.settings import FieldError
+from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.training.settings import (
     FOLDER,
     LAYER,
@@ -19,6 +18,7 @@ from napari_vdsr.plugin.training.settings import (
 )
 from napari_vdsr.plugin.training.unfinished import is_begun
 from napari_vdsr.plugin.training.words import foresee
+from napari_vdsr.plugin.words import Outlook
 from napari_vdsr.zoo import Card, models
 from napari_vdsr.zoo.folders import expanded
 from napari_vdsr.zoo.formats.native import read_metadata

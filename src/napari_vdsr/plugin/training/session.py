@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError
 from napari_vdsr.images.find import named
 from napari_vdsr.plugin.jobs import Job, device_unless, sentence
-from napari_vdsr.plugin.model.settings import FieldError
+from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.planning import Plan, free_name
 from napari_vdsr.zoo import import_model, load_model

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from napari_vdsr.errors import InputError
 from napari_vdsr.plugin.fields import read_numbers, shown
 from napari_vdsr.plugin.jobs import sentence
-from napari_vdsr.plugin.model.settings import PRECISIONS, FieldError, Remembered
+from napari_vdsr.plugin.settings import PRECISIONS, FieldError, Remembered
 
 if TYPE_CHECKING:
     from napari_vdsr.training import BlindNoise, Spot, TrainingConfig

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from magicgui.widgets import Container, ProgressBar, PushButton, Widget
 from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QVBoxLayout, QWidget
 
+from napari_vdsr.plugin.cards import label_of, tooltip_of
 from napari_vdsr.plugin.jobs import Tick
-from napari_vdsr.plugin.model.choices import label_of, tooltip_of
-from napari_vdsr.plugin.model.estimate import Outlook
 from napari_vdsr.plugin.training.curves import Curves
 from napari_vdsr.plugin.training.session import Session
 from napari_vdsr.plugin.training.settings import (
@@ -26,11 +25,11 @@ from napari_vdsr.plugin.training.words import (
     remark_words,
     shares_of_one,
 )
-from napari_vdsr.plugin.views.colours import emphasise, message_colour, theme_colour
-from napari_vdsr.plugin.views.controls import words_of
-from napari_vdsr.plugin.views.labels import breakable, tooltip_of_lines, words_below
-from napari_vdsr.plugin.views.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
+from napari_vdsr.plugin.widgets.colours import emphasise, message_colour, theme_colour
 from napari_vdsr.plugin.widgets.form import Form, combo_box, offer
+from napari_vdsr.plugin.widgets.labels import breakable, tooltip_of_lines, words_below
+from napari_vdsr.plugin.widgets.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
+from napari_vdsr.plugin.words import Outlook, words_of
 from napari_vdsr.zoo import Card
 
 _START = "Train. The state is kept on disk now and then, so that nothing is lost."

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from napari_vdsr.plugin.model.estimate import Outlook, format_bytes, format_duration
 from napari_vdsr.plugin.training.settings import FOLDER, IN_FOLDER
+from napari_vdsr.plugin.words import Outlook, format_bytes, format_duration
 
 if TYPE_CHECKING:
     from napari_vdsr.plugin.training.planning import Facts, Plan

@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from napari_vdsr.plugin.fields import Shown, shown_fields
-from napari_vdsr.plugin.model.settings import Remembered
+from napari_vdsr.plugin.settings import Remembered
 from napari_vdsr.plugin.widgets.folder_field import FolderField
 from napari_vdsr.plugin.widgets.number_box import NumberBox
 
@@ -223,6 +223,13 @@ class _WheelGuard(QObject):
             return False
         event.ignore()
         return True
+
+
+def leave_wheel_alone(*widgets: QWidget) -> None:
+    """Leave the mouse wheel to the panel unless one of these has the focus."""
+    for widget in widgets:
+        widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        widget.installEventFilter(_WheelGuard(widget))
 
 
 def combo_box(choices: Choices = (), tooltip: str = "") -> ComboBox:

@@ -1,21 +1,20 @@
 """What the panels have in common."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from napari.utils.notifications import notification_manager
 from napari.viewer import Viewer
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_vdsr.plugin.model.settings import Remembered
-from napari_vdsr.plugin.model.state import load_settings, save_settings
 from napari_vdsr.plugin.models import ModelList
 from napari_vdsr.plugin.preferences import apply_cache_folder
-from napari_vdsr.plugin.views.closing import ClosingWatcher
-from napari_vdsr.plugin.views.labels import let_wrap
-from napari_vdsr.plugin.views.scrolling import scrolled
-from napari_vdsr.plugin.watching import ViewerWatcher
+from napari_vdsr.plugin.settings import Remembered, load_settings, save_settings
+from napari_vdsr.plugin.viewer import ViewerWatcher
+from napari_vdsr.plugin.widgets.labels import let_wrap
+from napari_vdsr.plugin.widgets.scrolling import scrolled
 
 Kept = TypeVar("Kept", bound=Remembered)
 
@@ -127,6 +126,11 @@ class Panel(QWidget, Generic[Kept]):
         self._update_lists()
         self.refresh()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to be done soon, and nothing is being found out."""
+        return not (self._soon.isActive() or self.models.busy)
+
     def remember(self, settings: Kept) -> None:
         """Keep settings for the next opening."""
         if settings != self._saved:
@@ -160,3 +164,32 @@ class Panel(QWidget, Generic[Kept]):
         let_wrap(label)
         QVBoxLayout(self).addWidget(label)
         notification_manager.receive_error(type(error), error, error.__traceback__)
+
+
+class ClosingWatcher(QObject):
+    """Calls back once when a widget is taken out of its window or destroyed.
+
+    napari takes a panel out of its dock when the dock is closed, and destroys the panel
+    with the window; neither sends a close event to the panel.
+    """
+
+    def __init__(self, widget: QWidget, callback: Callable[[], None]) -> None:
+        super().__init__(widget)
+        self._callback: Callable[[], None] | None = callback
+        self._docked = widget.parent() is not None
+        widget.installEventFilter(self)
+        widget.destroyed.connect(self._report)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Notice when the widget moves to another parent, or to none."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            if watched is not None and watched.parent() is not None:
+                self._docked = True
+            elif self._docked:
+                self._report()
+        return False
+
+    def _report(self) -> None:
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            callback()

@@ -1,35 +1,39 @@
 """The panel "Super-resolution"."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from weakref import ref
 
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtWidgets import QApplication
 
 from napari_vdsr.memory import free_memory
-from napari_vdsr.plugin.checks import check_machine
-from napari_vdsr.plugin.comparison import Comparison
-from napari_vdsr.plugin.delivery import StaleSourceError, add_result
-from napari_vdsr.plugin.describer import Describer
-from napari_vdsr.plugin.model.ending import how_it_ended
-from napari_vdsr.plugin.model.estimate import Outlook, look_ahead
-from napari_vdsr.plugin.model.execution import Execution, Result
-from napari_vdsr.plugin.model.jobs import Batch
-from napari_vdsr.plugin.model.saving import Saving, targets_of
-from napari_vdsr.plugin.model.script import as_script
-from napari_vdsr.plugin.model.settings import FieldError, Settings
-from napari_vdsr.plugin.model.upscalers import release_memory
-from napari_vdsr.plugin.preferences import preferred_settings
-from napari_vdsr.plugin.prober import Prober
+from napari_vdsr.plugin.enlarge.compare import AFTER, SPLIT, Comparison
+from napari_vdsr.plugin.enlarge.controls import Controls
+from napari_vdsr.plugin.enlarge.describer import Describer
+from napari_vdsr.plugin.enlarge.form import SELECTED, EnlargeForm, is_file
+from napari_vdsr.plugin.enlarge.machine import Prober
+from napari_vdsr.plugin.enlarge.plan import Batch, plan_batch, plan_preview
+from napari_vdsr.plugin.enlarge.results import Results
+from napari_vdsr.plugin.enlarge.save_dialog import ask_for_target
+from napari_vdsr.plugin.enlarge.script import as_script
+from napari_vdsr.plugin.enlarge.settings import Settings
+from napari_vdsr.plugin.enlarge.words import how_it_ended, look_ahead
+from napari_vdsr.plugin.enlarge.work import (
+    Execution,
+    Result,
+    Saving,
+    targets_of,
+)
+from napari_vdsr.plugin.preferences import preferred
 from napari_vdsr.plugin.run import Run
-from napari_vdsr.plugin.sources import Sources
-from napari_vdsr.plugin.views.colours import emphasise, message_colour
-from napari_vdsr.plugin.views.controls import AFTER, Controls
-from napari_vdsr.plugin.views.form import SELECTED, Form
-from napari_vdsr.plugin.views.target import ask_for_target
+from napari_vdsr.plugin.settings import FieldError
+from napari_vdsr.plugin.upscalers import release_memory
+from napari_vdsr.plugin.viewer import Sources
+from napari_vdsr.plugin.widgets.colours import emphasise, message_colour
 from napari_vdsr.plugin.widgets.panel import Panel
+from napari_vdsr.plugin.words import Outlook
 
 
 class SuperResolution(Panel[Settings]):
@@ -43,23 +47,22 @@ class SuperResolution(Panel[Settings]):
 
     def default_settings(self) -> Settings:
         """What napari's preferences say."""
-        return preferred_settings()
+        return Settings().changed(preferred())
 
     def build(self) -> None:
         """Make the form and the controls."""
-        self.form = Form()
+        self.form = EnlargeForm(self._saved)
         self.controls = Controls()
-        self.fill(self.form.native, self.controls.native)
+        self.fill(self.form, self.controls)
         self._sources = Sources(self._viewer)
         self._comparison = Comparison(self._viewer)
         self._run = Run(
             self,
             on_tick=self.controls.show_tick,
-            on_result=self._add,
+            on_result=self._show_result,
             on_end=self._ended,
         )
-        self._previewing = False
-        self._preview_layer: Any = lambda: None
+        self._results = Results(self._viewer, self._comparison)
         self._news = Outlook("")
         self._batch: Batch | None = None
         self._planned_for: Any = None
@@ -73,24 +76,31 @@ class SuperResolution(Panel[Settings]):
     @property
     def settings(self) -> Settings:
         """All that Run depends on, apart from the layers."""
-        link = self.controls.link.value
-        return self.form.settings(Settings(link_contrast=link))
+        settings = self.form.settings.changed(
+            {"link_contrast": self.controls.link.value}
+        )
+        if self._prober.needs_range(settings.model):
+            return settings
+        return settings.without_range()
 
     @settings.setter
     def settings(self, settings: Settings) -> None:
         self.controls.link.value = settings.link_contrast
-        self.form.show_settings(settings)
+        self.form.settings = settings
 
     @property
     def running(self) -> bool:
         """Whether a run is going on."""
         return self._run.running
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to be done soon, and nothing is being found out."""
+        return super().idle and not (self._prober.busy or self._describer.busy)
+
     def offer_choices(self) -> None:
         """Update the lists of layers and models."""
-        images = [layer.name for layer in self._sources.images]
-        self.form.offer_layers(self._sources.selection_in_words, images)
-        self.form.offer_shapes([layer.name for layer in self._sources.shapes])
+        self.form.offer_layers(self._sources)
         if self.models.known:
             self.form.offer_models(self.models.cards)
 
@@ -99,8 +109,8 @@ class SuperResolution(Panel[Settings]):
     def start(self) -> None:
         """Start a run, unless one is going on or a field is wrong."""
         batch = self._ready_batch()
-        if batch is not None and self._start(batch):
-            self._comparison.start()
+        if batch is not None:
+            self._start(batch)
 
     def upscale_active(self, factor: str) -> None:
         """Enlarge all of the active layer by "2", "3" or "4".
@@ -109,8 +119,7 @@ class SuperResolution(Panel[Settings]):
         """
         self.catch_up()
         self.form.layer.value = SELECTED
-        self.form.area.value = "whole"
-        self.form.factor.value = factor
+        self.settings = self.settings.changed({"area": "whole", "factor": factor})
         self.start()
 
     def start_preview(self) -> None:
@@ -118,7 +127,7 @@ class SuperResolution(Panel[Settings]):
         if self._ready_batch() is None:
             return
         try:
-            batch = self._sources.preview(self._layers, self.settings)
+            batch = plan_preview(self._layers, self.settings, self._viewer.dims)
         except FieldError as error:
             self._show_error(error)
             return
@@ -130,7 +139,7 @@ class SuperResolution(Panel[Settings]):
         if batch is None:
             return
         try:
-            targets = targets_of(batch.jobs, chosen)
+            targets = targets_of(batch.tasks, chosen)
         except FieldError as error:
             self._show_error(error)
             return
@@ -147,7 +156,7 @@ class SuperResolution(Panel[Settings]):
         """Put Python that makes the same results as Run on the clipboard."""
         settings = self.settings
         try:
-            text = as_script(self._plan().jobs, settings)
+            text = as_script(self._plan().tasks, settings)
         except FieldError as error:
             show_warning(str(error))
             return
@@ -169,24 +178,34 @@ class SuperResolution(Panel[Settings]):
         controls.release.changed.connect(self._release_pressed)
         controls.reset.changed.connect(self._reset_pressed)
         controls.compare.changed.connect(self._compare_changed)
+        controls.line.changed.connect(self._line_moved)
         controls.link.changed.connect(self._link_changed)
         self.form.changed.connect(self._form_changed)
+        for box in (self.form.layer, self.form.shapes):
+            box.changed.connect(self._form_changed)
 
     @property
     def _layers(self) -> list[Any]:
-        name = self.form.layer.value
-        return self._sources.named(None if name == SELECTED else name)
+        chosen = self.form.layer.value
+        return [chosen] if isinstance(chosen, Image) else self._sources.selected
 
     def _plan(self) -> Batch:
         """What Run would do; planned again only if something has changed."""
-        settings, layers = self.settings, self._layers
-        wanted = settings, layers, self.form.shapes.value
+        settings, layers, shapes = self.settings, self._layers, self.form.shapes.value
+        wanted = settings, layers, shapes
         in_view = settings.area == "view"  # the canvas does not say when it changes
         if in_view or self._batch is None or wanted != self._planned_for:
-            self._batch = self._sources.batch(layers, wanted[-1], settings)
+            self._batch = plan_batch(layers, settings, self._viewer.dims, shapes)
             self._planned_for = wanted
-        check_machine(self._batch.jobs, settings, self._prober, self.models)
+        self._check_model(settings.model)
+        self._prober.check(self._batch.tasks, settings)
         return self._batch
+
+    def _check_model(self, name: str) -> None:
+        gone = self.models.known and self.models.find(name) is None
+        if gone and not is_file(name):
+            msg = f"There is no model '{name}' any more: choose another."
+            raise FieldError("model", msg)
 
     def _ready_batch(self) -> Batch | None:
         """What Run would do; None while it does something, or when a field is wrong."""
@@ -206,10 +225,10 @@ class SuperResolution(Panel[Settings]):
 
     def view_changed(self, *_: Any) -> None:
         """The camera or the sliders have moved."""
-        if self.form.area.value == "view":
+        if self.settings.area == "view":
             self.changed()
 
-    def _form_changed(self) -> None:
+    def _form_changed(self, *_: Any) -> None:
         self._news = Outlook("")
         self.refresh_soon()
 
@@ -219,19 +238,20 @@ class SuperResolution(Panel[Settings]):
             return
         settings = self.settings
         self.remember(settings)
+        card = self.models.find(settings.model)
         if self.models.known:
-            self._prober.want(settings, self.models.find(settings.model))
+            self._prober.want(settings, card)
         self.controls.show_image(self._describer.words_on(self._layers))
-        self.form.show_range(self._prober.needs_range(settings.model))
+        for name in ("black", "white"):
+            self.form.allow(name, self._prober.needs_range(settings.model))
         try:
             batch = self._plan()
         except FieldError as error:
             self._show_error(error)
             return
         seconds = self._prober.seconds(settings, batch.pixels)
-        free = free_memory()
         extras = settings.bicubic or settings.consistency
-        self._show(look_ahead(batch, seconds, free, extras))
+        self._show(look_ahead(batch, seconds, free_memory(), extras, card))
 
     def _show_error(self, error: FieldError) -> None:
         self._show(Outlook(str(error), "error", error.field))
@@ -244,12 +264,12 @@ class SuperResolution(Panel[Settings]):
         controls = self.controls
         emphasise(controls.run.native, controls.bar.native, self._viewer.theme)
         controls.show_outlook(outlook, colour, ready=outlook.level != "error")
-        controls.compare.enabled = bool(self._comparison.pairs)
-        if not controls.compare.enabled:
-            controls.compare.value = AFTER
+        controls.allow_comparison(bool(self._comparison.pairs))
 
     def _probed(self) -> None:
-        self.form.offer_devices(self._prober.devices)
+        devices = self._prober.devices
+        self.form.offer_devices(devices)
+        self.controls.release.visible = devices != ["cpu"]
         self.refresh_soon()
 
     # Pressed
@@ -265,7 +285,7 @@ class SuperResolution(Panel[Settings]):
         if batch is None:
             return
         try:
-            target = ask_for_target(self, batch.jobs)
+            target = ask_for_target(self, batch.tasks)
         except FieldError as error:
             self._show_error(error)
             return
@@ -278,10 +298,15 @@ class SuperResolution(Panel[Settings]):
         show_info("The model and its device memory have been released.")
 
     def _reset_pressed(self) -> None:
-        self.settings = preferred_settings()
+        self.settings = self.default_settings()
 
     def _compare_changed(self, shown: str) -> None:
-        self._comparison.show(after=shown == AFTER)
+        self._comparison.show(shown, self.controls.line.value / 100)
+        self.controls.show_line()
+
+    def _line_moved(self, place: float) -> None:
+        if self.controls.compare.value == SPLIT:
+            self._comparison.show(SPLIT, place / 100)
 
     def _link_changed(self, linked: bool) -> None:
         self._comparison.link(linked)
@@ -289,45 +314,26 @@ class SuperResolution(Panel[Settings]):
 
     # A run
 
-    def _start(self, batch: Batch, preview: bool = False) -> bool:
+    def _start(self, batch: Batch, preview: bool = False) -> None:
         settings = self.settings
+        if preview:
+            none = {"bicubic": False, "consistency": False, "spread": False}
+            settings = settings.changed(none)
         expected = self._prober.seconds(settings, batch.pixels)
-        if not self._begin(Execution(batch, settings, expected)):
-            return False
-        self._previewing = preview
-        self.controls.compare.value = AFTER
-        return True
+        if self._begin(Execution(batch, settings, expected)):
+            self._results.start(preview)
 
     def _begin(self, execution: Execution) -> bool:
         if not self._run.start(execution):
             return False
         self._news = Outlook("")
-        self.form.enabled = False
+        self.form.setEnabled(False)
         self.controls.show_running()
         return True
 
-    def _add(self, result: Result) -> None:
-        selection = set(self._viewer.layers.selection)
-        try:
-            layer = add_result(self._viewer, result)
-        except StaleSourceError as error:
-            show_warning(str(error))
-            return
-        source = result.job.layer
-        self._remove_preview()
-        if self._previewing:
-            layer.name = f"preview of {source.name}"
-            self._preview_layer = ref(layer)
-        else:
-            link = self.controls.link.value
-            self._comparison.add(source, layer, result.job.plan.whole, link)
-        # The sources stay selected, so that Run enlarges them again.
-        self._viewer.layers.selection = selection & set(self._viewer.layers)
-
-    def _remove_preview(self) -> None:
-        layer = self._preview_layer()
-        if isinstance(layer, Image) and layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+    def _show_result(self, result: Result) -> Iterator[None]:
+        yield from self._results.show(result, self.controls.link.value)
+        self.controls.compare.value = AFTER
 
     def _ended(self, execution: Execution) -> None:
         self._news = how_it_ended(execution)
@@ -336,7 +342,7 @@ class SuperResolution(Panel[Settings]):
             self._prober.learn(execution.settings, pixels, execution.seconds)
         if execution.message:
             show_error(execution.message)
-        self.form.enabled = True
+        self.form.setEnabled(True)
         self.controls.show_idle()
         self.models.look()  # one may have been fetched
         self.reset_choices()

@@ -4,15 +4,21 @@ from textwrap import fill
 
 from napari_vdsr.zoo import Card, models
 
-_WIDTH = 70
+_WIDTH = 70  # characters in a line of a tooltip
+_FOR = {
+    "scanner": "for confocals",
+    "camera": "for cameras",
+    "reduced": "for reduced images",
+}
 
 
 def label_of(card: Card) -> str:
-    """Name and title of a model, or what is to be fetched before it can be used."""
+    """Name of a model and what it is for, or what is to be fetched before."""
     # What counts comes first, because the box may be too narrow for the full text.
     if card.here:
         # The title of a model from the training panel begins with its name.
-        return f"{card.name} – {card.title.removeprefix(f'{card.name}: ')}"
+        title = card.title.removeprefix(f"{card.name}: ")
+        return f"{card.name} – {_FOR.get(card.sampling, title)}"
     return f"needs {card.size / 1e6:.1f} MB – {card.title}"
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from napari_vdsr.plugin.model.jobs import Job, Region
-from napari_vdsr.plugin.model.settings import Settings
+from napari_vdsr.plugin.enlarge.plan import Region, Task
+from napari_vdsr.plugin.enlarge.settings import Settings
 
 
-def as_script(jobs: Sequence[Job], settings: Settings) -> str:
+def as_script(tasks: Sequence[Task], settings: Settings) -> str:
     """Write a program that makes the same results in napari's console.
 
     It also runs in a script with a viewer.
@@ -18,11 +18,10 @@ def as_script(jobs: Sequence[Job], settings: Settings) -> str:
         "",
         "viewer = napari.current_viewer()",
     ]
-    arguments = _arguments(settings)
-    for layer, group in groupby(jobs, key=lambda job: job.layer):
+    for layer, group in groupby(tasks, key=lambda task: task.layer):
         lines += ["", f"layer = viewer.layers[{layer.name!r}]"]
-        for job in group:
-            words = [*arguments, *_region_words(job.region)]
+        for task in group:
+            words = [*_arguments(task, settings), *_region_words(task.region)]
             call = ", ".join(["layer", *words])
             if len(call) > 60:
                 call = "\n    " + ",\n    ".join(["layer", *words]) + ",\n"
@@ -33,9 +32,11 @@ def as_script(jobs: Sequence[Job], settings: Settings) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _arguments(settings: Settings) -> list[str]:
+def _arguments(task: Task, settings: Settings) -> list[str]:
     """Keywords of the call; those with default values are left out."""
-    words = [f"{name}={value!r}" for name, value in settings.scaling.items()]
+    units = [str(task.layer.units[axis]) for axis in task.plan.yx]
+    scaling = settings.scaling_in(units)
+    words = [f"{name}={value!r}" for name, value in scaling.items()]
     chosen = {"model": settings.model, **settings.options.keywords()}
     return [*words, *(f"{name}={value!r}" for name, value in chosen.items())]
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QMessageBox, QWidget
 
-from napari_vdsr.plugin.model.jobs import Job
-from napari_vdsr.plugin.model.saving import (
+from napari_vdsr.plugin.enlarge.plan import Task
+from napari_vdsr.plugin.enlarge.work import (
     check_whole,
     file_name,
     in_the_way,
     targets_of,
 )
-from napari_vdsr.plugin.model.settings import FieldError
+from napari_vdsr.plugin.settings import FieldError
 
 _TITLE = "Save the enlarged layer"
 _KINDS = {"OME-Zarr (*.zarr)": ".zarr", "OME-TIFF (*.ome.tif)": ".ome.tif"}
@@ -21,23 +21,23 @@ _KINDS = {"OME-Zarr (*.zarr)": ".zarr", "OME-TIFF (*.ome.tif)": ".ome.tif"}
 Target = tuple[Path, bool]
 
 
-def ask_for_target(parent: QWidget, jobs: Sequence[Job]) -> Target | None:
+def ask_for_target(parent: QWidget, tasks: Sequence[Task]) -> Target | None:
     """Let the user choose a file for one result, or a folder for several.
 
     Gives it and whether existing files may be replaced; None when the user cancels.
-    Raises FieldError when a job is not a full layer.
+    Raises FieldError when a task is not a full layer.
     """
-    check_whole(jobs)
-    if len(jobs) == 1:
-        dialog = _SaveDialog(parent, jobs)
+    check_whole(tasks)
+    if len(tasks) == 1:
+        dialog = _SaveDialog(parent, tasks)
         dialog.exec()
         dialog.deleteLater()
         return dialog.target
-    title = f"Folder for {len(jobs)} enlarged layers (OME-Zarr)"
+    title = f"Folder for {len(tasks)} enlarged layers (OME-Zarr)"
     chosen = QFileDialog.getExistingDirectory(parent, title)
     if not chosen:
         return None
-    return _allowed(parent, Path(chosen), targets_of(jobs, Path(chosen)))
+    return _allowed(parent, Path(chosen), targets_of(tasks, Path(chosen)))
 
 
 class _SaveDialog(QFileDialog):
@@ -46,15 +46,15 @@ class _SaveDialog(QFileDialog):
     Qt's own dialogs, and those of the system, would enter such a folder.
     """
 
-    def __init__(self, parent: QWidget, jobs: Sequence[Job]) -> None:
+    def __init__(self, parent: QWidget, tasks: Sequence[Task]) -> None:
         super().__init__(parent, _TITLE)
-        self._jobs = jobs
+        self._tasks = tasks
         self.target: Target | None = None  # the final choice
         self.setOption(QFileDialog.Option.DontUseNativeDialog)
         self.setOption(QFileDialog.Option.DontConfirmOverwrite)
         self.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         self.setNameFilters(list(_KINDS))
-        self.selectFile(f"{file_name(jobs[0])}.zarr")
+        self.selectFile(f"{file_name(tasks[0])}.zarr")
         self.filterSelected.connect(self._change_ending)
 
     def accept(self) -> None:
@@ -64,7 +64,7 @@ class _SaveDialog(QFileDialog):
             super().accept()  # this enters the folder
             return
         try:
-            targets = targets_of(self._jobs, path, _KINDS[self.selectedNameFilter()])
+            targets = targets_of(self._tasks, path, _KINDS[self.selectedNameFilter()])
         except FieldError as error:
             QMessageBox.warning(self, _TITLE, str(error))
             return

@@ -13,7 +13,7 @@ from napari_vdsr.evaluation.image_report import ImageReport
 from napari_vdsr.layers.plan import levels_of
 from napari_vdsr.layers.result import METADATA_KEY
 from napari_vdsr.plugin.background import Background
-from napari_vdsr.plugin.sources import shorten_name
+from napari_vdsr.plugin.words import shorten_name
 
 
 class Words(NamedTuple):

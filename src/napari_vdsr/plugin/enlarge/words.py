@@ -1,0 +1,129 @@
+"""What a run will make and how it ended, in words."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from napari_vdsr.files.units import normalise_unit
+from napari_vdsr.plugin.enlarge.plan import Batch, Task, in_short
+from napari_vdsr.plugin.enlarge.work import Execution, Saving
+from napari_vdsr.plugin.words import Outlook, format_bytes, format_duration
+
+if TYPE_CHECKING:
+    from napari_vdsr.zoo import Card
+
+
+_NEAR = 0.1  # results have whole pixels, so that the factor is near what was asked for
+
+
+def look_ahead(
+    batch: Batch,
+    seconds: float | None,
+    available: float,
+    extras: bool = False,
+    card: "Card | None" = None,
+) -> Outlook:
+    """Say what a run will make, and warn where it will not be good or not fit.
+
+    `seconds` is the expected duration, `available` the free memory in bytes; `extras`
+    says whether layers beside the result are asked for, and `card` is the model's.
+    """
+    tasks = batch.tasks
+    eager = [task for task in tasks if not task.lazy]
+    size = sum(task.plan.nbytes for task in eager)
+    parts = [result_in_words(tasks)]
+    if eager:
+        parts.append(format_bytes(size))
+    if eager and seconds is not None:
+        about = "about " if seconds >= 0.5 else ""
+        parts.append(f"{about}{format_duration(seconds)}")
+    lazy = len(tasks) - len(eager)
+    if lazy:
+        which = f"{lazy} of them " if eager else ""
+        parts.append(f"{which}computed as you look, tile by tile")
+    text = " · ".join(parts)
+    if lazy and extras:
+        text += ". Layers beside it are for parts only."
+    if size > available:
+        text += f". Only {format_bytes(available)} of memory are free."
+    unfit = _unfit_in_words(tasks, card)
+    lines = [text, *([unfit] if unfit else []), *batch.left_out_in_short]
+    level = "warning" if size > available or unfit or batch.left_out else "info"
+    field = "model" if unfit else ""
+    return Outlook("\n".join(lines), level, field, "\n".join(batch.left_out))
+
+
+def result_in_words(tasks: Sequence[Task]) -> str:
+    """Pixels of the result and their size, or how many results there are.
+
+    "Result 400 × 500 px of 0.1 µm", or "Result 12 planes of 400 × 500 px".
+    """
+    if len(tasks) > 1:
+        return f"{len(tasks)} results"
+    (task,) = tasks
+    y, x = (task.plan.shape[axis] for axis in task.plan.yx)
+    planes = task.plan.pixels // (y * x)
+    many = f"{planes} planes of " if planes > 1 else ""
+    return f"Result {many}{y} × {x} px{_pixel_size_in_words(task)}"
+
+
+def _pixel_size_in_words(task: Task) -> str:
+    """Size of a pixel of the result; empty where it has no unit of length."""
+    layer, plan = task.layer, task.plan
+    sizes = [abs(layer.scale[axis]) / plan.factors[axis] for axis in plan.yx]
+    y, x = (f"{size:.3g}" for size in sizes)
+    units = {normalise_unit(str(layer.units[axis])) for axis in plan.yx}
+    if len(units) > 1 or None in units:
+        return ""
+    return f" of {y if y == x else f'{y} × {x}'} {units.pop()}"
+
+
+def _unfit_in_words(tasks: Sequence[Task], card: "Card | None") -> str:
+    """What is wrong with a model for a factor; empty if nothing is.
+
+    SRCNN is trained for one factor, unlike VDSR.
+    """
+    if card is None or card.architecture != "srcnn" or not card.factors:
+        return ""
+    for task in tasks:
+        factor = max(task.plan.plane_factors)
+        if all(abs(factor - each) >= _NEAR for each in card.factors):
+            made = " and ".join(f"×{each:g}" for each in card.factors)
+            return (
+                f"{card.name} is made for {made}, and not for ×{factor:.3g}: bicubic "
+                "interpolation may be better."
+            )
+    return ""
+
+
+def how_it_ended(execution: Execution) -> Outlook:
+    """Sum up a finished run: outcome, what failed and why, and what was left out."""
+    batch = execution.batch
+    reasons = execution.message.splitlines()
+    lines = [
+        _outcome(execution),
+        *in_short(reasons, "failed"),
+        *batch.left_out_in_short,
+    ]
+    return Outlook("\n".join(lines), details="\n".join([*reasons, *batch.left_out]))
+
+
+def _outcome(execution: Execution) -> str:
+    if execution.outcome == "cancelled":
+        if isinstance(execution, Saving):
+            return "Stopped. Save under the same name to go on."
+        return "Stopped; nothing half-done was added."
+    if execution.outcome != "done":
+        return "Failed."
+    batch = execution.batch
+    count = len(batch.tasks)
+    if isinstance(execution, Saving):
+        names = [path.name for path in execution.targets.values()]
+        saved = count - execution.failed
+        news = f"Saved as {names[0]}." if count == 1 else f"Saved {saved} files."
+    elif batch.pixels:
+        news = f"Done in {format_duration(execution.seconds)}."
+    else:
+        news = "Added. Save to… writes all of it to a file."
+    if execution.failed:
+        news += f" {execution.failed} of {count} failed."
+    return news

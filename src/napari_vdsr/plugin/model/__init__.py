@@ -1,1 +1,0 @@
-"""The panel's settings, jobs, estimates and work, without any GUI."""

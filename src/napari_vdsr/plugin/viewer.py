@@ -1,0 +1,204 @@
+"""The layers of a viewer: which are meant, which were made of which, what changes."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Layer, Shapes
+
+from napari_vdsr.layers.plan import level_data
+from napari_vdsr.layers.result import METADATA_KEY
+from napari_vdsr.plugin.words import shorten_name
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+
+_LAYER_EVENTS = ("data", "scale", "affine", "axis_labels", "units")
+
+
+class ViewerWatcher:
+    """Calls back when layers, their selection, the view or the theme change.
+
+    `on_layers`: layers are added, removed, moved, renamed or selected. `on_change`:
+    data or transforms of a layer, or the theme, change. `on_view`: the camera or the
+    sliders move.
+    """
+
+    def __init__(
+        self,
+        viewer: "ViewerModel",
+        *,
+        on_layers: Callable[..., None],
+        on_change: Callable[..., None],
+        on_view: Callable[..., None],
+    ) -> None:
+        self._viewer = viewer
+        self._on_layers = on_layers
+        self._on_change = on_change
+        layers = viewer.layers
+        # The camera moved into the scene with napari 0.9.
+        camera = getattr(viewer, "scene", viewer).camera
+        self._connected: list[tuple[Any, Callable[..., None]]] = []
+        for emitter, callback in (
+            (layers.events.inserted, self._layers_changed),
+            (layers.events.removed, self._layers_changed),
+            (layers.events.reordered, on_layers),
+            (layers.selection.events.changed, on_layers),
+            (viewer.events.theme, on_change),
+            (camera.events, on_view),
+            (viewer.dims.events, on_view),
+        ):
+            emitter.connect(callback)
+            self._connected.append((emitter, callback))
+        self._watch_layers()
+
+    def stop(self) -> None:
+        """Call back no more."""
+        for emitter, callback in self._connected:
+            emitter.disconnect(callback)
+        self._connected.clear()
+
+    def _layers_changed(self, *_: Any) -> None:
+        self._watch_layers()
+        self._on_layers()
+
+    def _watch_layers(self) -> None:
+        known = {id(emitter) for emitter, _ in self._connected}
+        for layer in self._viewer.layers:
+            callbacks = dict.fromkeys(_LAYER_EVENTS, self._on_change)
+            for name, callback in (callbacks | {"name": self._on_layers}).items():
+                emitter = getattr(layer.events, name, None)
+                if emitter is not None and id(emitter) not in known:
+                    emitter.connect(callback)
+                    self._connected.append((emitter, callback))
+
+
+class Sources:
+    """The layers of a viewer, as panels see them."""
+
+    def __init__(self, viewer: "ViewerModel") -> None:
+        self._viewer = viewer
+
+    @property
+    def images(self) -> list[Image]:
+        """All image layers, the topmost first, as the layer list shows them."""
+        return [
+            layer
+            for layer in self._topmost_first
+            if isinstance(layer, Image) and not is_helper(layer)
+        ]
+
+    @property
+    def shapes(self) -> list[Shapes]:
+        """All Shapes layers, the topmost first."""
+        return [layer for layer in self._topmost_first if isinstance(layer, Shapes)]
+
+    @property
+    def _topmost_first(self) -> list[Layer]:
+        # Slicing `layers` itself makes a list with events, which is slow.
+        return list(self._viewer.layers)[::-1]
+
+    @property
+    def selected(self) -> list[Layer]:
+        """What is selected in the layer list, bottom to top.
+
+        Shapes layers mark what is to be enlarged: they are left out where there is
+        something else, and otherwise the image below them is meant.
+        """
+        chosen = [
+            layer
+            for layer in self._viewer.layers
+            if layer in self._viewer.layers.selection and not is_helper(layer)
+        ]
+        others = [layer for layer in chosen if not isinstance(layer, Shapes)]
+        if others or not chosen:
+            return others
+        below = list(self._viewer.layers)[: self._viewer.layers.index(chosen[-1])]
+        images = [layer for layer in self.images if layer in below] or self.images
+        visible = [layer for layer in images if layer.visible]
+        return list([*visible, *images, *chosen][:1])
+
+    @property
+    def selection_in_words(self) -> str:
+        """What is selected, for the layer list of the panel."""
+        return selection_in_words(self.selected)
+
+    def named(self, name: str | None) -> list[Layer]:
+        """The layer of that name; None for what is selected."""
+        if name is None:
+            return self.selected
+        return [layer for layer in self._viewer.layers if layer.name == name]
+
+
+def selection_in_words(layers: Sequence[Layer]) -> str:
+    """How a field names layers that are or were selected."""
+    if len(layers) == 1:
+        return f"selected: {shorten_name(layers[0].name)}"
+    return f"selected: {len(layers)} layers" if layers else "selected: none"
+
+
+def is_helper(layer: Layer) -> bool:
+    """Whether a layer only helps to look at another one."""
+    made = layer.metadata.get(METADATA_KEY)
+    return isinstance(made, dict) and made.get("kind") == "before"
+
+
+def is_made(layer: Layer) -> bool:
+    """Whether this plugin made a layer."""
+    return METADATA_KEY in layer.metadata
+
+
+def likely_truth(images: Sequence[Image]) -> Image | None:
+    """The image that others are probably to be compared with; None without images.
+
+    First choice is an image that this plugin neither made nor enlarged, then one that
+    it did not make, then the first.
+    """
+    given = [image for image in images if not is_made(image)]
+    untouched = [image for image in given if not made_of(image, images)]
+    return next(iter([*untouched, *given, *images]), None)
+
+
+def made_of(source: Image, layers: Iterable[Layer]) -> list[Image]:
+    """Layers made of a layer by this plugin, directly or indirectly, in their order."""
+    layers = list(layers)
+    names = {layer.name for layer in layers}
+    images = [layer for layer in layers if isinstance(layer, Image)]
+    family = [source]
+    for parent in family:  # the list grows during the loop
+        family += [
+            image
+            for image in images
+            if image not in family and _is_made_of(image, parent, names)
+        ]
+    return [image for image in images if image in family[1:]]
+
+
+def place_above(source: Image, layers: Iterable[Layer]) -> int:
+    """Index for a new layer above everything made of the same source.
+
+    `layers` are all of the viewer, the lowest first. On top when the source is gone.
+    """
+    layers = list(layers)
+    if source not in layers:
+        return len(layers)
+    family = [source, *made_of(source, layers)]
+    return max(layers.index(layer) for layer in family) + 1
+
+
+def _is_made_of(layer: Image, source: Image, names: set[str]) -> bool:
+    made = layer.metadata.get(METADATA_KEY, {})
+    told = made.get("source") or {"name": made.get("made of")}
+    if told.get("name") in names:
+        return bool(told["name"] == source.name)
+    # It may have been renamed.
+    return level_data(source).shape[: source.ndim] == tuple(
+        told.get("shape", ())
+    ) and all(
+        _same(getattr(source, name), told.get(name)) for name in ("scale", "translate")
+    )
+
+
+def _same(mine: Any, told: Any) -> bool:
+    return np.shape(mine) == np.shape(told) and np.allclose(mine, told)

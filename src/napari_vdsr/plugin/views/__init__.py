@@ -1,1 +1,0 @@
-"""The widgets of the panel, each in its own file."""

@@ -1,0 +1,70 @@
+"""Lines that panels show."""
+
+from dataclasses import dataclass, replace
+
+from napari_vdsr.plugin.jobs import Tick
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The line that stands above Run."""
+
+    text: str  # what will be made, or what is wrong
+    level: str = "info"  # or "warning", "error" or "waiting"
+    field: str = ""  # the field that is wrong, if any
+    details: str = ""  # for the tooltip
+
+    def below(self, news: "Outlook") -> "Outlook":
+        """Put the news of the last run above this outlook, without repeated lines."""
+        return replace(
+            self,
+            text=_joined(news.text, self.text),
+            details=_joined(news.details, self.details),
+        )
+
+
+def _joined(*texts: str) -> str:
+    """The lines of all texts, each once."""
+    return "\n".join(dict.fromkeys("\n".join(texts).strip().splitlines()))
+
+
+def format_bytes(size: float) -> str:
+    """A number of bytes for people: 8_400_000 is "8.4 MB"."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return (
+        f"{size:.0f} {unit}" if size >= 10 or unit == "bytes" else f"{size:.1f} {unit}"
+    )
+
+
+def format_duration(seconds: float) -> str:
+    """A duration for people: 90 is "1 min 30 s"."""
+    whole = round(seconds)
+    if whole < 1:
+        return "1 s" if seconds >= 0.5 else "under 1 s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def words_of(tick: Tick) -> str:
+    """How far a run has come: "Upscaling · 25 % · 30 s left"."""
+    if tick.remaining is None:
+        return f"{tick.phase} …"
+    left = format_duration(tick.remaining)
+    return f"{tick.phase} · {tick.fraction:.0%} · {left} left".replace("%", " %")
+
+
+def plain_name(name: str) -> str:
+    """A layer's name in one line, without what would control a terminal."""
+    return "".join(c if c.isprintable() else " " for c in name).strip()
+
+
+def shorten_name(name: str, length: int = 15) -> str:
+    """The beginning of a long name, so that it fits a box of `length` characters."""
+    name = plain_name(name)
+    return name if len(name) <= length else f"{name[: length - 1].rstrip()}…"
