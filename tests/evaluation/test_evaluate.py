@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 import tifffile
@@ -251,6 +252,16 @@ def test_pairs_that_are_none_are_refused(photograph: NDArray[Any], tiny: Model) 
 def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path, tiny: Model) -> None:
     with pytest.raises(VdsrError, match=r"missing\.png"):
         evaluate(tmp_path / "missing.png", model=tiny, device="cpu")
+
+
+def test_masks_of_lazy_chunks_are_refused(
+    photograph: NDArray[Any], tiny: Model
+) -> None:
+    lazy = da.from_array(photograph, chunks=30).map_blocks(
+        lambda block: np.ma.masked_less(block, 50), meta=photograph[:0]
+    )
+    with pytest.raises(InputError, match="masks are not known here"):
+        evaluate(lazy, model=tiny, factors=2)
 
 
 def test_files_that_cannot_be_used_are_named_and_left_out(

@@ -158,6 +158,12 @@ def test_a_range_that_the_data_contradict_is_a_warning(
     assert not tab.results.isEnabled()
 
 
+def test_images_on_other_scales_are_a_warning(viewer: Any, compare: Any) -> None:
+    truth = viewer.add_image(CAMERA, name="truth")
+    tab = compare(truth, viewer.add_image(CAMERA / 255, name="normalised"))
+    assert "bring both to one scale" in tab.results.warning.text()
+
+
 def test_figures_follow_data_that_are_replaced_painted_on_or_moved(
     viewer: Any, compare: Any, qtbot: Any
 ) -> None:

@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,7 +14,7 @@ from small_training import picture, pixels_of, prepared, tiny
 
 from napari_vdsr.errors import FileError, InputError, VdsrWarning
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.training import prepare
+from napari_vdsr.training import prepare, train
 from napari_vdsr.training.benchmark_images import benchmark_name
 
 
@@ -69,6 +70,19 @@ def test_no_images_at_all_are_refused(tmp_path: Path) -> None:
         prepare(tmp_path / "nowhere", tiny())
     with pytest.raises(InputError, match="given as int"):
         prepare(3, tiny())
+    with pytest.raises(InputError, match="images is an empty name"):
+        train("", config=tiny())
+
+
+@pytest.mark.parametrize("lazy", [True, False])
+def test_masks_are_refused_and_not_forgotten(lazy: bool) -> None:
+    masked: Any = np.ma.masked_less(picture(), 50)
+    if lazy:
+        masked = da.from_array(picture(), chunks=24).map_blocks(
+            lambda block: np.ma.masked_less(block, 50), meta=picture()[:0]
+        )
+    with pytest.raises(InputError, match="masks are not known here"):
+        train(masked, config=tiny(), device="cpu")
 
 
 def test_colours_and_grey_are_mixed_by_their_luminance(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ TWO = "give the least and the most"
 @pytest.mark.parametrize(
     ("noise", "words"),
     [
-        ({"white": (100.0, 10.0)}, f"electrons at white is .*100.*: {TWO}"),
+        ({"white": (100.0, 10.0)}, f"white, the electrons at white, is .*100.*: {TWO}"),
         ({"white": (0.0, 10.0)}, "two numbers above 0"),
         ({"white": ()}, TWO),
         ({"white": 50.0}, TWO),
@@ -32,6 +32,12 @@ TWO = "give the least and the most"
         ({"correlation": (0.1, 0.7)}, "correlation is .*0.5 at most"),
         ({"clean": -0.1}, "clean is -0.1: it is a part, from 0 to 1"),
         ({"clean": 1.1}, "clean is 1.1"),
+        ({"clean": "some"}, "clean is 'some': it is a part"),
+        ({"clean": None}, "clean is None"),
+        ({"white": ("15", "20")}, f"white, .* is \\('15', '20'\\): {TWO}"),
+        ({"white": "ab"}, f"white, .* is 'ab': {TWO}"),
+        ({"read_noise": None}, f"read_noise is None: {TWO}"),
+        ({"correlation": (False, True)}, f"correlation is .*: {TWO}"),
     ],
 )
 def test_ranges_of_noise_are_neither_empty_nor_negative(
@@ -48,11 +54,29 @@ def test_ranges_of_noise_are_neither_empty_nor_negative(
         ({"sigma": (0.5, 0.1)}, "the smaller one first"),
         ({"sigma": (1.0, 11.0)}, "10 coarse pixels at most"),
         ({"share": 1.5}, "share of the spot is 1.5"),
+        ({"share": "half"}, "share of the spot is 'half'"),
+        ({"sigma": 0.5}, "sigma of the spot is 0.5"),
+        ({"sigma": {0.1, 0.5}}, "sigma of the spot is"),
     ],
 )
 def test_spots_are_checked(spot: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         Spot(**spot)
+
+
+@pytest.mark.parametrize(
+    ("camera", "words"),
+    [
+        ({"gain": "2"}, "gain is '2': it must be a positive number"),
+        ({"gain": True}, "gain is True"),
+        ({"white": [5]}, r"white is \[5\]"),
+        ({"offset": None}, "offset None"),
+        ({"read_noise": "low"}, "read_noise is 'low'"),
+    ],
+)
+def test_cameras_are_checked(camera: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        CameraNoise(**camera)
 
 
 @pytest.mark.parametrize(

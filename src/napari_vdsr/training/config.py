@@ -10,7 +10,7 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import check_factor
 from napari_vdsr.imaging.resample import Kernel
 from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling
-from napari_vdsr.training.instrument import BlindNoise, CameraNoise, Spot
+from napari_vdsr.training.instrument import BlindNoise, CameraNoise, Spot, is_number
 
 Variant = Literal["equivariant", "paper", "course", "srcnn-915", "srcnn-955"]
 Loss = Literal["charbonnier", "mse", "l1", "euclidean", "relative"]
@@ -47,14 +47,14 @@ class Stage:
     def __post_init__(self) -> None:
         _require_count("steps", self.steps)
         _require_count("warm_up", self.warm_up, least=0)
-        if not 0 < self.learning_rate < math.inf:
+        if not (is_number(self.learning_rate) and 0 < self.learning_rate < math.inf):
             raise InputError(
-                f"learning rate is {self.learning_rate}: nothing is learned unless it "
+                f"learning rate is {self.learning_rate!r}: nothing is learned unless it "
                 "is above 0; 0.001 suits Adam, 0.1 the paper's SGD"
             )
-        if not 0 <= self.share <= 1:
+        if not (is_number(self.share) and 0 <= self.share <= 1):
             raise InputError(
-                f"share is {self.share}: it is a part of each batch, from 0 to 1"
+                f"share is {self.share!r}: it is a part of each batch, from 0 to 1"
             )
 
 
@@ -345,9 +345,9 @@ def _require_sets(config: TrainingConfig) -> None:
                 "factor is 1: there is nothing to restore; it must be above 1"
             )
     for size in config.sizes:
-        if not 0.1 <= size <= 1:
+        if not (is_number(size) and 0.1 <= size <= 1):
             raise InputError(
-                f"sizes has {size}: images are used at 0.1 to 1 times their size"
+                f"sizes has {size!r}: images are used at 0.1 to 1 times their size"
             )
 
 
@@ -358,18 +358,17 @@ def _require_limits(config: TrainingConfig) -> None:
     for name in ("ema", "validation_share", "betas"):
         values = getattr(config, name)
         for value in values if isinstance(values, tuple) else (values,):
-            if not 0 <= value < 1:
-                raise InputError(f"{name} is {values}: it must be from 0 to below 1")
+            if not (is_number(value) and 0 <= value < 1):
+                raise InputError(f"{name} is {values!r}: it must be from 0 to below 1")
     for name in ("weight_decay", "blur"):
-        if not 0 <= getattr(config, name) <= 100:
-            raise InputError(
-                f"{name} is {getattr(config, name)}: it must be from 0 to 100"
-            )
+        value = getattr(config, name)
+        if not (is_number(value) and 0 <= value <= 100):
+            raise InputError(f"{name} is {value!r}: it must be from 0 to 100")
 
 
 def _require_positive(name: str, value: float) -> None:
-    if not 0 < value < math.inf:
-        raise InputError(f"{name} is {value}: it must be a positive number")
+    if not (is_number(value) and 0 < value < math.inf):
+        raise InputError(f"{name} is {value!r}: it must be a positive number")
 
 
 def _require_count(name: str, value: int, least: int = 1) -> None:

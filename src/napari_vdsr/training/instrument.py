@@ -2,6 +2,8 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 from napari_vdsr.errors import InputError
 
@@ -34,9 +36,11 @@ class CameraNoise:
         _require_positive("gain", self.gain)
         if self.white is not None:
             _require_positive("white", self.white)
-        if not (math.isfinite(self.offset) and 0 <= self.read_noise < math.inf):
+        numbers = is_number(self.offset) and is_number(self.read_noise)
+        good = numbers and math.isfinite(self.offset)
+        if not (good and 0 <= self.read_noise < math.inf):
             raise InputError(
-                f"read_noise is {self.read_noise} and offset {self.offset}: give "
+                f"read_noise is {self.read_noise!r} and offset {self.offset!r}: give "
                 "electrons from 0 upwards and a finite number of counts"
             )
 
@@ -69,10 +73,10 @@ class BlindNoise:
     clean: float = 0.25
 
     def __post_init__(self) -> None:
-        _require_range("electrons at white", self.white, above=True)
+        _require_range("white, the electrons at white,", self.white, above=True)
         if self.white[1] > _MOST:
             raise InputError(
-                f"electrons at white is {self.white}: {_MOST:.0e} at most; for none, "
+                f"white, the electrons at white, is {self.white}: {_MOST:.0e} at most; for none, "
                 "leave the noise out"
             )
         _require_range("read_noise", self.read_noise)
@@ -110,25 +114,31 @@ class Spot:
         _require_part("share of the spot", self.share)
 
 
-def _require_range(name: str, values: tuple[float, float], above: bool = False) -> None:
-    try:
+def is_number(value: object) -> bool:
+    """Whether something is a real number; truth values are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _require_range(name: str, values: Any, above: bool = False) -> None:
+    good = isinstance(values, tuple | list) and len(values) == 2
+    if good and all(map(is_number, values)):
         low, high = values
-        good = 0 <= low <= high < math.inf and (low > 0 or not above)
-    except (TypeError, ValueError):
+        good = bool(0 <= low <= high < math.inf and (low > 0 or not above))
+    else:
         good = False
     if not good:
         least = "above 0" if above else "from 0 upwards"
         raise InputError(
-            f"{name} is {values}: give the least and the most, two numbers {least}, "
+            f"{name} is {values!r}: give the least and the most, two numbers {least}, "
             "the smaller one first"
         )
 
 
-def _require_part(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise InputError(f"{name} is {value}: it is a part, from 0 to 1")
+def _require_part(name: str, value: Any) -> None:
+    if not (is_number(value) and 0 <= value <= 1):
+        raise InputError(f"{name} is {value!r}: it is a part, from 0 to 1")
 
 
-def _require_positive(name: str, value: float) -> None:
-    if not 0 < value < math.inf:
-        raise InputError(f"{name} is {value}: it must be a positive number")
+def _require_positive(name: str, value: Any) -> None:
+    if not (is_number(value) and 0 < value < math.inf):
+        raise InputError(f"{name} is {value!r}: it must be a positive number")

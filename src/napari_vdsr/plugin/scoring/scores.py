@@ -7,7 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.data_range import DataRange, contradiction, range_of
+from napari_vdsr.evaluation.data_range import (
+    DataRange,
+    Spreads,
+    contradiction,
+    range_of,
+)
 from napari_vdsr.evaluation.planes import Planes, planes_of
 from napari_vdsr.evaluation.psnr import PsnrReport, measured
 from napari_vdsr.evaluation.ssim import similarity_of_plane
@@ -90,8 +95,15 @@ def score_images(
         rgb=reference.rgb,
     )
     watched = _Watched(**vars(planes), check=check)
-    similar = _Similarity(data_range)
-    report = measured(watched, fit=options.fit, beside=similar)
+    similar, spreads = _Similarity(data_range), Spreads()
+
+    def look(one: NDArray[np.float64], other: NDArray[np.float64]) -> None:
+        similar(one, other)
+        spreads(one, other)
+
+    report = measured(watched, fit=options.fit, beside=look)
+    apart = spreads.contradiction()
+    notes += [] if apart is None else [f"{WARNING}{_in_panel_words(apart)}."]
     if similar.problem:
         return Score(name, report, None, (), (*notes, similar.problem))
     values = tuple(similar.values)
@@ -99,6 +111,11 @@ def score_images(
 
 
 def _in_panel_words(problem: str) -> str:
-    return problem.replace("data_range", "data range").replace(
-        "leave data range out to use that", "leave the field empty to use that"
-    )
+    words = {
+        "data_range": "data range",
+        "leave data range out to use that": "leave the field empty to use that",
+        " (fit=True, --fit)": "",
+    }
+    for ours, shown in words.items():
+        problem = problem.replace(ours, shown)
+    return problem
