@@ -1,6 +1,8 @@
 """Headers that promise what no file can hold: refused in a moment, in words."""
 
+import struct
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +61,24 @@ def test_more_than_the_memory_is_refused_before_it_is_read(
         assert image.pixels[5:6, 7:9].shape == (1, 2)
         with pytest.raises(FileError, match=r"a\.tif needs 0\.4 GB of memory"):
             image.read()
+
+
+@pytest.mark.parametrize("colours", [0, 2, 6])
+def test_a_png_that_cannot_hold_its_pixels_is_refused_at_once(
+    colours: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.png"
+    header = struct.pack(">IIBBBBB", 65_000, 65_000, 8, colours, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(2**20))), (b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(content))
+            + name
+            + content
+            + struct.pack(">I", zlib.crc32(name + content))
+            for name, content in chunks
+        )
+    )
+    with pytest.raises(FileError, match="promises 4,225,000,000 pixels"):
+        read_image(path)

@@ -1,5 +1,6 @@
 """What is written is OME-Zarr that others read, in the right place."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,22 @@ def test_it_validates_as_the_version_asked_for(result: Path) -> None:
     assert len(Omero.model_validate(ome["omero"]).channels) == 2
     with pytest.raises(Exception, match=r"zarr|ome"):
         other.Image.from_zarr(group)
+
+
+def test_every_reader_of_zarr_2_knows_the_codec_of_the_old_version(
+    source: Path, model: Model, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.zarr"
+    stream(source, target, model, axes="TCZYX", version="0.4")
+    described = json.loads((target / "0" / ".zarray").read_text())
+    assert described["compressor"] == {
+        "id": "blosc",
+        "cname": "zstd",
+        "clevel": 3,
+        "shuffle": 1,
+        "blocksize": 0,
+    }
+    assert (described["filters"], described["order"]) == (None, "C")
 
 
 def test_pixels_places_and_channels_come_through(result: Path) -> None:

@@ -188,11 +188,11 @@ def _create(where: Any, plan: ZarrPlan, job: Mapping[str, Any]) -> None:
         where, zarr_format=2 if old else 3, attributes={**attributes, _KEY: job}
     )
     options: dict[str, Any]
-    if old:  # zlib: every reader of zarr 2 knows it, and it carries a checksum
-        from numcodecs import Zlib
+    if old:  # blosc: the one codec that every reader of zarr 2 knows
+        from numcodecs import Blosc
 
         options = {
-            "compressors": Zlib(level=1),
+            "compressors": Blosc("zstd", clevel=3, shuffle=Blosc.SHUFFLE),
             "chunk_key_encoding": {"name": "v2", "separator": "/"},
         }
     else:

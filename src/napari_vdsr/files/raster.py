@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from napari_vdsr.errors import FileError
+from napari_vdsr.files.opening import check_memory
 from napari_vdsr.files.picture import Metadata, Picture, as_shown
 from napari_vdsr.files.units import convert_length
 
 _LENGTHS = {"PNG": "m", "JPEG": "in", "BMP": "in"}  # units of the resolution
 _JPEG_QUALITY = 95
+_PNG_SAMPLES = {2: 3, 4: 2, 6: 4}  # of a pixel, by the type of colours
+_DEFLATE = 1_100  # bytes that one of deflate can stand for, at most
 
 
 def read_raster(path: Path, kind: str) -> Picture:
@@ -27,6 +30,7 @@ def read_raster(path: Path, kind: str) -> Picture:
     """
     data = path.read_bytes()
     image = _opened(data, kind)
+    _check_size(path, image, data, kind)
     if kind == "PNG":  # Pillow reduces 16-bit colours to 8 bits
         array = imagecodecs.png_decode(data)
         size = _png_pixel_size(data)
@@ -47,6 +51,21 @@ def read_raster(path: Path, kind: str) -> Picture:
         unit=_LENGTHS[kind] if size else None,
         metadata=Metadata(icc_profile=image.info.get("icc_profile")),
     )
+
+
+def _check_size(path: Path, image: Image.Image, data: bytes, kind: str) -> None:
+    """Raise `FileError` where the pixels cannot be in the file or in memory."""
+    bits = 8 * len(image.getbands())
+    if kind == "PNG":
+        depth, colours = data[24:26]
+        bits = depth * _PNG_SAMPLES.get(colours, 1)
+    pixels = image.width * image.height
+    if kind == "PNG" and pixels * bits > 8 * _DEFLATE * len(data):
+        raise FileError(
+            f"cannot read {path}: its header promises {pixels:,} pixels, which cannot "
+            f"be in {len(data):,} bytes"
+        )
+    check_memory(str(path), pixels * bits // 8)
 
 
 def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
