@@ -78,4 +78,6 @@ def into_dtype(values: Tensor, dtype: np.dtype[Any]) -> Tensor:
     # float64 cannot hold the largest 64-bit integers: saturate where it reaches them.
     edge = float(limits.max)
     below = values.clamp(limits.min, np.nextafter(edge, 0)).to(target)
-    return torch.where(values >= edge, torch.tensor(limits.max, dtype=target), below)
+    # As int64: torch 2.8 and older cannot choose between unsigned ones.
+    most = torch.tensor(limits.max, dtype=target).view(torch.int64)
+    return torch.where(values >= edge, most, below.view(torch.int64)).view(target)

@@ -35,6 +35,8 @@ def on_host(tensor: Tensor) -> NDArray[Any]:
         )
     if tensor.is_meta:
         raise InputError("this tensor is on the device meta: it has no values")
+    if tensor._is_zerotensor():  # numpy sees other memory in torch 2.8
+        tensor = tensor.clone()
     try:
         host = tensor.float() if tensor.dtype is torch.bfloat16 else tensor
         values: NDArray[Any] = host.numpy(force=True)
