@@ -1,16 +1,15 @@
 """The public functions: each looks at what it is given and passes it on."""
 
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.dtypes import refuse_mask
+from napari_vdsr.imaging.axes import letters_of
+from napari_vdsr.imaging.dtypes import is_instance, refuse_no_image
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress, check_progress
@@ -60,7 +59,7 @@ def upscale(
 
     Parameters
     ----------
-    image : napari Image layer, numpy, dask or zarr array, or torch.Tensor
+    image : napari Image layer, numpy, dask, zarr or xarray array, or torch.Tensor
         Any real dtype, at least one pixel. NaN stays where it is; infinities are
         refused, in lazy data when they are computed.
     factor : float or pair of float
@@ -145,14 +144,18 @@ def upscale(
         "progress": progress,
     }
     check_progress(progress)
-    _refuse_what_is_no_image(image)
-    if _is_instance(image, "napari.layers", "Layer"):
+    refuse_no_image(image)
+    if is_instance(image, "xarray", "DataArray"):
+        others["axes"] = axes or letters_of(image.dims, rgb)
+        image = image.data
+        refuse_no_image(image)
+    if is_instance(image, "napari.layers", "Layer"):
         from napari_vdsr.layers.upscale import enlarged_layer
 
         return enlarged_layer(image, factor, options, **others)
     from napari_vdsr.inference.arrays import upscale_array
 
-    if _is_instance(image, "torch", "Tensor"):
+    if is_instance(image, "torch", "Tensor"):
         from napari_vdsr.inference.tensors import upscale_tensor
 
         return upscale_tensor(image, factor, options, **others)
@@ -226,15 +229,15 @@ def psnr(
     from napari_vdsr.evaluation.psnr import psnr as psnr_of_stacks
 
     pair = [reference, image]
-    if any(_is_instance(each, "torch", "Tensor") for each in pair):
+    if any(is_instance(each, "torch", "Tensor") for each in pair):
         from napari_vdsr.inference.tensors import on_host
 
         pair = [
-            on_host(each) if _is_instance(each, "torch", "Tensor") else each
+            on_host(each) if is_instance(each, "torch", "Tensor") else each
             for each in pair
         ]
     with ExitStack() as files:
-        if all(_is_instance(each, "napari.layers", "Layer") for each in pair):
+        if all(is_instance(each, "napari.layers", "Layer") for each in pair):
             from napari_vdsr.layers import aligned
 
             stacks = list(aligned(reference, image))
@@ -366,24 +369,3 @@ def __getattr__(name: str) -> Any:
         return train
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
-
-
-def _is_instance(value: object, module: str, name: str) -> bool:
-    """Whether a value is of a class, without importing the class's library."""
-    return module in sys.modules and isinstance(
-        value, getattr(sys.modules[module], name)
-    )
-
-
-def _refuse_what_is_no_image(value: object) -> None:
-    """Reject paths, zarr groups, masked arrays and None."""
-    refuse_mask(value)
-    msg = ""
-    if isinstance(value, (str, PathLike)):
-        msg = f"{value} is a path: read it first, or use the command napari-vdsr"
-    elif _is_instance(value, "zarr", "Group"):
-        msg = "this is a group of zarr arrays: take one of them, such as group['0']"
-    elif value is None:
-        msg = "the image is None"
-    if msg:
-        raise InputError(msg)

@@ -72,5 +72,5 @@ def test_windows_are_put_together_from_chunks(data: st.DataObject) -> None:
         for i in y.chunks
         for j in x.chunks
     ]
-    found = assembled(chunks_of_window, [y, x])
+    found = assembled(chunks_of_window, [y, x], image.dtype)
     np.testing.assert_array_equal(found, image[wanted_y, wanted_x])

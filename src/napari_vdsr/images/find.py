@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
 from napari_vdsr.images.stack import Stack, is_small, stack_of
-from napari_vdsr.imaging.axes import Axes, find_axes
+from napari_vdsr.imaging.axes import Axes, find_axes, letters_of
+from napari_vdsr.imaging.dtypes import is_instance
 
 if TYPE_CHECKING:
     from napari_vdsr.files.opening import OpenImage
@@ -137,6 +138,8 @@ def opened(
     """
     if isinstance(image, str) and not image:
         raise InputError(f"the {name} is an empty name: write that of a file")
+    if is_instance(image, "xarray", "DataArray"):
+        axes, image = axes or letters_of(image.dims, rgb), image.data
     if isinstance(image, _Packed):
         array = _decoded(image)
         yield Stack(array, array.ndim == 3, name=name, check=check, kept=kept)

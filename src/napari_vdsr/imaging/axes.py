@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
+from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from napari_vdsr.errors import InputError
@@ -24,6 +25,24 @@ class Axes(NamedTuple):
         y, x, samples = (None if axis is None else order.index(axis) for axis in self)
         assert y is not None and x is not None
         return Axes(y, x, samples)
+
+
+def letters_of(labels: Sequence[object], rgb: bool | None = None) -> str | None:
+    """Letters for labelled axes; None unless one is called "y" and another one "x".
+
+    Of colours, the last axis is S.
+
+    >>> letters_of(["x", "time", "y"])
+    'XAY'
+    """
+    names = [str(label).upper() for label in labels]
+    if names.count("Y") != 1 or names.count("X") != 1:
+        return None
+    others = iter(letter for letter in ascii_uppercase if letter not in "YXS")
+    letters = [name if name in ("Y", "X") else next(others) for name in names]
+    if rgb and letters[-1] not in ("Y", "X"):
+        letters[-1] = "S"
+    return "".join(letters)
 
 
 def find_axes(

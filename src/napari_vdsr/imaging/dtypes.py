@@ -1,5 +1,8 @@
 """Which dtypes hold intensities, and what is black and white in them."""
 
+import sys
+from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -84,12 +87,57 @@ def natural_range(image: np.ndarray[Any, Any]) -> tuple[float, float]:
 
 
 def refuse_mask(image: object) -> None:
-    """Refuse numpy's masked arrays, of which all pixels would be taken as valid.
+    """Refuse masked arrays, of which all pixels would be taken as valid.
 
-    Raises InputError, which says what to use instead.
+    Those of dask are known as far as dask knows beforehand. Raises InputError, which
+    says what to use instead.
     """
-    if isinstance(image, np.ma.MaskedArray):
+    known = image, getattr(image, "_meta", None)
+    if any(isinstance(each, np.ma.MaskedArray) for each in known):
         raise InputError(
             "masks are not known here: mark what is missing with NaN, such as "
             "image.astype('float32').filled(np.nan)"
         )
+
+
+def checked_pixels(
+    pixels: Any, shape: Sequence[int], dtype: np.dtype[Any], which: str
+) -> np.ndarray[Any, Any]:
+    """Pixels that were read, as an array of the shape and dtype that were announced.
+
+    Raises InputError for a mask, and for another shape or dtype: it would be repeated,
+    cut or wrapped in silence. `which` says what was read.
+    """
+    refuse_mask(pixels)
+    array = np.asarray(pixels)
+    native = array.dtype.newbyteorder("="), dtype.newbyteorder("=")
+    if array.shape != tuple(shape) or native[0] != native[1]:
+        raise InputError(
+            f"{which} is {array.dtype} of shape {array.shape}, but the image says "
+            f"{dtype} of shape {tuple(shape)}: mend what makes it, or its dtype and "
+            "chunks"
+        )
+    return array
+
+
+def is_instance(value: object, module: str, name: str) -> bool:
+    """Whether a value is of a class, without importing the class's library."""
+    return module in sys.modules and isinstance(
+        value, getattr(sys.modules[module], name)
+    )
+
+
+def refuse_no_image(value: object) -> None:
+    """Reject paths, zarr groups, masked arrays and None."""
+    refuse_mask(value)
+    msg = ""
+    if isinstance(value, (str, PathLike)):
+        msg = f"{value} is a path: read it first, or use the command napari-vdsr"
+    elif is_instance(value, "zarr", "Group"):
+        msg = "this is a group of zarr arrays: take one of them, such as group['0']"
+    elif is_instance(value, "xarray", "Dataset"):
+        msg = "this is a Dataset of xarray: take one of its variables"
+    elif value is None:
+        msg = "the image is None"
+    if msg:
+        raise InputError(msg)

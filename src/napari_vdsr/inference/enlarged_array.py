@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_vdsr.imaging.axes import Axes
+from napari_vdsr.imaging.dtypes import checked_pixels
 from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
@@ -135,4 +136,13 @@ class _SourcePlane:
         if self._axes.samples is not None:
             parts[self._axes.samples] = slice(0, self.shape[-1])
         key = tuple(parts[axis] for axis in range(len(parts)))
-        return np.asarray(self._source[key]).transpose(self._order)
+        sizes = [part.stop - part.start for part in key if isinstance(part, slice)]
+        which = f"what is read at {_in_words(key)}"
+        read = checked_pixels(self._source[key], sizes, self.dtype, which)
+        return read.transpose(self._order)
+
+
+def _in_words(key: tuple[int | slice, ...]) -> str:
+    """An index as it is typed: [3, 0:100, 50:90]."""
+    parts = (f"{p.start}:{p.stop}" if isinstance(p, slice) else str(p) for p in key)
+    return f"[{', '.join(parts)}]"

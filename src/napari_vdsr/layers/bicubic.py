@@ -34,8 +34,12 @@ def bicubic_planes(
 
 
 def _enlarged(plan: LayerPlan, data: Any, check: Callable[[], object]) -> EnlargedArray:
+    from napari_vdsr.lazy import readable
+
     bicubic = _Bicubic(check)
-    return EnlargedArray(data, plan.axes, plan.plane_shape, bicubic, wanted=plan.wanted)
+    return EnlargedArray(
+        readable(data), plan.axes, plan.plane_shape, bicubic, wanted=plan.wanted
+    )
 
 
 class _Bicubic:

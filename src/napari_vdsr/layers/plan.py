@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.axes import Axes
-from napari_vdsr.imaging.dtypes import check_dtype
+from napari_vdsr.imaging.axes import Axes, letters_of
+from napari_vdsr.imaging.dtypes import check_dtype, refuse_mask
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.imaging.geometry import Factor, enlarged_size
 
@@ -102,6 +102,7 @@ def plan_layer(
     """
     image = _checked(layer)
     data = level_data(image, level)
+    refuse_mask(data)
     if rgb is not None and rgb != image.rgb:
         kind = "a colour layer" if image.rgb else "no colour layer"
         raise InputError(f"rgb is {rgb}, but {image.name!r} is {kind}: leave rgb out")
@@ -176,14 +177,8 @@ def _axis_names(layer: "Image", axes: str | None) -> str:
             )
         return names
     others = [letter for letter in ascii_uppercase if letter not in "YXS"]
-    names = "".join(others[: layer.ndim - 2]) + "YX"
-    labels = [str(label).upper() for label in layer.axis_labels]
-    if labels.count("Y") == labels.count("X") == 1:
-        rest = iter(others)
-        names = "".join(
-            label if label in ("Y", "X") else next(rest) for label in labels
-        )
-    return names + colours
+    last = "".join(others[: layer.ndim - 2]) + "YX"
+    return (letters_of(layer.axis_labels) or last) + colours
 
 
 def _pixel_size(layer: "Image") -> list[float]:

@@ -87,7 +87,9 @@ class _Pixels:
     """The array of a layer, as files want it: in memory where it is sliced."""
 
     def __init__(self, data: Any) -> None:
-        self._data = data
+        from napari_vdsr.lazy import readable
+
+        self._data = readable(data)
         self.shape = tuple(int(size) for size in data.shape)
         self.dtype: np.dtype[Any] = np.dtype(data.dtype).newbyteorder("=")
 

@@ -153,6 +153,7 @@ def compute_plan(
     """
     from napari_vdsr.imaging.intensities import refuse_infinities
     from napari_vdsr.inference.arrays import warn_of_factors
+    from napari_vdsr.lazy import readable
 
     if isinstance(data, np.ndarray):
         refuse_infinities(data)
@@ -160,7 +161,7 @@ def compute_plan(
     if progress is not None:
         progress.reset(plan.pixels)
     enlarged = EnlargedArray(
-        data,
+        readable(data),
         plan.axes,
         plan.plane_shape,
         upscaler,

@@ -11,8 +11,10 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+from dask.base import compute
 from numpy.typing import NDArray
 
+from napari_vdsr.imaging.dtypes import checked_pixels
 from napari_vdsr.imaging.geometry import enlarged_size
 
 BLOCK = 512
@@ -31,6 +33,11 @@ class Part:
     window: slice
     chunks: range
     bounds: tuple[int, ...]
+
+    def size_of(self, chunk: int) -> int:
+        """Pixels of one of the chunks."""
+        first = chunk - self.chunks.start
+        return self.bounds[first + 1] - self.bounds[first]
 
     @property
     def overlaps(self) -> list[tuple[slice, slice]]:
@@ -125,20 +132,59 @@ def _cut(start: int, stop: int, count: int) -> list[int]:
     return [start + size * (i + 1) // count for i in range(count if size else 0)]
 
 
-def assembled(chunks: Sequence[Any], parts: Sequence[Part]) -> NDArray[Any]:
+def assembled(
+    chunks: Sequence[Any], parts: Sequence[Part], dtype: np.dtype[Any]
+) -> NDArray[Any]:
     """The window of a block, put together from the chunks that its parts name.
 
-    The last axis of the chunks changes fastest. May be a view of a chunk.
+    The last axis of the chunks changes fastest. May be a view of a chunk. Raises
+    InputError when a chunk has a mask, or is not of the shape or dtype of its place.
     """
-    overlaps = product(*(part.overlaps for part in parts))
-    if len(chunks) == 1:
-        return np.asarray(chunks[0][tuple(source for source, _ in next(overlaps))])
-    shape = [part.window.stop - part.window.start for part in parts]
-    window = np.empty(shape, chunks[0].dtype)
-    for chunk, axes in zip(chunks, overlaps, strict=True):
-        target = tuple(there for _, there in axes)
-        window[target] = chunk[tuple(source for source, _ in axes)]
+    window = np.empty([part.window.stop - part.window.start for part in parts], dtype)
+    places = product(*(zip(part.chunks, part.overlaps, strict=True) for part in parts))
+    for chunk, axes in zip(chunks, places, strict=True):
+        source = tuple(here for _, (here, _) in axes)
+        index = tuple(number for number, _ in axes)
+        sizes = [
+            part.size_of(number) for part, number in zip(parts, index, strict=True)
+        ]
+        which = f"chunk {index} of the image"
+        if isinstance(chunk, np.ndarray):
+            pixels = checked_pixels(chunk, sizes, dtype, which)[source]
+        else:  # it is read where it is sliced
+            wanted = [part.stop - part.start for part in source]
+            pixels = checked_pixels(chunk[source], wanted, dtype, which)
+        if len(chunks) == 1:
+            return pixels
+        window[tuple(there for _, (_, there) in axes)] = pixels
     return window
+
+
+class ChunkedPixels:
+    """A dask array that is computed where it is sliced, each chunk checked."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self.shape: tuple[int, ...] = array.shape
+        self.dtype: np.dtype[Any] = array.dtype
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+        """The pixels of an index or a slice for each axis."""
+        wanted = [
+            slice(*item.indices(size)[:2])
+            if isinstance(item, slice)
+            else slice(item, item + 1)
+            for item, size in zip(key, self.shape, strict=True)
+        ]
+        parts = [
+            make_parts([part.start, part.stop], [part], sizes)[0]
+            for part, sizes in zip(wanted, self._array.chunks, strict=True)
+        ]
+        touched = tuple(slice(part.chunks.start, part.chunks.stop) for part in parts)
+        blocks = self._array.blocks[touched].to_delayed().ravel()
+        window = assembled(_computed(blocks), parts, self.dtype)
+        kept = (slice(None) if isinstance(item, slice) else 0 for item in key)
+        return window[tuple(kept)]
 
 
 class Window:
@@ -168,3 +214,8 @@ class Window:
             moved = slice(start - first, stop - first)
             parts.append(moved if isinstance(item, slice) else moved.start)
         return self._pixels[tuple(parts)]
+
+
+def _computed(blocks: Any) -> Sequence[Any]:
+    found: Sequence[Any] = compute(*blocks)  # type: ignore[no-untyped-call]
+    return found

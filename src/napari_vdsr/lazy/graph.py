@@ -15,7 +15,7 @@ from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.lazy.blocks import Part
+from napari_vdsr.lazy.blocks import ChunkedPixels, Part
 
 if TYPE_CHECKING:
     import numpy as np
@@ -144,6 +144,11 @@ def as_dask(array: Any) -> da.Array:
         )
     lazy: da.Array = array
     return lazy
+
+
+def readable(array: Any) -> Any:
+    """An array that gives pixels where it is sliced; those of dask are checked."""
+    return ChunkedPixels(array) if isinstance(array, da.Array) else array
 
 
 def unread(array: Any) -> da.Array:

@@ -129,13 +129,16 @@ def _resized(
         parts.append(make_parts(bounds, windows, array.chunks[axis]))
     sizes = {axis: (array.shape[axis], new) for axis, new in new_shape.items()}
     name = f"resized-{tokenize(array.name, parts)}"
-    return array_of_blocks(name, array, parts, _resized_block, (sizes,))
+    return array_of_blocks(name, array, parts, _resized_block, (sizes, array.dtype))
 
 
 def _resized_block(
-    sizes: dict[int, tuple[int, int]], parts: Sequence[Part], chunks: Sequence[Any]
+    sizes: dict[int, tuple[int, int]],
+    dtype: np.dtype[Any],
+    parts: Sequence[Part],
+    chunks: Sequence[Any],
 ) -> NDArray[Any]:
-    return resized(assembled(chunks, parts), sizes, [part.out for part in parts])
+    return resized(assembled(chunks, parts, dtype), sizes, [part.out for part in parts])
 
 
 def region_of_level(

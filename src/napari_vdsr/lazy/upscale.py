@@ -131,9 +131,10 @@ def enlarge_lazily(
     parts = _parts(array, planes, model.halo)
     name = f"vdsr-{tokenize(array.name, settings.key, planes, parts)}"
     shared = {settings.key: settings}
+    arguments = planes, array.dtype
     dtype = options.result_dtype(array.dtype)
     return images_in(
-        array_of_blocks(name, array, parts, enlarge_block, (planes,), shared, dtype)
+        array_of_blocks(name, array, parts, enlarge_block, arguments, shared, dtype)
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.imaging.axes import Axes
@@ -54,6 +55,7 @@ class PlaneGeometry:
 def enlarge_block(
     settings: UpscaleSettings,
     planes: PlaneGeometry,
+    dtype: np.dtype[Any],
     parts: Sequence[Part],
     chunks: Sequence[Any],
 ) -> NDArray[Any]:
@@ -65,11 +67,11 @@ def enlarge_block(
     full = [part.window.stop for part in parts]
     full[planes.axes.y], full[planes.axes.x] = planes.shape
     first = [part.window.start for part in parts]
-    window = Window(assembled(chunks, parts), first, full)
+    window = Window(assembled(chunks, parts, dtype), first, full)
     upscaler = upscaler_for(settings)
-    dtype = settings.options.result_dtype(window.dtype)
+    made = settings.options.result_dtype(window.dtype)
     enlarged = EnlargedArray(
-        window, planes.axes, planes.out_shape, upscaler, dtype=dtype
+        window, planes.axes, planes.out_shape, upscaler, dtype=made
     )
     return enlarged[tuple(part.out for part in parts)]
 
