@@ -230,3 +230,13 @@ print([name for name in sys.modules if name.split(".")[0] in ("PyQt6", "qtpy")])
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_sliders_of_the_result_reach_as_far_as_those_of_the_source() -> None:
+    """The range collapsed to the contrast limits (napari#570)."""
+    layer = Image(np.arange(64, dtype=np.uint16).reshape(8, 8))
+    layer.contrast_limits_range = (0, 1000)
+    layer.contrast_limits = (10, 20)
+    made = upscale_layer(layer, 2, device="cpu")
+    assert list(made.contrast_limits) == [10, 20]
+    assert list(made.contrast_limits_range) == [0, 1000]

@@ -52,7 +52,10 @@ def result_layer(
             for clipping in attributes["experimental_clipping_planes"]
         ],
     }
-    return Image(data, multiscale=isinstance(data, list), **attributes)
+    made = Image(data, multiscale=isinstance(data, list), **attributes)
+    if not made.rgb:  # how far the sliders go is no attribute of the constructor
+        made.contrast_limits_range = layer.contrast_limits_range
+    return made
 
 
 def provenance(layer: "Image", plan: LayerPlan, options: RunOptions) -> dict[str, Any]:
@@ -98,12 +101,18 @@ def layer_beside(
     layer = result_layer(source, plan, data, name=words, provenance=told)
     if kind == "spread":
         layer.colormap, layer.visible = "inferno", False
-        layer.contrast_limits = (0, _largest(source, data))
+        _limit(layer, 0, _largest(source, data))
     if kind == "consistency":
         layer.colormap, layer.visible = "PiYG", False
         largest = _largest(source, np.abs(data))
-        layer.contrast_limits = (-largest, largest)
+        _limit(layer, -largest, largest)
     return layer
+
+
+def _limit(layer: "Image", low: float, high: float) -> None:
+    """Show values between two, which the sliders can reach, too."""
+    layer.contrast_limits = (low, high)
+    layer.contrast_limits_range = (low, high)
 
 
 def _largest(source: "Image", data: Any) -> float:

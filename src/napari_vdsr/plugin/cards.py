@@ -1,5 +1,6 @@
 """Labels and tooltips of the models to choose from."""
 
+from html import escape
 from textwrap import fill
 
 from napari_vdsr.zoo import Card, models
@@ -23,8 +24,12 @@ def label_of(card: Card) -> str:
 
 
 def tooltip_of(card: Card) -> str:
-    """What is known about a model, in lines that fit a tooltip."""
-    return fill(card.text, _WIDTH)
+    """What is known about a model, in lines that fit a tooltip.
+
+    Descriptions come from files of others: whatever looks like HTML is escaped.
+    """
+    lines = fill(card.text, _WIDTH).splitlines()
+    return f"<qt>{'<br>'.join(map(escape, lines))}</qt>"
 
 
 def find_card(name: str) -> Card | None:

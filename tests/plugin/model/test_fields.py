@@ -56,6 +56,10 @@ def test_labels_are_no_intensities(viewer: ViewerModel) -> None:
         ({"factor": "custom", "value": ""}, "There is no factor yet"),
         ({"factor": "custom", "value": "1, 2, 3"}, "more than two numbers"),
         ({"factor": "custom", "value": "nan"}, "Factor is nan"),
+        ({"factor": "custom", "value": "2,5"}, "'2,5' may be one number or two"),
+        ({"factor": "pixel size", "value": "0,5 µm"}, "may be one number or two"),
+        ({"factor": "pixel size", "value": "0.1 µm"}, "unit of the layer is pixel"),
+        ({"factor": "pixel size", "value": "3 s"}, "unit of the layer is pixel"),
         ({"factor": "custom", "value": "1"}, "choose a factor above 1"),
         ({"factor": "pixel size", "value": "5"}, "Target pixel size is 5"),
         ({"factor": "pixel size", "value": ""}, "There is no pixel size yet"),
@@ -181,3 +185,29 @@ def test_when_no_layer_fits_it_is_an_error(viewer: ViewerModel) -> None:
     field, text = field_of(viewer)
     assert field == "layer"
     assert text.startswith("'mask' of dtype bool")
+
+
+@pytest.mark.parametrize("typed", ["0.1 µm", "0.1um", "100 nm", "0.1", "0.0001 mm"])
+def test_a_pixel_size_may_have_a_unit(viewer: ViewerModel, typed: str) -> None:
+    viewer.add_image(np.zeros((8, 9)), scale=(0.2, 0.3), units=("um", "um"))
+    (task,) = batch_of(viewer, factor="pixel size", value=typed).tasks
+    assert task.plan.shape == (16, 27)
+
+
+def test_the_image_below_a_selected_shapes_layer_is_meant(viewer: ViewerModel) -> None:
+    viewer.add_image(np.zeros((8, 8)), name="cells")
+    viewer.add_image(np.zeros((8, 8)), name="hidden", visible=False)
+    viewer.add_shapes([[[1, 1], [1, 5], [5, 5], [5, 1]]], name="marks")
+    viewer.add_image(np.zeros((8, 8)), name="above")
+    viewer.layers.selection = {viewer.layers["marks"]}
+    batch = batch_of(viewer, area="rectangles")
+    assert names_in(batch) == ["cells"]
+    assert batch.tasks[0].region == (slice(1, 6), slice(1, 6))
+
+
+def test_shapes_and_image_may_have_other_units(viewer: ViewerModel) -> None:
+    viewer.add_image(np.zeros((40, 40)), scale=(0.5, 0.5), units=("um", "um"))
+    square = np.array([[1000, 1000], [1000, 6000], [6000, 6000], [6000, 1000]])
+    viewer.add_shapes([square], name="marks", units=("nm", "nm"))
+    (task,) = batch_of(viewer, area="rectangles").tasks
+    assert task.region == (slice(2, 13), slice(2, 13))

@@ -1,11 +1,11 @@
 """Buttons, the messages above them, the progress bar and the comparison."""
 
-from magicgui.widgets import CheckBox, ProgressBar, PushButton, RadioButtons, Slider
-from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QVBoxLayout, QWidget
+from magicgui.widgets import CheckBox, ProgressBar, PushButton, RadioButtons
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.enlarge.compare import AFTER, BEFORE, SPLIT
 from napari_vdsr.plugin.jobs import Tick
-from napari_vdsr.plugin.widgets.form import leave_wheel_alone
 from napari_vdsr.plugin.widgets.labels import breakable, tooltip_of_lines, words_below
 from napari_vdsr.plugin.widgets.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
 from napari_vdsr.plugin.words import Outlook, words_of
@@ -54,9 +54,10 @@ class Controls(QWidget):
             tooltip=_COMPARE,
         )
         self.compare.value = AFTER
-        self.line = Slider(
-            min=0, max=100, value=50, readout=False, tracking=True, tooltip=_LINE
-        )
+        self.line = QSlider(Qt.Orientation.Horizontal)
+        self.line.setRange(0, 100)
+        self.line.setValue(50)
+        self.line.setToolTip(_LINE)
         self.link = CheckBox(text="link contrast", tooltip=_LINK)
         self.script = _button("Copy script", _SCRIPT)
         self.release = _button("Free GPU", _RELEASE)
@@ -126,19 +127,19 @@ class Controls(QWidget):
 
     def show_line(self) -> None:
         """Let the line be moved while the view is split."""
-        self.line.enabled = self.compare.enabled and self.compare.value == SPLIT
+        on = bool(self.compare.enabled and self.compare.value == SPLIT)
+        self.line.setEnabled(on)
 
     def _comparison(self) -> QGroupBox:
         """The outlined comparison."""
         self.compare.native.setStyleSheet("QGroupBox { border: 0; margin: 0; }")
         self.compare.native.layout().setContentsMargins(0, 0, 0, 0)
         self.compare.native.setAccessibleName("Compare with the source")
-        self.line.native.setAccessibleName("Line between before and after")
-        leave_wheel_alone(self.line.native)
+        self.line.setAccessibleName("Line between before and after")
         box = QGroupBox("Compare with the source")
         column = QVBoxLayout(box)
-        for part in (self.compare, self.line, self.link):
-            column.addWidget(part.native)
+        for part in (self.compare.native, self.line, self.link.native):
+            column.addWidget(part)
         return box
 
 

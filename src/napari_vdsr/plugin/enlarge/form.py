@@ -13,7 +13,6 @@ from napari_vdsr.plugin.widgets.form import (
     Form,
     combo_box,
     frame,
-    leave_wheel_alone,
     offer,
 )
 from napari_vdsr.plugin.words import plain_name
@@ -50,7 +49,6 @@ class EnlargeForm(Form[Settings]):
         self._shapes_row = self.add_row("Shapes", self.shapes.native, 3)
         for box, name in ((self.layer, "Layer"), (self.shapes, "Shapes")):
             box.native.setAccessibleName(name)
-            leave_wheel_alone(box.native)
         self._align_labels()
         self.changed.connect(self._show_more)
         self._show_more()

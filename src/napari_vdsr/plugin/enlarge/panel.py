@@ -178,7 +178,7 @@ class SuperResolution(Panel[Settings]):
         controls.release.changed.connect(self._release_pressed)
         controls.reset.changed.connect(self._reset_pressed)
         controls.compare.changed.connect(self._compare_changed)
-        controls.line.changed.connect(self._line_moved)
+        controls.line.valueChanged.connect(self._line_moved)
         controls.link.changed.connect(self._link_changed)
         self.form.changed.connect(self._form_changed)
         for box in (self.form.layer, self.form.shapes):
@@ -301,7 +301,7 @@ class SuperResolution(Panel[Settings]):
         self.settings = self.default_settings()
 
     def _compare_changed(self, shown: str) -> None:
-        self._comparison.show(shown, self.controls.line.value / 100)
+        self._comparison.show(shown, self.controls.line.value() / 100)
         self.controls.show_line()
 
     def _line_moved(self, place: float) -> None:

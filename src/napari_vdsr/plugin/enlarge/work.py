@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _SMALL = 256e6  # bytes; arrays up to this size are copied before the work
 _ENDINGS = (".zarr", ".ome.tif", ".tif", ".tiff")
 _OTHER_ENDING = re.compile(r"\.[a-z]\w{1,3}", re.IGNORECASE)  # of a file of any kind
-_LONGEST = 100  # characters of a file name that a layer's name gives
+_LONGEST = 180  # bytes of a file name that a layer's name gives
 _NAMED = 5  # files named in a question
 
 
@@ -234,7 +234,7 @@ def file_name(task: Task) -> str:
     """The layer's name without what file names cannot have, without an ending."""
     name = plain_name(task.layer.name)
     name = "".join("_" if c in '/\\:*?"<>|' else c for c in name)
-    return name[:_LONGEST].strip(" .") or "image"
+    return name.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "image"
 
 
 def targets_of(

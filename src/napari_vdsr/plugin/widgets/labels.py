@@ -24,6 +24,8 @@ def let_wrap(label: QLabel) -> None:
 def words_below() -> Label:
     """Make a label that wraps its words and never widens the panel."""
     label = Label(value="")
+    # Names of layers and files may look like HTML.
+    label.native.setTextFormat(Qt.TextFormat.PlainText)
     let_wrap(label.native)
     return label
 

@@ -1,23 +1,39 @@
 """What the panels have in common."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 from napari.utils.notifications import notification_manager
 from napari.viewer import Viewer
-from qtpy.QtCore import QEvent, QObject, QTimer
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtWidgets import (
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QLayout,
+    QLayoutItem,
+    QScrollArea,
+    QScrollBar,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_vdsr.plugin.models import ModelList
 from napari_vdsr.plugin.preferences import apply_cache_folder
 from napari_vdsr.plugin.settings import Remembered, load_settings, save_settings
 from napari_vdsr.plugin.viewer import ViewerWatcher
+from napari_vdsr.plugin.widgets.colours import theme_colour
+from napari_vdsr.plugin.widgets.form import leave_wheel_alone
 from napari_vdsr.plugin.widgets.labels import let_wrap
 from napari_vdsr.plugin.widgets.scrolling import scrolled
 
 Kept = TypeVar("Kept", bound=Remembered)
 
+_BY_TAB = Qt.FocusPolicy.TabFocus
 _WAIT = 60  # milliseconds in which several changes count as one
 _FAILED = (
     "This panel could not be opened, because of a fault of napari-vdsr or of what is "
@@ -51,6 +67,7 @@ class Panel(QWidget, Generic[Kept]):
             self._defaults = self.default_settings()
             self._saved = load_settings(self._defaults, self.file_name)
             self.build()
+            _make_accessible(self)
             self._changes = ViewerWatcher(
                 self._viewer,
                 on_layers=self.reset_choices,
@@ -123,6 +140,7 @@ class Panel(QWidget, Generic[Kept]):
         if self._closed:
             return
         self._soon.stop()
+        self._show_focus()
         self._update_lists()
         self.refresh()
 
@@ -147,6 +165,15 @@ class Panel(QWidget, Generic[Kept]):
 
     # Inside
 
+    def _show_focus(self) -> None:
+        """Outline the field that has the keyboard, in the colours of the theme."""
+        colour = theme_colour(self._viewer.theme, "text")
+        kinds = "QComboBox QAbstractSpinBox QLineEdit QAbstractButton QSlider".split()
+        fields = ", ".join(f"{kind}:focus" for kind in kinds)
+        style = f"{fields} {{ border: 1px solid {colour}; }}"
+        if self.styleSheet() != style:
+            self.setStyleSheet(style)
+
     def _update_lists(self) -> None:
         if self._lists_are_old:
             self._lists_are_old = False
@@ -161,9 +188,49 @@ class Panel(QWidget, Generic[Kept]):
         if old is not None:
             QWidget().setLayout(old)  # takes the widgets with it
         label = QLabel(_FAILED.format(error=f"{type(error).__name__}: {error}"))
+        label.setTextFormat(Qt.TextFormat.PlainText)
         let_wrap(label)
         QVBoxLayout(self).addWidget(label)
         notification_manager.receive_error(type(error), error, error.__traceback__)
+
+
+def _make_accessible(panel: QWidget) -> None:
+    """Let the Tab key go from top to bottom, and leave the wheel to scrolling."""
+    fields = [each for each in _in_order(panel) if each.focusPolicy() & _BY_TAB]
+    for field, following in pairwise(fields):
+        QWidget.setTabOrder(field, following)
+    wheeled = (QComboBox, QAbstractSpinBox, QAbstractSlider)
+    leave_wheel_alone(
+        *(
+            field
+            for field in panel.findChildren(QWidget)
+            if isinstance(field, wheeled) and not isinstance(field, QScrollBar)
+        )
+    )
+
+
+def _in_order(widget: QWidget) -> Iterator[QWidget]:
+    """All widgets in another one in the order of its layout."""
+    layout = widget.layout()
+    inner = widget.widget() if isinstance(widget, QScrollArea) else None
+    if inner is not None:
+        yield from _in_order(inner)
+    elif layout is None:
+        yield widget
+    else:
+        for item in _items(layout):
+            part = None if item is None else item.widget()
+            if part is not None:
+                yield from _in_order(part)
+
+
+def _items(layout: QLayout) -> list[QLayoutItem | None]:
+    """The items of a layout in their order; a form lists rows as they were added."""
+    if not isinstance(layout, QFormLayout):
+        return [layout.itemAt(index) for index in range(layout.count())]
+    roles = QFormLayout.ItemRole.FieldRole, QFormLayout.ItemRole.SpanningRole
+    rows = range(layout.rowCount())
+    return [layout.itemAt(row, role) for row in rows for role in roles]
 
 
 class ClosingWatcher(QObject):

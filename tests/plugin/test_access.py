@@ -1,0 +1,170 @@
+"""Every field of every panel can be used with the keyboard and read by a program."""
+
+import re
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QScrollBar,
+    QWidget,
+)
+
+from napari_vdsr.plugin.enlarge.panel import SuperResolution
+from napari_vdsr.plugin.training.panel import Training
+from napari_vdsr.plugin.widgets.colours import message_colour
+
+FIELDS = (
+    *(QComboBox, QAbstractSpinBox, QLineEdit, QListWidget),
+    *(QAbstractSlider, QAbstractButton),
+)
+NARROWEST = 300  # pixels that a panel has at least
+
+
+@pytest.fixture(params=[SuperResolution, Training])
+def panel(request: Any, viewer: Any, cells: Any) -> Any:
+    viewer.add_image(cells, name="cells")
+    made = request.param(viewer)
+    viewer.window.add_dock_widget(made, name="panel")
+    return made
+
+
+def fields_of(panel: QWidget) -> list[Any]:
+    """All fields, also those that do not matter now, without parts of others."""
+    inner = (QComboBox, QAbstractSpinBox)
+    return [
+        widget
+        for widget in panel.findChildren(QWidget)
+        if isinstance(widget, FIELDS)
+        and not isinstance(widget, QScrollBar)
+        and not isinstance(widget.parent(), (*inner, QListWidget))
+        and not widget.objectName().startswith(("qt_", "ScrollLeft", "ScrollRight"))
+        and not _is_inside(widget, "PlotWidget", "QTabBar", "QTableWidget")
+    ]
+
+
+def _is_inside(widget: QWidget, *names: str) -> bool:
+    parent = widget.parentWidget()
+    while parent is not None:
+        if type(parent).__name__ in names:
+            return True
+        parent = parent.parentWidget()
+    return False
+
+
+def test_every_field_has_a_name(panel: QWidget) -> None:
+    buddies = {label.buddy() for label in panel.findChildren(QLabel)}
+    nameless = [
+        f"{type(field).__name__} {field.toolTip()[:40]}"
+        for field in fields_of(panel)
+        if not field.accessibleName()
+        and not (isinstance(field, QAbstractButton) and field.text())
+        and field not in buddies
+    ]
+    assert not nameless
+
+
+def test_the_wheel_changes_no_field_without_the_focus(panel: QWidget) -> None:
+    """Scrolling the panel changed depth, recipe and device."""
+    kinds = (QComboBox, QAbstractSpinBox, QAbstractSlider)
+    changed = []
+    for field in fields_of(panel):
+        if not isinstance(field, kinds):
+            continue
+        assert field.focusPolicy() != Qt.FocusPolicy.WheelFocus
+        before = _value(field)
+        turn_wheel(field)
+        if _value(field) != before:
+            changed.append(field.accessibleName())
+    assert not changed
+
+
+def _value(field: Any) -> Any:
+    return field.currentIndex() if isinstance(field, QComboBox) else field.value()
+
+
+def turn_wheel(widget: QWidget) -> None:
+    event = QWheelEvent(
+        QPointF(3, 3),
+        QPointF(3, 3),
+        QPoint(0, 0),
+        QPoint(0, -120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(widget, event)
+
+
+def test_the_tab_key_goes_through_the_fields_from_top_to_bottom(panel: QWidget) -> None:
+    panel.resize(350, 1200)
+    panel.grab()  # lays everything out
+    fields = [field for field in fields_of(panel) if field.isVisibleTo(panel)]
+    places = {field: field.mapTo(panel, QPoint(0, 0)).y() for field in fields}
+    order = []
+    widget: Any = fields[0]
+    while True:
+        if widget in places and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            order.append(places[widget])
+        widget = widget.nextInFocusChain()
+        if widget is fields[0]:
+            break
+    start = order.index(min(order))
+    order = [*order[start:], *order[:start]]  # the chain is a circle
+    steps_up = [b for a, b in pairwise(order) if b < a - 10]  # beside one another
+    assert not steps_up
+
+
+def test_nothing_is_cut_where_the_panel_is_narrow(panel: QWidget) -> None:
+    assert panel.minimumSizeHint().width() <= NARROWEST
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("level", ["error", "warning"])
+def test_messages_can_be_read_in_both_themes(theme: str, level: str) -> None:
+    """Warnings had 1.56:1 on the light ground."""
+    ground = get_theme(theme).background.as_rgb_tuple()[:3]
+    colour = message_colour(level, theme).lstrip("#")
+    assert contrast(tuple(bytes.fromhex(colour)), ground) >= 4.5
+
+
+def contrast(one: Any, other: Any) -> float:
+    """The ratio of WCAG 2."""
+    low, high = sorted(_luminance(colour) for colour in (one, other))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: Any) -> float:
+    parts = [value / 255 for value in colour]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in parts
+    ]
+    return float(
+        sum(w * v for w, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    )
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_field_with_the_keyboard_is_outlined(
+    viewer: Any, open_panel: Callable[..., SuperResolution], settle: Any, theme: str
+) -> None:
+    panel = open_panel()
+    viewer.theme = theme
+    settle(panel)
+    (colour,) = re.findall(r":focus \{ border: 1px solid #(\w+);", panel.styleSheet())
+    ground = get_theme(theme).background.as_rgb_tuple()[:3]
+    assert contrast(tuple(bytes.fromhex(colour)), ground) >= 3
