@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from skimage import data
 from torch.nn import functional
 
 import napari_vdsr
@@ -93,6 +92,8 @@ def adapt(options: argparse.Namespace) -> dict[str, Any]:
         patch=32,
         precision=options.precision,
     )
+    from skimage import data
+
     start = load_model("vdsr20")
     trainer, times = timed(data.page(), config, options, start)
     first, last = trainer.history.scores[0], trainer.history.scores[-1]
@@ -138,6 +139,8 @@ def throughput(options: argparse.Namespace) -> dict[str, Any]:
         precision=options.precision,
         compiled=options.compiled,
     )
+    from skimage import data
+
     images = [data.camera(), data.moon(), data.grass()]
     with warnings.catch_warnings(action="ignore"):
         trainer = Trainer(prepare(images, config), config, device=options.device)

@@ -344,7 +344,7 @@ def test_an_optional_engine_that_fails_is_left_with_a_warning(
     def fails(*arguments: object) -> None:
         raise RuntimeError("Unexpected locale")
 
-    monkeypatch.setattr(engine_module, "find_spec", lambda name: object())
+    monkeypatch.setattr(engine_module, "has_openvino", lambda: True)
     monkeypatch.setattr(engine_module, "compile_for_openvino", fails)
     engine_module.forget_engines()
     with pytest.warns(VdsrWarning, match="Unexpected locale.*using torch") as caught:
@@ -366,7 +366,7 @@ from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.options import RunOptions
 
 if sys.argv[1] == "torch":
-    engine.find_spec = lambda name: None
+    engine.has_openvino = lambda: False
 torch.set_num_threads(4)
 torch.set_default_dtype(torch.float64)
 image = np.random.default_rng(0).random((150, 150), np.float32)

@@ -14,11 +14,8 @@ from napari_vdsr.imaging.intensities import into_dtype, work_dtype
 from napari_vdsr.imaging.resample import resize_rows
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.transfer import Download, uploaded
-from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.inference.window import restore_window
 from napari_vdsr.network import VDSR
-from napari_vdsr.options import RunOptions
-from napari_vdsr.zoo import Model
 
 CPU = torch.device("cpu")
 DTYPES = ["u1", "i1", ">u2", "<i2", ">u4", "<i4", "<u8", ">i8", "f2", ">f4", "f8", "?"]
@@ -96,17 +93,3 @@ def test_nothing_between_upload_and_download_is_waited_for(
         result = into_dtype(values, kind)
     assert journal.noted == []
     assert result.shape[1:] == (24, 20)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-def test_on_cuda_nothing_in_the_loop_synchronises(model: Model, dtype: str) -> None:
-    image = (np.random.default_rng(0).random((150, 150, 3)) * 200).astype(dtype)
-    upscaler = Upscaler(RunOptions(model, device="cuda", tile=64))
-    expected = upscaler.region(image, (300, 300))
-    try:
-        torch.cuda.set_sync_debug_mode("error")
-        result = upscaler.region(image, (300, 300))
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    np.testing.assert_array_equal(result, expected)

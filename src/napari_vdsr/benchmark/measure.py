@@ -6,7 +6,6 @@ from statistics import median
 from threading import Event, Thread
 from typing import NamedTuple
 
-import psutil
 import torch
 
 _SAMPLING = 0.002  # seconds between two looks at the memory of the process
@@ -15,11 +14,12 @@ _SAMPLING = 0.002  # seconds between two looks at the memory of the process
 class Cost(NamedTuple):
     """Seconds of every call, and the most bytes in use beyond those before.
 
-    Bytes are those of the device where it counts them, of the process on the CPU.
+    Bytes are those of the device where it counts them, otherwise of the process; None
+    where nothing tells them.
     """
 
     seconds: list[float]
-    memory: int
+    memory: int | None
 
     @property
     def median(self) -> float:
@@ -58,7 +58,7 @@ def _timed(call: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def _peak(call: Callable[[], object], device: torch.device) -> int:
+def _peak(call: Callable[[], object], device: torch.device) -> int | None:
     """Most memory in use during a call, beyond what was in use before."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -68,6 +68,11 @@ def _peak(call: Callable[[], object], device: torch.device) -> int:
         call()
         torch.cuda.synchronize(device)
         return int(torch.cuda.max_memory_allocated(device)) - before
+    try:
+        import psutil
+    except ModuleNotFoundError:  # on a machine with torch alone
+        call()
+        return None
     process, done = psutil.Process(), Event()
     before = peak = int(process.memory_info().rss)
 

@@ -11,9 +11,9 @@ class Row:
     `study` names what is varied: "size", "depth", "devices"; "network" is the network
     alone, on an image that is on the device already. `edge` is output pixels in Y and
     X; `seconds` are medians, from host memory to host memory but for the network alone;
-    `memory` is the most bytes in use beyond the images; `limit_share` is the part of
-    the machine's matrix products per second that the network made. What was not tried
-    the usual way is None.
+    `memory` is the most bytes in use beyond the images, None where nothing tells them;
+    `limit_share` is the part of the machine's matrix products per second that the
+    network made. What was not tried the usual way is None.
     """
 
     study: str
@@ -25,7 +25,7 @@ class Row:
     devices: int
     seconds: float
     usual_seconds: float | None
-    memory: int
+    memory: int | None
     usual_memory: int | None
     limit_share: float
 
@@ -97,14 +97,14 @@ _HEADING = (
 def _line(row: Row) -> str:
     usual = "-" if row.usual_seconds is None else f"{row.usual_seconds:.3f} s"
     ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
-    memory = "-" if row.usual_memory is None else _megabytes(row.usual_memory)
     return (
         f"  {row.device:8} {row.precision:9} {row.engine:8} {row.depth:5d} "
         f"{row.edge:6d} {row.devices:7d} {row.seconds:7.3f} s "
         f"{row.megapixels_per_second:8.3f} {usual:>9} {ratio:>6} "
-        f"{row.limit_share:8.0%} {_megabytes(row.memory):>8} {memory:>8}"
+        f"{row.limit_share:8.0%} {_megabytes(row.memory):>8} "
+        f"{_megabytes(row.usual_memory):>8}"
     )
 
 
-def _megabytes(memory: int) -> str:
-    return f"{memory / 1e6:.0f} MB"
+def _megabytes(memory: int | None) -> str:
+    return "-" if memory is None else f"{memory / 1e6:.0f} MB"

@@ -1,7 +1,5 @@
 """The ways of enlarging an image that are compared: this program's and the usual."""
 
-from importlib.util import find_spec
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,7 +8,7 @@ from torch.nn import functional
 from napari_vdsr.imaging.intensities import into_dtype
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.inference.engine import Engine
-from napari_vdsr.inference.openvino_engine import compile_for_openvino
+from napari_vdsr.inference.openvino_engine import compile_for_openvino, has_openvino
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.network import ConvStack
 from napari_vdsr.zoo import Model
@@ -37,7 +35,7 @@ def engines_of(
     engines: dict[str, Engine] = {
         "torch": TorchEngine(model.network, device, precision)
     }
-    if device.type == "cpu" and find_spec("openvino") is not None:
+    if device.type == "cpu" and has_openvino():
         engines["openvino"] = compile_for_openvino(model.network, precision)()
     return engines
 

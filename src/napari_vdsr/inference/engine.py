@@ -4,7 +4,6 @@ import os
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
-from importlib.util import find_spec
 from threading import Lock
 from typing import Protocol
 
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.inference.device import memory_errors
-from napari_vdsr.inference.openvino_engine import compile_for_openvino
+from napari_vdsr.inference.openvino_engine import compile_for_openvino, has_openvino
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.torch_engine import TorchEngine
@@ -69,7 +68,7 @@ def _prepared(
     network: ConvStack, device: torch.device, precision: torch.dtype
 ) -> Callable[[], Engine]:
     """A function that gives engines of a network."""
-    if device.type == "cpu" and find_spec("openvino") is not None:
+    if device.type == "cpu" and has_openvino():
         # Whatever it is, a broken or too old library or a locale that it does not
         # know: torch is always there.
         try:

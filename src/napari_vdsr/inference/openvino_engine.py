@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -39,6 +40,14 @@ class OpenVinoEngine:
         self._request.infer([y.contiguous().numpy()], share_inputs=True)
         output = torch.from_numpy(self._request.get_output_tensor(0).data)
         return self._network.residual_from(output, x)
+
+
+def has_openvino() -> bool:
+    """Whether OpenVINO is installed."""
+    try:
+        return find_spec("openvino") is not None
+    except (ImportError, ValueError):  # somebody forbids to import it
+        return False
 
 
 def compile_for_openvino(
