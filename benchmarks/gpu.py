@@ -20,6 +20,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ class Gpu:
 
     def __init__(self, device: torch.device, small: bool, book: Book) -> None:
         self.device, self.small, self.note = device, small, book.note
-        self.model = load_model("vdsr20")
+        self.model = load_model("vdsr5" if small else "vdsr20")
         self.precisions = usable_precisions(device, self.model.network)
         self.half = self.precisions[1 if len(self.precisions) > 1 else 0]
         cuda = device.type == "cuda"
@@ -220,7 +221,7 @@ def _transfers(gpu: Gpu) -> None:
 @shielded()
 def _layers(gpu: Gpu, edge: int) -> None:
     """Note the time of a first, hidden and last layer in every form there is."""
-    network = load_model("vdsr20").network
+    network = deepcopy(gpu.model.network)
     first, hidden, *_, last = (layer.to(gpu.device) for layer in network.layers)
     hidden, last = (
         layer.to(gpu.half).to(memory_format=torch.channels_last)
