@@ -118,7 +118,7 @@ def timed(
     for _ in trainer.run():
         pass
     return trainer, {
-        "precision": precision(config, trainer.device),
+        "precision": name_of(precision(config, trainer.device)),
         "steps": config.steps,
         "seed": config.seed,
         "wall_s": round(time.perf_counter() - wall, 1),
@@ -160,9 +160,9 @@ def throughput(options: argparse.Namespace) -> dict[str, Any]:
     parameters = VDSR(options.depth).parameter_count
     # Forward and backward: three products of two operations per weight and pixel.
     operations = 6 * parameters * options.batch * options.patch**2
-    limit = matrix_limit(device, hidden_precision(config, device))
+    limit = matrix_limit(device, precision(config, device))
     return {
-        "precision": precision(config, device),
+        "precision": name_of(precision(config, device)),
         "depth": options.depth,
         "batch": options.batch,
         "patch": options.patch,
@@ -209,9 +209,14 @@ def rate(steps: Callable[[int], int], count: int, device: torch.device) -> float
     return done / (time.perf_counter() - began)
 
 
-def precision(config: TrainingConfig, device: torch.device) -> str:
-    """Name what the hidden layers compute in, whichever way it was chosen."""
-    return str(hidden_precision(config, device)).removeprefix("torch.")
+def precision(config: TrainingConfig, device: torch.device) -> torch.dtype:
+    """Find what the hidden layers compute in, whichever way it was chosen."""
+    return hidden_precision(config, VDSR(config.depth), device)
+
+
+def name_of(precision: torch.dtype) -> str:
+    """Name a precision."""
+    return str(precision).removeprefix("torch.")
 
 
 def matrix_limit(device: torch.device, kind: torch.dtype) -> float:
