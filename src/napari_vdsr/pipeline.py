@@ -19,8 +19,7 @@ from napari_vdsr.inference.arrays import upscale_array, warn_of_factors
 from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.inference.kept import kept_upscaler
 from napari_vdsr.inference.settings import with_range
-from napari_vdsr.lazy.to_zarr import Target, Task, stream_to_zarr
-from napari_vdsr.lazy.worker import UpscaleSettings
+from napari_vdsr.lazy.task import Target, Task
 from napari_vdsr.memory import free_memory
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
@@ -156,6 +155,8 @@ def _into_zarr(
 ) -> Done:
     """Make an OME-Zarr chunk by chunk, or resume one that is unfinished."""
     from napari_vdsr.files.ngff import ngff_order
+    from napari_vdsr.lazy.to_zarr import stream_to_zarr
+    from napari_vdsr.lazy.worker import UpscaleSettings
 
     warn_of_factors(task.plan.factors, options.load())
     settings = UpscaleSettings(with_range(options, task.image.pixels))

@@ -17,7 +17,8 @@ from napari_vdsr.files.partial_zarr import PartialZarr
 from napari_vdsr.imaging.enlargement import plan_enlargement
 from napari_vdsr.lazy import worker
 from napari_vdsr.lazy.streaming import Counts
-from napari_vdsr.lazy.to_zarr import Target, Task, stream_to_zarr
+from napari_vdsr.lazy.task import Target, Task
+from napari_vdsr.lazy.to_zarr import stream_to_zarr
 from napari_vdsr.lazy.worker import UpscaleSettings
 from napari_vdsr.network import VDSR
 from napari_vdsr.options import RunOptions

@@ -22,7 +22,7 @@ from napari_vdsr.imaging.axes import find_axes
 from napari_vdsr.imaging.enlargement import Enlargement, plan_enlargement
 from napari_vdsr.imaging.geometry import Factor, check_factor
 from napari_vdsr.inference.settings import check_options, in_use
-from napari_vdsr.lazy.to_zarr import Target, Task
+from napari_vdsr.lazy.task import Target, Task
 from napari_vdsr.options import RunOptions
 from napari_vdsr.pipeline import upscale_file
 

@@ -1,7 +1,7 @@
 """An enlarged OME-Zarr from any image that is read by parts."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from dask.base import tokenize
 
 import napari_vdsr
 from napari_vdsr.errors import InputError
-from napari_vdsr.files.ngff import NgffVersion, described, ngff_order
+from napari_vdsr.files.ngff import described, ngff_order
 from napari_vdsr.files.ome_zarr_writer import (
     ZarrPlan,
     discard,
@@ -21,41 +21,14 @@ from napari_vdsr.files.ome_zarr_writer import (
     start_zarr,
     writing_alone,
 )
-from napari_vdsr.files.opening import ChangedError, OpenImage, state_of
-from napari_vdsr.files.picture import Picture
+from napari_vdsr.files.opening import ChangedError, state_of
 from napari_vdsr.imaging.dtypes import check_dtype
-from napari_vdsr.imaging.enlargement import Enlargement
 from napari_vdsr.lazy.cluster import Cluster, StreamJob
 from napari_vdsr.lazy.pyramid import reduced_shapes
 from napari_vdsr.lazy.streaming import Counts, MakeAll, Stream, finish_all
+from napari_vdsr.lazy.task import Target, Task
 from napari_vdsr.lazy.worker import UpscaleSettings
 from napari_vdsr.progress import Progress
-
-
-@dataclass(frozen=True)
-class Task:
-    """An image that is read by parts, and its enlargement.
-
-    `picture` is the source as the user sees it, without its pixels; `axes` has a
-    different letter for each of its axes (S for colours enlarged together). `opener`
-    gives `image` once more in other processes, which have to see the `places`.
-    """
-
-    image: OpenImage
-    picture: Picture
-    axes: str
-    plan: Enlargement
-    opener: Callable[[], OpenImage]
-    places: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where a result goes, and in which version an OME-Zarr."""
-
-    path: Path
-    overwrite: bool = False
-    ome_zarr: NgffVersion = "0.5"
 
 
 def identity_of(name: str, pixels: Any, files: Iterable[Path]) -> dict[str, Any]:
