@@ -14,13 +14,10 @@ trap 'rm -rf "$environment"' EXIT
     --resolution lowest-direct --editable '.[test]'
 "$python" -m uv pip freeze --python "$environment"
 
-# Old libraries warn of each other. Left out is what needs the programs in the extra
-# "peers", and what napari cannot do before 0.8 (draw a layer that has changed its number
-# of axes) and before 0.9 (preferences of a plugin).
+# Old libraries warn of each other. Left out is what napari cannot do before 0.8 (draw a
+# layer that has changed its number of axes) and before 0.9 (preferences of a plugin).
 "$environment/bin/python" -m pytest \
     -W ignore::DeprecationWarning -W ignore::FutureWarning \
-    --deselect tests/lazy/test_to_zarr.py::test_it_validates_as_the_version_asked_for \
-    --deselect tests/lazy/test_to_zarr.py::test_napari_opens_it_with_its_own_reader_at_the_right_scale \
     --deselect tests/plugin/test_life_cycle.py::test_a_source_that_gets_other_data_gives_no_half_result \
     --deselect tests/plugin/test_manifest.py::test_preferences_are_what_the_panel_starts_from \
     tests/imaging tests/network tests/inference tests/files tests/zoo tests/lazy \

@@ -201,6 +201,7 @@ JSON = st.recursive(
 def test_whatever_is_said_of_channels_the_result_is_valid(
     omero: Any, more: Any
 ) -> None:
+    pytest.importorskip("ome_zarr_models")
     from ome_zarr_models.common.omero import Omero
 
     for said in (omero, {"channels": omero}, {"channels": [omero, more]}):
@@ -220,6 +221,7 @@ def test_whatever_is_said_of_channels_the_result_is_valid(
 def test_whatever_axes_are_called_the_result_is_valid(
     name: Any, axis: Any, unit: Any
 ) -> None:
+    pytest.importorskip("ome_zarr_models")
     from ome_zarr_models.v05.multiscales import Multiscale
 
     axes = [{"name": "q", "type": axis, "unit": unit}]

@@ -76,6 +76,7 @@ def result(
 
 
 def test_it_validates_as_the_version_asked_for(result: Path) -> None:
+    pytest.importorskip("ome_zarr_models")
     from ome_zarr_models import v04, v05
     from ome_zarr_models.common.omero import Omero
     from pydantic_zarr.v2 import ArraySpec
@@ -131,6 +132,7 @@ def test_pixels_places_and_channels_come_through(result: Path) -> None:
 
 
 def test_napari_opens_it_with_its_own_reader_at_the_right_scale(result: Path) -> None:
+    pytest.importorskip("napari_ome_zarr")
     from napari.components import ViewerModel
     from npe2 import PluginManager, PluginManifest
 
