@@ -34,15 +34,17 @@ def main() -> None:
     window.resizeDocks([dock], [PANEL_WIDTH], Qt.Orientation.Horizontal)
     viewer.reset_view()
     compare, model, check = panel.compare, panel.model, panel.check
+    panel.catch_up()
     compare.reference.value = truth
     compare.layers.tick(result)
-    compare.error_map.value = True
-    compare.work.button.click()
+    compare.form["error_maps"].value = True
+    compare.start()  # unless it has begun by itself
     wait_until(lambda: bool(compare.scores) and not compare.running, "the figures")
     wait(1)
     take(compare, "psnr-compare")
     take(window, "psnr-napari", crop=False)
     panel.book.setCurrentWidget(panel.book.widget(1))
+    panel.catch_up()
     model.truth.value = truth
     model.work.button.click()
     wait_until(lambda: not model.running, "the model")
@@ -53,7 +55,9 @@ def main() -> None:
     panel.book.setCurrentWidget(panel.book.widget(2))
     check.result.value = result
     check.consistency.button.click()
-    wait_until(lambda: not check.running, "the agreement")
+    wait_until(lambda: not check.running, "the consistency")
+    check.doubt.button.click()
+    wait_until(lambda: not check.running, "where not to believe it", 500)
     check.image.value = truth
     check.sampling.button.click()
     wait_until(lambda: not check.running, "the verdict")

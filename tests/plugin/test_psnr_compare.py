@@ -26,16 +26,12 @@ def compare(viewer: Any, qtbot: Any) -> Any:
         tab.reference.value = reference
         for layer in layers:
             tab.layers.tick(layer)
-        assert tab.work.button.isEnabled(), tab.work.message.text()
-        tab.work.button.click()
-        wait_for(qtbot, tab)
+        tab.start()  # unless it has begun by itself
+        assert tab.running, tab.work.message.text()
+        qtbot.waitUntil(lambda: not tab.running and bool(tab.scores), timeout=30_000)
         return tab
 
     return press
-
-
-def wait_for(qtbot: Any, tab: Any) -> None:
-    qtbot.waitUntil(lambda: not tab.running, timeout=30_000)
 
 
 def wait_for_figures(qtbot: Any, tab: Any, expected: Any) -> None:
@@ -89,10 +85,11 @@ def test_bicubic_stands_beside_a_result_whose_source_is_known(
         "bicubic of cells",
     ]
     assert tab.results.planes.horizontalHeaderItem(4).text() == "bicubic\ndB"
+    assert tab.results.answer.text().startswith("<b>tiny ")
+    assert tab.results.answer.text().endswith(" bicubic</b>")
     source.name = "renamed"
     assert tab.scores[0].bicubic.psnr.mean != tab.scores[0].psnr.mean
     viewer.layers.remove(source)
-    tab.start()
     assert [subject.origin for subject in tab._planned()[1]] == [None]
 
 
@@ -103,7 +100,7 @@ def test_results_are_compared_with_what_was_given(viewer: Any) -> None:
     assert panel.compare.reference.value is source
     assert panel.compare.layers.chosen == [result]
     assert panel.model.truth.value is source
-    panel._close_down()
+    panel.close_down()
     channel = viewer.add_image(CAMERA[::2, ::2], name="another channel")
     origin = origin_of(result, [channel, source])
     assert origin is not None
@@ -114,7 +111,7 @@ def test_results_are_compared_with_what_was_given(viewer: Any) -> None:
     panel = Psnr(viewer)
     assert panel.compare.reference.value is truth
     assert panel.compare.layers.chosen == [result]
-    panel._close_down()
+    panel.close_down()
 
 
 def test_a_lazy_result_scores_as_one_in_memory(viewer: Any, compare: Any) -> None:
@@ -148,14 +145,14 @@ def test_a_range_that_the_data_contradict_is_a_warning(
     tab = compare(reference, viewer.add_image(stack() + 9, name="brighter"))
     before = tab.scores[0].psnr.mean
     assert not tab.results.warning.text()
-    tab.data_range.value = "65535"
+    tab.form["data_range"].value = 65535
     wait_for_figures(qtbot, tab, lambda report: report.data_range.value == 65535)
     assert tab.scores[0].psnr.mean > before + 20
     assert "far more than the reference spans" in tab.results.warning.text()
-    tab.data_range.value = "-3"
-    assert "type a positive number" in tab.work.message.text()
-    assert not tab.work.button.isEnabled()
-    assert not tab.results.isEnabled()
+    box = tab.form["data_range"].native
+    assert (
+        box.validate("-3", 2)[0] == box.validate("x", 1)[0] != box.validate("3", 1)[0]
+    )
 
 
 def test_images_on_other_scales_are_a_warning(viewer: Any, compare: Any) -> None:
@@ -186,7 +183,7 @@ def test_nothing_follows_when_live_is_off(
     reference = viewer.add_image(CAMERA, name="truth")
     layer = viewer.add_image(CAMERA.copy(), name="edited")
     tab = compare(reference, layer)
-    tab.live.value = False
+    tab.form["live"].value = False
     layer.data = CAMERA // 2
     qtbot.wait(600)
     assert not tab.running
@@ -215,7 +212,7 @@ def test_error_maps_lie_on_the_reference_with_limits_that_stay(
     layer = viewer.add_image(stack() + 7, name="brighter", units=("s", "um", "um"))
     layer.scale, layer.translate = place["scale"], place["translate"]
     tab = compare(reference, layer)
-    tab.error_map.value = True
+    tab.form["error_maps"].value = True
     qtbot.waitUntil(lambda: "brighter − truth" in names(viewer), timeout=30_000)
     shown = viewer.layers["brighter − truth"]
     np.testing.assert_array_equal(shown.data, np.full((3, 40, 48), 7, np.float32))
@@ -250,8 +247,10 @@ def test_layers_that_cannot_be_compared_say_why_before_compare(
     panel = Psnr(viewer)
     viewer.window.add_dock_widget(panel, name="PSNR")
     tab = panel.compare
+    panel.catch_up()
     assert "Open two images" in tab.work.message.text()
     reference = viewer.add_image(CAMERA, name="truth")
+    panel.catch_up()
     assert "Open another image" in tab.work.message.text()
     others = {
         "do not overlap": viewer.add_image(CAMERA, name="far", translate=(900, 0)),
@@ -259,7 +258,8 @@ def test_layers_that_cannot_be_compared_say_why_before_compare(
         "axes": viewer.add_image(stack(), name="stack"),
         "leaves nothing": viewer.add_image(CAMERA[:4, :4], name="small"),
     }
-    tab.border.value = 2
+    panel.catch_up()
+    tab.form["border"].value = 2
     tab.reference.value = reference
     assert "Tick the layers" in tab.work.message.text()
     for words, layer in others.items():
@@ -284,11 +284,11 @@ def test_colours_are_compared_by_luminance_or_together(
     shifted[..., 2] += 40
     layer = viewer.add_image(shifted, name="bluish", rgb=True)
     tab = compare(reference, layer)
-    assert tab.channels.enabled
+    assert tab.form["channels"].native.isVisibleTo(tab)
     expected = napari_vdsr.psnr(reference, layer)
     assert tab.scores[0].psnr.mean == expected.mean
-    tab.error_map.value = True
-    tab.channels.value = False
+    tab.form["error_maps"].value = True
+    tab.form["channels"].value = "R, G, B"
     together = napari_vdsr.psnr(reference, layer, luminance=False)
     wait_for_figures(qtbot, tab, lambda report: report.mean == together.mean)
     assert viewer.layers["bluish − truth"].data.shape == (30, 32)
@@ -328,3 +328,46 @@ def test_lazy_and_multiscale_layers_are_compared(viewer: Any, compare: Any) -> N
     layer = viewer.add_image(pyramid, multiscale=True, name="pyramid")
     tab = compare(reference, layer)
     assert tab.scores[0].psnr.errors == (9.0, 9.0, 9.0)
+
+
+def test_results_are_ticked_and_compared_also_those_made_while_it_is_open(
+    viewer: Any, qtbot: Any
+) -> None:
+    truth = viewer.add_image(CAMERA, name="truth", scale=(0.5, 0.5))
+    panel = Psnr(viewer)
+    viewer.window.add_dock_widget(panel, name="PSNR")
+    source = viewer.add_image(CAMERA[::2, ::2], name="cells", translate=(0.25, 0.25))
+    panel.catch_up()
+    assert panel.compare.layers.chosen == []
+    result = viewer.add_layer(upscale_layer(source, 2, model="tiny", device="cpu"))
+    panel.catch_up()
+    assert panel.compare.reference.value is truth
+    assert panel.compare.layers.chosen == [result]
+    qtbot.waitUntil(lambda: bool(panel.compare.scores), timeout=30_000)
+    panel.compare.layers.tick(result, False)
+    panel.reset_choices()
+    panel.catch_up()
+    assert panel.compare.layers.chosen == [], "only new ones are ticked"
+
+
+def test_unsuitable_layers_are_left_out_and_named(viewer: Any, compare: Any) -> None:
+    reference = viewer.add_image(CAMERA, name="truth")
+    good = viewer.add_image(CAMERA + 3, name="good")
+    colours = viewer.add_image(np.zeros((40, 48, 3), np.uint8), name="colours")
+    tab = compare(reference, good, colours)
+    assert [score.name for score in tab.scores] == ["good"]
+    assert "Left out: " in tab.work.message.text()
+    assert "'colours'" in tab.work.message.text()
+    assert tab.work.button.isEnabled()
+
+
+def test_the_map_of_a_hidden_reference_is_visible(
+    viewer: Any, compare: Any, qtbot: Any
+) -> None:
+    reference = viewer.add_image(CAMERA, name="truth", visible=False)
+    layer = viewer.add_image(CAMERA + 3, name="brighter")
+    tab = compare(reference, layer)
+    tab.form["error_maps"].value = True
+    qtbot.waitUntil(lambda: "brighter − truth" in names(viewer), timeout=30_000)
+    assert viewer.layers["brighter − truth"].visible
+    assert not reference.visible

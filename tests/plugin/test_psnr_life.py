@@ -14,10 +14,12 @@ from napari_vdsr.plugin.psnr import Psnr
 
 
 @pytest.fixture
-def panel(viewer: Any) -> Psnr:
+def panel(viewer: Any, qtbot: Any) -> Psnr:
     made = Psnr(viewer)
     viewer.window.add_dock_widget(made, name="PSNR")
-    made.model.model.value = "tiny"
+    qtbot.waitUntil(lambda: made.models.known, timeout=20_000)
+    made.catch_up()
+    made.model.form["model"].value = "tiny"
     return made
 
 
@@ -46,6 +48,7 @@ def test_it_and_the_training_panel_show_before_torch_is_imported() -> None:
 def test_a_comparison_can_be_cancelled(viewer: Any, panel: Psnr, qtbot: Any) -> None:
     reference = viewer.add_image(large(), name="truth")
     layer = viewer.add_image(large() + 1, name="brighter")
+    panel.catch_up()
     tab = panel.compare
     tab.reference.value = reference
     tab.layers.tick(layer)
@@ -84,9 +87,12 @@ def test_work_on_a_lazy_layer_is_cancelled_between_its_planes(
     disk = SlowDisk()
     data = da.from_array(disk, chunks=(1, 64, 64))
     layer = viewer.add_image(data, name="lazy", contrast_limits=(0, 1))
+    panel.catch_up()
     chosen: Any = getattr(panel, tab)
     if tab == "compare":
-        chosen.reference.value = viewer.add_image(large()[:, :64, :64], name="truth")
+        truth = viewer.add_image(large()[:, :64, :64], name="truth")
+        panel.catch_up()
+        chosen.reference.value = truth
         chosen.layers.tick(layer)
     disk.slow = True
     chosen.work.button.click()
@@ -100,6 +106,7 @@ def test_work_on_a_lazy_layer_is_cancelled_between_its_planes(
 
 def test_scoring_a_model_can_be_cancelled(viewer: Any, panel: Psnr, qtbot: Any) -> None:
     viewer.add_image(large(), name="cells")
+    panel.catch_up()
     panel.model.work.button.click()
     qtbot.waitUntil(
         lambda: panel.model.work.message.text().startswith("Reducing"), timeout=30_000
@@ -112,14 +119,16 @@ def test_scoring_a_model_can_be_cancelled(viewer: Any, panel: Psnr, qtbot: Any) 
 def test_layers_may_go_during_the_work(viewer: Any, panel: Psnr, qtbot: Any) -> None:
     reference = viewer.add_image(stack(), name="truth")
     layer = viewer.add_image(stack() + 1, name="brighter")
+    panel.catch_up()
     tab = panel.compare
     tab.reference.value = reference
     tab.layers.tick(layer)
-    tab.error_map.value = True
+    tab.form["error_maps"].value = True
     tab.work.button.click()
     viewer.layers.clear()
     qtbot.waitUntil(lambda: not tab.running, timeout=30_000)
     assert names(viewer) == []
+    panel.catch_up()
     assert "Open two images" in tab.work.message.text()
 
 
@@ -127,6 +136,7 @@ def test_a_truth_removed_while_a_model_is_scored_is_added_again(
     viewer: Any, panel: Psnr, qtbot: Any
 ) -> None:
     truth = viewer.add_image(CAMERA, name="cells")
+    panel.catch_up()
     panel.model.work.button.click()
     viewer.layers.remove(truth)
     qtbot.waitUntil(lambda: not panel.model.running, timeout=60_000)
@@ -136,6 +146,7 @@ def test_a_truth_removed_while_a_model_is_scored_is_added_again(
 
 def test_closing_the_panel_stops_the_work(viewer: Any, panel: Psnr, qtbot: Any) -> None:
     viewer.add_image(large(), name="cells")
+    panel.catch_up()
     panel.model.work.button.click()
     assert panel.model._run is not None
     ticker = panel.model._run.job.ticker
@@ -152,22 +163,45 @@ def test_closing_the_viewer_during_the_work_leaves_nothing(
 ) -> None:
     """The fixture itself checks that no viewer is left."""
     viewer.add_image(large(), name="cells")
+    panel.catch_up()
     panel.model.work.button.click()
 
 
 def test_renamed_layers_stay_chosen(viewer: Any, panel: Psnr) -> None:
     first = viewer.add_image(CAMERA, name="a")
     second = viewer.add_image(CAMERA, name="b")
+    panel.catch_up()
     tab = panel.compare
     tab.reference.value = first
     tab.layers.tick(second)
     first.name, second.name = "truth", "other"
+    panel.catch_up()
     assert tab.reference.value is first
     assert tab.layers.chosen == [second]
     assert tab.layers.item(0).text() == "other"
 
 
+def test_a_layer_may_get_the_name_of_another(viewer: Any, panel: Psnr) -> None:
+    layers = [viewer.add_image(CAMERA, name=name) for name in "abc"]
+    panel.catch_up()
+    panel.compare.reference.value = layers[0]
+    layers[2].name = "a"
+    panel.catch_up()
+    assert len(set(names(viewer))) == 3
+    assert panel.compare.reference.value is layers[0]
+    # Other programs may give the same name to two layers.
+    layers[1]._name = layers[0].name
+    panel.reset_choices()
+    panel.catch_up()
+    choice = panel.compare.reference
+    choice.value = layers[1]
+    assert choice.value is layers[1]
+    choice.value = layers[0]
+    assert choice.value is layers[0]
+
+
 def test_it_reads_in_the_light_theme(viewer: Any, panel: Psnr) -> None:
     viewer.add_image(CAMERA, name="a")
     viewer.theme = "light"
+    panel.catch_up()
     assert panel.compare.work.button.styleSheet()

@@ -7,9 +7,11 @@ import pytest
 from scoring_helpers import CAMERA, names
 from skimage import data
 
+import napari_vdsr
 from napari_vdsr.evaluation.consistency import consistency
 from napari_vdsr.layers import upscale_layer
 from napari_vdsr.plugin.psnr import Psnr
+from napari_vdsr.plugin.scoring.believe import LARGE, Doubt, doubt_in_words
 
 
 @pytest.fixture
@@ -17,10 +19,23 @@ def tab(viewer: Any) -> Any:
     panel = Psnr(viewer)
     viewer.window.add_dock_widget(panel, name="PSNR")
     panel.book.setCurrentIndex(2)
-    return panel.check
+    return Caught(panel)
+
+
+class Caught:
+    """The tab, up to date with the viewer whenever it is asked something."""
+
+    def __init__(self, panel: Psnr) -> None:
+        self._panel = panel
+
+    def __getattr__(self, name: str) -> Any:
+        if not self._panel.check.running:
+            self._panel.catch_up()
+        return getattr(self._panel.check, name)
 
 
 def press(button: Any, tab: Any, qtbot: Any) -> None:
+    qtbot.waitUntil(lambda: not tab._panel.compare.running, timeout=60_000)
     assert button.isEnabled()
     button.click()
     qtbot.waitUntil(lambda: not tab.running, timeout=60_000)
@@ -40,10 +55,42 @@ def test_a_result_is_checked_against_its_source(
     np.testing.assert_allclose(shown.data, expected.difference, rtol=1e-6)
     np.testing.assert_array_equal(shown.scale, source.scale)
     np.testing.assert_array_equal(shown.translate, source.translate)
-    assert f"{100 * expected.relative:.2f} % of the range" in tab.agreement.text()
-    assert "PSNR" not in tab.agreement.text()
+    assert f"{100 * expected.relative:.2f} % of the range" in tab.consistent.text()
+    assert "PSNR" not in tab.consistent.text()
     press(tab.consistency.button, tab, qtbot)
     assert len(names(viewer)) == 3
+
+
+def test_where_not_to_believe_joins_consistency_and_spread(
+    viewer: Any, tab: Any, qtbot: Any
+) -> None:
+    source = viewer.add_image(CAMERA, name="cells", scale=(0.2, 0.2), translate=(3, 4))
+    result = upscale_layer(source, 2, model="tiny", device="cpu")
+    wrong = result.data.copy()
+    wrong[20:40, 30:50] = 255 - wrong[20:40, 30:50]  # invented
+    result.data = wrong
+    viewer.add_layer(result)
+    press(tab.doubt.button, tab, qtbot)
+    shown = viewer.layers["cells ×2 tiny where not to believe it"]
+    assert shown.data.shape == result.data.shape
+    np.testing.assert_array_equal(shown.scale, result.scale)
+    _, spread = napari_vdsr.upscale(
+        CAMERA, 2, model="tiny", device="cpu", ensemble=True, spread=True
+    )
+    full = consistency(CAMERA, wrong).data_range.value
+    assert (shown.data >= spread / full - 1e-6).all()
+    inside = shown.data[22:38, 32:48]
+    assert inside.mean() > 5 * shown.data[60:].mean()
+    share = 100 * (shown.data > LARGE).mean()
+    assert f"Do not believe {share:.1f} % of this image." in tab.doubtful.text()
+    assert shown not in tab.images
+
+
+def test_nothing_speaks_against_a_perfect_result() -> None:
+    flat = np.full((8, 8), 9.0)
+    report = consistency(flat, np.full((16, 16), 9.0))
+    doubt = Doubt(report, np.zeros((16, 16), np.float32), 0.0)
+    assert doubt_in_words(doubt)[0] == "Nothing here speaks against the result."
 
 
 def test_sampling_is_checked_of_an_image_that_was_given(viewer: Any) -> None:
@@ -51,6 +98,7 @@ def test_sampling_is_checked_of_an_image_that_was_given(viewer: Any) -> None:
     viewer.add_layer(upscale_layer(source, 2, model="tiny", device="cpu"))
     panel = Psnr(viewer)
     viewer.window.add_dock_widget(panel, name="PSNR")
+    panel.catch_up()
     assert panel.check.image.value is source
 
 

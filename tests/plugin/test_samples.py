@@ -64,6 +64,7 @@ def test_what_is_enlarged_can_be_scored_against_the_truth(
     viewer.add_layer(enlarged)
     panel = Psnr(viewer)
     viewer.window.add_dock_widget(panel, name="PSNR")
+    panel.catch_up()
     assert panel.compare.reference.value is truth
     assert enlarged.data.shape == truth.data.shape
     np.testing.assert_allclose(enlarged.translate, truth.translate, atol=1e-12)

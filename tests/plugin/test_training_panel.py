@@ -73,7 +73,8 @@ def test_a_layer_becomes_a_model_that_the_other_panels_offer_at_once(
     train(panel, settle, qtbot)
     assert message(panel).startswith("'mine' is in the list of models: ×2\u00a0")
     qtbot.waitUntil(lambda: "mine" in first.form.model.choices, timeout=10_000)
-    assert "mine" in scores.model.model.choices
+    offered = scores.model.form["model"]
+    qtbot.waitUntil(lambda: "mine" in offered.choices, timeout=10_000)
     model = load_model("mine")
     assert model.network.depth == 2
     assert model.equivariant
@@ -89,7 +90,7 @@ def test_a_layer_becomes_a_model_that_the_other_panels_offer_at_once(
     assert not unfinished.find_unfinished()
     assert panel.controls.use.native.isVisibleTo(panel)
     first.close_down()
-    scores._close_down()
+    scores.close_down()
 
 
 def test_a_pause_changes_nothing_in_the_result(

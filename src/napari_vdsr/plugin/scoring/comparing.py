@@ -1,6 +1,6 @@
 """Compares layers with a reference."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -10,9 +10,9 @@ import numpy as np
 from napari_vdsr.evaluation.planes import scaled_luminance
 from napari_vdsr.images.stack import Stack
 from napari_vdsr.layers.bicubic import bicubic_planes
-from napari_vdsr.plugin.scoring.options import ScoreOptions
 from napari_vdsr.plugin.scoring.origin import Origin
 from napari_vdsr.plugin.scoring.scores import Score, score_images
+from napari_vdsr.plugin.scoring.settings import ScoreOptions
 from napari_vdsr.plugin.scoring.snapshots import (
     Snapshot,
     check_pair,
@@ -22,6 +22,7 @@ from napari_vdsr.plugin.scoring.snapshots import (
 from napari_vdsr.plugin.scoring.work import ScoringWork
 
 if TYPE_CHECKING:
+    from napari.layers import Image
     from numpy.typing import NDArray
 
 
@@ -31,6 +32,7 @@ class Subject:
 
     image: Snapshot
     origin: Origin | None
+    layer: Callable[[], "Image | None"] = lambda: None  # a weak reference
 
 
 @dataclass(frozen=True, eq=False)

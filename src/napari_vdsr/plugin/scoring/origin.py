@@ -14,6 +14,8 @@ from napari_vdsr.layers.result import METADATA_KEY
 if TYPE_CHECKING:
     from napari.layers import Image
 
+_MAPS = ("consistency", "doubt", "error map", "spread", "training preview")
+
 
 @dataclass(frozen=True, eq=False)
 class Origin:
@@ -73,4 +75,4 @@ def _same(mine: Any, told: Any) -> bool:
 def is_map(layer: "Image") -> bool:
     """Whether a layer shows an analysis, not an image to be compared."""
     kind = layer.metadata.get(METADATA_KEY, {}).get("kind")
-    return kind in ("consistency", "error map", "training preview")
+    return kind in _MAPS

@@ -45,6 +45,7 @@ def difference_layer(
     shown.contrast_limits = (-limit, limit)
     shown.opacity = 1.0
     shown.blending = "translucent"
+    shown.visible = True  # also where the layer below is hidden, as in our samples
     return shown
 
 
@@ -72,7 +73,9 @@ def coarser_layer(
         "reduced by": factor,
         **details,
     }
-    return result_layer(layer, plan, data, name=name, provenance=made)
+    shown = result_layer(layer, plan, data, name=name, provenance=made)
+    shown.visible = True
+    return shown
 
 
 def finer_layer(
@@ -108,4 +111,6 @@ def finer_layer(
             "translate": np.asarray(low.translate).tolist(),
         },
     }
-    return result_layer(layer, plan, data, name=name, provenance=made)
+    shown = result_layer(layer, plan, data, name=name, provenance=made)
+    shown.visible = True
+    return shown

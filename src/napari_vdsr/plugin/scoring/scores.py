@@ -17,7 +17,7 @@ from napari_vdsr.evaluation.planes import Planes, planes_of
 from napari_vdsr.evaluation.psnr import PsnrReport, measured
 from napari_vdsr.evaluation.ssim import similarity_of_plane
 from napari_vdsr.images.stack import Stack, check_image
-from napari_vdsr.plugin.scoring.options import ScoreOptions
+from napari_vdsr.plugin.scoring.settings import ScoreOptions
 
 WARNING = "Warning: "
 

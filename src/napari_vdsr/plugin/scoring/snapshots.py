@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_LARGEST = 1e9  # bytes; no fingerprints of larger arrays
+_LARGEST = 1e9  # bytes; larger arrays are read only when that is asked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,9 +118,14 @@ def _affine(reference: Snapshot, image: Snapshot) -> "NDArray[np.float64]":
     return between(reference.world, image.world, ratios)
 
 
+def fits_in_memory(data: Any) -> bool:
+    """Whether an array is in memory and not very large."""
+    return type(data) is np.ndarray and data.nbytes <= _LARGEST
+
+
 def fingerprint(data: Any) -> int | None:
     """A checksum of the pixels; None for what is lazy, on disk or very large."""
-    if type(data) is not np.ndarray or data.nbytes > _LARGEST:
+    if not fits_in_memory(data):
         return None
     return zlib.crc32(np.ascontiguousarray(data).view(np.uint8).reshape(-1).data)
 

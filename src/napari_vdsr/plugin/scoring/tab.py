@@ -1,9 +1,10 @@
 """What the tabs of the panel have in common."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from magicgui.widgets import ComboBox
 from napari.layers import Image
-from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.jobs import Tick
@@ -11,6 +12,8 @@ from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.scoring.origin import is_map
 from napari_vdsr.plugin.scoring.view_work import WorkView
 from napari_vdsr.plugin.scoring.work import ScoringWork
+from napari_vdsr.plugin.widgets.colours import message_colour
+from napari_vdsr.plugin.widgets.form import offer
 
 
 class Tab(QWidget):
@@ -56,6 +59,18 @@ class Tab(QWidget):
         """Show what is wrong, if anything, and enable or disable the buttons."""
         raise NotImplementedError
 
+    def offer_layers(
+        self, box: ComboBox, layers: Sequence[Image], usual: Image | None = None
+    ) -> None:
+        """Replace a field's layers and keep its value, else take the usual one."""
+        before = box.value
+        with box.changed.blocked():
+            offer(box, [(layer.name, layer) for layer in layers])
+            if usual is not None and not any(layer is before for layer in layers):
+                box.value = usual
+        if box.value is not before:
+            box.changed.emit(box.value)
+
     def begin(self, work: ScoringWork, view: WorkView) -> None:
         """Start work in a thread and show its progress in a view."""
         if self._run.start(work):
@@ -81,8 +96,8 @@ class Tab(QWidget):
         """Called when work has ended, successfully or not."""
 
     def colour(self, name: str) -> str:
-        """A colour of the viewer's theme, such as "warning"."""
-        return str(getattr(get_theme(self._viewer.theme), name).as_hex())
+        """The colour of a message: "warning" or "error"."""
+        return message_colour(name, self._viewer.theme)
 
     def _ticked(self, tick: Tick) -> None:
         if self._view is not None:
@@ -94,8 +109,8 @@ class Tab(QWidget):
         view.show_idle()
         self.refresh()
         if work.outcome == "cancelled":
-            view.say("Stopped.")
+            view.tell("Stopped.")
         elif work.outcome == "failed":
             message = work.message or "Failed; the log tells why."
-            view.say(message, self.colour("warning"))
+            view.tell(message, self.colour("warning"))
         self.ended(work)

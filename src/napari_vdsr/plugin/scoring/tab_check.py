@@ -6,22 +6,32 @@ from weakref import ref
 from napari.layers import Image
 from qtpy.QtWidgets import QFrame, QLabel
 
+from napari_vdsr.layers.result import METADATA_KEY
+from napari_vdsr.plugin.preferences import preferred
+from napari_vdsr.plugin.scoring.believe import (
+    LARGE,
+    Doubt,
+    FindingDoubt,
+    doubt_in_words,
+)
 from napari_vdsr.plugin.scoring.maps import add_quietly
 from napari_vdsr.plugin.scoring.origin import Origin, origin_of
 from napari_vdsr.plugin.scoring.placing import difference_layer
 from napari_vdsr.plugin.scoring.snapshots import check_memory, take_snapshot
 from napari_vdsr.plugin.scoring.tab import Tab
+from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
 from napari_vdsr.plugin.scoring.unreferenced import (
-    Agreement,
     CheckingConsistency,
     CheckingSampling,
-    agreement_in_words,
+    Consistency,
+    consistency_in_words,
     sampling_in_words,
 )
-from napari_vdsr.plugin.scoring.view_fields import FieldForm, choice, offer
-from napari_vdsr.plugin.scoring.view_work import WorkView, words_label
+from napari_vdsr.plugin.scoring.view_work import WorkView, labelled, words_label
+from napari_vdsr.plugin.scoring.work import ScoringWork
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import is_made
+from napari_vdsr.plugin.widgets.form import combo_box
 
 _ABOUT = (
     "Without a sharper image of the same sample nobody can say how true new detail "
@@ -35,11 +45,13 @@ class CheckTab(Tab):
 
     def __init__(self, viewer: Any) -> None:
         super().__init__(viewer)
-        self.result = choice("result")
-        self.image = choice("image")
-        self.consistency = WorkView("Check agreement", "consistency")
+        self.result = combo_box(tooltip=TOOLTIPS["result"])
+        self.image = combo_box(tooltip=TOOLTIPS["image"])
+        self.consistency = WorkView("Check consistency", "consistency")
+        self.doubt = WorkView("Where not to believe it", "doubt")
         self.sampling = WorkView("Check sampling", "sampling")
-        self.agreement = words_label()
+        self.consistent = words_label()
+        self.doubtful = words_label()
         self.verdict = words_label()
         about = words_label()
         about.setText(_ABOUT)
@@ -47,34 +59,37 @@ class CheckTab(Tab):
         line.setFrameShape(QFrame.Shape.HLine)
         for widget in (
             about,
-            _title("Does a result agree with its source?"),
-            FieldForm([("Result", self.result)]),
+            _title("Is a result consistent with its source?"),
+            labelled("Result", self.result.native),
+            self.doubtful,
+            self.consistent,
             self.consistency,
-            self.agreement,
+            self.doubt,
             line,
             _title("Can enlarging help this image?"),
-            FieldForm([("Image", self.image)]),
-            self.sampling,
+            labelled("Image", self.image.native),
             self.verdict,
+            self.sampling,
         ):
             self.column.addWidget(widget)
         self.column.addStretch(1)
         self._checked: ref[Image] | None = None
         self._origin: Origin | None = None
-        self.agreement.hide()
-        self.verdict.hide()
+        for label in (self.consistent, self.doubtful, self.verdict):
+            label.hide()
         self.result.changed.connect(self._result_changed)
         self.image.changed.connect(self._image_changed)
         self.consistency.button.clicked.connect(self._consistency_pressed)
+        self.doubt.button.clicked.connect(self._doubt_pressed)
         self.sampling.button.clicked.connect(self._sampling_pressed)
 
     def reset_choices(self) -> None:
         """Update the lists of layers."""
         images = self.images
         results = [layer for layer in images if origin_of(layer, images) is not None]
-        offer(self.result, [(layer.name, layer) for layer in results])
+        self.offer_layers(self.result, results)
         given = next((layer for layer in images if not is_made(layer)), None)
-        offer(self.image, [(layer.name, layer) for layer in images], given)
+        self.offer_layers(self.image, images, given)
         self.refresh()
 
     def refresh(self) -> None:
@@ -87,15 +102,20 @@ class CheckTab(Tab):
                 "There is no result here whose source is open: enlarge a layer with "
                 "the panel Super-resolution."
             )
-        self._show(self.consistency, self.result.value, text)
+        for view in (self.consistency, self.doubt):
+            self._show(view, self.result.value, text)
+            text = text and " "  # once is enough
         none = "" if self.image.value is not None else "Open an image to check it."
         self._show(self.sampling, self.image.value, none)
 
     def deliver(self, result: Any) -> None:
-        """Show an Agreement or an ImageReport in words."""
-        if isinstance(result, Agreement):
-            _say(self.agreement, *agreement_in_words(result.report))
-            self._add_map(result)
+        """Show what was found in words, and as a map."""
+        if isinstance(result, Consistency):
+            _say(self.consistent, *consistency_in_words(result.report))
+            self._add_consistency(result)
+        elif isinstance(result, Doubt):
+            _say(self.doubtful, *doubt_in_words(result))
+            self._add_doubt(result)
         else:
             _say(self.verdict, *sampling_in_words(result))
 
@@ -116,7 +136,8 @@ class CheckTab(Tab):
         view.button.setEnabled(not text)
 
     def _result_changed(self) -> None:
-        self.agreement.hide()
+        self.consistent.hide()
+        self.doubtful.hide()
         self.refresh()
 
     def _image_changed(self) -> None:
@@ -124,44 +145,83 @@ class CheckTab(Tab):
         self.refresh()
 
     def _consistency_pressed(self) -> None:
+        if self._ready_to_check():
+            work = CheckingConsistency(take_snapshot(self.result.value), self._source)
+            self._begin(work, self.consistency)
+
+    def _doubt_pressed(self) -> None:
+        if self._ready_to_check():
+            layer = self.result.value
+            model = str(layer.metadata[METADATA_KEY].get("model", ""))
+            device = preferred().get("device", "auto")
+            work = FindingDoubt(take_snapshot(layer), self._source, model, device)
+            self._begin(work, self.doubt)
+
+    def _ready_to_check(self) -> bool:
+        """Find the source of the result; False while something is going on."""
         if self.running:
             self.cancel()
-            return
-        layer = self.result.value
-        self._origin = origin_of(layer, self.images)
+            return False
+        self._origin = origin_of(self.result.value, self.images)
         if self._origin is None:
             self.reset_choices()
-            return
-        self._checked = ref(layer)
-        self.sampling.button.setEnabled(False)
-        work = CheckingConsistency(take_snapshot(layer), self._origin)
-        self.begin(work, self.consistency)
+            return False
+        self._checked = ref(self.result.value)
+        return True
+
+    @property
+    def _source(self) -> Origin:
+        assert self._origin is not None
+        return self._origin
+
+    def _begin(self, work: ScoringWork, view: WorkView) -> None:
+        for each in (self.consistency, self.doubt, self.sampling):
+            each.button.setEnabled(each is view)
+        self.begin(work, view)
 
     def _sampling_pressed(self) -> None:
         if self.running:
             self.cancel()
             return
-        self.consistency.button.setEnabled(False)
-        self.begin(CheckingSampling(take_snapshot(self.image.value)), self.sampling)
+        work = CheckingSampling(take_snapshot(self.image.value))
+        self._begin(work, self.sampling)
 
-    def _add_map(self, found: Agreement) -> None:
+    def _add_consistency(self, found: Consistency) -> None:
         layer = self._checked() if self._checked else None
-        if layer is None or self._origin is None:
-            return
-        name = f"{layer.name} consistency"
-        known = [x for x in self._viewer.layers if x.name == name]
-        if known and known[0].data.shape == found.difference.shape:
-            known[0].data = found.difference
-            return
-        shown = difference_layer(
-            self._origin.source,
-            found.difference,
-            name=name,
-            kind="consistency",
-            limit=_FULL_COLOUR * found.report.data_range.value or 1.0,
-            first=found.first,
-        )
-        add_quietly(self._viewer, shown)
+        if layer is not None and self._origin is not None:
+            shown = difference_layer(
+                self._origin.source,
+                found.difference,
+                name=f"{layer.name} consistency",
+                kind="consistency",
+                limit=_FULL_COLOUR * found.report.data_range.value or 1.0,
+                first=found.first,
+            )
+            self._show_map(shown)
+
+    def _add_doubt(self, found: Doubt) -> None:
+        layer = self._checked() if self._checked else None
+        if layer is not None:
+            shown = difference_layer(
+                layer,
+                found.map,
+                name=f"{layer.name} where not to believe it",
+                kind="doubt",
+                limit=2 * LARGE,
+            )
+            shown.colormap = "inferno"
+            shown.contrast_limits_range = (0, 1)
+            shown.contrast_limits = (0, 2 * LARGE)
+            shown.blending = "additive"
+            self._show_map(shown)
+
+    def _show_map(self, shown: Image) -> None:
+        """Add a map, or replace the pixels of the one of that name."""
+        known = [layer for layer in self._viewer.layers if layer.name == shown.name]
+        if known and known[0].data.shape == shown.data.shape:
+            known[0].data = shown.data
+        else:
+            add_quietly(self._viewer, shown)
 
 
 def _title(text: str) -> QLabel:

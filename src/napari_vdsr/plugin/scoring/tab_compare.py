@@ -1,76 +1,57 @@
 """The tab that compares layers with a reference."""
 
 from typing import Any
-from weakref import ref
+from weakref import WeakSet, ref
 
-from magicgui.widgets import CheckBox, LineEdit, SpinBox
 from napari.layers import Image
-from qtpy.QtWidgets import QGridLayout
 
+from napari_vdsr.layers.plan import level_data
+from napari_vdsr.layers.result import METADATA_KEY
 from napari_vdsr.plugin.scoring.comparing import Compared, Comparing, Subject
 from napari_vdsr.plugin.scoring.following import Follower
 from napari_vdsr.plugin.scoring.maps import ErrorMaps
-from napari_vdsr.plugin.scoring.options import ScoreOptions
 from napari_vdsr.plugin.scoring.origin import origin_of
 from napari_vdsr.plugin.scoring.scores import Score
+from napari_vdsr.plugin.scoring.settings import ScoreOptions
 from napari_vdsr.plugin.scoring.snapshots import (
     Snapshot,
     check_memory,
     check_pair,
+    fits_in_memory,
     take_snapshot,
 )
 from napari_vdsr.plugin.scoring.tab import Tab
+from napari_vdsr.plugin.scoring.tables import answer_to
 from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
-from napari_vdsr.plugin.scoring.view_fields import (
-    FieldForm,
-    LayerList,
-    choice,
-    mark,
-    offer,
-)
+from napari_vdsr.plugin.scoring.view_fields import LayerList
 from napari_vdsr.plugin.scoring.view_results import ResultsView
 from napari_vdsr.plugin.scoring.view_work import WorkView
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import is_made, likely_truth
 from napari_vdsr.plugin.widgets.colours import emphasise
+from napari_vdsr.plugin.widgets.form import Form, combo_box, frame
 
 
 class CompareTab(Tab):
     """Reference, layers and options above; scores below."""
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Any, settings: ScoreOptions) -> None:
         super().__init__(viewer)
-        self.reference = choice("reference")
+        self.reference = combo_box(tooltip=TOOLTIPS["reference"])
         self.layers = LayerList()
-        self.data_range = LineEdit(tooltip=TOOLTIPS["data_range"])
-        self.data_range.native.setPlaceholderText("auto: follows the data")
-        self.channels = choice("channels", [("luminance", True), ("R, G, B", False)])
-        self.border = SpinBox(min=0, max=10_000, value=0, tooltip=TOOLTIPS["border"])
-        self.fit = CheckBox(text="after a fit", value=True, tooltip=TOOLTIPS["fit"])
-        self.error_map = CheckBox(text="error map", tooltip=TOOLTIPS["error_map"])
-        self.live = CheckBox(text="live", value=True, tooltip=TOOLTIPS["live"])
-        self.form = FieldForm(
-            [
-                ("Reference", self.reference),
-                ("Layers", self.layers),
-                ("Data range", self.data_range),
-                ("Colours", self.channels),
-                ("Border", self.border),
-            ]
-        )
+        self.form = Form(settings)
+        self.form.add_row("Layers", self.layers, 0)
+        self.form.add_row("Reference", self.reference.native, 0)
         self.work = WorkView("Compare", "compare")
         self.results = ResultsView()
-        ticks = QGridLayout()
-        for column, box in enumerate((self.fit, self.error_map, self.live)):
-            ticks.addWidget(box.native, 0, column)
-        self.column.addWidget(self.form)
-        self.column.addLayout(ticks)
-        self.column.addWidget(self.work)
-        self.column.addWidget(self.results)
+        for part in (self.results, self.form, self.work, self.results.details):
+            self.column.addWidget(part)
         self.column.addStretch(1)
         self._compared: list[Compared] = []
         self._subjects: list[ref[Image]] = []
+        self._seen: WeakSet[Image] = WeakSet()  # layers that were offered before
         self._again = False
+        self._left_out: list[str] = []
         self._maps = ErrorMaps(viewer)
         self._follower = Follower(self, self._layers_changed)
         self._connect()
@@ -78,13 +59,7 @@ class CompareTab(Tab):
     @property
     def options(self) -> ScoreOptions:
         """How layers are compared."""
-        return ScoreOptions(
-            data_range=self.data_range.value,
-            luminance=bool(self.channels.value),
-            border=self.border.value,
-            fit=self.fit.value,
-            error_maps=self.error_map.value,
-        )
+        return self.form.settings
 
     @property
     def scores(self) -> list[Score]:
@@ -94,17 +69,24 @@ class CompareTab(Tab):
     def reset_choices(self) -> None:
         """Update the lists of layers."""
         before, images = self._wanted(), self.images
-        choices = [(layer.name, layer) for layer in images]
-        offer(self.reference, choices, likely_truth(images))
+        self.offer_layers(self.reference, images, likely_truth(images))
         truth = self.reference.value
         others = [layer for layer in images if layer is not truth]
         self.layers.offer(others)
-        results = [layer for layer in others if is_made(layer)]
-        if results and not before:
-            self.layers.tick(results[0])
-        if self._wanted() != before:
+        for layer in others:
+            if is_made(layer) and layer not in self._seen:
+                self.layers.tick(layer)
+        self._seen.update(images)
+        if not same(self._wanted(), before):
             self._layers_changed()
         self.refresh()
+
+    def begin_by_itself(self) -> None:
+        """Compare results that are in memory without being asked to."""
+        wanted = self._wanted()
+        quick = all(fits_in_memory(level_data(layer)) for layer in wanted)
+        if any(is_made(layer) for layer in wanted[1:]) and quick and not self.scores:
+            self.start()
 
     def refresh(self) -> None:
         """Show what is wrong, if anything, and enable or disable the buttons."""
@@ -120,11 +102,18 @@ class CompareTab(Tab):
             colour = self.colour("warning") if started else ""
             field, text = error.field if started else "", str(error)
         truth = self.reference.value
-        self.channels.enabled = truth is not None and bool(truth.rgb)
-        for name in ("reference", "layers", "data_range", "border"):
-            mark(getattr(self, name), colour if name == field else "")
+        self.form.allow("channels", truth is not None and bool(truth.rgb))
+        for name in ("reference", "layers"):
+            native = getattr(getattr(self, name), "native", self.layers)
+            frame(native, colour if name == field else "")
+        self.form.mark(field, colour)
+        if not text and self._left_out:
+            text, colour = "\n".join(self._left_out), self.colour("warning")
+            ready = True
+        else:
+            ready = not text
         self.work.say(text, colour)
-        self.work.button.setEnabled(not text)
+        self.work.button.setEnabled(ready)
         emphasise(self.work.button, self.work.bar, self._viewer.theme)
 
     def start(self) -> None:
@@ -136,7 +125,8 @@ class CompareTab(Tab):
         except FieldError:
             self.refresh()
             return
-        self._subjects = [ref(layer) for layer in self._wanted()]
+        layers = [self.reference.value, *(subject.layer() for subject in subjects)]
+        self._subjects = [ref(layer) for layer in layers]
         self._compared = []
         self._again = False
         self.begin(Comparing(truth, subjects, self.options), self.work)
@@ -169,44 +159,47 @@ class CompareTab(Tab):
     def _connect(self) -> None:
         self.reference.changed.connect(self._reference_changed)
         self.layers.itemChanged.connect(self._layers_changed)
-        for field in (
-            self.data_range,
-            self.channels,
-            self.border,
-            self.fit,
-            self.error_map,
-        ):
-            field.changed.connect(self._layers_changed)
+        self.form.changed.connect(self._layers_changed)
         self.work.button.clicked.connect(self._pressed)
 
     def _planned(self) -> tuple[Snapshot, list[Subject]]:
         """What Compare would compare; FieldError if something is wrong."""
+        self._left_out = []
         if self.reference.value is None:
             raise FieldError("reference", "Open two images to compare them.")
         truth = take_snapshot(self.reference.value)
-        if self.error_map.value:
+        if self.options.error_maps:
             check_memory(truth)  # the map is held in memory
-        _ = self.options.peak  # raises when it is wrong
         if not self.layers.chosen:
             if not self.layers.count():
-                msg = "Open another image to compare with the reference."
+                text = "Open another image to compare with the reference."
             else:
-                msg = "Tick the layers to compare with the reference."
-            raise FieldError("layers", msg)
-        subjects = []
+                text = "Tick the layers to compare with the reference."
+            raise FieldError("layers", text)
+        subjects, errors = [], []
         for layer in self.layers.chosen:
-            image = take_snapshot(layer)
-            overlap = check_pair(truth, image)
-            size = min(part.stop - part.start for part in overlap.region[-2:])
-            if size <= 2 * self.border.value:
-                msg = (
-                    f"A border of {self.border.value} leaves nothing of the {size} "
-                    f"pixels that '{layer.name}' shares with the reference: choose "
-                    f"{(size - 1) // 2} at most."
-                )
-                raise FieldError("border", msg)
-            subjects.append(Subject(image, origin_of(layer, self.images)))
+            try:
+                subjects.append(self._subject(truth, layer))
+            except FieldError as error:
+                errors.append(error)
+        if not subjects:
+            raise errors[0]
+        self._left_out = [f"Left out: {error}" for error in errors]
         return truth, subjects
+
+    def _subject(self, truth: Snapshot, layer: Image) -> Subject:
+        """A layer to compare; FieldError when it does not fit to the reference."""
+        image, border = take_snapshot(layer), self.options.border
+        overlap = check_pair(truth, image)
+        size = min(part.stop - part.start for part in overlap.region[-2:])
+        if size <= 2 * border:
+            raise FieldError(
+                "border",
+                f"A border of {border} leaves nothing of the {size} pixels that "
+                f"'{layer.name}' shares with the reference: choose {(size - 1) // 2} "
+                "at most.",
+            )
+        return Subject(image, origin_of(layer, self.images), ref(layer))
 
     def _pressed(self) -> None:
         if self.running:
@@ -229,7 +222,7 @@ class CompareTab(Tab):
 
     def _follow(self) -> None:
         """Compare again if that is wanted, after the work that is going on."""
-        if self._closed or not self.live.value:
+        if self._closed or not self.options.live:
             return
         if self.running:
             self._again = True
@@ -245,8 +238,26 @@ class CompareTab(Tab):
             reference=work.reference.name,
             labels=work.reference.labels,
             theme=self._viewer.theme,
+            answer=self._answer(),
         )
         truth, *layers = [layer() for layer in self._subjects]
         for compared, layer in zip(self._compared, layers, strict=True):
             if truth is not None and layer is not None:
                 self._maps.show(truth, layer, compared)
+
+    def _answer(self) -> str:
+        """The scores in a sentence, each result called by its model."""
+        scores = [compared.score for compared in self._compared]
+        layers = [layer() for layer in self._subjects[1:]]
+        made = [{} if x is None else x.metadata.get(METADATA_KEY, {}) for x in layers]
+        models = [str(each.get("model", "")) for each in made]
+        names = [
+            model if model and models.count(model) == 1 else f"'{score.name}'"
+            for model, score in zip(models, scores, strict=True)
+        ]
+        return answer_to(scores, names)
+
+
+def same(some: list[Image], others: list[Image]) -> bool:
+    """Whether these are the same layers."""
+    return list(map(id, some)) == list(map(id, others))

@@ -1,6 +1,7 @@
 """The tab that scores a model on a layer: reduce it, enlarge it, compare."""
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 from weakref import ref
 
 from magicgui.widgets import CheckBox
@@ -9,11 +10,11 @@ from napari.layers import Image
 from napari_vdsr.evaluation.baselines import BestLinear, Spline
 from napari_vdsr.evaluation.compare import Comparison
 from napari_vdsr.evaluation.protocols import PROTOCOLS
-from napari_vdsr.imaging.sampling import Sampling
-from napari_vdsr.plugin.cards import find_card, label_of, tooltip_of
+from napari_vdsr.plugin.cards import label_of, tooltip_of
 from napari_vdsr.plugin.preferences import preferred
 from napari_vdsr.plugin.scoring.maps import add_quietly
 from napari_vdsr.plugin.scoring.placing import coarser_layer, finer_layer
+from napari_vdsr.plugin.scoring.settings import NONE, OWN, ModelOptions
 from napari_vdsr.plugin.scoring.snapshots import Snapshot, check_memory, take_snapshot
 from napari_vdsr.plugin.scoring.tab import Tab
 from napari_vdsr.plugin.scoring.tiling import Tiling
@@ -21,33 +22,22 @@ from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
 from napari_vdsr.plugin.scoring.trying import (
     Trying,
     acquisition_in_words,
+    answer_of,
     gain_in_words,
     scores_of,
 )
-from napari_vdsr.plugin.scoring.view_fields import FieldForm, choice, mark, offer
 from napari_vdsr.plugin.scoring.view_results import ResultsView
 from napari_vdsr.plugin.scoring.view_work import WorkView, words_label
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import likely_truth
 from napari_vdsr.plugin.widgets.colours import emphasise
-from napari_vdsr.zoo import DEFAULT_MODEL, Card, models
+from napari_vdsr.plugin.widgets.form import Form, combo_box, frame
+from napari_vdsr.zoo import DEFAULT_MODEL, Card
 
 _ABOUT = (
     "An image with fine detail is made smaller and enlarged again by interpolation "
     "and by the model; both are compared with what it was."
 )
-_TAKEN: list[tuple[str, Sampling | Literal["own"]]] = [
-    ("as the model is trained for", "own"),
-    ("confocal or other scanner", "scanner"),
-    ("camera", "camera"),
-    ("reduced by software", "reduced"),
-]
-_NOISE = [
-    ("none", "none"),
-    ("as in this image", "estimated"),
-    ("weak", "weak"),
-    ("strong", "strong"),
-]
 _FIGURES_ONLY = (Spline.name, BestLinear.name)  # scored, but not added as layers
 _PROTOCOL = f"Protocol 'direct': {PROTOCOLS['direct']}.".replace("`", "")
 
@@ -59,42 +49,34 @@ class ModelTab(Tab):
         super().__init__(viewer)
         self.about = words_label()
         self.about.setText(_ABOUT)
-        self.truth = choice("truth")
-        self.factor = choice("factor", [("×2", 2), ("×3", 3), ("×4", 4)])
-        self.model = choice("model")
-        self.taken = choice("taken", _TAKEN)
-        self.noise = choice("noise", _NOISE)
+        self.truth = combo_box(tooltip=TOOLTIPS["truth"])
         self.tile = CheckBox(text="side by side", tooltip=TOOLTIPS["tile"])
         self.tile.enabled = False
-        self.form = FieldForm(
-            [
-                ("Layer", self.truth),
-                ("Factor", self.factor),
-                ("Model", self.model),
-                ("How were the images taken?", self.taken),
-                ("Noise", self.noise),
-            ]
-        )
+        self.form = Form(ModelOptions(model=preferred().get("model", DEFAULT_MODEL)))
+        self.form.add_row("Layer", self.truth.native, 0)
         self.work = WorkView("Score", "score", self.tile.native)
         self.results = ResultsView()
-        for widget in (self.about, self.form, self.work, self.results):
+        for widget in (
+            self.about,
+            self.results,
+            self.form,
+            self.work,
+            self.results.details,
+        ):
             self.column.addWidget(widget)
         self.column.addStretch(1)
+        self._cards: dict[str, Card] = {}
         self._tiling = Tiling(viewer)
         self._tried: ref[Image] | None = None
-        self._offer_models()
-        self.model.value = self._preferred()
-        for field in (self.truth, self.factor, self.model, self.taken):
-            field.changed.connect(self.refresh)
+        self.truth.changed.connect(self.refresh)
+        self.form.changed.connect(self.refresh)
         self.tile.changed.connect(self._tiling.show)
         self.work.button.clicked.connect(self._pressed)
 
     def reset_choices(self) -> None:
         """Update the lists of layers and models."""
         images = self.images
-        choices = [(layer.name, layer) for layer in images]
-        offer(self.truth, choices, likely_truth(images))
-        self._offer_models()
+        self.offer_layers(self.truth, images, likely_truth(images))
         self.tile.enabled = self._tiling.ready
         self.refresh()
 
@@ -102,8 +84,8 @@ class ModelTab(Tab):
         """Show what is wrong, if anything, and enable or disable the buttons."""
         if self._closed or self.running:
             return
-        card = find_card(self.model.value)
-        self.model.tooltip = tooltip_of(card) if card else TOOLTIPS["model"]
+        card = self._card(self.form.settings.model)
+        self.form.explain("model", tooltip_of(card) if card else "")
         field, text, colour = "", "", ""
         if self.truth.value is None:
             text = "Open an image to score a model on it."
@@ -113,11 +95,17 @@ class ModelTab(Tab):
             except FieldError as error:
                 field, text = error.field, str(error)
                 colour = self.colour("warning")
-        for name in ("truth", "factor"):
-            mark(getattr(self, name), colour if name == field else "")
+        frame(self.truth.native, colour if field == "truth" else "")
+        self.form.mark(field, colour)
         self.work.say(text, colour)
         self.work.button.setEnabled(not text)
         emphasise(self.work.button, self.work.bar, self._viewer.theme)
+
+    def offer_models(self, cards: Sequence[Card]) -> None:
+        """Replace the list of models, in this order."""
+        self._cards = {card.name: card for card in cards}
+        names = {label_of(card): card.name for card in cards}
+        self.form.offer("model", names, keep=True)
 
     def start(self) -> None:
         """Start the scoring, as the button Score does."""
@@ -129,13 +117,14 @@ class ModelTab(Tab):
             self.refresh()
             return
         self._tried = ref(self.truth.value)
+        options: Any = self.form.settings
         work = Trying(
             truth,
-            self.factor.value,
-            self.model.value,
+            int(options.factor),
+            options.model,
             preferred().get("device", "auto"),
-            None if self.taken.value == "own" else self.taken.value,
-            None if self.noise.value == "none" else self.noise.value,
+            None if options.taken == OWN else options.taken,
+            None if options.noise == NONE else options.noise,
         )
         self.begin(work, self.work)
 
@@ -149,6 +138,7 @@ class ModelTab(Tab):
             reference=truth.name,
             labels=[str(label) for label in truth.axis_labels],
             theme=self._viewer.theme,
+            answer=answer_of(result),
             remarks=[
                 gain_in_words(result),
                 *acquisition_in_words(result),
@@ -165,14 +155,15 @@ class ModelTab(Tab):
     # Inside
 
     def _planned(self) -> Snapshot:
-        layer, factor = self.truth.value, self.factor.value
+        layer, options = self.truth.value, self.form.settings
+        factor = int(options.factor)
         if layer is None:
             raise FieldError("truth", "Open an image to score a model on it.")
         truth = take_snapshot(layer)
         check_memory(truth)
         y, x = truth.shape[-2:]
-        card, taken = find_card(self.model.value), self.taken.value
-        if taken == "own" and card is not None:
+        card, taken = self._card(options.model), options.taken
+        if taken == OWN and card is not None:
             taken = card.sampling
         finer = 2 if taken == "scanner" else 1
         if min(y, x) // (factor * finer) < 3:
@@ -185,12 +176,8 @@ class ModelTab(Tab):
         _check_factor(card, factor)
         return truth
 
-    def _offer_models(self) -> None:
-        offer(self.model, [(label_of(card), card.name) for card in models()])
-
-    def _preferred(self) -> str:
-        wanted = preferred().get("model", DEFAULT_MODEL)
-        return wanted if wanted in self.model.choices else DEFAULT_MODEL
+    def _card(self, name: str) -> Card | None:
+        return self._cards.get(name)
 
     def _pressed(self) -> None:
         if self.running:

@@ -99,6 +99,37 @@ def notes_on(scores: Sequence[Score]) -> list[str]:
     return list(dict.fromkeys(notes))
 
 
+def answer_to(scores: Sequence[Score], names: Sequence[str]) -> str:
+    """The comparison in a sentence: "vdsr20 gains 2.6 dB over bicubic".
+
+    Of several layers, the one with the best PSNR is told of; `names` are how each is
+    called, such as by its model.
+    """
+    best = max(range(len(scores)), key=lambda number: scores[number].psnr.mean)
+    score, name = scores[best], names[best]
+    leads = " is best and" if len(scores) > 1 else ""
+    if score.bicubic is None or math.isinf(score.psnr.mean):
+        figure = _mean_in_words(score.psnr)
+        unit = "" if figure == IDENTICAL else " dB"
+        return f"{name}{leads} has a PSNR of {figure}{unit}"
+    return (
+        f"{name}{leads} {gain_over_bicubic(score.psnr.mean - score.bicubic.psnr.mean)}"
+    )
+
+
+def gain_over_bicubic(gain: float) -> str:
+    """A difference in words: "gains 2.6 dB over bicubic"."""
+    if math.isnan(gain) or math.isinf(gain):
+        return "cannot be told from bicubic in dB"
+    if round(abs(gain), 1) == 0:
+        return "is as good as bicubic"
+    return (
+        f"gains {gain:.1f} dB over bicubic"
+        if gain > 0
+        else f"is {-gain:.1f} dB below bicubic"
+    )
+
+
 def plane_names(stack: tuple[int, ...], labels: Sequence[str]) -> list[str]:
     """Name planes by their index in the leading axes: "t 0", "t 1".
 

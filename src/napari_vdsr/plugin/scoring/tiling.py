@@ -6,6 +6,8 @@ from weakref import ref
 
 from napari.layers import Layer
 
+_FONT = 8  # points, so that long names fit a cell
+
 
 class Tiling:
     """Shows some layers in the cells of a grid, and hides the others meanwhile."""
@@ -36,6 +38,8 @@ class Tiling:
                 grid.enabled = False
                 for layer in self._alive(self._hidden):
                     layer.visible = True
+                for layer in self._present():
+                    _label(layer, False)
             self._on, self._hidden = False, []
             return
         shown = self._present()
@@ -49,6 +53,7 @@ class Tiling:
             layer.visible = False
         for layer in shown:
             layer.visible = True
+            _label(layer, True)
         grid.stride = 1
         grid.shape = (-1, -1)
         grid.enabled = self._on = True
@@ -65,3 +70,11 @@ class Tiling:
     def _alive(kept: list[ref[Layer]]) -> list[Layer]:
         found = [layer() for layer in kept]
         return [layer for layer in found if layer is not None]
+
+
+def _label(layer: Layer, on: bool) -> None:
+    """Show the name of a layer in its cell, or hide it again."""
+    overlay = getattr(layer, "name_overlay", None)  # new in napari 0.7
+    if overlay is not None:
+        overlay.font_size = _FONT if on else type(overlay)().font_size
+        overlay.visible = on

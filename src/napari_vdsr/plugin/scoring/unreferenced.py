@@ -26,7 +26,7 @@ _VERDICTS: dict[Verdict, str] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Agreement:
+class Consistency:
     """How well a result agrees with its source."""
 
     report: ConsistencyReport
@@ -43,9 +43,9 @@ class CheckingConsistency(ScoringWork):
         self.origin = origin
 
     def work(self) -> None:
-        """Put one `Agreement` into the results."""
+        """Put one `Consistency` into the results."""
         self.ticker.begin("Reducing the result")
-        region = _source_region(self.origin)
+        region = source_region(self.origin)
         rgb = self.result.rgb
         report = consistency(
             np.asarray(self.origin.data[region]),
@@ -57,7 +57,7 @@ class CheckingConsistency(ScoringWork):
             difference = difference[..., :3].mean(axis=-1)
         self.ticker.check()
         first = tuple(part.start for part in region)
-        self.results.append(Agreement(report, difference.astype(np.float32), first))
+        self.results.append(Consistency(report, difference.astype(np.float32), first))
 
 
 class CheckingSampling(ScoringWork):
@@ -77,7 +77,7 @@ class CheckingSampling(ScoringWork):
         self.results.append(report)
 
 
-def agreement_in_words(report: ConsistencyReport) -> tuple[str, str]:
+def consistency_in_words(report: ConsistencyReport) -> tuple[str, str]:
     """A headline and an explanation."""
     share = 100 * report.relative
     headline = f"Differs from its source by {share:.2f} % of the range."
@@ -109,7 +109,7 @@ def _brighter(report: ConsistencyReport) -> str:
     return f"{abs(bias):.2g} {'brighter' if bias > 0 else 'darker'}"
 
 
-def _source_region(origin: Origin) -> tuple[slice, ...]:
+def source_region(origin: Origin) -> tuple[slice, ...]:
     """The source pixels that the result was made of; InputError for parts of pixels."""
     parts: list[Any] = []
     plan = origin.plan

@@ -8,15 +8,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.scoring.scores import Score
+from napari_vdsr.plugin.widgets.colours import is_dark_colour, line_colour
 
-# Colour-blind people can distinguish them, too (Okabe and Ito).
-_COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442")
 _HEIGHT = 150
-
-
-def colour_of(number: int) -> str:
-    """Colour of a layer's curve and name, by its index."""
-    return _COLOURS[number % len(_COLOURS)]
 
 
 class CurveView(QWidget):
@@ -61,7 +55,7 @@ class CurveView(QWidget):
         axis.enableAutoSIPrefix(False)
         plot.getAxis("left").enableAutoSIPrefix(False)
         for number, score in enumerate(scores):
-            colour = colour_of(number)
+            colour = line_colour(number, is_dark_colour(background))
             self._draw(score, pyqtgraph.mkPen(colour, width=2))
             if score.bicubic is not None:
                 dashed = pyqtgraph.mkPen(colour, width=1.5, style=Qt.PenStyle.DashLine)

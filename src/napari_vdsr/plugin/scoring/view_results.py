@@ -1,10 +1,10 @@
 """Scores as tables, a curve and notes."""
 
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 from napari.utils.notifications import show_error, show_info
-from napari.utils.theme import get_theme
 from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
@@ -25,13 +25,22 @@ from napari_vdsr.plugin.scoring.tables import (
     to_csv,
 )
 from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
-from napari_vdsr.plugin.scoring.view_curve import CurveView, colour_of
+from napari_vdsr.plugin.scoring.view_curve import CurveView
 from napari_vdsr.plugin.scoring.view_table import FiguresTable
 from napari_vdsr.plugin.scoring.view_work import words_label
+from napari_vdsr.plugin.widgets.colours import (
+    is_dark,
+    line_colour,
+    message_colour,
+    theme_colour,
+)
 
 
 class ResultsView(QWidget):
-    """Scores of a comparison; hidden until there are some."""
+    """The answer and the scores of a comparison; hidden until there are some.
+
+    `details` are the planes of a stack and the notes, for a place further down.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,6 +48,7 @@ class ResultsView(QWidget):
         self._names: list[str] = []
         self._reference = ""
         self._shown = 0
+        self.answer = words_label()  # the scores in a sentence
         self.summary = FiguresTable(most=6)  # click on a row to see its planes
         self.heading = words_label()
         self.planes = FiguresTable(most=9)
@@ -58,17 +68,16 @@ class ResultsView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        for widget in (
-            self.summary,
-            self.warning,
-            self.notes,
-            self.curve,
-            self.heading,
-            self.planes,
-        ):
+        for widget in (self.answer, self.summary, self.warning):
             layout.addWidget(widget)
         layout.addLayout(buttons)
+        self.details = QWidget()
+        column = QVBoxLayout(self.details)
+        column.setContentsMargins(0, 0, 0, 0)
+        for part in (self.curve, self.heading, self.planes, self.notes):
+            column.addWidget(part)
         self.hide()
+        self.details.hide()
 
     @property
     def scores(self) -> list[Score]:
@@ -82,47 +91,55 @@ class ResultsView(QWidget):
         reference: str,
         labels: Sequence[str],
         theme: str,
+        answer: str,
         remarks: Sequence[str] = (),
     ) -> None:
         """Show other scores; none hides everything.
 
-        `labels` name the axes of the reference; `remarks` stand before the notes.
+        `labels` name the axes of the reference; `answer` stands above the table, and
+        `remarks` before the notes.
         """
         self._scores = list(scores)
         self._reference = reference
         self.setVisible(bool(scores))
+        self.details.setVisible(bool(scores))
         if not scores:
             return
+        self.answer.setText(f"<b>{escape(answer)}</b>")
         largest = max(scores, key=lambda score: len(score.psnr.values))
         stack = largest.psnr.stack
         self._names = plane_names(stack, list(labels)[: len(stack)])
         many = len(largest.psnr.values) > 1
-        colours = [
-            colour_of(number)
-            for number, score in enumerate(scores)
-            for _ in rows_of([score])
-        ]
-        # Names have the colours of their curves, instead of a legend.
-        self.summary.show_table(summary(scores), colours if many else ())
         notes = notes_on(scores)
         warnings = [note for note in notes if note.startswith(WARNING)]
         self.warning.setText("\n".join(warnings))
         self.warning.setVisible(bool(warnings))
         others = [*remarks, *(note for note in notes if note not in warnings)]
         self.notes.setText("\n".join(others))
-        for widget in (self.curve, self.heading, self.planes):
-            widget.setVisible(many)
+        for part in (self.curve, self.heading, self.planes):
+            part.setVisible(many)
         if many:
             self._show_planes(min(self._shown, len(rows_of(scores)) - 1))
         self.recolour(theme)
 
     def recolour(self, theme: str) -> None:
         """Use the colours of a theme."""
-        colours = get_theme(theme)
-        self.warning.setStyleSheet(f"color: {colours.warning.as_hex()};")
-        if any(len(score.psnr.values) > 1 for score in self._scores):
+        if not self._scores:
+            return
+        self.warning.setStyleSheet(f"color: {message_colour('warning', theme)};")
+        many = any(len(score.psnr.values) > 1 for score in self._scores)
+        colours = [
+            line_colour(number, is_dark(theme))
+            for number, score in enumerate(self._scores)
+            for _ in rows_of([score])
+        ]
+        # Names have the colours of their curves, instead of a legend.
+        self.summary.show_table(summary(self._scores), colours if many else ())
+        if many:
             self.curve.show_scores(
-                self._scores, colours.background.as_hex(), colours.text.as_hex()
+                self._scores,
+                theme_colour(theme, "background"),
+                theme_colour(theme, "text"),
             )
 
     def copy_tables(self) -> None:

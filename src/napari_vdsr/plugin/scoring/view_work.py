@@ -34,6 +34,7 @@ class WorkView(QWidget):
         super().__init__()
         self._text, self._tooltip = text, TOOLTIPS[tooltip]
         self.message = words_label()
+        self._news = "", ""
         self.button = QPushButton(text)
         self.button.setFixedHeight(BUTTON_HEIGHT)
         self.bar = QProgressBar()
@@ -59,6 +60,7 @@ class WorkView(QWidget):
 
     def show_running(self) -> None:
         """Show that work has begun and may be cancelled."""
+        self._news = "", ""
         self.button.setText("Cancel")
         self.button.setToolTip(TOOLTIPS["cancel"])
         self.button.setEnabled(True)
@@ -75,10 +77,29 @@ class WorkView(QWidget):
         self.bar.setValue(round(tick.fraction * BAR_STEPS))
         self.say(words_of(tick))
 
+    def tell(self, text: str, colour: str = "") -> None:
+        """Show how the work ended, until it begins again."""
+        self._news = text, colour
+        self.say(text, colour)
+
     def say(self, text: str, colour: str = "") -> None:
-        """Show a message; an empty colour is the usual one."""
+        """Show a message, or how the work ended; an empty colour is the usual one."""
+        text, colour = (text, colour) if text.strip() else self._news
         self.message.setText(breakable(text))
         self.message.setVisible(bool(text))
         style = f"color: {colour};" if colour else ""
         if self.message.styleSheet() != style:
             self.message.setStyleSheet(style)
+
+
+def labelled(text: str, field: QWidget) -> QWidget:
+    """Put a label at the left of a field."""
+    row = QWidget()
+    line = QHBoxLayout(row)
+    line.setContentsMargins(0, 0, 0, 0)
+    label = QLabel(text)
+    label.setBuddy(field)
+    field.setAccessibleName(text)
+    line.addWidget(label)
+    line.addWidget(field, 1)
+    return row

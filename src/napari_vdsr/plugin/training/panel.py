@@ -9,9 +9,9 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtWidgets import QApplication
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.plugin import model_list
 from napari_vdsr.plugin.commands import open_with_model
 from napari_vdsr.plugin.jobs import Tick
+from napari_vdsr.plugin.models import announce_change
 from napari_vdsr.plugin.preferences import preferred
 from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.settings import FieldError
@@ -346,7 +346,7 @@ class Training(Panel[TrainingSettings]):
         if session.outcome == "done":
             self._machine.learn(session.device, products_done(session), session.seconds)
             self.controls.use.visible = True
-            model_list.announce_change()
+            announce_change()
         self.reset_choices()
         self._news = news_of(session)
         if session.outcome == "failed" and session.message:
