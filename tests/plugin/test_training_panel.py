@@ -72,7 +72,7 @@ def test_a_layer_becomes_a_model_that_the_other_panels_offer_at_once(
     assert words[1].startswith(("about\u00a0", "under\u00a01"))
     train(panel, settle, qtbot)
     assert message(panel).startswith("'mine' is in the list of models: ×2\u00a0")
-    qtbot.waitUntil(lambda: "mine" in first.form.model.choices, timeout=10_000)
+    qtbot.waitUntil(lambda: "mine" in first.form["model"].choices, timeout=10_000)
     offered = scores.model.form["model"]
     qtbot.waitUntil(lambda: "mine" in offered.choices, timeout=10_000)
     model = load_model("mine")
