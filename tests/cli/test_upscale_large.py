@@ -1,6 +1,7 @@
 """Files too large for memory, by command: OME-Zarr, and TIFF by parts."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -325,3 +326,49 @@ def test_an_interrupt_says_where_what_is_finished_is_kept(
     assert f"finished chunks are kept in {part}" in said
     assert part.is_dir()
     assert not target.exists()
+
+
+def test_a_source_that_changes_while_a_tiff_is_made_gives_no_result(
+    upscale: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "a.tif", tmp_path / "out.tif"
+    tifffile.imwrite(source, STACK[0, 0])
+    monkeypatch.setattr(pipeline, "_LARGE", 0)
+    by_parts = pipeline._by_parts
+
+    def change(*arguments: Any) -> Any:
+        os.utime(source, (1, 1))
+        return by_parts(*arguments)
+
+    monkeypatch.setattr(pipeline, "_by_parts", change)
+    outcome = upscale(source, target)
+    assert outcome.status == 1
+    assert "a.tif was changed while it was read" in outcome.err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_a_set_of_files_in_a_folder_is_enlarged_once(
+    upscale: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    planes = "".join(
+        f'<TiffData FirstZ="{z}" IFD="0" PlaneCount="1">'
+        f'<UUID FileName="z{z}.tif">urn:uuid:{z}</UUID></TiffData>'
+        for z in range(2)
+    )
+    for z in range(2):
+        xml = (
+            '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            f'UUID="urn:uuid:{z}"><Image ID="Image:0"><Pixels ID="Pixels:0" '
+            'DimensionOrder="XYZCT" Type="uint16" SizeX="50" SizeY="40" SizeZ="2" '
+            f'SizeC="1" SizeT="1">{planes}</Pixels></Image></OME>'
+        )
+        path = folder / f"z{z}.tif"
+        tifffile.imwrite(path, STACK[0, z], description=xml, metadata=None)
+    outcome = upscale(folder, tmp_path / "out")
+    assert outcome.status == 0
+    assert "1 file is read with the image z0.tif" in outcome.err
+    assert "1 of 1 images done" in outcome.err
+    assert read_image(tmp_path / "out" / "z0.tif").array.shape == (2, 80, 100)
+    assert not (tmp_path / "out" / "z1.tif").exists()

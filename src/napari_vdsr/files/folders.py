@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 
 from napari_vdsr.errors import FileError, VdsrWarning
@@ -13,6 +13,7 @@ TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
 _TIFF_OF_MICROSCOPES = (".svs", ".ndpi", ".scn", ".bif", ".qptiff", ".lsm", ".stk")
 RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
+_LONGEST = 200  # bytes of a name, so that an ending and a number fit
 _READ = TIFF_SUFFIXES + _TIFF_OF_MICROSCOPES + RASTER_SUFFIXES
 _NOT_READ = frozenset(  # images, which are not passed over in silence
     ".czi .lif .nd2 .oib .oif .oir .vsi .ims .dv .r3d .mrc .rec .dm3 .dm4 .ser .emd "
@@ -57,7 +58,7 @@ def _once_a_set(folder: Path, images: list[Path]) -> list[Path]:
     """The images without those that are read as parts of another one."""
     if sum(path.suffix.lower() in TIFF_SUFFIXES for path in images) < 2:
         return images
-    from napari_vdsr.files.tiff_sets import members_of
+    from napari_vdsr.files.tiff_checks import members_of
 
     within = set(images)
     part_of: dict[Path, Path] = {}
@@ -70,8 +71,9 @@ def _once_a_set(folder: Path, images: list[Path]) -> list[Path]:
     for first in dict.fromkeys(part_of.values()):
         names = [path.name for path, of in part_of.items() if of == first]
         _warn(
-            f"{folder}: {len(names)} files are parts of the image {first.name} and "
-            f"count with it: {', '.join(names[:5])}{', …' * (len(names) > 5)}"
+            f"{folder}: {len(names)} {'file is' if len(names) == 1 else 'files are'} "
+            f"read with the image {first.name}, as a part of it: "
+            f"{', '.join(names[:5])}{', …' * (len(names) > 5)}"
         )
     return [path for path in images if path not in part_of]
 
@@ -124,3 +126,22 @@ def result_name(source: Path, taken: Container[str] = ()) -> str:
         name = source.with_suffix(".tif").name
         return f"{source.name}.tif" if name in taken else name
     return source.name
+
+
+def file_name(name: str) -> str:
+    """A name of anything without what names of files cannot have, without an ending."""
+    plain = "".join(c if c.isprintable() else " " for c in name).strip()
+    plain = "".join("_" if c in '/\\:*?"<>|' else c for c in plain)
+    return plain.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "image"
+
+
+def free_paths(names: Iterable[str], place: Callable[[str], Path]) -> list[Path]:
+    """The place of a file for each name; equal names are numbered."""
+    paths: list[Path] = []
+    for name in map(file_name, names):
+        path, number = place(name), 1
+        while path in paths:
+            number += 1
+            path = place(f"{name} {number}")
+        paths.append(path)
+    return paths

@@ -290,8 +290,8 @@ def ngff_attributes(
         "datasets": datasets,
         "type": "mean",
         "metadata": {
-            "description": "each pixel is the mean of the area that it covers; the "
-            "level with as many pixels as the source is the source"
+            "description": "each pixel is the mean of the area that it covers; of an "
+            "enlarged image, the level with as many pixels as the source is the source"
         },
     }
     omero: Mapping[str, Any] = (

@@ -17,9 +17,13 @@ from napari_vdsr.errors import FileError
 from napari_vdsr.files.ome_xml import ome_fault
 from napari_vdsr.files.opening import OpenImage, identity_of
 from napari_vdsr.files.picture import Metadata, Picture, planned_array
-from napari_vdsr.files.tiff_checks import check_segments, check_series, set_remarks
+from napari_vdsr.files.tiff_checks import (
+    check_segments,
+    check_series,
+    files_of,
+    set_remarks,
+)
 from napari_vdsr.files.tiff_region import TiffPixels
-from napari_vdsr.files.tiff_sets import files_of
 from napari_vdsr.files.tiff_sizes import states_sizes, tiff_pixel_size
 
 _PHOTOMETRIC = tifffile.PHOTOMETRIC

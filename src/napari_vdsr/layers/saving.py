@@ -59,7 +59,7 @@ def save_enlarged(
     sources = Inputs(files)
     check_name(path, overwrite=overwrite, source=sources)
     picture = picture_of(layer, plan, data.dtype)
-    pixels = _Pixels(data)
+    pixels = PixelsOfLayer(data)
     image = OpenImage(
         picture,
         pixels,
@@ -84,7 +84,7 @@ def _file_of(layer: "Image") -> set[Path]:
     return {Path(path)} if path and Path(path).exists() else set()
 
 
-class _Pixels:
+class PixelsOfLayer:
     """The array of a layer, as files want it: in memory where it is sliced."""
 
     def __init__(self, data: Any) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QMessageBox, QWidget
 
+from napari_vdsr.files.folders import file_name
 from napari_vdsr.plugin.enlarge.plan import Task
 from napari_vdsr.plugin.enlarge.work import (
     check_whole,
-    file_name,
     in_the_way,
     targets_of,
 )
@@ -54,7 +54,7 @@ class _SaveDialog(QFileDialog):
         self.setOption(QFileDialog.Option.DontConfirmOverwrite)
         self.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         self.setNameFilters(list(_KINDS))
-        self.selectFile(f"{file_name(tasks[0])}.zarr")
+        self.selectFile(f"{file_name(tasks[0].layer.name)}.zarr")
         self.filterSelected.connect(self._change_ending)
 
     def accept(self) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_vdsr.errors import Cancelled, FileError, ModelError, VdsrError
+from napari_vdsr.files.folders import free_paths
 from napari_vdsr.layers.bicubic import bicubic_plan
 from napari_vdsr.layers.result import provenance, result_name
 from napari_vdsr.layers.saving import save_enlarged
@@ -21,7 +22,6 @@ from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.jobs import Job, Ticker
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.upscalers import ready_upscaler
-from napari_vdsr.plugin.words import plain_name
 from napari_vdsr.zoo import models
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _SMALL = 256e6  # bytes; arrays up to this size are copied before the work
 _ENDINGS = (".zarr", ".ome.tif", ".tif", ".tiff")
 _OTHER_ENDING = re.compile(r"\.[a-z]\w{1,3}", re.IGNORECASE)  # of a file of any kind
-_LONGEST = 180  # bytes of a file name that a layer's name gives
 _NAMED = 5  # files named in a question
 
 
@@ -230,13 +229,6 @@ def check_whole(tasks: Sequence[Task]) -> None:
         raise FieldError("area", msg)
 
 
-def file_name(task: Task) -> str:
-    """The layer's name without what file names cannot have, without an ending."""
-    name = plain_name(task.layer.name)
-    name = "".join("_" if c in '/\\:*?"<>|' else c for c in name)
-    return name.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "image"
-
-
 def targets_of(
     tasks: Sequence[Task], chosen: Path, ending: str = ".zarr"
 ) -> list[Path]:
@@ -249,15 +241,8 @@ def targets_of(
     check_whole(tasks)
     if len(tasks) == 1:
         return [_with_ending(chosen, ending)]
-    paths: list[Path] = []
-    for task in tasks:
-        name = file_name(task)
-        path, number = chosen / f"{name}.zarr", 1
-        while path in paths:
-            number += 1
-            path = chosen / f"{name} {number}.zarr"
-        paths.append(path)
-    return paths
+    names = (task.layer.name for task in tasks)
+    return free_paths(names, lambda name: chosen / f"{name}.zarr")
 
 
 def in_the_way(targets: Sequence[Path]) -> str:
