@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from napari.layers import Image
 
 from napari_vdsr.layers import plan_layer, result_layer
+from napari_vdsr.layers.provenance import Provenance
 
 # napari cannot show slices that are turned out of its axes, and says so.
 pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")
@@ -66,7 +67,7 @@ def corners(layer: Image, start: Any = None, stop: Any = None) -> np.ndarray[Any
 def enlarged(layer: Image, factor: Any, **options: Any) -> Image:
     plan = plan_layer(layer, factor, **options)
     pixels = np.zeros(plan.shape, plan.dtype)
-    return result_layer(layer, plan, pixels, name="result", provenance={})
+    return result_layer(layer, plan, pixels, name="result", provenance=Provenance())
 
 
 @given(layers(), st.tuples(st.floats(1, 8), st.floats(1, 8)))

@@ -5,15 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import napari_vdsr
 from napari_vdsr.layers.plan import LayerPlan, linear_matrix
-from napari_vdsr.options import RunOptions
+from napari_vdsr.layers.provenance import METADATA_KEY, Provenance
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-
-METADATA_KEY = "napari-vdsr"
 
 # What layers beside a result are called, after its name.
 _WORDS = {"spread": "where the network is not sure"}
@@ -27,7 +24,7 @@ def result_layer(
     data: Any,
     *,
     name: str,
-    provenance: dict[str, Any],
+    provenance: Provenance,
 ) -> "Image":
     """The layer that shows a result exactly over its source.
 
@@ -45,7 +42,7 @@ def result_layer(
         "rgb": bool(plan.samples),
         "scale": np.asarray(layer.scale) / plan.factors,
         "translate": np.asarray(layer.translate) + offset,
-        "metadata": {**layer.metadata, METADATA_KEY: provenance},
+        "metadata": {**layer.metadata, METADATA_KEY: provenance.written()},
         "plane": _moved_plane(attributes["plane"], plan),
         "experimental_clipping_planes": [
             {**clipping, **_moved_plane(clipping, plan)}
@@ -58,28 +55,6 @@ def result_layer(
     return made
 
 
-def provenance(layer: "Image", plan: LayerPlan, options: RunOptions) -> dict[str, Any]:
-    """How a result was made, in values that any file format can hold.
-
-    Device and precision are those in use, or as asked for where that is decided later.
-    """
-    return {
-        "version": napari_vdsr.__version__,
-        **options.recorded(),
-        "factor": list(plan.plane_factors),
-        "region": [[part.start, part.stop] for part in plan.wanted],
-        "source": {
-            "name": layer.name,
-            "shape": list(plan.level_shape),
-            "scale": _listed(layer.scale),
-            "translate": _listed(layer.translate),
-            "rotate": _listed(layer.rotate),
-            "shear": _listed(layer.shear),
-            "affine": _listed(layer.affine.affine_matrix),
-        },
-    }
-
-
 def layer_beside(
     source: "Image",
     plan: LayerPlan,
@@ -87,7 +62,7 @@ def layer_beside(
     kind: str,
     *,
     name: str,
-    provenance: dict[str, Any],
+    provenance: Provenance,
 ) -> "Image":
     """A layer that says something about a result, as its kind tells; hidden at first.
 
@@ -96,7 +71,7 @@ def layer_beside(
     """
     if kind == "spread" and plan.samples:
         data, plan = data[..., :3].mean(axis=-1), replace(plan, samples=0)
-    told = {"made beside": name, "kind": kind, "source": provenance["source"]}
+    told = Provenance(kind, provenance.source, details={"made beside": name})
     words = f"{name} {_WORDS.get(kind, kind)}"
     layer = result_layer(source, plan, data, name=words, provenance=told)
     if kind == "spread":
@@ -132,10 +107,6 @@ def result_name(source: str, factors: tuple[float, float], model: str) -> str:
     """
     y, x = (f"{factor:.3g}" for factor in factors)
     return f"{source} ×{y if y == x else f'{y}×{x}'} {model}"
-
-
-def _listed(values: Any) -> Any:
-    return np.asarray(values, dtype=float).tolist()
 
 
 def _moved_plane(plane: dict[str, Any], plan: LayerPlan) -> dict[str, Any]:

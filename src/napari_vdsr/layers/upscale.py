@@ -15,9 +15,9 @@ from napari_vdsr.layers.plan import (
     levels_of,
     plan_layer,
 )
+from napari_vdsr.layers.provenance import Provenance
 from napari_vdsr.layers.result import (
     layer_beside,
-    provenance,
     result_layer,
     result_name,
 )
@@ -134,7 +134,7 @@ def enlarged_layer(
         upscaler = Upscaler(with_range(options, data))
         pixels, *others = compute_plan(plan, data, upscaler, progress)
         options = upscaler.options
-    made = provenance(layer, plan, options)
+    made = Provenance.of_result(layer, plan, options)
     name = result_name(layer.name, plan.plane_factors, options.load().name)
     result = result_layer(layer, plan, pixels, name=name, provenance=made)
     if not others:

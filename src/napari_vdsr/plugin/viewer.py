@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Image, Layer, Shapes
 
-from napari_vdsr.layers.plan import level_data
-from napari_vdsr.layers.result import METADATA_KEY
+from napari_vdsr.layers.provenance import Provenance
 from napari_vdsr.plugin.words import shorten_name
 
 if TYPE_CHECKING:
@@ -140,13 +138,13 @@ def selection_in_words(layers: Sequence[Layer]) -> str:
 
 def is_helper(layer: Layer) -> bool:
     """Whether a layer only helps to look at another one."""
-    made = layer.metadata.get(METADATA_KEY)
-    return isinstance(made, dict) and made.get("kind") == "before"
+    made = Provenance.read(layer)
+    return made is not None and made.kind == "before"
 
 
 def is_made(layer: Layer) -> bool:
     """Whether this plugin made a layer."""
-    return METADATA_KEY in layer.metadata
+    return Provenance.read(layer) is not None
 
 
 def likely_truth(images: Sequence[Image]) -> Image | None:
@@ -188,17 +186,9 @@ def place_above(source: Image, layers: Iterable[Layer]) -> int:
 
 
 def _is_made_of(layer: Image, source: Image, names: set[str]) -> bool:
-    made = layer.metadata.get(METADATA_KEY, {})
-    told = made.get("source") or {"name": made.get("made of")}
-    if told.get("name") in names:
-        return bool(told["name"] == source.name)
-    # It may have been renamed.
-    return level_data(source).shape[: source.ndim] == tuple(
-        told.get("shape", ())
-    ) and all(
-        _same(getattr(source, name), told.get(name)) for name in ("scale", "translate")
-    )
-
-
-def _same(mine: Any, told: Any) -> bool:
-    return np.shape(mine) == np.shape(told) and np.allclose(mine, told)
+    made = Provenance.read(layer)
+    if made is None:
+        return False
+    if made.source.get("name") in names:
+        return bool(made.source["name"] == source.name)
+    return made.was_at(source)

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_vdsr.layers import plan_layer
 from napari_vdsr.layers.plan import levels_of, linear_matrix
-from napari_vdsr.layers.result import METADATA_KEY
+from napari_vdsr.layers.provenance import METADATA_KEY, Provenance
 from napari_vdsr.plugin.viewer import made_of
 
 if TYPE_CHECKING:
@@ -152,13 +152,14 @@ def _left_layer(pair: Pair, part: float) -> "Image":
     from napari.layers import Image
 
     source = pair.source
+    before = Provenance("before", {"name": source.name})
     _, attributes, _ = source.as_layer_data_tuple()
     attributes.pop("locked_data_level", None)
     first = [each.start for each in _covered(pair)]
     attributes |= {
         "name": f"before: {source.name}",
         "translate": np.asarray(source.translate) + linear_matrix(source) @ first,
-        "metadata": {METADATA_KEY: {"kind": "before", "made of": source.name}},
+        "metadata": {METADATA_KEY: before.written()},
         "visible": True,
         "opacity": 1.0,
         "blending": "translucent_no_depth",

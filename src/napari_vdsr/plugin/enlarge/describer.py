@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject
 from napari_vdsr.evaluation.description import describe_image
 from napari_vdsr.evaluation.image_report import ImageReport
 from napari_vdsr.layers.plan import levels_of
-from napari_vdsr.layers.result import METADATA_KEY
+from napari_vdsr.layers.provenance import Provenance
 from napari_vdsr.plugin.background import Background
 from napari_vdsr.plugin.words import shorten_name
 
@@ -89,7 +89,8 @@ class Describer:
 
 def _is_lazy_result(layer: Image) -> bool:
     """Whether looking at a layer would run a network, perhaps beside a run."""
-    return METADATA_KEY in layer.metadata and hasattr(levels_of(layer)[0], "dask")
+    made = Provenance.read(layer) is not None
+    return made and hasattr(levels_of(layer)[0], "dask")
 
 
 def _in_words(found: ImageReport | Exception) -> Words:

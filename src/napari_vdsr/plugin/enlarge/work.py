@@ -13,7 +13,8 @@ import numpy as np
 from napari_vdsr.errors import Cancelled, FileError, ModelError, VdsrError
 from napari_vdsr.files.folders import free_paths
 from napari_vdsr.layers.bicubic import bicubic_plan
-from napari_vdsr.layers.result import provenance, result_name
+from napari_vdsr.layers.provenance import Provenance
+from napari_vdsr.layers.result import result_name
 from napari_vdsr.layers.saving import save_enlarged
 from napari_vdsr.layers.upscale import compute_plan, enlarged_levels
 from napari_vdsr.options import RunOptions
@@ -50,7 +51,7 @@ class Result:
     task: Task
     data: Any  # pixels, or a list of lazy levels
     name: str  # of the new layer
-    provenance: dict[str, Any]
+    provenance: Provenance
     extras: Sequence[Extra]
 
 
@@ -142,7 +143,7 @@ def _result(
     """A result with its name and provenance."""
     model = options.load()
     name = result_name(task.layer.name, task.plan.plane_factors, model.name)
-    told = provenance(task.layer, task.plan, options)
+    told = Provenance.of_result(task.layer, task.plan, options)
     return Result(task, data, name, told, extras)
 
 

@@ -4,17 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_vdsr.errors import InputError
 from napari_vdsr.layers import LayerPlan, plan_layer
 from napari_vdsr.layers.plan import level_data
-from napari_vdsr.layers.result import METADATA_KEY
+from napari_vdsr.layers.provenance import Provenance
 
 if TYPE_CHECKING:
     from napari.layers import Image
-
-_MAPS = ("consistency", "doubt", "error map", "spread", "training preview")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,16 +27,16 @@ def origin_of(layer: "Image", layers: "Iterable[Image]") -> Origin | None:
 
     None when the layer is no result, or its source is gone or has another shape.
     """
-    made = layer.metadata.get(METADATA_KEY, {})
-    told, region = made.get("source"), made.get("region")
-    if not isinstance(told, dict) or not region or "factor" not in made:
+    made = Provenance.read(layer)
+    if made is None or made.region is None or made.factor is None:
         return None
-    for source in _likely(layers, told):
+    factors = made.factor[0], made.factor[-1]
+    for source in _likely(layers, made):
         try:
-            plan = plan_layer(source, tuple(made["factor"]))
+            plan = plan_layer(source, factors)
         except InputError:  # for example a mask over the source
             continue
-        wanted = tuple(slice(start, stop) for start, stop in region)
+        wanted = tuple(slice(*part) for part in made.region)
         if len(wanted) != len(plan.wanted):
             continue
         plan = replace(plan, wanted=wanted)
@@ -49,30 +45,15 @@ def origin_of(layer: "Image", layers: "Iterable[Image]") -> Origin | None:
     return None
 
 
-def _likely(layers: "Iterable[Image]", told: dict[str, Any]) -> "list[Image]":
+def _likely(layers: "Iterable[Image]", made: Provenance) -> "list[Image]":
     """Layers of the stored shape; first those of that name, then of that place."""
-    shape = tuple(told.get("shape", ()))
-    layers = [
-        layer
-        for layer in layers
-        if tuple(level_data(layer).shape[: layer.ndim]) == shape
-    ]
-    named = [layer for layer in layers if layer.name == told.get("name")]
+    layers = [layer for layer in layers if made.had_shape_of(layer)]
+    named = [layer for layer in layers if layer.name == made.source.get("name")]
     # It may have been renamed.
-    placed = [
-        layer
-        for layer in layers
-        if _same(layer.scale, told.get("scale"))
-        and _same(layer.translate, told.get("translate"))
-    ]
-    return [*named, *placed]
-
-
-def _same(mine: Any, told: Any) -> bool:
-    return np.shape(mine) == np.shape(told) and np.allclose(mine, told)
+    return [*named, *(layer for layer in layers if made.was_at(layer))]
 
 
 def is_map(layer: "Image") -> bool:
     """Whether a layer shows an analysis, not an image to be compared."""
-    kind = layer.metadata.get(METADATA_KEY, {}).get("kind")
-    return kind in _MAPS
+    made = Provenance.read(layer)
+    return made is not None and made.is_map

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 import napari_vdsr
 from napari_vdsr.layers import plan_layer, result_layer
+from napari_vdsr.layers.provenance import Provenance, described
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -37,7 +36,7 @@ def difference_layer(
             for start, size in zip(starts, data.shape, strict=True)
         ),
     )
-    made = {"kind": kind, "made of": layer.name}
+    made = Provenance(kind, {"name": layer.name})
     shown = result_layer(layer, plan, data, name=name, provenance=made)
     shown.colormap = "PiYG"
     shown.gamma = 1.0
@@ -67,12 +66,8 @@ def coarser_layer(
         ),
         samples=data.shape[-1] if layer.rgb else 0,
     )
-    made = {
-        "kind": "reduced",
-        "made of": layer.name,
-        "reduced by": factor,
-        **details,
-    }
+    told = {"reduced by": factor, **details}
+    made = Provenance("reduced", {"name": layer.name}, details=told)
     shown = result_layer(layer, plan, data, name=name, provenance=made)
     shown.visible = True
     return shown
@@ -99,18 +94,12 @@ def finer_layer(
         wanted=parts,
         samples=data.shape[-1] if layer.rgb else 0,
     )
-    made = {
-        "version": napari_vdsr.__version__,
-        "model": method,
-        "factor": [float(factor), float(factor)],
-        "region": [[part.start, part.stop] for part in parts],
-        "source": {
-            "name": low.name,
-            "shape": list(low.data.shape[: low.ndim]),
-            "scale": np.asarray(low.scale).tolist(),
-            "translate": np.asarray(low.translate).tolist(),
-        },
-    }
+    made = Provenance(
+        source=described(low, low.data.shape[: low.ndim]),
+        factor=(factor, factor),
+        region=tuple((part.start, part.stop) for part in parts),
+        details={"version": napari_vdsr.__version__, "model": method},
+    )
     shown = result_layer(layer, plan, data, name=name, provenance=made)
     shown.visible = True
     return shown

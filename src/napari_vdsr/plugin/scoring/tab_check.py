@@ -6,7 +6,7 @@ from weakref import ref
 from napari.layers import Image
 from qtpy.QtWidgets import QFrame, QLabel
 
-from napari_vdsr.layers.result import METADATA_KEY
+from napari_vdsr.layers.provenance import Provenance
 from napari_vdsr.plugin.preferences import preferred
 from napari_vdsr.plugin.scoring.believe import (
     LARGE,
@@ -152,7 +152,8 @@ class CheckTab(Tab):
     def _doubt_pressed(self) -> None:
         if self._ready_to_check():
             layer = self.result.value
-            model = str(layer.metadata[METADATA_KEY].get("model", ""))
+            made = Provenance.read(layer)
+            model = "" if made is None else made.model
             device = preferred().get("device", "auto")
             work = FindingDoubt(take_snapshot(layer), self._source, model, device)
             self._begin(work, self.doubt)

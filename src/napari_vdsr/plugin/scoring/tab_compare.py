@@ -6,7 +6,7 @@ from weakref import WeakSet, ref
 from napari.layers import Image
 
 from napari_vdsr.layers.plan import level_data
-from napari_vdsr.layers.result import METADATA_KEY
+from napari_vdsr.layers.provenance import Provenance
 from napari_vdsr.plugin.scoring.comparing import Compared, Comparing, Subject
 from napari_vdsr.plugin.scoring.following import Follower
 from napari_vdsr.plugin.scoring.maps import ErrorMaps
@@ -249,8 +249,8 @@ class CompareTab(Tab):
         """The scores in a sentence, each result called by its model."""
         scores = [compared.score for compared in self._compared]
         layers = [layer() for layer in self._subjects[1:]]
-        made = [{} if x is None else x.metadata.get(METADATA_KEY, {}) for x in layers]
-        models = [str(each.get("model", "")) for each in made]
+        made = [None if layer is None else Provenance.read(layer) for layer in layers]
+        models = ["" if each is None else each.model for each in made]
         names = [
             model if model and models.count(model) == 1 else f"'{score.name}'"
             for model, score in zip(models, scores, strict=True)

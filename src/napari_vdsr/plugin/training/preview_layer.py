@@ -6,7 +6,7 @@ from weakref import ref
 import numpy as np
 from napari.layers import Image
 
-from napari_vdsr.layers.result import METADATA_KEY
+from napari_vdsr.layers.provenance import METADATA_KEY, Provenance
 from napari_vdsr.plugin.scoring.maps import add_quietly
 
 _KIND = "training preview"
@@ -15,7 +15,8 @@ _GAP = 0.03  # of the height, between the images and the preview
 
 def is_preview(layer: Any) -> bool:
     """Whether a layer is the preview of a training."""
-    return bool(layer.metadata.get(METADATA_KEY, {}).get("kind") == _KIND)
+    made = Provenance.read(layer)
+    return made is not None and made.kind == _KIND
 
 
 class PreviewLayer:
@@ -49,12 +50,13 @@ class PreviewLayer:
         for old in [each for each in self._viewer.layers if is_preview(each)]:
             self._viewer.layers.remove(old)
         placed = _beside(list(self._viewer.layers), picture.shape[0])
+        made = Provenance(_KIND, details={"model": self._name})
         layer = Image(
             picture,
             rgb=picture.ndim == 3,
             name=f"preview of {self._name}",
             contrast_limits=(0, 1),
-            metadata={METADATA_KEY: {"kind": _KIND, "model": self._name}},
+            metadata={METADATA_KEY: made.written()},
             **placed,
         )
         add_quietly(self._viewer, layer)
