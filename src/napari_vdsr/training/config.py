@@ -49,8 +49,8 @@ class Stage:
         _require_count("warm_up", self.warm_up, least=0)
         if not (is_number(self.learning_rate) and 0 < self.learning_rate < math.inf):
             raise InputError(
-                f"learning rate is {self.learning_rate!r}: nothing is learned unless it "
-                "is above 0; 0.001 suits Adam, 0.1 the paper's SGD"
+                f"learning rate is {self.learning_rate!r}: nothing is learned unless "
+                "it is above 0; 0.001 suits Adam, 0.1 the paper's SGD"
             )
         if not (is_number(self.share) and 0 <= self.share <= 1):
             raise InputError(

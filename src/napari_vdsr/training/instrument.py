@@ -76,8 +76,8 @@ class BlindNoise:
         _require_range("white, the electrons at white,", self.white, above=True)
         if self.white[1] > _MOST:
             raise InputError(
-                f"white, the electrons at white, is {self.white}: {_MOST:.0e} at most; for none, "
-                "leave the noise out"
+                f"white, the electrons at white, is {self.white}: {_MOST:.0e} at most; "
+                "for none, leave the noise out"
             )
         _require_range("read_noise", self.read_noise)
         _require_range("correlation", self.correlation)

@@ -32,7 +32,7 @@ def train(
     """Train a network, or fine-tune one, on your own images.
 
     Images are reduced and enlarged again, and the network learns to restore them.
-    The same seed gives the same weights on the same CPU; on GPUs that was never checked.
+    The same seed gives the same weights on the same CPU; GPUs were never checked.
 
     Parameters
     ----------
