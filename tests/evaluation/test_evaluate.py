@@ -272,6 +272,7 @@ def test_files_that_cannot_be_used_are_named_and_left_out(
     cut = (tmp_path / "cut.tif").read_bytes()
     (tmp_path / "cut.tif").write_bytes(cut[: len(cut) // 2])
     tifffile.imwrite(tmp_path / "small.tif", photograph[:4, :4])
+    (tmp_path / "a.czi").write_bytes(b"of a microscope")
     units: list[float] = []
 
     class Bar:
@@ -282,7 +283,8 @@ def test_files_that_cannot_be_used_are_named_and_left_out(
             units.append(n)
 
     with pytest.warns(VdsrWarning, match=r"2 of the images are left out: cut\.tif: "):
-        scores = evaluate(tmp_path, model=tiny, factors=[2, 3], progress=Bar())
+        with pytest.warns(VdsrWarning, match=r"1 \.czi cannot be read"):
+            scores = evaluate(tmp_path, model=tiny, factors=[2, 3], progress=Bar())
     assert {row.image for row in scores.rows} == {"a.tif"}
     assert [name for name, _ in scores.left_out] == ["cut.tif", "small.tif"]
     assert "left out: small.tif: small.tif has 4 x 4 pixels" in scores.to_text()
@@ -292,6 +294,7 @@ def test_files_that_cannot_be_used_are_named_and_left_out(
     ]
     assert sum(units) == pytest.approx(0)
     (tmp_path / "a.tif").unlink()
+    (tmp_path / "a.czi").unlink()
     with pytest.raises(InputError, match="no image can be evaluated: cut"):
         evaluate(tmp_path, model=tiny)
     with pytest.raises(FileError, match="cut"):

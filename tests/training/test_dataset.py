@@ -39,6 +39,16 @@ def test_a_folder_is_read_and_what_is_damaged_is_named_and_counted(
     assert made.images.images == 3
 
 
+def test_what_a_folder_holds_besides_is_said(tmp_path: Path) -> None:
+    write(tmp_path, "a.png", "b.png")
+    (tmp_path / "c.czi").write_bytes(b"of a microscope")
+    made = prepared(tmp_path, warn=False)
+    (remark,) = made.remarks
+    assert "1 .czi cannot be read and are left out" in remark
+    with pytest.warns(VdsrWarning, match="1 .czi cannot be read"):
+        prepared(tmp_path)
+
+
 def test_images_too_small_for_the_halved_grid_are_told_why() -> None:
     words = "16 pixels, too few: a patch of 16 needs 32 pixels of a camera's image"
     mixed = tiny(sampling={"reduced": 0.6, "camera": 0.4})

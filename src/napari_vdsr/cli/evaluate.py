@@ -225,15 +225,17 @@ def _evaluate_pairs(high: Path, low: Path, **options: Any) -> "Evaluation":
     from napari_vdsr.evaluation.evaluate import evaluate_pairs
     from napari_vdsr.images.find import named
 
-    found = {path: named(path).images for path in (high, low)}
-    if all(images[0].image != path for path, images in found.items()):  # folders
-        names, partners = ({each.name for each in images} for images in found.values())
+    found = {path: named(path) for path in (high, low)}
+    if all(each.images[0].image != path for path, each in found.items()):  # folders
+        names, partners = (
+            {image.name for image in each.images} for each in found.values()
+        )
         lonely = sorted(partners.symmetric_difference(names))
         if lonely:
             raise InputError(
                 f"{high} and {low} must hold the same names: {lonely[0]} is in one only"
             )
-    return evaluate_pairs(high, low, **options)
+    return evaluate_pairs(found[high], found[low], **options)
 
 
 def _check_outputs(csv: Path | None, grid: Path | None, *, overwrite: bool) -> None:

@@ -28,7 +28,7 @@ from napari_vdsr.evaluation.protocols import (
     real_pairs,
 )
 from napari_vdsr.evaluation.report import Evaluation, Row
-from napari_vdsr.images.find import NamedImage, named, opened
+from napari_vdsr.images.find import Found, NamedImage, named, opened
 from napari_vdsr.images.matching import matched
 from napari_vdsr.images.stack import check_image
 from napari_vdsr.imaging.sampling import Sampling
@@ -74,7 +74,7 @@ def evaluate(
         _Job(each.name, each.in_file, partial(pairs, each)) for each in found.images
     ]
     scoring = _Scoring(methods, len(asked) * len(ways), progress)
-    return scoring.evaluation(jobs, found.left_out, protocol, options)
+    return scoring.evaluation(jobs, [found], protocol, options)
 
 
 def evaluate_pairs(
@@ -118,8 +118,7 @@ def evaluate_pairs(
         for one, other in zip(highs, lows, strict=True)
     ]
     scoring = _Scoring(methods, 1, progress)
-    left_out = high_found.left_out + low_found.left_out
-    return scoring.evaluation(jobs, left_out, "pairs", options)
+    return scoring.evaluation(jobs, [high_found, low_found], "pairs", options)
 
 
 def _device(name: str) -> str:
@@ -157,14 +156,17 @@ class _Scoring:
     def evaluation(
         self,
         jobs: Sequence[_Job],
-        left_out: Sequence[tuple[str, str]],
+        found: Sequence[Found],
         protocol: Protocol,
         options: RunOptions,
     ) -> Evaluation:
         """Score images; of several, files that cannot be used are left out."""
         if not jobs or not self._units:
             raise InputError("there is no image or no factor to evaluate")
-        self.left_out += left_out
+        for each in found:
+            self.left_out += each.left_out
+            for remark in each.remarks:
+                _warn(remark)
         if self._progress is not None:
             self._progress.reset(len(jobs) * self._units)
         rows: list[Row] = []

@@ -23,7 +23,10 @@ _NOT_READ = frozenset(  # images, which are not passed over in silence
 
 
 def list_images(
-    folder: Path | str, *, unreadable: Callable[[OSError], object] | None = None
+    folder: Path | str,
+    *,
+    unreadable: Callable[[OSError], object] | None = None,
+    remark: Callable[[str], object] | None = None,
 ) -> list[Path]:
     """Images in a folder and the folders within it, in order of name.
 
@@ -31,9 +34,10 @@ def list_images(
     name ends in ``.zarr``; hidden ones are passed over. Of files that are one image
     together, the first one stands for all. Raises `FileError` when the folder cannot be
     read or holds no such file. A folder within it that cannot be read is an error as
-    well, or told to `unreadable` and left out. Warns of images that are left out.
+    well, or told to `unreadable` and left out. Warns of images that are left out, or
+    tells `remark` of them.
     """
-    folder = Path(folder)
+    folder, remark = Path(folder), remark or _warn
     if not folder.is_dir():
         raise FileError(f"{folder} is not a folder")
     others: Counter[str] = Counter()
@@ -46,15 +50,17 @@ def list_images(
         raise FileError(f"{folder} holds no image: none of its files ends in {endings}")
     if others:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
-        _warn(f"{folder}: {kinds} cannot be read and are left out")
-    return _once_a_set(folder, found)
+        remark(f"{folder}: {kinds} cannot be read and are left out")
+    return _once_a_set(folder, found, remark)
 
 
 def _warn(message: str) -> None:
     warnings.warn(message, VdsrWarning, stacklevel=3)
 
 
-def _once_a_set(folder: Path, images: list[Path]) -> list[Path]:
+def _once_a_set(
+    folder: Path, images: list[Path], remark: Callable[[str], object]
+) -> list[Path]:
     """The images without those that are read as parts of another one."""
     if sum(path.suffix.lower() in TIFF_SUFFIXES for path in images) < 2:
         return images
@@ -70,7 +76,7 @@ def _once_a_set(folder: Path, images: list[Path]) -> list[Path]:
                 part_of.setdefault(other, path)
     for first in dict.fromkeys(part_of.values()):
         names = [path.name for path, of in part_of.items() if of == first]
-        _warn(
+        remark(
             f"{folder}: {len(names)} {'file is' if len(names) == 1 else 'files are'} "
             f"read with the image {first.name}, as a part of it: "
             f"{', '.join(names[:5])}{', …' * (len(names) > 5)}"

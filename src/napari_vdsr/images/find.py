@@ -38,6 +38,7 @@ class Found:
 
     images: list[NamedImage] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)  # names and reasons
+    remarks: list[str] = field(default_factory=list)  # on what else is in folders
 
 
 class _Packed(NamedTuple):
@@ -55,6 +56,8 @@ def named(images: Any) -> Found:
     InputError when there is nothing that can be an image, and FileError when a path
     does not exist or holds no image.
     """
+    if isinstance(images, Found):
+        return images
     found = Found()
     if isinstance(images, Mapping):
         found.images += [NamedImage(str(name), each) for name, each in images.items()]
@@ -97,7 +100,9 @@ def _add_path(path: Path, found: Found) -> None:
     elif path.is_dir() and not is_zarr_folder(path):
         found.images += [
             NamedImage(file.relative_to(path).as_posix(), file)
-            for file in list_images(path, unreadable=unreadable)
+            for file in list_images(
+                path, unreadable=unreadable, remark=found.remarks.append
+            )
         ]
     elif not path.exists():
         raise FileError(

@@ -61,8 +61,10 @@ def prepare(
     if validation is not None and isinstance(validation, Pairs) != paired:
         raise InputError("validate pairs on pairs, and images on images")
     held = None if validation is None else _found(validation)
+    sets = [each for each in (found, more, held) if each is not None]
+    remarks += [remark for each in sets for remark in each.remarks]
     if progress is not None:
-        progress.reset(sum(len(each.images) for each in (found, more, held) if each))
+        progress.reset(sum(len(each.images) for each in sets))
     look = partial(examine, rgb=rgb, memory=memory, progress=progress)
     if held is not None:
         learned, apart = look(found.images, config, paired=paired), held.images
@@ -90,6 +92,7 @@ class _Found(NamedTuple):
 
     images: list[TrainingImage]
     left_out: list[tuple[str, str]]
+    remarks: list[str]
 
 
 def _only_for_reducing(config: TrainingConfig) -> list[str]:
@@ -104,7 +107,8 @@ def _found(images: Any) -> _Found:
         found = named(images)
         if not found.images:
             raise InputError("there are no images to train on: the list is empty")
-        return _Found([TrainingImage(each) for each in found.images], found.left_out)
+        listed = [TrainingImage(each) for each in found.images]
+        return _Found(listed, found.left_out, found.remarks)
     low, high = named(images.low), named(images.high)
     if len(low.images) != len(high.images):
         raise InputError(
@@ -112,9 +116,9 @@ def _found(images: Any) -> _Found:
             "resolution: give as many of each, in the same order"
         )
     pairs = zip(low.images, high.images, strict=True)
-    return _Found(
-        [TrainingImage(*pair) for pair in pairs], low.left_out + high.left_out
-    )
+    listed = [TrainingImage(*pair) for pair in pairs]
+    left_out, remarks = low.left_out + high.left_out, low.remarks + high.remarks
+    return _Found(listed, left_out, remarks)
 
 
 def _held_out(

@@ -118,7 +118,7 @@ class Session(Job):
             self.config = settings.config(start.network.channels)
         with _blaming("held_folder"):
             folder = plan.images.held
-            held = None if folder is None else named(folder).images
+            held = None if folder is None else named(folder)
         self.ticker.begin("Looking through the images")
         with _blaming("images" if plan.images.folder is None else "folder"):
             prepared = prepare(
