@@ -7,7 +7,7 @@ import numpy as np
 from skimage import data
 
 from napari_vdsr.plugin.psnr import Psnr
-from napari_vdsr.plugin.scoring.tab import Tab
+from napari_vdsr.plugin.scores.tab import Tab
 
 OpenPsnr = Callable[[], Psnr]
 Wait = Callable[[Tab], None]

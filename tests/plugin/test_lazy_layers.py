@@ -9,7 +9,7 @@ from napari.layers import Image
 
 from napari_vdsr.inference import kept
 from napari_vdsr.lazy import upscale
-from napari_vdsr.plugin.scoring.snapshots import check_memory, take_snapshot
+from napari_vdsr.plugin.scores.layers import check_memory, take_snapshot
 from napari_vdsr.plugin.settings import FieldError
 
 

@@ -3,9 +3,22 @@
 from typing import Any
 
 import pytest
-from qtpy.QtWidgets import QLabel
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QPushButton,
+    QToolButton,
+    QWidget,
+)
 
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
+from napari_vdsr.plugin.psnr import Psnr
+from napari_vdsr.plugin.training.panel import Training
 
 
 def test_a_panel_that_cannot_be_made_shows_the_error(
@@ -25,3 +38,44 @@ def test_a_panel_that_cannot_be_made_shows_the_error(
     assert any("models" in notice for notice in notices)
     viewer.add_image(cells)  # it does not listen
     assert not panel._soon.isActive()
+
+
+@pytest.fixture(params=[Training, Psnr])
+def panel(request: pytest.FixtureRequest, viewer: Any, qtbot: Any) -> QWidget:
+    made: QWidget = request.param(viewer)
+    viewer.window.add_dock_widget(made, name="panel")
+    qtbot.waitUntil(lambda: made.models.known, timeout=20_000)  # type: ignore[attr-defined]
+    return made
+
+
+def fields(panel: QWidget, *kinds: type[QWidget]) -> list[QWidget]:
+    """All fields of these kinds, without those that are a part of others."""
+    found = [each for kind in kinds for each in panel.findChildren(kind)]
+    inside = (QComboBox, QAbstractSpinBox, QListWidget, QLabel)
+    return [
+        each
+        for each in found
+        if not isinstance(each.parentWidget(), inside)
+        and not each.objectName().startswith(("qt_", "ScrollLeft", "ScrollRight"))
+    ]
+
+
+def test_every_field_has_an_accessible_name(panel: QWidget) -> None:
+    kinds = QComboBox, QAbstractSpinBox, QLineEdit, QListWidget
+    nameless = [each for each in fields(panel, *kinds) if not each.accessibleName()]
+    assert nameless == []
+    buttons: Any = fields(panel, QCheckBox, QPushButton, QToolButton)
+    assert all(each.text() or each.accessibleName() for each in buttons)
+
+
+def test_the_wheel_is_left_to_the_panel(panel: QWidget) -> None:
+    chosen = fields(panel, QComboBox, QAbstractSpinBox)
+    assert chosen
+    eager = [
+        each for each in chosen if each.focusPolicy() != Qt.FocusPolicy.StrongFocus
+    ]
+    assert eager == []
+
+
+def test_every_widget_has_a_parent(panel: QWidget) -> None:
+    assert all(each.parentWidget() is not None for each in panel.findChildren(QWidget))

@@ -425,3 +425,34 @@ def test_images_of_any_size_are_held_up_to_a_limit() -> None:
     learning = memory_needed(config, facts, None)
     assert memory_needed(config, facts, 1000) - learning == 2000
     assert memory_needed(config, facts, 10**12) - learning == 3 * MEMORY
+
+
+def test_a_new_model_is_used_by_a_click(
+    viewer: Any, plugin: Any, open_training: OpenTraining, settle: Any, qtbot: Any
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(name="mine")
+    assert panel.controls.use.native.isHidden()
+    train(panel, settle, qtbot)
+    panel.controls.use.native.click()
+    docks = viewer.window.dock_widgets.values()
+    (other,) = [each for each in docks if isinstance(each, SuperResolution)]
+    assert other.settings.model == "mine"
+    qtbot.waitUntil(lambda: other.models.known, timeout=20_000)
+    other.catch_up()
+    assert other.settings.model == "mine"
+
+
+def test_the_preview_goes_with_what_is_discarded(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps=100000, name="mine")
+    settle(panel)
+    panel.controls.start.native.click()
+    qtbot.waitUntil(lambda: "preview of mine" in names(viewer), timeout=30_000)
+    assert panel.form.isHidden()
+    panel.controls.cancel.native.click()
+    wait_for_end(panel, qtbot)
+    assert names(viewer) == ["cells"]
+    assert not panel.form.isHidden()

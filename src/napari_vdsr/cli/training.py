@@ -1,6 +1,7 @@
 """The work behind `napari-vdsr train`."""
 
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -138,6 +139,11 @@ class Job:
         if self.add and not gave_up:
             card = import_model(self.output)
             note(f"{card.name} is among your models now")
+        elif not gave_up:
+            note(
+                "to have it in the panels and by its name: "
+                f"napari-vdsr models import {shlex.quote(str(self.output))}"
+            )
 
     def _report(self, parameters: int, history: History) -> None:
         if self.as_json:

@@ -4,11 +4,11 @@ from typing import Any
 
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout
 
-from napari_vdsr.plugin.scoring.settings import ScoreOptions
-from napari_vdsr.plugin.scoring.tab import Tab
-from napari_vdsr.plugin.scoring.tab_check import CheckTab
-from napari_vdsr.plugin.scoring.tab_compare import CompareTab
-from napari_vdsr.plugin.scoring.tab_model import ModelTab
+from napari_vdsr.plugin.scores.settings import ScoreOptions
+from napari_vdsr.plugin.scores.tab import Tab
+from napari_vdsr.plugin.scores.tab_check import CheckTab
+from napari_vdsr.plugin.scores.tab_compare import CompareTab
+from napari_vdsr.plugin.scores.tab_model import ModelTab
 from napari_vdsr.plugin.widgets.panel import Panel
 from napari_vdsr.plugin.widgets.scrolling import scrolled
 

@@ -192,3 +192,17 @@ def _is_made_of(layer: Image, source: Image, names: set[str]) -> bool:
     if made.source.get("name") in names:
         return bool(made.source["name"] == source.name)
     return made.was_at(source)
+
+
+def add_quietly(viewer: Any, layer: Image, above: Image | None = None) -> None:
+    """Add a layer and leave the selection as it is.
+
+    It goes above everything made of `above`; on top by default, or when that is gone.
+    """
+    layers = viewer.layers
+    selection, active = set(layers.selection), layers.selection.active
+    place = len(layers) if above is None else place_above(above, layers)
+    layers.insert(place, layer)
+    layers.selection = selection & set(layers)
+    if active in layers:
+        layers.selection.active = active

@@ -7,7 +7,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_vdsr.layers.provenance import METADATA_KEY, Provenance
-from napari_vdsr.plugin.scoring.maps import add_quietly
+from napari_vdsr.plugin.viewer import add_quietly
 
 _KIND = "training preview"
 _GAP = 0.03  # of the height, between the images and the preview

@@ -64,6 +64,8 @@ class Form(QWidget, Generic[Settings]):
     def add_row(self, title: str, widget: QWidget, place: int = -1) -> "_Row":
         """Add a row; a question stands above its widget. `place` counts rows of Qt."""
         row = _Row(title, widget)
+        if not widget.accessibleName():
+            widget.setAccessibleName(title.rstrip("?"))
         place = self._layout.rowCount() if place < 0 else place
         if title.endswith("?") or not title:
             self._layout.insertRow(place, row.box)
@@ -240,6 +242,7 @@ def combo_box(choices: Choices = (), tooltip: str = "") -> ComboBox:
     native.setSizeAdjustPolicy(
         native.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
     )
+    leave_wheel_alone(native)
     return box
 
 

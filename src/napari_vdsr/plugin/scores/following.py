@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, QTimer
 from superqt.utils import create_worker
 
 from napari_vdsr.layers.plan import level_data
-from napari_vdsr.plugin.scoring.snapshots import fingerprint
+from napari_vdsr.plugin.scores.layers import fingerprint
 
 _WAIT = 300  # milliseconds in which several changes count as one
 _CHANGES = (

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_vdsr.evaluation.psnr import PsnrReport
-from napari_vdsr.plugin.scoring.scores import Score
+from napari_vdsr.plugin.scores.work import Score
 
 IDENTICAL = "∞ (identical)"
 OF_MEAN_ERROR = "of MSE"

@@ -9,9 +9,9 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.run import Run
-from napari_vdsr.plugin.scoring.origin import is_map
-from napari_vdsr.plugin.scoring.view_work import WorkView
-from napari_vdsr.plugin.scoring.work import ScoringWork
+from napari_vdsr.plugin.scores.layers import is_map
+from napari_vdsr.plugin.scores.parts import WorkView
+from napari_vdsr.plugin.scores.work import ScoringWork
 from napari_vdsr.plugin.widgets.colours import message_colour
 from napari_vdsr.plugin.widgets.form import offer
 

@@ -1,8 +1,15 @@
-"""A message, a button that starts or cancels work, and its progress."""
+"""What the tabs are made of: a button with its progress, and a list of layers."""
 
+from collections.abc import Sequence
+
+from napari.layers import Image
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
+    QAbstractItemView,
     QHBoxLayout,
     QLabel,
+    QListWidget,
+    QListWidgetItem,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -10,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_vdsr.plugin.jobs import Tick
-from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
+from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
 from napari_vdsr.plugin.widgets.labels import breakable, let_wrap
 from napari_vdsr.plugin.widgets.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
 from napari_vdsr.plugin.words import words_of
@@ -103,3 +110,56 @@ def labelled(text: str, field: QWidget) -> QWidget:
     line.addWidget(label)
     line.addWidget(field, 1)
     return row
+
+
+_ROWS = 4  # visible rows of the layer list
+
+
+class LayerList(QListWidget):
+    """Image layers to tick; emits ``itemChanged`` when one is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layers: list[Image] = []
+        self._line = self.fontMetrics().height() + 4
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setToolTip(TOOLTIPS["layers"])
+        self.setAccessibleName("Layers")
+
+    @property
+    def chosen(self) -> list[Image]:
+        """The ticked layers."""
+        return [
+            layer
+            for row, layer in enumerate(self._layers)
+            if self._item(row).checkState() == Qt.CheckState.Checked
+        ]
+
+    def tick(self, layer: Image, on: bool = True) -> None:
+        """Tick or untick a layer of the list."""
+        state = Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
+        self._item(self._layers.index(layer)).setCheckState(state)
+
+    def offer(self, layers: Sequence[Image]) -> None:
+        """Replace the layers and keep the ticks."""
+        before = self.chosen
+        self.blockSignals(True)
+        self.clear()
+        self._layers = list(layers)
+        for layer in layers:
+            item = QListWidgetItem(layer.name, self)
+            item.setSizeHint(QSize(0, self._line))
+            item.setToolTip(layer.name)
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+            on = any(layer is other for other in before)
+            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+        self.blockSignals(False)
+        rows = max(1, min(_ROWS, len(self._layers)))
+        self.setFixedHeight(rows * self._line + 2 * self.frameWidth() + 4)
+
+    def _item(self, row: int) -> QListWidgetItem:
+        item = self.item(row)
+        assert item is not None
+        return item

@@ -12,13 +12,12 @@ from napari_vdsr.evaluation.methods import IN_FLOAT32
 from napari_vdsr.evaluation.report import BEST_IN_WORDS
 from napari_vdsr.images.stack import stack_of
 from napari_vdsr.imaging.sampling import Sampling
-from napari_vdsr.plugin.scoring.scores import Score
-from napari_vdsr.plugin.scoring.snapshots import Snapshot
-from napari_vdsr.plugin.scoring.tables import gain_over_bicubic
-from napari_vdsr.plugin.scoring.work import ScoringWork
+from napari_vdsr.plugin.scores.layers import Snapshot
+from napari_vdsr.plugin.scores.words import gain_over_bicubic
+from napari_vdsr.plugin.scores.work import Score, ScoringWork
 
 
-class Trying(ScoringWork):
+class ModelJob(ScoringWork):
     """Reduces an image and enlarges it again by interpolation and by a model.
 
     `factor` is 2 to 8; device, sampling and noise are as for `evaluate`.

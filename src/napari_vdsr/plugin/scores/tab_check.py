@@ -8,29 +8,30 @@ from qtpy.QtWidgets import QFrame, QLabel
 
 from napari_vdsr.layers.provenance import Provenance
 from napari_vdsr.plugin.preferences import preferred
-from napari_vdsr.plugin.scoring.believe import (
+from napari_vdsr.plugin.scores.checks import (
     LARGE,
-    Doubt,
-    FindingDoubt,
-    doubt_in_words,
-)
-from napari_vdsr.plugin.scoring.maps import add_quietly
-from napari_vdsr.plugin.scoring.origin import Origin, origin_of
-from napari_vdsr.plugin.scoring.placing import difference_layer
-from napari_vdsr.plugin.scoring.snapshots import check_memory, take_snapshot
-from napari_vdsr.plugin.scoring.tab import Tab
-from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
-from napari_vdsr.plugin.scoring.unreferenced import (
-    CheckingConsistency,
-    CheckingSampling,
     Consistency,
+    ConsistencyJob,
+    Doubt,
+    DoubtJob,
+    SamplingJob,
     consistency_in_words,
+    doubt_in_words,
     sampling_in_words,
 )
-from napari_vdsr.plugin.scoring.view_work import WorkView, labelled, words_label
-from napari_vdsr.plugin.scoring.work import ScoringWork
+from napari_vdsr.plugin.scores.layers import (
+    Origin,
+    check_memory,
+    origin_of,
+    take_snapshot,
+)
+from napari_vdsr.plugin.scores.maps import difference_layer
+from napari_vdsr.plugin.scores.parts import WorkView, labelled, words_label
+from napari_vdsr.plugin.scores.tab import Tab
+from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
+from napari_vdsr.plugin.scores.work import ScoringWork
 from napari_vdsr.plugin.settings import FieldError
-from napari_vdsr.plugin.viewer import is_made
+from napari_vdsr.plugin.viewer import add_quietly, is_made
 from napari_vdsr.plugin.widgets.form import combo_box
 
 _ABOUT = (
@@ -146,7 +147,7 @@ class CheckTab(Tab):
 
     def _consistency_pressed(self) -> None:
         if self._ready_to_check():
-            work = CheckingConsistency(take_snapshot(self.result.value), self._source)
+            work = ConsistencyJob(take_snapshot(self.result.value), self._source)
             self._begin(work, self.consistency)
 
     def _doubt_pressed(self) -> None:
@@ -155,7 +156,7 @@ class CheckTab(Tab):
             made = Provenance.read(layer)
             model = "" if made is None else made.model
             device = preferred().get("device", "auto")
-            work = FindingDoubt(take_snapshot(layer), self._source, model, device)
+            work = DoubtJob(take_snapshot(layer), self._source, model, device)
             self._begin(work, self.doubt)
 
     def _ready_to_check(self) -> bool:
@@ -184,7 +185,7 @@ class CheckTab(Tab):
         if self.running:
             self.cancel()
             return
-        work = CheckingSampling(take_snapshot(self.image.value))
+        work = SamplingJob(take_snapshot(self.image.value))
         self._begin(work, self.sampling)
 
     def _add_consistency(self, found: Consistency) -> None:

@@ -12,24 +12,22 @@ from napari_vdsr.evaluation.compare import Comparison
 from napari_vdsr.evaluation.protocols import PROTOCOLS
 from napari_vdsr.plugin.cards import label_of, tooltip_of
 from napari_vdsr.plugin.preferences import preferred
-from napari_vdsr.plugin.scoring.maps import add_quietly
-from napari_vdsr.plugin.scoring.placing import coarser_layer, finer_layer
-from napari_vdsr.plugin.scoring.settings import NONE, OWN, ModelOptions
-from napari_vdsr.plugin.scoring.snapshots import Snapshot, check_memory, take_snapshot
-from napari_vdsr.plugin.scoring.tab import Tab
-from napari_vdsr.plugin.scoring.tiling import Tiling
-from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
-from napari_vdsr.plugin.scoring.trying import (
-    Trying,
+from napari_vdsr.plugin.scores.layers import Snapshot, check_memory, take_snapshot
+from napari_vdsr.plugin.scores.maps import Tiling, coarser_layer, finer_layer
+from napari_vdsr.plugin.scores.model_work import (
+    ModelJob,
     acquisition_in_words,
     answer_of,
     gain_in_words,
     scores_of,
 )
-from napari_vdsr.plugin.scoring.view_results import ResultsView
-from napari_vdsr.plugin.scoring.view_work import WorkView, words_label
+from napari_vdsr.plugin.scores.parts import WorkView, words_label
+from napari_vdsr.plugin.scores.results import ResultsView
+from napari_vdsr.plugin.scores.settings import NONE, OWN, ModelOptions
+from napari_vdsr.plugin.scores.tab import Tab
+from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
 from napari_vdsr.plugin.settings import FieldError
-from napari_vdsr.plugin.viewer import likely_truth
+from napari_vdsr.plugin.viewer import add_quietly, likely_truth
 from napari_vdsr.plugin.widgets.colours import emphasise
 from napari_vdsr.plugin.widgets.form import Form, combo_box, frame
 from napari_vdsr.zoo import DEFAULT_MODEL, Card
@@ -118,7 +116,7 @@ class ModelTab(Tab):
             return
         self._tried = ref(self.truth.value)
         options: Any = self.form.settings
-        work = Trying(
+        work = ModelJob(
             truth,
             int(options.factor),
             options.model,

@@ -1,22 +1,35 @@
-"""Scores as tables, a curve and notes."""
+"""Scores as an answer, tables, a curve and notes."""
 
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
+    QAbstractItemView,
     QApplication,
     QFileDialog,
     QHBoxLayout,
+    QHeaderView,
     QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.plugin.scoring.scores import WARNING, Score
-from napari_vdsr.plugin.scoring.tables import (
+from napari_vdsr.evaluation.baselines import BASELINES
+from napari_vdsr.plugin.scores.parts import words_label
+from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
+from napari_vdsr.plugin.scores.words import (
+    IDENTICAL,
+    OF_MEAN_ERROR,
+    Table,
     notes_on,
     plane_names,
     plane_table,
@@ -24,16 +37,149 @@ from napari_vdsr.plugin.scoring.tables import (
     summary,
     to_csv,
 )
-from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
-from napari_vdsr.plugin.scoring.view_curve import CurveView
-from napari_vdsr.plugin.scoring.view_table import FiguresTable
-from napari_vdsr.plugin.scoring.view_work import words_label
+from napari_vdsr.plugin.scores.work import WARNING, Score
 from napari_vdsr.plugin.widgets.colours import (
     is_dark,
+    is_dark_colour,
     line_colour,
     message_colour,
     theme_colour,
 )
+
+_EXPLAINED = {
+    "mean": "Mean of the planes' figures, as papers report it.",
+    OF_MEAN_ERROR: (
+        "PSNR of the mean squared error of all planes: another figure than the mean "
+        "of their PSNR, and never above it."
+    ),
+}
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class FiguresTable(QTableWidget):
+    """Names at the left, scores at the right; up to `most` rows without scrolling."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setWordWrap(False)
+        self.setShowGrid(False)
+        side = self.verticalHeader()
+        assert side is not None
+        side.hide()
+        side.setDefaultSectionSize(self.fontMetrics().height() + 6)
+
+    def show_table(self, table: Table, colours: Sequence[str] = ()) -> None:
+        """Show another table; `colours` are those of the row names, if any."""
+        self.clear()
+        self.clearSpans()
+        self.setRowCount(len(table.rows))
+        self.setColumnCount(1 + len(table.columns))
+        # Units on a second line, or the names of images would be cut.
+        titles = [title.replace(" dB", "\ndB") for title in table.columns]
+        self.setHorizontalHeaderLabels(["", *titles])
+        for row, (name, cells) in enumerate(zip(table.names, table.rows, strict=True)):
+            first = QTableWidgetItem(_broken(name))
+            first.setToolTip(_EXPLAINED.get(name, name))
+            if colours:
+                first.setForeground(QColor(colours[row]))
+            self.setItem(row, 0, first)
+            for column, text in enumerate(cells, 1):
+                item = QTableWidgetItem(text)
+                item.setTextAlignment(_RIGHT)
+                self.setItem(row, column, item)
+            if cells[0] == IDENTICAL and "fitted dB" in table.columns:
+                # This text also needs the cell of the fitted PSNR, infinite as well.
+                self.setSpan(row, 1, 1, 2)
+        head = self.horizontalHeader()
+        assert head is not None
+        head.setDefaultAlignment(_RIGHT)
+        head.setHighlightSections(False)
+        head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        line = self.fontMetrics().height()
+        for row, name in enumerate(table.names):
+            self.setRowHeight(row, (1 + _broken(name).count("\n")) * line + 6)
+        rows = range(min(self._most, len(table.rows)))
+        height = head.sizeHint().height() + sum(map(self.rowHeight, rows))
+        self.setFixedHeight(height + 2 * self.frameWidth() + 2)
+
+
+def _broken(name: str) -> str:
+    """The name of a method in lines that fit a narrow panel."""
+    return name.replace(" + ", "\n+ ") if name in BASELINES else name
+
+
+_HEIGHT = 150
+
+
+class CurveView(QWidget):
+    """One line for each score; bicubic enlargement is dashed in the same colour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._plot: Any = None
+        self.setFixedHeight(_HEIGHT)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+
+    @property
+    def lines(self) -> list[tuple[str, Any]]:
+        """Name and values of every line."""
+        if self._plot is None:
+            return []
+        items = self._plot.listDataItems()
+        return [(item.name(), item.getData()[1]) for item in items]
+
+    def show_scores(
+        self, scores: Sequence[Score], background: str, foreground: str
+    ) -> None:
+        """Draw the curves of stacks, in colours of the theme."""
+        # Imported late: it takes a second.
+        import pyqtgraph
+
+        if self._plot is None:
+            self._plot = pyqtgraph.PlotWidget()
+            self._plot.setMenuEnabled(False)
+            self._plot.hideButtons()
+            self._plot.setMouseEnabled(x=False, y=False)
+            self._column.addWidget(self._plot)
+        plot = self._plot
+        plot.clear()
+        plot.setBackground(background)
+        for side, title in (("left", "PSNR dB"), ("bottom", "plane")):
+            axis = plot.getAxis(side)
+            axis.setPen(foreground)
+            axis.setTextPen(foreground)
+            axis.setLabel(title)
+        axis.enableAutoSIPrefix(False)
+        plot.getAxis("left").enableAutoSIPrefix(False)
+        for number, score in enumerate(scores):
+            colour = line_colour(number, is_dark_colour(background))
+            self._draw(score, pyqtgraph.mkPen(colour, width=2))
+            if score.bicubic is not None:
+                dashed = pyqtgraph.mkPen(colour, width=1.5, style=Qt.PenStyle.DashLine)
+                self._draw(score.bicubic, dashed)
+
+    def _draw(self, score: Score, pen: Any) -> None:
+        values = np.array(score.psnr.values)
+        if not np.isfinite(values).any():
+            return
+        self._plot.plot(
+            np.arange(len(values)),
+            np.where(np.isfinite(values), values, np.nan),
+            pen=pen,
+            name=score.name,
+            connect="finite",
+            symbol="o" if len(values) < 30 else None,
+            symbolSize=4,
+            symbolPen=None,
+            symbolBrush=pen.color(),
+        )
 
 
 class ResultsView(QWidget):

@@ -7,25 +7,23 @@ from napari.layers import Image
 
 from napari_vdsr.layers.plan import level_data
 from napari_vdsr.layers.provenance import Provenance
-from napari_vdsr.plugin.scoring.comparing import Compared, Comparing, Subject
-from napari_vdsr.plugin.scoring.following import Follower
-from napari_vdsr.plugin.scoring.maps import ErrorMaps
-from napari_vdsr.plugin.scoring.origin import origin_of
-from napari_vdsr.plugin.scoring.scores import Score
-from napari_vdsr.plugin.scoring.settings import ScoreOptions
-from napari_vdsr.plugin.scoring.snapshots import (
+from napari_vdsr.plugin.scores.following import Follower
+from napari_vdsr.plugin.scores.layers import (
     Snapshot,
     check_memory,
     check_pair,
     fits_in_memory,
+    origin_of,
     take_snapshot,
 )
-from napari_vdsr.plugin.scoring.tab import Tab
-from napari_vdsr.plugin.scoring.tables import answer_to
-from napari_vdsr.plugin.scoring.tooltips import TOOLTIPS
-from napari_vdsr.plugin.scoring.view_fields import LayerList
-from napari_vdsr.plugin.scoring.view_results import ResultsView
-from napari_vdsr.plugin.scoring.view_work import WorkView
+from napari_vdsr.plugin.scores.maps import ErrorMaps
+from napari_vdsr.plugin.scores.parts import LayerList, WorkView
+from napari_vdsr.plugin.scores.results import ResultsView
+from napari_vdsr.plugin.scores.settings import ScoreOptions
+from napari_vdsr.plugin.scores.tab import Tab
+from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
+from napari_vdsr.plugin.scores.words import answer_to
+from napari_vdsr.plugin.scores.work import LayerScore, Score, ScoringJob, Subject
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import is_made, likely_truth
 from napari_vdsr.plugin.widgets.colours import emphasise
@@ -47,7 +45,7 @@ class CompareTab(Tab):
         for part in (self.results, self.form, self.work, self.results.details):
             self.column.addWidget(part)
         self.column.addStretch(1)
-        self._compared: list[Compared] = []
+        self._compared: list[LayerScore] = []
         self._subjects: list[ref[Image]] = []
         self._seen: WeakSet[Image] = WeakSet()  # layers that were offered before
         self._again = False
@@ -129,9 +127,9 @@ class CompareTab(Tab):
         self._subjects = [ref(layer) for layer in layers]
         self._compared = []
         self._again = False
-        self.begin(Comparing(truth, subjects, self.options), self.work)
+        self.begin(ScoringJob(truth, subjects, self.options), self.work)
 
-    def deliver(self, result: Compared) -> None:
+    def deliver(self, result: LayerScore) -> None:
         """Keep the score of one layer until all are there."""
         self._compared.append(result)
 
@@ -231,7 +229,7 @@ class CompareTab(Tab):
             return
         self.start()
 
-    def _show(self, work: Comparing) -> None:
+    def _show(self, work: ScoringJob) -> None:
         self.results.setEnabled(True)
         self.results.show_scores(
             [compared.score for compared in self._compared],
