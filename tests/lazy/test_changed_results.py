@@ -151,6 +151,24 @@ def test_what_it_was_begun_for_has_to_be_known(
         stream(source, target, model, axes="YX")
 
 
+def test_a_part_without_its_list_and_metadata_can_be_begun_anew(
+    stop: Callable[[str], Path], source: Path, model: Model
+) -> None:
+    target = stop("0.5")
+    part = part_of(target)
+    part.with_name(f"{part.name}.sums").unlink()
+    (part / "zarr.json").unlink()
+    own = part / "notes.txt"
+    own.write_bytes(b"mine")
+    with pytest.raises(FileError, match="its metadata are damaged"):
+        stream(source, target, model, axes="YX", overwrite=True)
+    assert own.read_bytes() == b"mine"
+    own.unlink()
+    with pytest.raises(FileError, match=r"metadata are damaged.*allow --overwrite"):
+        stream(source, target, model, axes="YX")
+    assert stream(source, target, model, axes="YX", overwrite=True).missing == 5
+
+
 def test_a_part_may_be_given_another_name(
     stop: Callable[[str], Path], source: Path, model: Model
 ) -> None:

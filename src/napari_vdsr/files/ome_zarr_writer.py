@@ -23,7 +23,12 @@ from napari_vdsr.files.multiscale import Multiscale
 from napari_vdsr.files.ngff import NgffVersion, ngff_attributes
 from napari_vdsr.files.omero import completed_omero, has_windows
 from napari_vdsr.files.partial_zarr import WORK_IS_KEPT, PartialZarr, sums_of
-from napari_vdsr.files.zarr_library import check_existing_zarr, zarr_library
+from napari_vdsr.files.zarr_library import (
+    check_existing_zarr,
+    foreign_files,
+    is_zarr,
+    zarr_library,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,17 +97,20 @@ def start_zarr(
     with writing_to(target, WORK_IS_KEPT):
         if os.path.lexists(part):
             ours = sums.is_file() or _job_of(part) is not None
-            reason = "was not begun by this program"
+            reason = "was not begun by this program, or its metadata are damaged"
             if ours and not (reason := _difference(part, plan, job)):
                 _sweep(part)
                 begun = PartialZarr(part)
                 if not sums.is_file():  # the folder was moved, say
                     begun.note_what_decodes()
                 return begun
-            if not (overwrite and ours):
+            foreign = next(foreign_files(part), None)
+            ours = ours or is_zarr(part) or is_zarr(part / "0")
+            if foreign is not None or not (overwrite and ours):
                 raise FileError(
                     f"{part} is there already and {reason}: to start anew remove it, "
-                    "choose another name, or allow --overwrite"
+                    "choose another name, or allow --overwrite, unless it holds files "
+                    "that are no parts of a zarr"
                 )
             shutil.rmtree(part)
         # Made under another name: a part that is there is complete in its metadata.

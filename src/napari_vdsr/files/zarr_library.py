@@ -52,7 +52,7 @@ def check_existing_zarr(target: Path, *, overwrite: bool) -> None:
         )
     if not overwrite:
         raise FileError(already_there(target))
-    foreign = next(_no_parts_of(target), None)
+    foreign = next(foreign_files(target), None)
     if foreign is not None:
         raise FileError(
             f"cannot replace {target}: it also holds {foreign.relative_to(target)}, "
@@ -60,7 +60,7 @@ def check_existing_zarr(target: Path, *, overwrite: bool) -> None:
         )
 
 
-def _no_parts_of(folder: Path) -> Iterator[Path]:
+def foreign_files(folder: Path) -> Iterator[Path]:
     """Files in a zarr that are neither metadata nor chunks."""
     for parent, _, names in os.walk(folder):
         for name in names:
