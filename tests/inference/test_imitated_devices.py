@@ -110,7 +110,7 @@ def test_every_device_is_given_what_it_knows_and_waits_for_nothing(
             torch.empty(rows.weights.shape, dtype=work, device=where)
             for rows in (resize_rows(n, 2 * n, 0, 2 * n) for n in shape[:2])
         ]
-        values, total = restore_window(image, tuple(weights), engine, None, rings=4)  # type: ignore[arg-type]
+        (values,), total = restore_window(image, tuple(weights), engine, None, rings=4)  # type: ignore[arg-type]
         assert total is not None
         assert (values.device, values.dtype, total.device) == (where, work, device)
         assert values.shape[1:] == (24, 20)
@@ -212,10 +212,10 @@ def test_integers_that_cuda_does_not_know_are_made_when_they_are_read(
 
 def test_the_second_thread_is_not_the_one_that_computes() -> None:
     """Results of a GPU are written, and their memory touched, beside its work."""
-    from napari_vdsr.inference.upscaler import _writer
+    from napari_vdsr.inference.transfer import writer_beside
 
     for device, beside in ((torch.device("cpu"), False), (CUDA, True)):
-        with _writer(device) as (writer, ahead):
+        with writer_beside(device) as (writer, ahead):
             done = writer.submit(threading.get_ident).result()
         assert (done != threading.get_ident()) is beside
         assert bool(ahead) is beside

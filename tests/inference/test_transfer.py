@@ -87,7 +87,7 @@ def test_nothing_between_upload_and_download_is_waited_for(
     ]
     engine = TorchEngine(VDSR(3, features=4).requires_grad_(False), CPU, torch.bfloat16)
     with Journal() as journal:
-        values, _ = restore_window(
+        (values,), _ = restore_window(
             image, (weights[0], weights[1]), engine, None, rings=4
         )
         result = into_dtype(values, kind)

@@ -45,10 +45,12 @@ def loud() -> Model:
 @pytest.fixture(params=["beside", "at once"])
 def writing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Write results in a second thread, as for a GPU, or as for the CPU."""
-    writer = upscaler_module._writer
+    writer = upscaler_module.writer_beside
     if request.param == "beside":
         other = torch.device("cuda")
-        monkeypatch.setattr(upscaler_module, "_writer", lambda device: writer(other))
+        monkeypatch.setattr(
+            upscaler_module, "writer_beside", lambda device: writer(other)
+        )
     return str(request.param)
 
 
