@@ -28,7 +28,7 @@ from napari_vdsr.imaging.resample import resize
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 
 IMAGES = Path(__file__).parent / "images"
-PANEL_WIDTH = 300
+PANEL_WIDTH, WIDE = 300, 450
 WINDOW = (1280, 860)
 
 
@@ -55,9 +55,16 @@ def main() -> None:
     take(panel, "panel-during")
     wait_until(lambda: not panel.running, "the result")
     viewer.scene.camera.zoom *= 2.2
+    panel.controls.compare.value = "split"
     wait(1)
     take(panel, "panel-after")
     take(window, "napari", crop=False)
+    panel.settings = panel.settings.changed({"more": True, "ensemble": True})
+    viewer.theme = "light"
+    window.resizeDocks([dock], [WIDE], Qt.Orientation.Horizontal)
+    wait_until(lambda: panel.idle, "the estimate")
+    wait(1)
+    take(panel, "panel-advanced")
     viewer.close()
 
 

@@ -6,11 +6,8 @@ from textwrap import fill
 from napari_vdsr.zoo import Card, models
 
 _WIDTH = 70  # characters in a line of a tooltip
-_FOR = {
-    "scanner": "for confocals",
-    "camera": "for cameras",
-    "reduced": "for reduced images",
-}
+# Short, as the narrowest panel has room for some 24 letters.
+_FOR = {"scanner": "confocal", "camera": "camera", "reduced": "reduced images"}
 
 
 def label_of(card: Card) -> str:
@@ -19,7 +16,8 @@ def label_of(card: Card) -> str:
     if card.here:
         # The title of a model from the training panel begins with its name.
         title = card.title.removeprefix(f"{card.name}: ")
-        return f"{card.name} – {_FOR.get(card.sampling, title)}"
+        use = _FOR.get(card.sampling)
+        return f"{card.name}: {use}" if use else f"{card.name} – {title}"
     return f"needs {card.size / 1e6:.1f} MB – {card.title}"
 
 

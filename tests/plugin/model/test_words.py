@@ -196,8 +196,8 @@ def test_a_memory_that_cannot_be_written_is_no_obstacle(
 def test_models_say_whether_they_are_here() -> None:
     """Weights behind a firewall, no visible download (micro-sam#1093)."""
     labels = {card.name: label_of(card) for card in models()}
-    assert labels["vdsr20"] == "vdsr20 – for reduced images"
-    assert labels["vdsr20-scanner"] == "vdsr20-scanner – for confocals"
+    assert labels["vdsr20"] == "vdsr20: reduced images"
+    assert labels["vdsr20-scanner"] == "vdsr20-scanner: confocal"
     assert labels["vdsr20-kim2016"].startswith("needs 2.5 MB – ")
     card = next(card for card in models() if card.name == "vdsr20")
     mine = replace(card, name="mine", title="mine: VDSR, 20 layers", sampling="")

@@ -108,6 +108,7 @@ class Panel(QWidget, Generic[Kept]):
         """Put widgets below one another, and let them scroll."""
         inner = QWidget()
         column = QVBoxLayout(inner)
+        column.setContentsMargins(5, 5, 5, 5)  # 300 pixels are few
         for part in parts:
             column.addWidget(part)
         column.addStretch(1)
