@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
+from napari_vdsr.plugin.psnr import Psnr
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.widgets.colours import message_colour
 
@@ -33,12 +34,17 @@ FIELDS = (
 NARROWEST = 300  # pixels that a panel has at least
 
 
-@pytest.fixture(params=[SuperResolution, Training])
+@pytest.fixture(params=[SuperResolution, Training, Psnr])
 def panel(request: Any, viewer: Any, cells: Any) -> Any:
     viewer.add_image(cells, name="cells")
     made = request.param(viewer)
     viewer.window.add_dock_widget(made, name="panel")
     return made
+
+
+single_forms = pytest.mark.parametrize(
+    "panel", [SuperResolution, Training], indirect=True
+)
 
 
 def fields_of(panel: QWidget) -> list[Any]:
@@ -109,6 +115,7 @@ def turn_wheel(widget: QWidget) -> None:
     QApplication.sendEvent(widget, event)
 
 
+@single_forms
 def test_the_tab_key_goes_through_the_fields_from_top_to_bottom(panel: QWidget) -> None:
     panel.resize(350, 1200)
     panel.grab()  # lays everything out
@@ -128,6 +135,7 @@ def test_the_tab_key_goes_through_the_fields_from_top_to_bottom(panel: QWidget) 
     assert not steps_up
 
 
+@single_forms
 def test_nothing_is_cut_where_the_panel_is_narrow(panel: QWidget) -> None:
     assert panel.minimumSizeHint().width() <= NARROWEST
 
