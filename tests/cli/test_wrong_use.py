@@ -16,6 +16,7 @@ import skimage.data
 import tifffile
 
 from napari_vdsr import api
+from napari_vdsr.cli import main
 from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.files import Picture, write_image
 from napari_vdsr.network import VDSR
@@ -350,3 +351,22 @@ def test_a_folder_that_cannot_be_listed_is_named_and_the_rest_goes_on(
     assert (found["done"], found["failed"]) == (1, 1)
     assert found["results"][0]["input"] == str(closed)
     assert (tmp_path / "out" / "a.png").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["upscale", "{long}.png", "o.png"],
+        ["psnr", "{long}.png", "{long}.png"],
+        ["models", "import", "{long}.pth"],
+        ["models", "export", "vdsr5", "{long}.safetensors"],
+    ],
+)
+def test_names_that_no_system_takes_are_an_error_in_words(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "d" * 300
+    assert main([word.format(long=long) for word in command]) == 1
+    said = capsys.readouterr().err
+    assert "too long" in said or "255 are allowed" in said
+    assert "Traceback" not in said
