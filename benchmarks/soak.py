@@ -94,8 +94,9 @@ class User:
 
     def open_panel(self) -> None:
         """Open one more panel of any kind."""
-        from napari_vdsr.plugin.psnr import Psnr
         from napari_vdsr.plugin.super_resolution import SuperResolution
+
+        from napari_vdsr.plugin.psnr import Psnr
         from napari_vdsr.plugin.training.panel import Training
 
         kind = self.chance.choice([SuperResolution, SuperResolution, Psnr, Training])
@@ -179,9 +180,10 @@ def prepare(folder: Path) -> None:
     os.environ["NAPARI_VDSR_MODELS"] = str(folder)
     os.environ["XDG_CONFIG_HOME"] = str(folder / "config")
     os.environ["NAPARI_CONFIG"] = str(folder / "napari.yaml")
-    from napari_vdsr.network import VDSR
     from napari_vdsr.plugin.model.settings import Settings
     from napari_vdsr.plugin.model.state import save_settings
+
+    from napari_vdsr.network import VDSR
     from napari_vdsr.plugin.training.settings import TrainingSettings
     from napari_vdsr.zoo import Model
 
