@@ -441,9 +441,10 @@ def close_the_viewer(trial: Trial) -> str:
     from weakref import ref
 
     import napari
-    from napari_vdsr.plugin.super_resolution import SuperResolution
     from qtpy.QtCore import QThreadPool
     from qtpy.QtWidgets import QApplication
+
+    from napari_vdsr.plugin.enlarge.panel import SuperResolution
 
     viewer = napari.Viewer(show=False)
     layer = viewer.add_image(np.random.default_rng(0).random((900, 900)), name="image")

@@ -94,8 +94,7 @@ class User:
 
     def open_panel(self) -> None:
         """Open one more panel of any kind."""
-        from napari_vdsr.plugin.super_resolution import SuperResolution
-
+        from napari_vdsr.plugin.enlarge.panel import SuperResolution
         from napari_vdsr.plugin.psnr import Psnr
         from napari_vdsr.plugin.training.panel import Training
 
@@ -180,10 +179,9 @@ def prepare(folder: Path) -> None:
     os.environ["NAPARI_VDSR_MODELS"] = str(folder)
     os.environ["XDG_CONFIG_HOME"] = str(folder / "config")
     os.environ["NAPARI_CONFIG"] = str(folder / "napari.yaml")
-    from napari_vdsr.plugin.model.settings import Settings
-    from napari_vdsr.plugin.model.state import save_settings
-
     from napari_vdsr.network import VDSR
+    from napari_vdsr.plugin.enlarge.settings import Settings
+    from napari_vdsr.plugin.settings import save_settings
     from napari_vdsr.plugin.training.settings import TrainingSettings
     from napari_vdsr.zoo import Model
 

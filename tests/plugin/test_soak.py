@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from napari_vdsr.plugin.model.settings import Settings
-from napari_vdsr.plugin.model.state import save_settings
 from training_helpers import TINY as TINY_TRAINING
 
+from napari_vdsr.plugin.enlarge.settings import Settings
+from napari_vdsr.plugin.settings import save_settings
 from napari_vdsr.plugin.training.settings import TrainingSettings
 
 SCRIPTS = Path(__file__).parents[2] / "benchmarks"
