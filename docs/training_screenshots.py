@@ -19,7 +19,7 @@ from skimage import data
 
 from napari_vdsr.plugin.training.panel import Training
 
-STEPS = 600
+STEPS = 300
 SEEN = 5  # scores when the picture is taken
 
 
