@@ -64,7 +64,7 @@ def test_of_an_axis_beyond_the_budget_most_are_kept(
     size = weights.part(500, 1000, windows[3], CPU, torch.float32)[1].nbytes
     weights.clear()
     made.clear()
-    monkeypatch.setattr(axis_weights, "_BUDGET", 20.5 * size)
+    monkeypatch.setattr(axis_weights, "_BUDGET_OF_CPU", 20.5 * size)
     for _ in range(10):
         for window in windows:
             source, values = weights.part(500, 1000, window, CPU, torch.float32)

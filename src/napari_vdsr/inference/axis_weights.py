@@ -11,7 +11,8 @@ from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.transfer import uploaded
 
 _AXES = 4  # two of a plane, twice where it is enlarged in two passes
-_BUDGET = 100e6  # bytes of an axis
+_BUDGET = 100e6  # bytes of an axis on a GPU, where making them would take longer
+_BUDGET_OF_CPU = 16e6  # where it takes little beside the tile, and memory is the user's
 
 Part = tuple[slice, Tensor]  # source pixels, and their weights on the device
 
@@ -50,7 +51,8 @@ class AxisWeights:
             rows = resize_rows(size, new_size, *key, self._kernel)
             part = rows.source, uploaded(rows.weights, device, work)
         with self._lock:
-            room = _BUDGET - part[1].nbytes
+            budget = _BUDGET_OF_CPU if device.type == "cpu" else _BUDGET
+            room = budget - part[1].nbytes
             while kept and sum(weights.nbytes for _, weights in kept.values()) > room:
                 kept.popitem()
             kept[key] = part
