@@ -12,7 +12,7 @@ from napari_vdsr.inference.transfer import uploaded
 
 _AXES = 4  # two of a plane, twice where it is enlarged in two passes
 _BUDGET = 100e6  # bytes of an axis on a GPU, where making them would take longer
-_BUDGET_OF_CPU = 16e6  # where it takes little beside the tile, and memory is the user's
+_BUDGET_OF_CPU = 8e6  # where it takes little beside the tile, and memory is the user's
 
 Part = tuple[slice, Tensor]  # source pixels, and their weights on the device
 
