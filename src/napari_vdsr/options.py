@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.dtypes import with_spread
 from napari_vdsr.zoo.model import Model
 from napari_vdsr.zoo.registry import DEFAULT_MODEL
 
@@ -98,6 +97,8 @@ class RunOptions:
 
     def result_dtype(self, dtype: "np.dtype[Any]") -> "np.dtype[Any]":
         """Of the enlarged pixels, which may hold more than the image."""
+        from napari_vdsr.imaging.dtypes import with_spread  # needs numpy
+
         return with_spread(dtype) if self.spread else dtype
 
     @property

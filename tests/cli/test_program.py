@@ -67,16 +67,16 @@ def long_job(tmp_path: Path) -> "Iterator[subprocess.Popen[str]]":
     write_image(tmp_path / "a.tif", Picture(stack, "ZYX"))
     code = """
 import sys
-from napari_vdsr import api
+from napari_vdsr import pipeline
 from napari_vdsr.cli import main
 
-work = api.upscale
+work = pipeline.upscale_array
 
 def begun(*arguments, **options):
     print("begun", flush=True)
     return work(*arguments, **options)
 
-api.upscale = begun
+pipeline.upscale_array = begun
 sys.exit(main(["upscale", "a.tif", "b.tif", "--tile", "64", "--json"]))
 """
     with subprocess.Popen(
@@ -86,10 +86,12 @@ sys.exit(main(["upscale", "a.tif", "b.tif", "--tile", "64", "--json"]))
         stderr=subprocess.PIPE,
         text=True,
     ) as job:
-        assert job.stdout is not None
-        assert job.stdout.readline() == "begun\n"
-        yield job
-        job.kill()
+        try:
+            assert job.stdout is not None
+            assert job.stdout.readline() == "begun\n"
+            yield job
+        finally:
+            job.kill()
 
 
 @needs_posix
