@@ -3,7 +3,7 @@
 #
 #   make demo PYTHON=python3.12      another Python
 #   make demo PIP_FLAGS=--no-index   more options for pip
-#   make test PYTEST_FLAGS=-x        more options for pytest
+#   make test PYTEST_FLAGS=-x        more options for pytest; -n0 for one process
 #   make weights MODEL=vdsr5         another network than vdsr20
 
 PYTHON ?= python3
@@ -28,8 +28,8 @@ help: ## list the targets
 demo: $(VENV)/.installed ## enlarge a real image and print the gain in decibels
 	$(python) scripts/demo.py
 
-test: $(VENV)/.installed-test $(VENV)/.system ## run all tests
-	$(python) -m pytest $(PYTEST_FLAGS)
+test: $(VENV)/.installed-test $(VENV)/.system ## run all tests, in two processes
+	$(python) -m pytest -n 2 --dist worksteal $(PYTEST_FLAGS)
 
 test-python: ## run all tests on another Python: make test-python PYTHON=python3.12
 	$(MAKE) test VENV=.venv-$(notdir $(PYTHON))
