@@ -136,6 +136,53 @@ def test_a_source_that_cannot_be_read_gives_status_1(
     assert not (tmp_path / "out.png").exists()
 
 
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+def test_damage_is_told_once(
+    tile: tuple[int, int] | None, run: Run, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "cut.tif", tmp_path / "out.tif"
+    tifffile.imwrite(
+        source, np.arange(4096, dtype=np.uint16).reshape(64, 64), tile=tile
+    )
+    source.write_bytes(source.read_bytes()[:4000])
+    outcome = run("upscale", source, target, "--model", "vdsr5")
+    assert outcome.status == 1
+    assert outcome.err.count("cannot read") == outcome.err.count("damaged") == 1
+    assert not target.exists()
+
+
+ADDRESS = "https://example.org/a.tif"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["upscale", ADDRESS, "out.tif"],
+        ["upscale", "a.png", "s3://bucket/out.zarr"],
+        ["describe", ADDRESS],
+        ["psnr", "a.png", ADDRESS],
+        ["evaluate", ADDRESS],
+        ["train", ADDRESS, "--output", "m.safetensors"],
+        ["train", "a.png", "--output", "ftp://example.org/m.safetensors"],
+    ],
+    ids=" ".join,
+)
+def test_addresses_are_named_as_they_were_written(
+    command: list[str],
+    run: Run,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = run(*command)
+    assert outcome.status == 1
+    (address,) = (word for word in command if "://" in word)
+    assert f"error: {address} is an address, but files" in outcome.err
+    assert "download it first" in outcome.err
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_an_image_without_pixels_gives_status_1(run: Run, tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="zero-size"):
         tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 0), np.uint8))

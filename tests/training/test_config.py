@@ -95,6 +95,34 @@ def test_wrong_values_are_named(name: str) -> None:
         recipe("quick", **{name: WRONG[name]})
 
 
+WHOLE = ("steps", "warm_up", "depth", "patch", "batch", "validate_every", "seed")
+SETS = ("stages", "factors", "sizes", "betas")
+SWITCHES = ("detail", "flips", "compiled")
+WRONG_KINDS = [
+    *[(name, wrong) for name in WHOLE for wrong in (None, "3", 2.5, True)],
+    *[(name, wrong) for name in SETS for wrong in (None, "23", 2.0, object())],
+    *[(name, wrong) for name in SWITCHES for wrong in (None, "no", 1, [])],
+    ("stages", (1,)),
+    ("betas", (0.9,)),
+    ("sampling", 3),
+    ("spot", "wide"),
+    ("noise", 0.1),
+    ("blur", "1"),
+    ("clip_norm", True),
+]
+
+
+@pytest.mark.parametrize(("name", "wrong"), WRONG_KINDS)
+def test_values_of_another_type_are_named(name: str, wrong: Any) -> None:
+    values: dict[str, Any] = {"steps": 1, "learning_rate": 0.1}
+    of_a_stage = name in ("steps", "warm_up", "detail")
+    with pytest.raises(InputError, match=f"^{name} "):
+        if of_a_stage:
+            Stage(**values | {name: wrong})
+        else:
+            TrainingConfig(**{"stages": (Stage(**values),), name: wrong})
+
+
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])
 def test_no_stage_learns_at_such_a_rate(rate: float) -> None:
     with pytest.raises(InputError, match="learning rate"):

@@ -45,8 +45,9 @@ def describe_beforehand(path: Path, image: "OpenImage", axes: str) -> dict[str, 
     """Tell the user in a line what an image says about itself, and return it for JSON.
 
     Any error becomes that line, because it is no reason not to enlarge the image.
+    Damage is left to the enlargement, which meets it as well, to tell of.
     """
-    from napari_vdsr.evaluation.description import describe_image
+    from napari_vdsr.evaluation.description import UNREADABLE, describe_image
 
     try:
         report = describe_image(image, axes=axes)
@@ -54,5 +55,6 @@ def describe_beforehand(path: Path, image: "OpenImage", axes: str) -> dict[str, 
         message = f"cannot say anything about the image: {error}"
         note(f"{path}: {message}")
         return {"summary": message, "unknown": [message]}
-    note(f"{path}: {report.summary}")
+    if not any(each.startswith(UNREADABLE) for each in report.unknown):
+        note(f"{path}: {report.summary}")
     return report.to_json()

@@ -29,6 +29,7 @@ _ALONG = 3  # windows along an axis of a plane, and planes of a stack
 _GRID = 8  # windows begin at multiples of it: the blocks of JPEG
 _SECONDS = 3.0  # after which no further window is read
 _TASKS = 1000  # of dask, that a window may need: nobody knows how long each takes
+UNREADABLE = "a part of the image cannot be read: "  # how such a trouble begins
 _BYTES = 2**28  # of the chunks that a window lies in
 
 
@@ -82,7 +83,7 @@ def _read(image: Stack) -> tuple[list[NDArray[Any]], list[str]]:
         try:
             parts.append(image.window(*place))
         except (VdsrError, MemoryError) as error:
-            lost.append(f"a part of the image cannot be read: {error}")
+            lost.append(f"{UNREADABLE}{error}")
     return parts, list(dict.fromkeys(lost))
 
 

@@ -10,7 +10,16 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import check_factor
 from napari_vdsr.imaging.resample import Kernel
 from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling
-from napari_vdsr.training.instrument import BlindNoise, CameraNoise, Spot, is_number
+from napari_vdsr.training.instrument import (
+    BlindNoise,
+    CameraNoise,
+    Spot,
+    is_number,
+    require_count,
+    require_part,
+    require_positive,
+    require_switch,
+)
 
 Variant = Literal["equivariant", "paper", "course", "srcnn-915", "srcnn-955"]
 Loss = Literal["charbonnier", "mse", "l1", "euclidean", "relative"]
@@ -45,17 +54,15 @@ class Stage:
     share: float = 0.0
 
     def __post_init__(self) -> None:
-        _require_count("steps", self.steps)
-        _require_count("warm_up", self.warm_up, least=0)
+        require_count("steps", self.steps)
+        require_count("warm_up", self.warm_up, least=0)
+        require_switch("detail", self.detail)
         if not (is_number(self.learning_rate) and 0 < self.learning_rate < math.inf):
             raise InputError(
                 f"learning rate is {self.learning_rate!r}: nothing is learned unless "
                 "it is above 0; 0.001 suits Adam, 0.1 the paper's SGD"
             )
-        if not (is_number(self.share) and 0 <= self.share <= 1):
-            raise InputError(
-                f"share is {self.share!r}: it is a part of each batch, from 0 to 1"
-            )
+        require_part("share", self.share)
 
 
 @dataclass(frozen=True)
@@ -159,11 +166,12 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        _require_kinds(self)
         if not self.stages:
             raise InputError("a training has no stages: give at least one")
         for name in ("patch", "batch", "validate_every", "checkpoint_every"):
-            _require_count(name, getattr(self, name))
-        _require_count("depth", self.depth, least=2)
+            require_count(name, getattr(self, name))
+        require_count("depth", self.depth, least=2)
         _require_choices(self)
         _require_samplings(self)
         _require_instrument(self)
@@ -214,7 +222,7 @@ class TrainingConfig:
         -------
         TrainingConfig
         """
-        _require_count("steps", steps, least=len(self.stages))
+        require_count("steps", steps, least=len(self.stages))
         ratio = steps / self.steps
         left, stages = steps, []
         for index, stage in enumerate(self.stages):
@@ -316,6 +324,22 @@ def _require_instrument(config: TrainingConfig) -> None:
         )
 
 
+def _require_kinds(config: TrainingConfig) -> None:
+    """Raise `InputError` for values that are not of their kind at all."""
+    for name in ("stages", "factors", "sizes", "betas"):
+        value = getattr(config, name)
+        if not isinstance(value, tuple | list):
+            raise InputError(f"{name} is {value!r}: give a tuple, even of one")
+    if not all(isinstance(stage, Stage) for stage in config.stages):
+        raise InputError(f"stages is {config.stages!r}: each has to be a Stage")
+    if len(config.betas) != 2:
+        raise InputError(f"betas is {config.betas!r}: give two, such as (0.9, 0.99)")
+    for name in ("flips", "compiled"):
+        require_switch(name, getattr(config, name))
+    if type(config.seed) is not int:
+        raise InputError(f"seed is {config.seed!r}: it must be a whole number")
+
+
 def _require_choices(config: TrainingConfig) -> None:
     choices = {
         "variant": Variant,
@@ -354,7 +378,7 @@ def _require_sets(config: TrainingConfig) -> None:
 def _require_limits(config: TrainingConfig) -> None:
     for name in ("clip_norm", "clip_rate"):
         if getattr(config, name) is not None:
-            _require_positive(name, getattr(config, name))
+            require_positive(name, getattr(config, name))
     for name in ("ema", "validation_share", "betas"):
         values = getattr(config, name)
         for value in values if isinstance(values, tuple) else (values,):
@@ -364,15 +388,3 @@ def _require_limits(config: TrainingConfig) -> None:
         value = getattr(config, name)
         if not (is_number(value) and 0 <= value <= 100):
             raise InputError(f"{name} is {value!r}: it must be from 0 to 100")
-
-
-def _require_positive(name: str, value: float) -> None:
-    if not (is_number(value) and 0 < value < math.inf):
-        raise InputError(f"{name} is {value!r}: it must be a positive number")
-
-
-def _require_count(name: str, value: int, least: int = 1) -> None:
-    if type(value) is not int or value < least:
-        raise InputError(
-            f"{name} is {value!r}: it must be a whole number from {least} upwards"
-        )

@@ -33,9 +33,9 @@ class CameraNoise:
     white: float | None = None
 
     def __post_init__(self) -> None:
-        _require_positive("gain", self.gain)
+        require_positive("gain", self.gain)
         if self.white is not None:
-            _require_positive("white", self.white)
+            require_positive("white", self.white)
         numbers = is_number(self.offset) and is_number(self.read_noise)
         good = numbers and math.isfinite(self.offset)
         if not (good and 0 <= self.read_noise < math.inf):
@@ -83,7 +83,7 @@ class BlindNoise:
         _require_range("correlation", self.correlation)
         if self.correlation[1] > 0.5:
             raise InputError(f"correlation is {self.correlation}: it is 0.5 at most")
-        _require_part("clean", self.clean)
+        require_part("clean", self.clean)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Spot:
             raise InputError(
                 f"sigma of the spot is {self.sigma}: 10 coarse pixels at most"
             )
-        _require_part("share of the spot", self.share)
+        require_part("share of the spot", self.share)
 
 
 def is_number(value: object) -> bool:
@@ -134,11 +134,27 @@ def _require_range(name: str, values: Any, above: bool = False) -> None:
         )
 
 
-def _require_part(name: str, value: Any) -> None:
+def require_part(name: str, value: Any) -> None:
+    """Raise `InputError` unless a setting is from 0 to 1."""
     if not (is_number(value) and 0 <= value <= 1):
         raise InputError(f"{name} is {value!r}: it is a part, from 0 to 1")
 
 
-def _require_positive(name: str, value: Any) -> None:
+def require_positive(name: str, value: Any) -> None:
+    """Raise `InputError` unless a setting is a number above 0."""
     if not (is_number(value) and 0 < value < math.inf):
         raise InputError(f"{name} is {value!r}: it must be a positive number")
+
+
+def require_switch(name: str, value: bool) -> None:
+    """Raise `InputError` unless a setting is True or False."""
+    if type(value) is not bool:
+        raise InputError(f"{name} is {value!r}: it must be True or False")
+
+
+def require_count(name: str, value: int, least: int = 1) -> None:
+    """Raise `InputError` unless a setting is a whole number from `least` upwards."""
+    if type(value) is not int or value < least:
+        raise InputError(
+            f"{name} is {value!r}: it must be a whole number from {least} upwards"
+        )
