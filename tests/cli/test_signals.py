@@ -13,10 +13,12 @@ from napari_vdsr.cli.signals import signals_to_heed
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows sends no SIGINT")
 
 PROGRAM = """
+import signal
 import sys
 import time
 from napari_vdsr.cli.signals import Interrupted, signals_raise
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup may run the tests
 with signals_raise():
     try:
         {work}
@@ -44,9 +46,10 @@ def started(
 ) -> "subprocess.Popen[str]":
     (folder / "a_library.py").write_text(LIBRARY)
     program = PROGRAM.format(work=work or "pass", hangs=hangs)
+    paths = [str(folder), os.environ.get("PYTHONPATH", "")]
     return subprocess.Popen(
         [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": f"{folder}:{os.environ['PYTHONPATH']}"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

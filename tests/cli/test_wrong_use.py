@@ -15,7 +15,7 @@ import pytest
 import skimage.data
 import tifffile
 
-from napari_vdsr import api
+from napari_vdsr import pipeline
 from napari_vdsr.cli import main
 from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.files import Picture, write_image
@@ -106,7 +106,7 @@ def test_a_wrong_target_gives_status_2(
 def test_a_target_that_cannot_hold_the_result_is_found_before_the_work(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "upscale", lambda *_, **__: pytest.fail("did the work"))
+    monkeypatch.setattr(pipeline, "upscale_array", lambda *_, **__: pytest.fail())
     write_image(tmp_path / "a.tif", Picture(np.zeros((4, 5), np.float32), "YX"))
     outcome = run("upscale", tmp_path / "a.tif", tmp_path / "b.png")
     assert outcome.status == 2
@@ -239,7 +239,7 @@ def test_a_folder_that_cannot_be_made_gives_status_1(
     (tmp_path / "file").touch()
     outcome = run("upscale", tmp_path / "in", tmp_path / "file" / "out")
     assert outcome.status == 1
-    assert "cannot make the folder" in outcome.err
+    assert f"{tmp_path / 'file' / 'out'}: Not a directory" in outcome.err
 
 
 def test_an_unknown_model_gives_status_1(
@@ -268,7 +268,7 @@ def test_a_fault_of_ours_shows_where_and_where_to_report_it(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr(api, "upscale", broken)
+    monkeypatch.setattr(pipeline, "upscale_array", broken)
     outcome = run("upscale", source, tmp_path / "b.png")
     assert outcome.status == 1
     assert "Traceback" in outcome.err
@@ -282,7 +282,7 @@ def test_too_little_memory_is_said_plainly(
     def hungry(*_: object, **__: object) -> None:
         np.empty(1 << 46)
 
-    monkeypatch.setattr(api, "upscale", hungry)
+    monkeypatch.setattr(pipeline, "upscale_array", hungry)
     outcome = run("upscale", source, tmp_path / "b.png")
     assert outcome.status == 1
     assert f"error: not enough memory for enlarging {source}: " in outcome.err
@@ -299,7 +299,7 @@ def test_too_little_memory_is_said_plainly(
 def test_a_result_beyond_memory_is_refused_before_the_work(
     run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "upscale", lambda *_, **__: pytest.fail("did the work"))
+    monkeypatch.setattr(pipeline, "upscale_array", lambda *_, **__: pytest.fail())
     for name in ("virtual_memory", "swap_memory"):
         little = SimpleNamespace(available=600, free=600)
         monkeypatch.setattr(psutil, name, lambda little=little: little)
@@ -333,7 +333,7 @@ def test_our_warnings_are_one_line_and_others_as_usual(
             warnings.warn("of some library", UserWarning, stacklevel=1)
         return image.repeat(2, 0).repeat(2, 1)
 
-    monkeypatch.setattr(api, "upscale", warning)
+    monkeypatch.setattr(pipeline, "upscale_array", warning)
     with pytest.warns(UserWarning, match="of some library"):
         outcome = run("upscale", source, tmp_path / "b.png")
     assert outcome.status == 0

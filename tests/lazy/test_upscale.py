@@ -89,7 +89,7 @@ def _assert_close(block: np.ndarray[Any, Any], whole: np.ndarray[Any, Any]) -> N
         difference = block.astype(np.float64) - whole.astype(np.float64)
         assert np.abs(difference).max() <= 1  # a tie may go either way
         return
-    tolerance = 0.2 if block.dtype.itemsize == 2 else 2e-3
+    tolerance = 0.3 if block.dtype.itemsize == 2 else 2e-3  # a step of float16
     np.testing.assert_array_equal(np.isnan(block), np.isnan(whole))
     np.testing.assert_allclose(block, whole, atol=tolerance)
 
