@@ -61,6 +61,8 @@ ONLY_IN = {
     "zarr": {"files"},
 }
 
+QT = {"PyQt5", "PyQt6", "PySide6", "magicgui", "pyqtgraph", "qtpy", "superqt"}
+
 
 def room_of(module: Path) -> str:
     return module.relative_to(PACKAGE).with_suffix("").parts[0]
@@ -113,6 +115,23 @@ def test_heavy_libraries_stay_in_their_room() -> None:
             rooms = ONLY_IN.get(name.split(".")[0])
             if rooms is not None and room_of(module) not in rooms:
                 astray.append(f"{name_of(module)} imports {name}")
+    assert not astray
+
+
+def test_what_the_panels_know_needs_no_qt() -> None:
+    """So it can be read and tested without a window."""
+    names = (
+        "cards checks fields jobs layers model_work plan planning script settings "
+        "unfinished upscalers words work"
+    ).split()
+    rooms = [path for path in MODULES if room_of(path) == "plugin"]
+    assert set(names) <= {path.stem for path in rooms}
+    astray = [
+        f"{name_of(module)} imports {name}"
+        for module in rooms
+        for name in imported(module)
+        if module.stem in names and name.split(".")[0] in QT
+    ]
     assert not astray
 
 

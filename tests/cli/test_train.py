@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -102,17 +104,28 @@ def test_any_recipe_may_have_blind_noise(
 
 
 def test_a_model_is_fine_tuned_and_added_to_the_users_own(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """Without --add the command to type is told, and it works as it stands."""
     monkeypatch.setenv("NAPARI_VDSR_MODELS", str(tmp_path / "models"))
-    first = tmp_path / "first.safetensors"
+    first = tmp_path / "my first.safetensors"
     arguments = ["train", str(folder), *SHORT, "--steps", "2"]
     assert main([*arguments, "--output", str(first)]) == 0
+    told = capsys.readouterr().err
+    (command,) = re.findall("to have it in the panels .*: (napari-vdsr .*)", told)
+    assert "my-first" not in {card.name for card in models()}
+    assert main(shlex.split(command)[1:]) == 0
+    assert "my-first" in {card.name for card in models()}
+    capsys.readouterr()
     second = tmp_path / "second.safetensors"
     tuned = ["--output", str(second), "--start-from", str(first), "--add"]
     assert main([*arguments, *tuned]) == 0
+    assert "models import" not in capsys.readouterr().err
     model = load_model("second")
-    assert "Fine-tuned from first" in model.metadata["description"]
+    assert "Fine-tuned from my first" in model.metadata["description"]
 
 
 def test_a_folder_of_zarrs_is_trained_on(

@@ -1,7 +1,7 @@
 """Every field of every panel can be used with the keyboard and read by a program."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +19,8 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
     QScrollBar,
+    QTabBar,
+    QTabWidget,
     QWidget,
 )
 
@@ -42,9 +44,15 @@ def panel(request: Any, viewer: Any, cells: Any) -> Any:
     return made
 
 
-single_forms = pytest.mark.parametrize(
-    "panel", [SuperResolution, Training], indirect=True
-)
+def pages_of(panel: QWidget) -> Iterator[None]:
+    """Show one page after the other; a panel without tabs is one page."""
+    books = panel.findChildren(QTabWidget)
+    if not books:
+        yield
+    for book in books:
+        for index in range(book.count()):
+            book.setCurrentIndex(index)
+            yield
 
 
 def fields_of(panel: QWidget) -> list[Any]:
@@ -115,29 +123,50 @@ def turn_wheel(widget: QWidget) -> None:
     QApplication.sendEvent(widget, event)
 
 
-@single_forms
 def test_the_tab_key_goes_through_the_fields_from_top_to_bottom(panel: QWidget) -> None:
     panel.resize(350, 1200)
-    panel.grab()  # lays everything out
-    fields = [field for field in fields_of(panel) if field.isVisibleTo(panel)]
-    places = {field: field.mapTo(panel, QPoint(0, 0)).y() for field in fields}
-    order = []
-    widget: Any = fields[0]
+    for _ in pages_of(panel):
+        panel.grab()  # lays everything out
+        fields = [field for field in fields_of(panel) if field.isVisibleTo(panel)]
+        places = {field: field.mapTo(panel, QPoint(0, 0)).y() for field in fields}
+        order = [places[field] for field in tab_chain(fields[0]) if field in places]
+        assert len(order) > 1
+        start = order.index(min(order))
+        order = [*order[start:], *order[:start]]  # the chain is a circle
+        steps_up = [b for a, b in pairwise(order) if b < a - 10]  # beside one another
+        assert not steps_up
+
+
+def tab_chain(start: QWidget) -> Iterator[QWidget]:
+    """What the Tab key comes to, from a widget once around."""
+    widget: Any = start
     while True:
-        if widget in places and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
-            order.append(places[widget])
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            yield widget
         widget = widget.nextInFocusChain()
-        if widget is fields[0]:
-            break
-    start = order.index(min(order))
-    order = [*order[start:], *order[:start]]  # the chain is a circle
-    steps_up = [b for a, b in pairwise(order) if b < a - 10]  # beside one another
-    assert not steps_up
+        if widget is start:
+            return
 
 
-@single_forms
+def test_the_tab_key_comes_from_the_tabs_to_the_page_below(
+    viewer: Any, cells: Any
+) -> None:
+    viewer.add_image(cells, name="cells")
+    panel = Psnr(viewer)
+    viewer.window.add_dock_widget(panel, name="panel")
+    bar = panel.book.tabBar()
+    assert bar is not None
+    for _ in pages_of(panel):
+        chain = [field for field in tab_chain(bar) if field.isVisibleTo(panel)]
+        page = panel.book.currentWidget()
+        assert page is not None
+        assert page.isAncestorOf(chain[1])
+
+
 def test_nothing_is_cut_where_the_panel_is_narrow(panel: QWidget) -> None:
     assert panel.minimumSizeHint().width() <= NARROWEST
+    bars = panel.findChildren(QTabBar)
+    assert all(bar.sizeHint().width() <= NARROWEST for bar in bars)
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -168,11 +197,10 @@ def _luminance(colour: Any) -> float:
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_the_field_with_the_keyboard_is_outlined(
-    viewer: Any, open_panel: Callable[..., SuperResolution], settle: Any, theme: str
+    viewer: Any, panel: Any, theme: str
 ) -> None:
-    panel = open_panel()
     viewer.theme = theme
-    settle(panel)
+    panel.catch_up()
     (colour,) = re.findall(r":focus \{ border: 1px solid #(\w+);", panel.styleSheet())
     ground = get_theme(theme).background.as_rgb_tuple()[:3]
     assert contrast(tuple(bytes.fromhex(colour)), ground) >= 3

@@ -296,7 +296,8 @@ def test_colours_are_compared_by_luminance_or_together(
 def test_figures_can_be_copied_and_saved(
     viewer: Any, compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reference = viewer.add_image(stack(), name="truth", axis_labels=("t", "y", "x"))
+    name = "40x? NA 1.2"
+    reference = viewer.add_image(stack(), name=name, axis_labels=("t", "y", "x"))
     tab = compare(reference, viewer.add_image(stack() + 5, name="brighter"))
     tab.results.copy.click()
     copied = QApplication.clipboard().text()
@@ -304,17 +305,22 @@ def test_figures_can_be_copied_and_saved(
     assert "t 2\t" in copied
     assert "Data range" in copied
     file = tmp_path / "scores.csv"
-    monkeypatch.setattr(
-        QFileDialog, "getSaveFileName", lambda *_: (str(file), "CSV (*.csv)")
-    )
+    offered: list[str] = []
+
+    def choose(_: Any, __: str, name: str, ___: str) -> tuple[str, str]:
+        offered.append(name)
+        return str(file), "CSV (*.csv)"
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
     tab.results.csv.click()
+    assert offered == ["scores against 40x_ NA 1.2.csv"]
     rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
     assert [row["plane"] for row in rows] == [
         *("t 0", "t 1", "t 2", "mean", "minimum", "maximum", "of mean error")
     ]
     report = tab.scores[0].psnr
     assert float(rows[3]["psnr_db"]) == pytest.approx(report.mean, abs=1e-6)
-    assert {row["reference"] for row in rows} == {"truth"}
+    assert {row["reference"] for row in rows} == {name}
     assert rows[0]["data_range_reason"] == report.data_range.reason
 
 

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.evaluation.baselines import BASELINES
+from napari_vdsr.files.folders import file_name
 from napari_vdsr.plugin.scores.parts import words_label
 from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
 from napari_vdsr.plugin.scores.words import (
@@ -45,6 +46,7 @@ from napari_vdsr.plugin.widgets.colours import (
     message_colour,
     theme_colour,
 )
+from napari_vdsr.plugin.widgets.plots import colour_plot, make_plot
 
 _EXPLAINED = {
     "mean": "Mean of the planes' figures, as papers report it.",
@@ -143,21 +145,10 @@ class CurveView(QWidget):
         import pyqtgraph
 
         if self._plot is None:
-            self._plot = pyqtgraph.PlotWidget()
-            self._plot.setMenuEnabled(False)
-            self._plot.hideButtons()
-            self._plot.setMouseEnabled(x=False, y=False)
+            self._plot = make_plot("PSNR dB", "plane", _HEIGHT)
             self._column.addWidget(self._plot)
-        plot = self._plot
-        plot.clear()
-        plot.setBackground(background)
-        for side, title in (("left", "PSNR dB"), ("bottom", "plane")):
-            axis = plot.getAxis(side)
-            axis.setPen(foreground)
-            axis.setTextPen(foreground)
-            axis.setLabel(title)
-        axis.enableAutoSIPrefix(False)
-        plot.getAxis("left").enableAutoSIPrefix(False)
+        self._plot.clear()
+        colour_plot(self._plot, background, foreground)
         for number, score in enumerate(scores):
             colour = line_colour(number, is_dark_colour(background))
             self._draw(score, pyqtgraph.mkPen(colour, width=2))
@@ -310,7 +301,7 @@ class ResultsView(QWidget):
             temporary.write_text(text, encoding="utf-8")
 
     def _ask_and_save(self) -> None:
-        start = f"scores against {self._reference}.csv".replace("/", "-")
+        start = f"{file_name(f'scores against {self._reference}')}.csv"
         path, _ = QFileDialog.getSaveFileName(self, "Save", start, "CSV (*.csv)")
         if not path:
             return

@@ -21,7 +21,7 @@ class ScoreOptions(Remembered):
         "for numbers within 0 and 1, otherwise the reference's maximum minus its "
         "minimum. The reason is written below the table.",
         most=1e300,
-        blank="auto: follows the data",
+        blank="from the data",
     )
     channels: str = shown(
         LUMINANCE,
@@ -54,7 +54,7 @@ class ScoreOptions(Remembered):
     )
     live: bool = shown(
         True,
-        "compare again when anything changes",
+        "compare after each change",
         "Compare again whenever a compared layer or a field changes.",
     )
 
@@ -92,7 +92,7 @@ class ModelOptions(Remembered):
         "Camera: each pixel the mean over its area. By software: bicubic with "
         "antialiasing. A model gains most on images like those it was trained for.",
         choices={
-            "as the model is trained for": OWN,
+            "as the model expects": OWN,
             "confocal or other scanner": "scanner",
             "camera": "camera",
             "reduced by software": "reduced",

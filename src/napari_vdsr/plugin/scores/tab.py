@@ -34,7 +34,7 @@ class Tab(QWidget):
         self._view: WorkView | None = None
         self._closed = False
         self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(8, 8, 8, 8)
+        self.column.setContentsMargins(5, 5, 5, 5)  # 300 pixels are few
         self.column.setSpacing(8)
 
     @property

@@ -8,11 +8,13 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.training.words import gain_words
 from napari_vdsr.plugin.widgets.colours import is_dark_colour, line_colour
+from napari_vdsr.plugin.widgets.plots import colour_plot, make_plot
 
 if TYPE_CHECKING:
     from napari_vdsr.training import History
 
 
+_FEWEST = 10  # steps that the axis spans
 _HEIGHT = 140  # pixels of each plot
 _POINTS = 60  # about so many in the smooth curve of the loss
 _LOSS = "What is made smaller: the error on the patches of each step."
@@ -58,9 +60,8 @@ class Curves(QWidget):
             return
         self._make_plots()
         self._dark = is_dark_colour(background)
-        self._gain.setLabel("left", "gain, dB")
         for plot in (self._loss, self._gain):
-            _colour(plot, background, foreground)
+            colour_plot(plot, background, foreground)
             plot.clear()
         self._draw_losses(losses, foreground)
         self._draw_gains(scores, kernel, foreground)
@@ -69,24 +70,15 @@ class Curves(QWidget):
         self.show()
 
     def _make_plots(self) -> None:
-        # Imported late: it takes a second.
-        import pyqtgraph
-
         if self._loss is not None:
             return
-        self._loss, self._gain = pyqtgraph.PlotWidget(), pyqtgraph.PlotWidget()
-        self._loss.setLabel("left", "loss")
+        self._loss = make_plot("loss", "step", _HEIGHT)
+        self._gain = make_plot("gain, dB", "step", _HEIGHT)
         titles = self.loss_title, self.gain_title
         for plot, title in zip((self._loss, self._gain), titles, strict=True):
-            plot.setMenuEnabled(False)
-            plot.hideButtons()
-            plot.setMouseEnabled(x=False, y=False)
-            plot.setFixedHeight(_HEIGHT)
-            for side in ("left", "bottom"):
-                plot.getAxis(side).enableAutoSIPrefix(False)
             plot.getAxis("left").setWidth(58)
-            plot.setLabel("bottom", "step")
-            plot.getAxis("bottom").setHeight(42)
+            # One score alone would have an axis of fractions of a step.
+            plot.getViewBox().setLimits(xMin=0, minXRange=_FEWEST)
             self._column.addWidget(title)
             self._column.addWidget(plot)
 
@@ -145,11 +137,3 @@ def _title(tooltip: str) -> QLabel:
     label.setWordWrap(True)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     return label
-
-
-def _colour(plot: Any, background: str, foreground: str) -> None:
-    plot.setBackground(background)
-    for side in ("left", "bottom"):
-        axis = plot.getAxis(side)
-        axis.setPen(foreground)
-        axis.setTextPen(foreground)

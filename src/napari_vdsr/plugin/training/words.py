@@ -127,10 +127,11 @@ def title_of(plan: "Plan") -> str:
 def progress_words(report: "Report", device: str, memory: float) -> str:
     """Two lines: steps, time left, learning rate, device and its bytes in use."""
     left = format_duration(report.remaining)
-    whose = "of napari" if device == "cpu" else "in use"
+    size = format_bytes(memory)
+    used = f"napari uses {size}" if device == "cpu" else f"{size} in use"
     return (
         f"Step {report.step} of {report.steps} · {left} left\n"
-        f"rate {report.learning_rate:.2g} · {device}, {format_bytes(memory)} {whose}"
+        f"learning rate {report.learning_rate:.2g} · {device}, {used}"
     )
 
 

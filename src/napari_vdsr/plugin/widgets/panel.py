@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QLayoutItem,
     QScrollArea,
     QScrollBar,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -169,7 +170,10 @@ class Panel(QWidget, Generic[Kept]):
     def _show_focus(self) -> None:
         """Outline the field that has the keyboard, in the colours of the theme."""
         colour = theme_colour(self._viewer.theme, "text")
-        kinds = "QComboBox QAbstractSpinBox QLineEdit QAbstractButton QSlider".split()
+        kinds = (
+            "QComboBox QAbstractSpinBox QLineEdit QAbstractButton QSlider QListWidget "
+            "QTabBar::tab"
+        ).split()
         fields = ", ".join(f"{kind}:focus" for kind in kinds)
         style = f"{fields} {{ border: 1px solid {colour}; }}"
         if self.styleSheet() != style:
@@ -213,16 +217,30 @@ def _make_accessible(panel: QWidget) -> None:
 def _in_order(widget: QWidget) -> Iterator[QWidget]:
     """All widgets in another one in the order of its layout."""
     layout = widget.layout()
-    inner = widget.widget() if isinstance(widget, QScrollArea) else None
-    if inner is not None:
-        yield from _in_order(inner)
-    elif layout is None:
-        yield widget
+    if isinstance(widget, QTabWidget):
+        pages = [widget.widget(index) for index in range(widget.count())]
+        inner = [widget.tabBar(), *pages]
     else:
-        for item in _items(layout):
-            part = None if item is None else item.widget()
-            if part is not None:
-                yield from _in_order(part)
+        inner = [widget.widget()] if isinstance(widget, QScrollArea) else []
+    parts = [part for part in inner if part is not None]
+    for part in parts:
+        yield from _in_order(part)
+    if layout is not None and not parts:
+        yield from _laid_out(layout)
+    elif not parts:
+        yield widget
+
+
+def _laid_out(layout: QLayout) -> Iterator[QWidget]:
+    """All widgets in a layout and in those within it."""
+    for item in _items(layout):
+        if item is None:
+            continue
+        part, within = item.widget(), item.layout()
+        if part is not None:
+            yield from _in_order(part)
+        elif within is not None:
+            yield from _laid_out(within)
 
 
 def _items(layout: QLayout) -> list[QLayoutItem | None]:
