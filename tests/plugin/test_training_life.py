@@ -264,7 +264,7 @@ def test_one_core_is_left_to_the_viewer() -> None:
 
 
 def test_the_time_is_estimated_as_it_is_trained(monkeypatch: Any) -> None:
-    """Other threads and another order in memory gave a third of the speed."""
+    """It was measured with more threads, and another order in memory."""
     convolve = torch.nn.functional.conv2d
     seen = set()
 
