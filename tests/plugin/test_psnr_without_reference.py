@@ -90,7 +90,18 @@ def test_nothing_speaks_against_a_perfect_result() -> None:
     flat = np.full((8, 8), 9.0)
     report = consistency(flat, np.full((16, 16), 9.0))
     doubt = Doubt(report, np.zeros((16, 16), np.float32), 0.0)
-    assert doubt_in_words(doubt)[0] == "Nothing here speaks against the result."
+    headline, text = doubt_in_words(doubt)
+    assert headline == "Nothing here speaks against the result."
+    assert text.startswith("In less than 0.05 % of this image the result differs")
+
+
+def test_noise_that_was_left_out_is_named_among_the_differences() -> None:
+    noisy = np.random.default_rng(0).normal(9, 1, (8, 8))
+    report = consistency(noisy, np.full((16, 16), 9.0))
+    headline, text = doubt_in_words(Doubt(report, np.ones((16, 16), "f4"), 0.0))
+    assert headline == "Do not believe 100.0 % of this image."
+    assert text.startswith("There the result differs")
+    assert "Noise that the model has left out counts as a difference" in text
 
 
 def test_sampling_is_checked_of_an_image_that_was_given(viewer: Any) -> None:

@@ -83,7 +83,10 @@ def similarity_of_plane(
     from skimage.metrics import structural_similarity
 
     if data_range.value == 0:
-        raise InputError(f"{data_range.reason}: SSIM needs a range, give data_range")
+        raise InputError(
+            f"{data_range.reason}: SSIM needs a range of values, so choose an image that "
+            "is not constant, or give ssim a data_range"
+        )
     if min(reference.shape[:2]) < SMALLEST:
         raise InputError(
             f"{reference.shape[0]} x {reference.shape[1]} pixels are left for SSIM, "
