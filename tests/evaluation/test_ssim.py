@@ -97,3 +97,9 @@ def test_nan_is_refused() -> None:
     b[0, 0] = np.nan
     with pytest.raises(InputError, match="NaN"):
         ssim(a, b)
+
+
+def test_a_constant_image_is_refused_in_words_that_fit_every_caller() -> None:
+    flat = np.full((16, 16), 7, "uint16")
+    with pytest.raises(InputError, match="choose an image that is not constant"):
+        ssim(flat, flat)

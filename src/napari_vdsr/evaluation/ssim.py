@@ -84,8 +84,8 @@ def similarity_of_plane(
 
     if data_range.value == 0:
         raise InputError(
-            f"{data_range.reason}: SSIM needs a range of values, so choose an image that "
-            "is not constant, or give ssim a data_range"
+            f"{data_range.reason}: SSIM needs a range of values; "
+            "choose an image that is not constant"
         )
     if min(reference.shape[:2]) < SMALLEST:
         raise InputError(

@@ -193,11 +193,11 @@ def doubt_in_words(doubt: Doubt) -> tuple[str, str]:
         headline = f"Do not believe {share:.1f} % of this image."
         where = "There"
     text = (
-        f"{where} the result differs from its source, or from what the network makes of "
-        f"the source when it is flipped or turned, by more than {large} of the range. "
-        f"On average these are {100 * doubt.report.relative:.2f} % and "
+        f"{where} the result differs from its source, or from what the network makes "
+        f"of the source when it is flipped or turned, by more than {large} of the "
+        f"range. On average these are {100 * doubt.report.relative:.2f} % and "
         f"{100 * doubt.spread:.2f} %. Noise that the model has left out counts as a "
-        "difference, so of a noisy image much is marked. What does not show here can be "
-        "wrong, too: only a sharper image of the same sample can tell."
+        "difference, so of a noisy image much is marked. What does not show here can "
+        "be wrong, too: only a sharper image of the same sample can tell."
     )
     return headline, text
