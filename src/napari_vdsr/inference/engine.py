@@ -24,6 +24,7 @@ _ready: OrderedDict[tuple[str, torch.device, torch.dtype], Callable[[], "Engine"
     OrderedDict()
 )
 _lock = Lock()
+_of_the_parent: list[object] = []
 
 
 class Engine(Protocol):
@@ -87,9 +88,11 @@ def _prepared(
 
 def _after_fork() -> None:
     """Let a child process make its own: another thread may have held the lock."""
-    global _lock
+    global _lock, _ready
     _lock = Lock()
-    _ready.clear()
+    # Not freed: OpenVINO's would wait for threads that a child process does not have.
+    _of_the_parent.append(_ready)
+    _ready = OrderedDict()
 
 
 if hasattr(os, "register_at_fork"):

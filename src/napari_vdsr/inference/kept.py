@@ -10,6 +10,7 @@ from napari_vdsr.options import RunOptions
 _MOST = 4
 _kept: OrderedDict[str, Upscaler] = OrderedDict()
 _lock = Lock()
+_of_the_parent: list[object] = []
 
 
 def kept_upscaler(options: RunOptions) -> Upscaler:
@@ -35,9 +36,11 @@ def forget_upscalers() -> None:
 
 def _after_fork() -> None:
     """Let a child process make its own: another thread may have held the lock."""
-    global _lock
+    global _lock, _kept
     _lock = Lock()
-    _kept.clear()
+    # Not freed: OpenVINO's would wait for threads that a child process does not have.
+    _of_the_parent.append(_kept)
+    _kept = OrderedDict()
 
 
 if hasattr(os, "register_at_fork"):
