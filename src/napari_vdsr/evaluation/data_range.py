@@ -7,7 +7,6 @@ data by fixed rules and is never reported without its reason.
 
 import math
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.images.stack import Stack, all_values
 from napari_vdsr.imaging.dtypes import black_and_white
+from napari_vdsr.imaging.geometry import is_number
 
 _TOO_LARGE = 4.0  # times the reference's own span: a gain of 12 dB out of nothing
 
@@ -44,7 +44,7 @@ def range_of(reference: NDArray[Any] | Stack, given: float | None = None) -> Dat
     not a positive number, or every pixel is NaN.
     """
     if given is not None:
-        if not (_is_number(given) and math.isfinite(given) and given > 0):
+        if not (is_number(given) and math.isfinite(given) and given > 0):
             raise InputError(
                 f"data_range is {given!r}: give a positive number, or leave it out"
             )
@@ -65,10 +65,6 @@ def _difference(low: float, high: float) -> float:
     """High minus low; of large integers, before they are rounded."""
     whole = float(low).is_integer() and float(high).is_integer()
     return int(high) - int(low) if whole else high - low
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def contradiction(reference: NDArray[Any] | Stack, given: float) -> str | None:

@@ -139,12 +139,13 @@ def _as_pair(value: Any, what: str) -> tuple[float, float]:
     values: list[Any] = [value, value] if isinstance(value, Real) else []
     if isinstance(value, (Sequence, np.ndarray)) and np.ndim(value) == 1:
         values = list(value)
-    if len(values) != 2 or not all(map(_is_number, values)):
+    if len(values) != 2 or not all(map(is_number, values)):
         raise InputError(
             f"{what} is {value!r}: give one number, or one for Y and one for X"
         )
     return float(values[0]), float(values[1])
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: object) -> bool:
+    """Whether something is a real number; truth values are none."""
     return isinstance(value, Real) and not isinstance(value, bool)

@@ -3,14 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.geometry import LARGEST_FACTOR, pixel_centre_shift
+from napari_vdsr.imaging.geometry import (
+    LARGEST_FACTOR,
+    is_number,
+    pixel_centre_shift,
+)
 from napari_vdsr.imaging.sampling import Instrument
 from napari_vdsr.simulation.detection import (
     detected,
@@ -220,8 +224,7 @@ def _check_whole(name: str, value: Any, low: int, high: float = math.inf) -> Non
 
 
 def _check_positive(name: str, value: Any, most: float, hint: str = "") -> None:
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not (number and 0 < value <= most and value != math.inf):
+    if not (is_number(value) and 0 < value <= most and value != math.inf):
         up_to = "" if most == math.inf else f", {most:g} at most"
         raise InputError(f"{name} is {value!r}: give a number above 0{up_to}{hint}")
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.geometry import check_factor
+from napari_vdsr.imaging.geometry import check_factor, is_number
 from napari_vdsr.imaging.resample import Kernel
 from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling
 from napari_vdsr.training.instrument import (
     BlindNoise,
     CameraNoise,
     Spot,
-    is_number,
     require_count,
     require_part,
     require_positive,

@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.imaging.geometry import is_number
 
 _MOST = 1e9  # electrons at white; its noise is below the resolution of float32
 
@@ -114,18 +114,14 @@ class Spot:
         require_part("share of the spot", self.share)
 
 
-def is_number(value: object) -> bool:
-    """Whether something is a real number; truth values are none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
 def _require_range(name: str, values: Any, above: bool = False) -> None:
-    good = isinstance(values, tuple | list) and len(values) == 2
-    if good and all(map(is_number, values)):
-        low, high = values
-        good = bool(0 <= low <= high < math.inf and (low > 0 or not above))
-    else:
-        good = False
+    good = (
+        isinstance(values, tuple | list)
+        and len(values) == 2
+        and all(map(is_number, values))
+        and 0 <= values[0] <= values[1] < math.inf
+        and (values[0] > 0 or not above)
+    )
     if not good:
         least = "above 0" if above else "from 0 upwards"
         raise InputError(
