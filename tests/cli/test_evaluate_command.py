@@ -136,6 +136,18 @@ def test_a_wrong_argument_is_said(
     assert outcome.out == ""
 
 
+def test_a_folder_that_cannot_be_written_to_is_found_before_the_work(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = "napari_vdsr.evaluation.evaluate.evaluate"
+    monkeypatch.setattr(work, lambda *_, **__: pytest.fail("it was scored"))
+    monkeypatch.setattr("os.access", lambda *_: False)
+    for option, name in (("--csv", "a.csv"), ("--grid", "a.png")):
+        outcome = run("evaluate", folder, option, folder.parent / name)
+        assert outcome.status == 1
+        assert f"{name}: no permission to write in {folder.parent}" in outcome.err
+
+
 def test_a_missing_or_empty_folder_is_an_error(run: Run, tmp_path: Path) -> None:
     outcome = run("evaluate", tmp_path / "missing")
     assert (outcome.status, "does not exist" in outcome.err) == (1, True)

@@ -240,7 +240,7 @@ def _evaluate_pairs(high: Path, low: Path, **options: Any) -> "Evaluation":
 
 def _check_outputs(csv: Path | None, grid: Path | None, *, overwrite: bool) -> None:
     """Refuse output files that cannot be written, before the work begins."""
-    from napari_vdsr.files.atomic import already_there
+    from napari_vdsr.files.atomic import already_there, check_place
 
     if grid is not None and grid.suffix.lower() != ".png":
         raise InputError(
@@ -249,10 +249,9 @@ def _check_outputs(csv: Path | None, grid: Path | None, *, overwrite: bool) -> N
     for path in (csv, grid):
         if path is None:
             continue
+        check_place(path)
         if path.exists() and not overwrite:
             raise FileError(already_there(path))
-        if not path.absolute().parent.is_dir():
-            raise FileError(f"cannot write {path}: there is no such folder")
 
 
 def _write(path: Path, text: str, *, overwrite: bool) -> None:

@@ -59,7 +59,9 @@ def check_place(path: Path) -> None:
     with writing_to(path, _NOTHING_WRITTEN):
         if not folder.is_dir():
             what = "is no folder" if os.path.lexists(folder) else "does not exist"
-            raise FileError(f"cannot write {path}: {folder} {what}")
+            raise FileError(
+                f"cannot write {path}: there is no such folder ({folder} {what})"
+            )
         if not os.access(resolved(path).parent, os.W_OK | os.X_OK):
             raise FileError(f"cannot write {path}: no permission to write in {folder}")
 
