@@ -128,17 +128,13 @@ def walk_of_command(folder: Path) -> Walk:
 
 def _second(call: Callable[[], object]) -> Walk:
     """The walk of a call after one that has imported all modules."""
+    from napari_vdsr.inference.kept import forget_upscalers
+
     call()
-    _forget_upscalers()
+    forget_upscalers()
     with walking() as walk:
         call()
     return walk
-
-
-def _forget_upscalers() -> None:
-    from napari_vdsr.inference.kept import forget_upscalers
-
-    forget_upscalers()
 
 
 def main() -> None:

@@ -1,25 +1,12 @@
 """The faults of `benchmarks/faults.py` that need no processes of their own."""
 
-import importlib.util
-from pathlib import Path
-from typing import Any
-
+import faults
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "faults.py"
 QUICK = ("memory", "mutants", "weights")
 
 
-@pytest.fixture(scope="module")
-def faults() -> Any:
-    spec = importlib.util.spec_from_file_location("faults", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_every_promise_that_can_be_tried_here_is_kept(faults: Any) -> None:
+def test_every_promise_that_can_be_tried_here_is_kept() -> None:
     names = [name for name in faults.FAULTS if name.startswith(QUICK)]
     assert len(names) == 7
     with faults.a_trial(seed=0, mutants=40) as trial:
@@ -29,7 +16,7 @@ def test_every_promise_that_can_be_tried_here_is_kept(faults: Any) -> None:
     assert not broken
 
 
-def test_a_broken_promise_is_said(faults: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_promise_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_: object) -> str:
         raise AssertionError("an image was lost")
 

@@ -1,27 +1,17 @@
 """A short soak: random use of the panels leaves nothing behind."""
 
-import importlib
 import random
-from pathlib import Path
 from typing import Any
 
-import pytest
+import soak
 from training_helpers import TINY as TINY_TRAINING
 
 from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.settings import save_settings
 from napari_vdsr.plugin.training.settings import TrainingSettings
 
-SCRIPTS = Path(__file__).parents[2] / "benchmarks"
 
-
-@pytest.fixture
-def soak(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(SCRIPTS)
-    return importlib.import_module("soak")
-
-
-def test_random_use_leaves_no_layer_panel_or_thread(soak: Any, qapp: Any) -> None:
+def test_random_use_leaves_no_layer_panel_or_thread(qapp: Any) -> None:
     save_settings(Settings(model="tiny", device="cpu", tile="64"), Settings())
     training = TrainingSettings().changed(TINY_TRAINING)
     save_settings(training, TrainingSettings(), "training")
@@ -31,7 +21,7 @@ def test_random_use_leaves_no_layer_panel_or_thread(soak: Any, qapp: Any) -> Non
     assert left[-1].threads <= left[0].threads
 
 
-def test_growth_is_said(soak: Any) -> None:
+def test_growth_is_said() -> None:
     flat = [soak.Left(600, 1, 0, 0, 0)] * 9
     assert not soak.grown(flat)
     leak = [soak.Left(600, 1, 5 * n, n, 0) for n in range(9)]
