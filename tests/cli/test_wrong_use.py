@@ -32,6 +32,13 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def here(source: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the source as the current one."""
+    monkeypatch.chdir(source.parent)
+    return source.parent
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -168,19 +175,14 @@ ADDRESS = "https://example.org/a.tif"
     ids=" ".join,
 )
 def test_addresses_are_named_as_they_were_written(
-    command: list[str],
-    run: Run,
-    source: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    command: list[str], run: Run, source: Path, here: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     outcome = run(*command)
     assert outcome.status == 1
     (address,) = (word for word in command if "://" in word)
     assert f"error: {address} is an address, but files" in outcome.err
     assert "download it first" in outcome.err
-    assert list(tmp_path.iterdir()) == [source]
+    assert list(here.iterdir()) == [source]
 
 
 def test_an_image_without_pixels_gives_status_1(run: Run, tmp_path: Path) -> None:
@@ -362,19 +364,13 @@ def test_no_command_shows_the_help(run: Run) -> None:
     ],
 )
 def test_an_empty_name_is_not_the_current_folder(
-    command: list[str],
-    name: str,
-    run: Run,
-    source: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    command: list[str], name: str, run: Run, source: Path, here: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     outcome = run(*command)
     assert outcome.status == 2
     assert name.lower() in outcome.err.lower()
     assert "the name is empty" in outcome.err
-    assert list(tmp_path.iterdir()) == [source]
+    assert list(here.iterdir()) == [source]
 
 
 def test_a_folder_that_cannot_be_listed_is_named_and_the_rest_goes_on(
