@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch_modes import NoFloat64
 
 from napari_vdsr.imaging.intensities import work_dtype
 from napari_vdsr.imaging.resample import resize_rows
@@ -23,19 +22,6 @@ from napari_vdsr.inference.window import restore_window, sum_device
 
 CUDA = torch.device("cuda", 1)
 DEVICES = [CUDA, torch.device("mps", 0), torch.device("xpu", 0)]
-
-
-class NoFloat64(TorchDispatchMode):
-    """Refuses float64 where devices do not know it."""
-
-    def __torch_dispatch__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        result = function(*args, **(kwargs or {}))
-        for each in tree_leaves(result):
-            if isinstance(each, Tensor) and each.device.type in ("mps", "xpu"):
-                assert each.dtype is not torch.float64, function
-        return result
 
 
 class Slices(TorchFunctionMode):

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch_modes import Journal
 
 from napari_vdsr.imaging.intensities import into_dtype, work_dtype
 from napari_vdsr.imaging.resample import resize_rows
@@ -43,27 +43,12 @@ def test_the_source_may_change_meanwhile() -> None:
     assert (values == 1).all()
 
 
-WAITING = ["_local_scalar_dense", "index", "nonzero", "equal", "lift_fresh"]
-
-
-class Journal(TorchDispatchMode):
-    """Notes operations whose answer the host would wait for, or that bring numbers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.noted: list[str] = []
-
-    def __torch_dispatch__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        name = str(function).split(".")[1]
-        if name in WAITING:
-            self.noted.append(name)
-        return function(*args, **(kwargs or {}))
+# The host would wait for the answer, or bring numbers.
+WAITING = ("_local_scalar_dense", "index", "nonzero", "equal", "lift_fresh")
 
 
 def test_the_journal_notes_what_waits() -> None:
-    with Journal() as journal:
+    with Journal(*WAITING) as journal:
         ones = torch.ones(3)
         ones[ones > 0].sum().item()
         torch.tensor([1.0, 2.0])
@@ -86,7 +71,7 @@ def test_nothing_between_upload_and_download_is_waited_for(
         uploaded(resize_rows(n, 2 * n, 0, 2 * n).weights, CPU, work) for n in shape[:2]
     ]
     engine = TorchEngine(VDSR(3, features=4).requires_grad_(False), CPU, torch.bfloat16)
-    with Journal() as journal:
+    with Journal(*WAITING) as journal:
         (values,), _ = restore_window(
             image, (weights[0], weights[1]), engine, None, rings=4
         )

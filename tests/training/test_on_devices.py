@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     FakeTensorMode,
 )
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch_modes import Journal, NoFloat64
 
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.training import Trainer, TrainingConfig, prepare
@@ -26,23 +26,8 @@ from napari_vdsr.training.validate import _error, _mean_psnr
 
 CPU = torch.device("cpu")
 IMAGES = [picture(seed) for seed in range(2)]
-
-
-class Waits(TorchDispatchMode):
-    """Notes operations whose answer the host would wait for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.noted: list[str] = []
-
-    def __torch_dispatch__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        name = str(function).split(".")[1]
-        # Within multinomial two more, which are not seen from here.
-        if name in ("_local_scalar_dense", "nonzero", "equal", "multinomial"):
-            self.noted.append(name)
-        return function(*args, **(kwargs or {}))
+# Within multinomial two more are waited for, which are not seen from here.
+WAITING = ("_local_scalar_dense", "nonzero", "equal", "multinomial")
 
 
 def pair(seed: int) -> tuple[Tensor, Tensor]:
@@ -70,7 +55,7 @@ def test_steps_that_the_device_skips_give_the_same_bits_without_waiting(
     limits = [math.inf, math.inf, 0.0, math.inf]  # the third step is left out
     for step, limit in enumerate(limits):
         one.learn(*pair(step), step, 1.0, limit)
-        with Waits() as waits:
+        with Journal(*WAITING) as waits:
             two.learn(*pair(step), step, 1.0, limit)
         assert waits.noted == []
         assert torch.equal(weights(one), weights(two))
@@ -96,7 +81,7 @@ def test_batches_are_made_without_waiting(detail: bool) -> None:
         prepare(IMAGES, config, warn=False).images, None, config, CPU, 2e9
     )
     batches.batch(0, stage)  # matrices are made once
-    with Waits() as waits:
+    with Journal(*WAITING) as waits:
         batches.batch(1, stage)
         batches.batch(2, stage)
     assert waits.noted == []
@@ -153,15 +138,6 @@ def test_losses_are_read_once_in_twenty_steps_and_the_history_is_the_same(
 
 @pytest.mark.parametrize("device", ["mps:0", "xpu:0"])
 def test_a_score_needs_no_float64_on_the_device(device: str) -> None:
-    class NoFloat64(TorchDispatchMode):
-        def __torch_dispatch__(
-            self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-        ) -> Any:
-            result = function(*args, **(kwargs or {}))
-            if isinstance(result, Tensor) and result.device.type != "cpu":
-                assert result.dtype is not torch.float64, function
-            return result
-
     real = _error(torch.full((1, 1, 9, 9), 0.1), torch.zeros(1, 1, 9, 9), 2)
     assert _mean_psnr([real, real]) == pytest.approx(20)
     with FakeTensorMode(), NoFloat64():
