@@ -118,7 +118,7 @@ def main() -> None:
     print("PSNR:")
     scoring(table, viewer, pixels)
     print("VDSR training:")
-    training(table, viewer, pixels)
+    training(table, viewer)
     viewer.close()
 
 
@@ -148,14 +148,7 @@ def enlarging(table: Table, viewer: Any, pixels: Any) -> None:
     from napari_vdsr.plugin.enlarge.panel import SuperResolution
 
     viewer.layers[0].name = "image"
-    found: list[Any] = []
-
-    def open_it() -> None:
-        found.append(SuperResolution(viewer))
-        viewer.window.add_dock_widget(found[-1], name="Super-resolution")
-
-    table.row("open the panel", open_it, repeats=1)
-    (panel,) = found
+    panel = opened(table, viewer, SuperResolution, "Super-resolution")
     idle = _idle(panel)
     table.row("what it finds out then", lambda: None, idle, repeats=1)
     table.row("choose a factor", lambda: _turn(panel), idle)
@@ -193,26 +186,26 @@ def scoring(table: Table, viewer: Any, pixels: Any) -> None:
     from napari_vdsr.plugin.psnr import Psnr
 
     viewer.add_image(pixels // 2, name="other")
-    found: list[Any] = []
-
-    def open_it() -> None:
-        found.append(Psnr(viewer))
-        viewer.window.add_dock_widget(found[-1], name="PSNR")
-
-    table.row("open the panel", open_it, repeats=1)
+    opened(table, viewer, Psnr, "PSNR")
 
 
-def training(table: Table, viewer: Any, pixels: Any) -> None:
+def training(table: Table, viewer: Any) -> None:
     """The third panel."""
     from napari_vdsr.plugin.training.panel import Training
 
-    found: list[Any] = []
+    opened(table, viewer, Training, "VDSR training")
+
+
+def opened(table: Table, viewer: Any, kind: Callable[[Any], Any], name: str) -> Any:
+    """Open a panel, which is a row of the table, and return it."""
+    panels: list[Any] = []
 
     def open_it() -> None:
-        found.append(Training(viewer))
-        viewer.window.add_dock_widget(found[-1], name="VDSR training")
+        panels.append(kind(viewer))
+        viewer.window.add_dock_widget(panels[0], name=name)
 
     table.row("open the panel", open_it, repeats=1)
+    return panels[0]
 
 
 def _turn(panel: Any) -> None:
