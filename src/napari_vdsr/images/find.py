@@ -6,18 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
+from napari_vdsr.files.opening import OpenImage, Reordered
 from napari_vdsr.images.stack import Stack, is_small, stack_of
 from napari_vdsr.imaging.axes import Axes, find_axes, letters_of
 from napari_vdsr.imaging.dtypes import is_instance
-
-if TYPE_CHECKING:
-    from napari_vdsr.files.opening import OpenImage
 
 
 class NamedImage(NamedTuple):
@@ -165,7 +163,7 @@ def opened(
 
 
 def _of_file(
-    file: "OpenImage",
+    file: OpenImage,
     name: str,
     axes: str | None,
     check: Callable[[], object],
@@ -175,7 +173,7 @@ def _of_file(
     small = is_small(file.pixels, kept) or not _can_be_sliced(file)
     pixels = file.read().array if small else file.pixels
     planes = _Ordered(pixels, find_axes(pixels.shape, letters))
-    stack = Stack(
+    return Stack(
         planes,
         planes.colours,
         name=name,
@@ -185,7 +183,6 @@ def _of_file(
         remarks=file.remarks,
         ome=file.picture.metadata.ome,
     )
-    return stack_of(stack, name)
 
 
 def _of_array(
@@ -204,30 +201,22 @@ def _of_array(
     return stack_of(planes, name, planes.colours, check, kept)
 
 
-class _Ordered:
+class _Ordered(Reordered):
     """Pixels with Y, X and colours as the last axes, whatever their order."""
 
     def __init__(self, pixels: Any, axes: Axes) -> None:
-        self._pixels = pixels
+        self.order = axes.moved_last(len(pixels.shape))
+        super().__init__(pixels, self.order)
         self.colours = axes.samples is not None
         self.lazy = hasattr(pixels, "__dask_graph__")
-        self.order = axes.moved_last(len(pixels.shape))
         self.leading = len(self.order) - (3 if self.colours else 2)
-        self.shape = tuple(int(pixels.shape[axis]) for axis in self.order)
-        self.dtype = pixels.dtype
-        chunks = getattr(pixels, "chunks", None)
-        self.chunks = chunks and tuple(chunks[axis] for axis in self.order)
 
-    def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
-        wanted = [at if isinstance(at, slice) else slice(at, at + 1) for at in index]
-        wanted += [slice(size) for size in self.shape[len(index) :]]
-        stored = (wanted[self.order.index(axis)] for axis in range(len(wanted)))
-        planes: NDArray[Any] = self._pixels[tuple(stored)].transpose(self.order)
-        kept = (slice(None) if isinstance(at, slice) else 0 for at in index)
-        return planes[tuple(kept)]
+    def __getitem__(self, index: tuple[int | slice, ...]) -> Any:
+        rest = (slice(size) for size in self.shape[len(index) :])
+        return super().__getitem__((*index, *rest))
 
 
-def _can_be_sliced(file: "OpenImage") -> bool:
+def _can_be_sliced(file: OpenImage) -> bool:
     """Whether parts of a file can be read; not if pages of a TIFF are no planes."""
     try:
         file.pixels[(slice(0, 0),) * len(file.pixels.shape)]  # reads no pixel

@@ -246,7 +246,6 @@ def stack_of(
     if image is None:
         raise InputError(f"the {name} is None: give an array, a layer or a path")
     refuse_mask(image)
-    refuse_mask(getattr(image, "_meta", None))  # dask knows of some masks beforehand
     lazy = not isinstance(image, np.ndarray) and _gives_planes(image)
     pixels = image if lazy else _array_of(image, name)
     _check_kind(pixels, name)
