@@ -74,10 +74,10 @@ def contradiction(reference: NDArray[Any] | Stack, given: float) -> str | None:
     they span. The range that `range_of` would choose is never contradicted.
     """
     usual = range_of(reference)
-    found = all_values(reference)
-    low, high = found.low, found.high
     if usual.value in (given, 0):
         return None
+    found = all_values(reference)
+    low, high = found.low, found.high
     change = 20 * math.log10(given / usual.value)
     remedy = (
         f"against {usual.value:g} ({usual.reason}) it changes the PSNR by "

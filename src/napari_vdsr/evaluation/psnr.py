@@ -251,14 +251,15 @@ def comparable(
     image = stack_of(image, "image", rgb)
     check_image(reference, "reference")
     check_image(image, "image")
+    chosen = range_of(reference, data_range)
     if data_range is not None:
-        problem = contradiction(reference, range_of(reference, data_range).value)
+        problem = contradiction(reference, chosen.value)
         if problem is not None:
             warnings.warn(problem, VdsrWarning, stacklevel=3)
     return planes_of(
         reference,
         image,
-        range_of(reference, data_range),
+        chosen,
         border=border,
         luminance=luminance,
         rgb=rgb,
