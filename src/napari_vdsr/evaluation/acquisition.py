@@ -143,13 +143,11 @@ class Acquisition:
         """Pixels of the image, per axis, that make one pixel of the truth."""
         return 2 if self.sampling == "scanner" else 1
 
-    def electrons(
-        self, image: Stack | NDArray[Any], rgb: bool, limits: tuple[float, float]
-    ) -> float | None:
+    def electrons(self, image: Stack, limits: tuple[float, float]) -> float | None:
         """Electrons at white for this image, from its middle plane; None for none."""
         if self.noise != "estimated":
             return None if self.noise is None else float(self.noise)
-        stack = image.shape[: -3 if rgb else -2]
+        stack = image.stack
         middle = np.unravel_index(prod(stack) // 2, stack) if stack else ()
         return noise_level(image[tuple(map(int, middle))], limits)
 

@@ -150,7 +150,8 @@ def pair_of(
         _refuse_gaps(image.name, image)
     per = factor * acquisition.finer
     truth = image.cropped(slice(0, height * per), slice(0, width * per)).whole()
-    scale = scale or _scale_of(truth, image.rgb, acquisition)
+    if scale is None:
+        scale = _scale_of(Stack(truth, image.rgb), acquisition)
     if protocol == "A":
         return _paper(truth, image.rgb, (height, width), factor, scale)
     return _direct(truth, image.rgb, factor, scale, acquisition, first)
@@ -172,7 +173,7 @@ def pairs_of(
     _refuse_gaps(stack.name, stack)
     per = int(factor) * acquisition.finer
     part = stack.cropped(slice(0, height * per), slice(0, width * per))
-    scale = _scale_of(_telling(stack, part), stack.rgb, acquisition)
+    scale = _scale_of(_telling(stack, part), acquisition)
     for number, plane in enumerate(part):
         image = Stack(plane, part.rgb, name=stack.name)
         yield pair_of(image, factor, protocol, acquisition, scale=scale, first=number)
@@ -190,11 +191,9 @@ def _telling(stack: Stack, part: Stack) -> Stack:
     return stack if known else part
 
 
-def _scale_of(
-    image: Stack | NDArray[Any], rgb: bool, acquisition: Acquisition
-) -> _Scale:
+def _scale_of(image: Stack, acquisition: Acquisition) -> _Scale:
     limits = limits_of(image)
-    return _Scale(range_of(image), limits, acquisition.electrons(image, rgb, limits))
+    return _Scale(range_of(image), limits, acquisition.electrons(image, limits))
 
 
 def _direct(
