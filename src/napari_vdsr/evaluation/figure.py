@@ -1,6 +1,7 @@
 """A comparison as one picture: truth, input and results side by side."""
 
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -64,9 +65,13 @@ def draw(comparison: Comparison) -> "Image":
     where a result is too bright and blue where it is too dark, on one scale for all.
     """
     pair = comparison.pair
-    number = len(list(np.ndindex(_stack(comparison)))) // 2
-    truth, low = (_plane(image, comparison) for image in (pair.hr, pair.lr))
-    results = [_plane(outcome.image, comparison) for outcome in comparison.outcomes]
+    number = prod(pair.stack) // 2
+    # Of a stack, the plane in the middle.
+    middle = np.unravel_index(number, pair.stack) if pair.stack else ()
+    made = [outcome.image for outcome in comparison.outcomes]
+    truth, low, *results = (
+        np.asarray(image[middle], np.float64) for image in (pair.hr, pair.lr, *made)
+    )
     errors = [_difference(truth, result, comparison) for result in results]
     whole = _View(slice(0, pair.shape[0]), slice(0, pair.shape[1]))
     inset = _worst(errors[0], round(max(pair.factors)))
@@ -170,17 +175,6 @@ class _Sheet:
                     outline=_FRAME,
                     width=2,
                 )
-
-
-def _stack(comparison: Comparison) -> tuple[int, ...]:
-    pair = comparison.pair
-    return pair.hr.shape[: -3 if pair.rgb else -2]
-
-
-def _plane(image: NDArray[Any], comparison: Comparison) -> NDArray[np.float64]:
-    """The plane in the middle of a stack."""
-    planes = list(np.ndindex(_stack(comparison)))
-    return np.asarray(image[planes[len(planes) // 2]], dtype=np.float64)
 
 
 def _difference(
