@@ -29,7 +29,7 @@ import argparse
 import io
 import math
 from collections.abc import Callable, Iterator
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +39,8 @@ from PIL import Image
 from scipy import ndimage
 
 import napari_vdsr
+from napari_vdsr.evaluation.baselines import splined
+from napari_vdsr.evaluation.decibels import decibels, root_mean_square
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.imaging.sampling import Instrument, Sampling, sampling_rows
 from napari_vdsr.simulation.scenes import SCENES, Scene
@@ -190,29 +192,17 @@ def simulated(
     return small.astype(float), truth.astype(float)
 
 
-@cache
-def spline_matrix(size: int, factor: int, sigma: float = 0.0) -> Array:
-    """Weights of a Gaussian and a cubic spline along an axis."""
-    blurred = np.eye(size)
-    if sigma:
-        blurred = ndimage.gaussian_filter1d(blurred, sigma, axis=0, mode="reflect")
-    weights: Array = ndimage.zoom(
-        blurred, (factor, 1), order=3, mode="reflect", grid_mode=True
-    )
-    return weights
-
-
 def spline(small: Array, factor: int, sigma: float = 0.0) -> Array:
     """Enlarge by a cubic spline, after a Gaussian of `sigma` coarse pixels."""
-    y, x = (spline_matrix(size, factor, sigma) for size in small.shape)
-    return y @ small @ x.T
+    y, x = small.shape
+    blurred = ndimage.gaussian_filter(small, sigma, mode="reflect")
+    return splined(blurred, (factor * y, factor * x), rgb=False)
 
 
 def psnr(image: Array, truth: Array, border: int) -> float:
     """PSNR in dB for a peak of 255, a border of one factor cut off."""
     inner = slice(border, -border)
-    error = np.square(image[inner, inner] - truth[inner, inner]).mean()
-    return float(10 * np.log10(255**2 / error))
+    return decibels(root_mean_square((image - truth)[inner, inner]), 255)
 
 
 class Table:
