@@ -10,6 +10,15 @@ from numpy.typing import NDArray
 from napari_vdsr.files.multiscale import FREE_LETTERS, Multiscale
 
 
+def flipped_axes(orientation: int, y: int, x: int) -> tuple[int, ...]:
+    """Which of Y and X run the other way where EXIF or TIFF says this orientation.
+
+    It is 1 to 8; from 5 on Y and X have changed places first.
+    """
+    turned = {y: (3, 4, 7, 8), x: (2, 3, 6, 7)}
+    return tuple(axis for axis, which in turned.items() if orientation in which)
+
+
 def planned_array(shape: Sequence[int], dtype: Any) -> NDArray[Any]:
     """An array for a picture without pixels: it has a shape and takes no memory."""
     return np.broadcast_to(np.zeros((), dtype), tuple(shape))

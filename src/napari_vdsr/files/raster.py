@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.opening import check_memory
-from napari_vdsr.files.picture import Metadata, Picture, as_shown
+from napari_vdsr.files.picture import Metadata, Picture, as_shown, flipped_axes
 from napari_vdsr.files.units import convert_length
 
 _LENGTHS = {"PNG": "m", "JPEG": "in", "BMP": "in"}  # units of the resolution
@@ -72,12 +72,7 @@ def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Turn an image of shape (Y, X, ...) as its EXIF orientation, 1 to 8, says."""
     if 5 <= orientation <= 8:
         array = array.swapaxes(0, 1)
-    axes = [
-        axis
-        for axis, which in ((0, (3, 4, 7, 8)), (1, (2, 3, 6, 7)))
-        if orientation in which
-    ]
-    return np.ascontiguousarray(np.flip(array, tuple(axes)))
+    return np.ascontiguousarray(np.flip(array, flipped_axes(orientation, 0, 1)))
 
 
 def _opened(data: bytes, kind: str) -> Image.Image:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.ome_xml import ome_fault
 from napari_vdsr.files.opening import OpenImage, identity_of
-from napari_vdsr.files.picture import Metadata, Picture, planned_array
+from napari_vdsr.files.picture import Metadata, Picture, flipped_axes, planned_array
 from napari_vdsr.files.tiff_checks import (
     check_segments,
     check_series,
@@ -188,11 +188,7 @@ def _upright(tif: Any, page: Any, stored: "_Arrangement") -> "_Arrangement":
     order = list(stored.order)
     if orientation >= 5:
         order[y], order[x] = order[x], order[y]
-    flipped = tuple(
-        axis
-        for axis, which in ((y, (3, 4, 7, 8)), (x, (2, 3, 6, 7)))
-        if orientation in which
-    )
+    flipped = flipped_axes(orientation, y, x)
     return replace(stored, order=tuple(order), flipped=flipped, turned=orientation >= 5)
 
 
