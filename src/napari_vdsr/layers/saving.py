@@ -46,12 +46,13 @@ def save_enlarged(
     from napari_vdsr.files.folders import TIFF_SUFFIXES
     from napari_vdsr.files.opening import OpenImage
     from napari_vdsr.files.writing import Inputs, check_name
+    from napari_vdsr.files.zarr_library import ZARR_SUFFIX
     from napari_vdsr.inference.settings import in_use, with_range
     from napari_vdsr.lazy.task import Target, Task
     from napari_vdsr.lazy.to_zarr import files_of, identity_of
     from napari_vdsr.pipeline import upscale_file
 
-    if path.suffix.lower() not in (*TIFF_SUFFIXES, ".zarr"):
+    if path.suffix.lower() not in (*TIFF_SUFFIXES, ZARR_SUFFIX):
         raise InputError(
             f"{path} cannot be written part by part: choose a .tif or .zarr"
         )

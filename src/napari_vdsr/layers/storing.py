@@ -9,6 +9,7 @@ import numpy as np
 import napari_vdsr
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.writing import Inputs, check_name, write_image
+from napari_vdsr.files.zarr_library import ZARR_SUFFIX
 from napari_vdsr.imaging.axes import Axes
 from napari_vdsr.layers.plan import level_data, plan_layer
 from napari_vdsr.layers.saving import PixelsOfLayer, picture_of
@@ -35,7 +36,7 @@ def store_layer(layer: "Image", path: Path) -> None:
     plan = plan_layer(layer, 1)
     picture = picture_of(layer, plan, data.dtype)
     pixels = PixelsOfLayer(data)
-    if path.suffix.lower() == ".zarr":
+    if path.suffix.lower() == ZARR_SUFFIX:
         _store_zarr(path, picture, pixels, plan.axes)
         return
     from napari_vdsr.files.opening import Reordered
