@@ -21,8 +21,10 @@ def ome_fault(xml: str) -> str:
         pixels = _find(ElementTree.fromstring(xml), "Pixels")
     except ElementTree.ParseError as error:
         return str(error)
-    for axis in "XYZCT" if pixels is not None else "":
-        size = pixels.get(f"Size{axis}", "") if pixels is not None else ""
+    if pixels is None:
+        return ""
+    for axis in "XYZCT":
+        size = pixels.get(f"Size{axis}", "")
         if not size.isdecimal() or int(size) < 1:
             return f"Size{axis} is {size!r}"
     return ""
