@@ -109,9 +109,8 @@ def _is_lost(page: Any) -> bool:
 def _check_sizes(path: Path, series: Any) -> None:
     """Raise `FileError` for sizes that the bytes of the file cannot amount to."""
     frame = series.keyframe
-    kind, rows, columns = "strips", frame.rowsperstrip, frame.imagewidth
-    if frame.is_tiled:
-        kind, rows, columns = "tiles", frame.tilelength, frame.tilewidth
+    kind = "tiles" if frame.is_tiled else "strips"
+    rows, columns = segment_shape(frame)
     if rows < 1 or columns < 1:
         raise FileError(
             f"cannot read {path}: damaged, its strips or tiles have "
@@ -133,12 +132,18 @@ def _check_sizes(path: Path, series: Any) -> None:
         check_memory(what, rows * columns * samples * frame.dtype.itemsize)
 
 
+def segment_shape(frame: Any) -> tuple[int, int]:
+    """Rows and columns of a strip or tile."""
+    if frame.is_tiled:
+        return frame.tilelength, frame.tilewidth
+    return frame.rowsperstrip, frame.imagewidth
+
+
 def _segments(frame: Any) -> int:
     """How many strips or tiles a plane has to have."""
     if frame.is_contiguous:
         return 1  # tifffile joins strips that follow one another
-    height = frame.tilelength if frame.is_tiled else frame.rowsperstrip
-    width = frame.tilewidth if frame.is_tiled else frame.imagewidth
+    height, width = segment_shape(frame)
     depth = frame.tiledepth if frame.is_tiled else 1
     planes = frame.samplesperpixel if frame.planarconfig == 2 else 1
     return int(

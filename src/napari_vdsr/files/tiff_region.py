@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_vdsr.files.tiff_checks import check_segments
+from napari_vdsr.files.tiff_checks import check_segments, segment_shape
 
 _KEPT = 32_000_000  # bytes of decoded strips and tiles that are kept for the next read
 
@@ -121,13 +121,11 @@ class TiffPixels:
         size = rows.stop - rows.start, columns.stop - columns.start
         count = planes.stop - planes.start
         out = np.empty((count, *size, within.stop - within.start), self.dtype)
-        for segment, (plane, _, top, left, _) in self._decoded(
+        for segment, (plane, top, left) in self._decoded(
             number, page, planes, rows, columns
         ):
-            (into_y, of_y), (into_x, of_x) = (
-                _overlap(rows, top, segment.shape[1]),
-                _overlap(columns, left, segment.shape[2]),
-            )
+            into_y, of_y = _overlap(rows, top, segment.shape[1])
+            into_x, of_x = _overlap(columns, left, segment.shape[2])
             out[plane - planes.start, into_y, into_x] = segment[0, of_y, of_x, within]
         if separate:
             return out[..., 0]
@@ -135,11 +133,10 @@ class TiffPixels:
 
     def _decoded(
         self, number: int, page: Any, planes: slice, rows: slice, columns: slice
-    ) -> Iterator[tuple[NDArray[Any], tuple[int, ...]]]:
-        """The strips or tiles that a region touches, and where they lie."""
+    ) -> Iterator[tuple[NDArray[Any], tuple[int, int, int]]]:
+        """The strips or tiles that a region touches, with plane, top row and column."""
         frame = self._keyframe
-        height = frame.tilelength if frame.is_tiled else frame.rowsperstrip
-        width = frame.tilewidth if frame.is_tiled else frame.imagewidth
+        height, width = segment_shape(frame)
         down, across = ceil(frame.imagelength / height), ceil(frame.imagewidth / width)
         wanted = product(
             range(planes.start, planes.stop),
@@ -151,7 +148,7 @@ class TiffPixels:
             segment = self._segments.get((number, index))
             if segment is None:
                 segment = self._segments.put((number, index), _decode(page, index))
-            yield segment, (plane, 0, y * height, x * width, 0)
+            yield segment, (plane, y * height, x * width)
 
 
 def _of_whole_page(page: Any) -> NDArray[Any]:
