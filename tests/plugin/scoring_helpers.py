@@ -15,6 +15,19 @@ Wait = Callable[[Tab], None]
 CAMERA = data.camera()[90:130, 200:248]
 
 
+class Caught:
+    """A tab, up to date with the viewer whenever it is asked something."""
+
+    def __init__(self, panel: Psnr, name: str) -> None:
+        self._panel, self._name = panel, name
+
+    def __getattr__(self, name: str) -> Any:
+        tab = getattr(self._panel, self._name)
+        if not tab.running:
+            self._panel.catch_up()
+        return getattr(tab, name)
+
+
 def stack(count: int = 3) -> np.ndarray[Any, Any]:
     """A small stack of 12-bit counts."""
     camera = data.camera().astype(np.uint16) * 16

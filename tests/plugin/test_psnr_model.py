@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from scoring_helpers import CAMERA, names, stack, texts
+from scoring_helpers import CAMERA, Caught, names, stack, texts
 from skimage import data
 
 from napari_vdsr.evaluation.compare import compare
@@ -24,19 +24,7 @@ def tab(viewer: Any, qtbot: Any) -> Any:
     qtbot.waitUntil(lambda: panel.models.known, timeout=20_000)
     panel.catch_up()
     panel.model.form["model"].value = "tiny"
-    return Caught(panel)
-
-
-class Caught:
-    """The tab, up to date with the viewer whenever it is asked something."""
-
-    def __init__(self, panel: Psnr) -> None:
-        self._panel = panel
-
-    def __getattr__(self, name: str) -> Any:
-        if not self._panel.model.running:
-            self._panel.catch_up()
-        return getattr(self._panel.model, name)
+    return Caught(panel, "model")
 
 
 def score(tab: Any, qtbot: Any) -> None:

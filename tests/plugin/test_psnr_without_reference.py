@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scoring_helpers import CAMERA, names
+from scoring_helpers import CAMERA, Caught, names
 from skimage import data
 
 import napari_vdsr
@@ -19,19 +19,7 @@ def tab(viewer: Any) -> Any:
     panel = Psnr(viewer)
     viewer.window.add_dock_widget(panel, name="PSNR")
     panel.book.setCurrentIndex(2)
-    return Caught(panel)
-
-
-class Caught:
-    """The tab, up to date with the viewer whenever it is asked something."""
-
-    def __init__(self, panel: Psnr) -> None:
-        self._panel = panel
-
-    def __getattr__(self, name: str) -> Any:
-        if not self._panel.check.running:
-            self._panel.catch_up()
-        return getattr(self._panel.check, name)
+    return Caught(panel, "check")
 
 
 def press(button: Any, tab: Any, qtbot: Any) -> None:
