@@ -1,13 +1,18 @@
 """Buttons, the messages above them, the progress bar and the comparison."""
 
-from magicgui.widgets import CheckBox, ProgressBar, PushButton, RadioButtons
+from magicgui.widgets import CheckBox, ProgressBar, RadioButtons
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGroupBox, QSlider, QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.enlarge.compare import AFTER, BEFORE, SPLIT
 from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.widgets.labels import breakable, tooltip_of_lines, words_below
-from napari_vdsr.plugin.widgets.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
+from napari_vdsr.plugin.widgets.working import (
+    BAR_STEPS,
+    keep_slim,
+    push_button,
+    side_by_side,
+)
 from napari_vdsr.plugin.words import Outlook, words_of
 
 _RUN = "Enlarge and add the result as a new layer exactly over the source."
@@ -42,9 +47,9 @@ class Controls(QWidget):
         # Reserve the usual lines, so that buttons do not move under the mouse.
         for label, lines in ((self.message.native, 2), (self.image.native, 3)):
             label.setMinimumHeight(lines * label.fontMetrics().lineSpacing() + 16)
-        self.run = _button("Run", _RUN)
-        self.preview = _button("Preview", _PREVIEW)
-        self.save = _button("Save to…", _SAVE)
+        self.run = push_button("Run", _RUN)
+        self.preview = push_button("Preview", _PREVIEW)
+        self.save = push_button("Save to…", _SAVE)
         self.bar = ProgressBar(min=0, max=BAR_STEPS, visible=False)
         self.bar.native.setAccessibleName("Progress")
         keep_slim(self.bar.native, 8)
@@ -59,18 +64,18 @@ class Controls(QWidget):
         self.line.setValue(50)
         self.line.setToolTip(_LINE)
         self.link = CheckBox(text="link contrast", tooltip=_LINK)
-        self.script = _button("Copy script", _SCRIPT)
-        self.release = _button("Free GPU", _RELEASE)
-        self.reset = _button("Reset", _RESET)
+        self.script = push_button("Copy script", _SCRIPT)
+        self.release = push_button("Free GPU", _RELEASE)
+        self.reset = push_button("Reset", _RESET)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         for part in (
             self.message.native,
             self.image.native,
-            _side_by_side(self.run, self.preview, self.save),
+            side_by_side(self.run, self.preview, self.save),
             self.bar.native,
             self._comparison(),
-            _side_by_side(self.script, self.release, self.reset),
+            side_by_side(self.script, self.release, self.reset),
         ):
             column.addWidget(part)
         self.release.visible = False  # until there is a graphics card
@@ -141,22 +146,3 @@ class Controls(QWidget):
         for part in (self.compare.native, self.line, self.link.native):
             column.addWidget(part)
         return box
-
-
-def _button(text: str, tooltip: str) -> PushButton:
-    button = PushButton(text=text, tooltip=tooltip)
-    button.native.setFixedHeight(BUTTON_HEIGHT)
-    return button
-
-
-def _side_by_side(*buttons: PushButton) -> QWidget:
-    return _row(*(button.native for button in buttons))
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    row = QWidget()
-    line = QHBoxLayout(row)
-    line.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        line.addWidget(widget)
-    return row

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from magicgui.widgets import Container, ProgressBar, PushButton, Widget
-from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QVBoxLayout, QWidget
+from magicgui.widgets import ProgressBar
+from qtpy.QtWidgets import QMessageBox, QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.cards import label_of, tooltip_of
 from napari_vdsr.plugin.jobs import Tick
@@ -28,7 +28,12 @@ from napari_vdsr.plugin.training.words import (
 from napari_vdsr.plugin.widgets.colours import emphasise, message_colour, theme_colour
 from napari_vdsr.plugin.widgets.form import Form, combo_box, offer
 from napari_vdsr.plugin.widgets.labels import breakable, tooltip_of_lines, words_below
-from napari_vdsr.plugin.widgets.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
+from napari_vdsr.plugin.widgets.working import (
+    BAR_STEPS,
+    keep_slim,
+    push_button,
+    side_by_side,
+)
 from napari_vdsr.plugin.words import Outlook, words_of
 from napari_vdsr.zoo import Card
 
@@ -54,10 +59,10 @@ class TrainingView(QWidget):
         self.remarks = words_below()
         self.remarks.visible = False
         self.curves = Curves()
-        self.script = _button(
+        self.script = push_button(
             "Copy script", "Copy Python that does the same as Start to the clipboard."
         )
-        self.reset = _button("Reset", "Set everything back to the defaults.")
+        self.reset = push_button("Reset", "Set everything back to the defaults.")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         for part in (
@@ -66,7 +71,7 @@ class TrainingView(QWidget):
             self.controls,
             self.remarks.native,
             self.curves,
-            _side_by_side(self.script, self.reset),
+            side_by_side(self.script, self.reset),
         ):
             column.addWidget(part)
 
@@ -177,10 +182,10 @@ class TrainingControls(QWidget):
         self.message.native.setMinimumHeight(
             2 * self.message.native.fontMetrics().lineSpacing() + 6
         )
-        self.start = _button("Start", _START)
-        self.stop = _button("Finish now", _FINISH)
-        self.cancel = _button("Discard", _DISCARD)
-        self.use = _button("Use this model", _USE)
+        self.start = push_button("Start", _START)
+        self.stop = push_button("Finish now", _FINISH)
+        self.cancel = push_button("Discard", _DISCARD)
+        self.use = push_button("Use this model", _USE)
         self.bar = ProgressBar(min=0, max=BAR_STEPS, visible=False)
         keep_slim(self.bar.native, 8)
         column = QVBoxLayout(self)
@@ -189,7 +194,7 @@ class TrainingControls(QWidget):
             self.title.native,
             self.message.native,
             self.use.native,
-            _side_by_side(self.start, self.stop, self.cancel),
+            side_by_side(self.start, self.stop, self.cancel),
             self.bar.native,
         ):
             column.addWidget(part)
@@ -250,19 +255,19 @@ class UnfinishedBox(QWidget):
             tooltip="Trainings that were begun and neither finished nor discarded."
         )
         self.chosen.native.setAccessibleName("Unfinished training")
-        self.resume = _button(
+        self.resume = push_button(
             "Resume",
             "Continue this training. The same images are needed; layers must be open "
             "under the same names.",
         )
-        self.discard = _button(
+        self.discard = push_button(
             "Discard", "Throw away this training and what was learnt in it."
         )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._title.native)
         column.addWidget(self.chosen.native)
-        column.addWidget(_side_by_side(self.resume, self.discard))
+        column.addWidget(side_by_side(self.resume, self.discard))
         self._locked = False
 
     def offer(self, trainings: Sequence[Unfinished]) -> None:
@@ -279,18 +284,3 @@ class UnfinishedBox(QWidget):
 
     def _show(self) -> None:
         self.setVisible(bool(self.chosen.choices) and not self._locked)
-
-
-def _button(text: str, tooltip: str) -> PushButton:
-    button = PushButton(text=text, tooltip=tooltip)
-    button.native.setFixedHeight(BUTTON_HEIGHT)
-    return button
-
-
-def _side_by_side(*widgets: Widget | Container[Widget]) -> QWidget:
-    box = QWidget()
-    line = QHBoxLayout(box)
-    line.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        line.addWidget(widget.native)
-    return box
