@@ -6,7 +6,6 @@ from typing import Any
 
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtWidgets import QApplication
 
 from napari_vdsr.memory import free_memory
 from napari_vdsr.plugin.enlarge.compare import AFTER, SPLIT, Comparison
@@ -32,6 +31,7 @@ from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.upscalers import release_memory
 from napari_vdsr.plugin.viewer import Sources
 from napari_vdsr.plugin.widgets.colours import emphasise, message_colour
+from napari_vdsr.plugin.widgets.labels import copy_text
 from napari_vdsr.plugin.widgets.panel import Panel
 from napari_vdsr.plugin.words import Outlook
 
@@ -160,9 +160,7 @@ class SuperResolution(Panel[Settings]):
         except FieldError as error:
             show_warning(str(error))
             return
-        clipboard = QApplication.clipboard()
-        assert clipboard is not None
-        clipboard.setText(text)
+        copy_text(text)
         alone = settings.bicubic or settings.consistency
         without = ", without the layers beside the result" if alone else ""
         show_info(f"The script is on the clipboard{without}.")

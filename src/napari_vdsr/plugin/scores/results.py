@@ -11,7 +11,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QApplication,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
@@ -46,6 +45,7 @@ from napari_vdsr.plugin.widgets.colours import (
     message_colour,
     theme_colour,
 )
+from napari_vdsr.plugin.widgets.labels import copy_text
 from napari_vdsr.plugin.widgets.plots import colour_plot, make_plot
 
 _EXPLAINED = {
@@ -286,10 +286,8 @@ class ResultsView(QWidget):
             if len(score.psnr.values) > 1:
                 names = self._names[: len(score.psnr.values)]
                 parts.append(f"{score.name}\n{plane_table(score, names).to_text()}")
-        clipboard = QApplication.clipboard()
-        assert clipboard is not None
         words = [self.warning.text(), self.notes.text()]
-        clipboard.setText("\n\n".join([*parts, *filter(None, words)]))
+        copy_text("\n\n".join([*parts, *filter(None, words)]))
         show_info("The figures are on the clipboard.")
 
     def save_csv(self, path: str | Path) -> None:

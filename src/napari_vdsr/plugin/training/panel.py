@@ -6,7 +6,6 @@ from typing import Any
 
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtWidgets import QApplication
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.plugin.commands import open_with_model
@@ -34,6 +33,7 @@ from napari_vdsr.plugin.training.words import (
     title_of,
 )
 from napari_vdsr.plugin.viewer import Sources, selection_in_words
+from napari_vdsr.plugin.widgets.labels import copy_text
 from napari_vdsr.plugin.widgets.panel import Panel
 from napari_vdsr.plugin.words import Outlook
 
@@ -164,9 +164,7 @@ class Training(Panel[TrainingSettings]):
         except FieldError as error:
             show_warning(str(error))
             return
-        clipboard = QApplication.clipboard()
-        assert clipboard is not None
-        clipboard.setText(as_script(plan.images, plan.config, plan.settings))
+        copy_text(as_script(plan.images, plan.config, plan.settings))
         show_info("The script is on the clipboard.")
 
     # Inside

@@ -44,6 +44,13 @@ def tooltip_of_lines(text: str) -> str:
     return f"<qt>{lines}</qt>" if lines else ""
 
 
+def copy_text(text: str) -> None:
+    """Put a text on the clipboard."""
+    clipboard = QApplication.clipboard()
+    assert clipboard is not None
+    clipboard.setText(text)
+
+
 class _Copier(QObject):
     """Copies the selected text without the zero-width spaces of `breakable`.
 
@@ -80,6 +87,4 @@ class _Copier(QObject):
         menu.popup(event.globalPos())
 
     def _copy(self) -> None:
-        clipboard = QApplication.clipboard()
-        assert clipboard is not None
-        clipboard.setText(self._label.selectedText().translate(_NEW_LINES))
+        copy_text(self._label.selectedText().translate(_NEW_LINES))
