@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QGroupBox, QSlider, QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.enlarge.compare import AFTER, BEFORE, SPLIT
 from napari_vdsr.plugin.jobs import Tick
+from napari_vdsr.plugin.widgets.colours import colour_words
 from napari_vdsr.plugin.widgets.labels import breakable, tooltip_of_lines, words_below
 from napari_vdsr.plugin.widgets.working import (
     BAR_STEPS,
@@ -119,9 +120,7 @@ class Controls(QWidget):
         """Show a message with a tooltip; an empty colour is the usual one."""
         self.message.value = breakable(text)
         self.message.tooltip = tooltip_of_lines(details)
-        style = f"color: {colour};" if colour else ""
-        if self.message.native.styleSheet() != style:
-            self.message.native.setStyleSheet(style)
+        colour_words(self.message.native, colour)
 
     def allow_comparison(self, on: bool) -> None:
         """Whether there is anything to compare."""

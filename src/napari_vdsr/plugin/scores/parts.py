@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
+from napari_vdsr.plugin.widgets.colours import colour_words
 from napari_vdsr.plugin.widgets.labels import breakable, let_wrap
 from napari_vdsr.plugin.widgets.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
 from napari_vdsr.plugin.words import words_of
@@ -94,9 +95,7 @@ class WorkView(QWidget):
         text, colour = (text, colour) if text.strip() else self._news
         self.message.setText(breakable(text))
         self.message.setVisible(bool(text))
-        style = f"color: {colour};" if colour else ""
-        if self.message.styleSheet() != style:
-            self.message.setStyleSheet(style)
+        colour_words(self.message, colour)
 
 
 def labelled(text: str, field: QWidget) -> QWidget:

@@ -39,6 +39,7 @@ from napari_vdsr.plugin.scores.words import (
 )
 from napari_vdsr.plugin.scores.work import WARNING, Score
 from napari_vdsr.plugin.widgets.colours import (
+    colour_words,
     is_dark,
     is_dark_colour,
     line_colour,
@@ -263,7 +264,7 @@ class ResultsView(QWidget):
         """Use the colours of a theme."""
         if not self._scores:
             return
-        self.warning.setStyleSheet(f"color: {message_colour('warning', theme)};")
+        colour_words(self.warning, message_colour("warning", theme))
         many = any(len(score.psnr.values) > 1 for score in self._scores)
         colours = [
             line_colour(number, is_dark(theme))

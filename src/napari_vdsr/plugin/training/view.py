@@ -25,7 +25,12 @@ from napari_vdsr.plugin.training.words import (
     remark_words,
     shares_of_one,
 )
-from napari_vdsr.plugin.widgets.colours import emphasise, message_colour, theme_colour
+from napari_vdsr.plugin.widgets.colours import (
+    colour_words,
+    emphasise,
+    message_colour,
+    theme_colour,
+)
 from napari_vdsr.plugin.widgets.form import Form, combo_box, offer
 from napari_vdsr.plugin.widgets.labels import breakable, tooltip_of_lines, words_below
 from napari_vdsr.plugin.widgets.working import (
@@ -148,11 +153,9 @@ class TrainingView(QWidget):
     def recolour(self, theme: str, session: Session | None) -> None:
         """Follow the viewer's theme; `session` is the one whose curves are shown."""
         emphasise(self.controls.start.native, self.controls.bar.native, theme)
-        style = f"color: {message_colour('warning', theme)};"
-        if self.remarks.native.styleSheet() != style:
-            self.remarks.native.setStyleSheet(style)
-            if session is not None:
-                self._draw(session, theme)
+        anew = colour_words(self.remarks.native, message_colour("warning", theme))
+        if anew and session is not None:
+            self._draw(session, theme)
 
     def is_sure(self) -> bool:
         """Ask whether the training is really to be discarded."""
@@ -233,9 +236,7 @@ class TrainingControls(QWidget):
     def say(self, text: str, colour: str = "") -> None:
         """Show a message; an empty colour is the usual one."""
         self.message.value = breakable(text)
-        style = f"color: {colour};" if colour else ""
-        if self.message.native.styleSheet() != style:
-            self.message.native.setStyleSheet(style)
+        colour_words(self.message.native, colour)
 
     def _enable(self, on: bool) -> None:
         self.start.enabled = self.stop.enabled = self.cancel.enabled = on

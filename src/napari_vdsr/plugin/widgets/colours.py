@@ -38,10 +38,22 @@ def message_colour(level: str, theme: str) -> str:
     return {"error": red, "warning": yellow}.get(level, "")
 
 
+def set_style(widget: QWidget, style: str) -> bool:
+    """Give a widget a style sheet; False, and no new layout, when it has this one."""
+    if widget.styleSheet() == style:
+        return False
+    widget.setStyleSheet(style)
+    return True
+
+
+def colour_words(label: QWidget, colour: str) -> bool:
+    """Colour a label; an empty colour is the usual one. False when it was so before."""
+    return set_style(label, f"color: {colour};" if colour else "")
+
+
 def emphasise(button: QWidget, bar: QWidget, theme: str) -> None:
     """Colour the most important button while it is enabled, and its progress bar."""
     colour = theme_colour(theme, "current")
     style = f"QPushButton:enabled {{ background-color: {colour}; }}"
-    if button.styleSheet() != style:
-        button.setStyleSheet(style)
+    if set_style(button, style):
         bar.setStyleSheet(f"QProgressBar::chunk {{ background-color: {colour}; }}")

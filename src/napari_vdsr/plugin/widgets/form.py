@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QToolButton, QWidge
 
 from napari_vdsr.plugin.fields import Shown, shown_fields
 from napari_vdsr.plugin.settings import Remembered
+from napari_vdsr.plugin.widgets.colours import set_style
 from napari_vdsr.plugin.widgets.folder_field import FolderField
 from napari_vdsr.plugin.widgets.number_box import NumberBox
 
@@ -273,8 +274,7 @@ def frame(native: Any, colour: str) -> None:
     """Draw a frame around a widget; an empty colour removes it."""
     kind = type(native).__mro__[0].__name__
     style = f"{kind} {{ border: 1px solid {colour}; }}" if colour else ""
-    if native.styleSheet() != style:
-        native.setStyleSheet(style)
+    set_style(native, style)
 
 
 def _field(shown: Shown, default: Any) -> Any:

@@ -27,7 +27,7 @@ from napari_vdsr.plugin.models import ModelList
 from napari_vdsr.plugin.preferences import apply_cache_folder
 from napari_vdsr.plugin.settings import Remembered, load_settings, save_settings
 from napari_vdsr.plugin.viewer import ViewerWatcher
-from napari_vdsr.plugin.widgets.colours import theme_colour
+from napari_vdsr.plugin.widgets.colours import set_style, theme_colour
 from napari_vdsr.plugin.widgets.form import leave_wheel_alone
 from napari_vdsr.plugin.widgets.labels import let_wrap
 from napari_vdsr.plugin.widgets.scrolling import scrolled
@@ -175,9 +175,7 @@ class Panel(QWidget, Generic[Kept]):
             "QTabBar::tab"
         ).split()
         fields = ", ".join(f"{kind}:focus" for kind in kinds)
-        style = f"{fields} {{ border: 1px solid {colour}; }}"
-        if self.styleSheet() != style:
-            self.setStyleSheet(style)
+        set_style(self, f"{fields} {{ border: 1px solid {colour}; }}")
 
     def _update_lists(self) -> None:
         if self._lists_are_old:
