@@ -1,5 +1,6 @@
 """Lines that panels show."""
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 
 from napari_vdsr.plugin.jobs import Tick
@@ -62,6 +63,15 @@ def words_of(tick: Tick) -> str:
 def plain_name(name: str) -> str:
     """A layer's name in one line, without what would control a terminal."""
     return "".join(c if c.isprintable() else " " for c in name).strip()
+
+
+def free_text(text: str, taken: Container[str]) -> str:
+    """A text that is not taken: with a number, such as "cells (2)", where it is."""
+    free, number = text, 1
+    while free in taken:
+        number += 1
+        free = f"{text} ({number})"
+    return free
 
 
 def shorten_name(name: str, length: int = 15) -> str:

@@ -30,6 +30,7 @@ from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import add_quietly, likely_truth
 from napari_vdsr.plugin.widgets.colours import emphasise
 from napari_vdsr.plugin.widgets.form import Form, combo_box, frame
+from napari_vdsr.plugin.words import free_text
 from napari_vdsr.zoo import DEFAULT_MODEL, Card
 
 _ABOUT = (
@@ -189,18 +190,19 @@ class ModelTab(Tab):
         factor = round(pair.factors[0])
         if truth not in self._viewer.layers:
             self._viewer.layers.append(truth)
+        # So that results find their source by its name.
         names = [layer.name for layer in self._viewer.layers]
         made, per = [], factor
         fine = truth
         if pair.sampling == "scanner":
-            name = _free(f"{truth.name} 2 × 2 means", names)
+            name = free_text(f"{truth.name} 2 × 2 means", names)
             fine = coarser_layer(truth, pair.hr, 2, name=name)
             made, per = [fine], 2 * factor
         low = coarser_layer(
             truth,
             pair.lr,
             per,
-            name=_free(f"{truth.name} {pair.sampling} ×{factor}", names),
+            name=free_text(f"{truth.name} {pair.sampling} ×{factor}", names),
             sampling=pair.sampling,
             electrons=pair.electrons,
         )
@@ -236,12 +238,3 @@ def _check_factor(card: Card | None, factor: int) -> None:
             "another factor, or another model."
         )
         raise FieldError("factor", msg)
-
-
-def _free(name: str, taken: list[str]) -> str:
-    """A name that no layer has, so that results find their source by it."""
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name} ({number})"
-    return free

@@ -13,6 +13,7 @@ from napari_vdsr.plugin.settings import Remembered
 from napari_vdsr.plugin.widgets.colours import set_style
 from napari_vdsr.plugin.widgets.folder_field import FolderField
 from napari_vdsr.plugin.widgets.number_box import NumberBox
+from napari_vdsr.plugin.words import free_text
 
 Settings = TypeVar("Settings", bound=Remembered)
 _MARGIN = 10  # pixels that the style adds to a visible label
@@ -328,11 +329,7 @@ def _pairs(choices: Choices) -> list[tuple[str, Any]]:
     pairs = choices.items() if isinstance(choices, Mapping) else choices
     made: dict[str, Any] = {}
     for text, value in pairs:
-        free, number = text, 1
-        while free in made:
-            number += 1
-            free = f"{text} ({number})"
-        made[free] = value
+        made[free_text(text, made)] = value
     return list(made.items())
 
 
