@@ -34,9 +34,7 @@ class Follower(QObject):
 
     def follow(self, layers: Sequence[Image]) -> None:
         """Watch these layers instead of the ones before."""
-        if len(layers) == len(self._layers) and all(
-            mine is other for mine, other in zip(self._layers, layers, strict=True)
-        ):
+        if same(self._layers, layers):
             return
         self._disconnect()
         self._layers, self._marks = list(layers), []
@@ -90,6 +88,11 @@ class Follower(QObject):
             return
         self._marks = marks
         self._callback()
+
+
+def same(some: Sequence[Image], others: Sequence[Image]) -> bool:
+    """Whether these are the same layers."""
+    return list(map(id, some)) == list(map(id, others))
 
 
 def _fingerprints(arrays: list[Any]) -> list[int | None]:

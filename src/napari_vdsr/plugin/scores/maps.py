@@ -14,19 +14,18 @@ from napari_vdsr.plugin.scores.work import LayerScore
 from napari_vdsr.plugin.viewer import add_quietly
 
 if TYPE_CHECKING:
-    from napari.layers import Image
     from numpy.typing import NDArray
 
 
 def difference_layer(
-    layer: "Image",
+    layer: Image,
     data: "NDArray[Any]",
     *,
     name: str,
     kind: str,
     limit: float,
     first: Sequence[int] | None = None,
-) -> "Image":
+) -> Image:
     """Show differences (..., Y, X) on the pixels of a layer: pale for none.
 
     `data` and `limit`, which gets the deepest colours, are in units of the layer.
@@ -54,8 +53,8 @@ def difference_layer(
 
 
 def coarser_layer(
-    layer: "Image", data: "NDArray[Any]", factor: int, *, name: str, **details: Any
-) -> "Image":
+    layer: Image, data: "NDArray[Any]", factor: int, *, name: str, **details: Any
+) -> Image:
     """Show the reduced image of a layer on the same outer edges.
 
     The layer was cut to a multiple of the factor; `details` go to the metadata.
@@ -79,14 +78,14 @@ def coarser_layer(
 
 
 def finer_layer(
-    layer: "Image",
+    layer: Image,
     data: "NDArray[Any]",
-    low: "Image",
+    low: Image,
     factor: int,
     *,
     name: str,
     method: str,
-) -> "Image":
+) -> Image:
     """Show an enlargement of the reduced layer `low` on the pixels of the truth.
 
     `layer` is the truth. The metadata name `low` as the source, as for any result;

@@ -37,8 +37,8 @@ class ModelJob(ScoringWork):
         self.factor = factor
         self.model = model
         self.device = device
-        self.sampling: Sampling | None = sampling
-        self.noise: Noise | None = noise
+        self.sampling = sampling
+        self.noise = noise
 
     def work(self) -> None:
         """Put one `Comparison` into the results."""

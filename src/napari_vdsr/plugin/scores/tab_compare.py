@@ -7,7 +7,7 @@ from napari.layers import Image
 
 from napari_vdsr.layers.plan import level_data
 from napari_vdsr.layers.provenance import Provenance
-from napari_vdsr.plugin.scores.following import Follower
+from napari_vdsr.plugin.scores.following import Follower, same
 from napari_vdsr.plugin.scores.layers import (
     Snapshot,
     check_memory,
@@ -105,11 +105,9 @@ class CompareTab(Tab):
             native = getattr(getattr(self, name), "native", self.layers)
             frame(native, colour if name == field else "")
         self.form.mark(field, colour)
-        if not text and self._left_out:
+        ready = not text
+        if ready and self._left_out:
             text, colour = "\n".join(self._left_out), self.colour("warning")
-            ready = True
-        else:
-            ready = not text
         self.work.say(text, colour)
         self.work.button.setEnabled(ready)
         emphasise(self.work.button, self.work.bar, self._viewer.theme)
@@ -224,8 +222,7 @@ class CompareTab(Tab):
             return
         if self.running:
             self._again = True
-            if self._run is not None:
-                self._run.cancel()
+            self._run.cancel()
             return
         self.start()
 
@@ -254,8 +251,3 @@ class CompareTab(Tab):
             for model, score in zip(models, scores, strict=True)
         ]
         return answer_to(scores, names)
-
-
-def same(some: list[Image], others: list[Image]) -> bool:
-    """Whether these are the same layers."""
-    return list(map(id, some)) == list(map(id, others))

@@ -32,7 +32,6 @@ from napari_vdsr.plugin.scores.settings import ScoreOptions
 
 if TYPE_CHECKING:
     from napari.layers import Image
-    from numpy.typing import NDArray
 
 
 class ScoringWork(Job):
@@ -159,7 +158,7 @@ class LayerScore:
 
     score: Score
     # Image minus reference on the reference's full grid; NaN without overlap.
-    error_map: "NDArray[np.float32] | None"
+    error_map: NDArray[np.float32] | None
 
 
 class ScoringJob(ScoringWork):
@@ -203,7 +202,7 @@ class ScoringJob(ScoringWork):
 
     def _error_map(
         self, subject: Subject, reference: Stack, image: Stack
-    ) -> "NDArray[np.float32] | None":
+    ) -> NDArray[np.float32] | None:
         if not self.options.error_maps:
             return None
         full = np.full(self.reference.shape, np.nan, np.float32)
@@ -213,7 +212,7 @@ class ScoringJob(ScoringWork):
             part[index] = self._grey(image[index]) - self._grey(reference[index])
         return full
 
-    def _grey(self, plane: "NDArray[Any]") -> "NDArray[np.float64]":
+    def _grey(self, plane: NDArray[Any]) -> NDArray[np.float64]:
         values = plane.astype(np.float64)
         if not self.reference.rgb:
             return values
