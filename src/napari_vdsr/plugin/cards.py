@@ -1,10 +1,11 @@
-"""Labels and tooltips of the models to choose from."""
+"""What lists and messages say of the models to choose from."""
 
 from html import escape
 from textwrap import fill
 
 from napari_vdsr.zoo import Card, models
 
+_NEAR = 0.1  # results have whole pixels, so that the factor is near what was asked for
 _WIDTH = 70  # characters in a line of a tooltip
 # Short, as the narrowest panel has room for some 24 letters.
 _FOR = {"scanner": "confocal", "camera": "camera", "reduced": "reduced images"}
@@ -33,3 +34,15 @@ def tooltip_of(card: Card) -> str:
 def find_card(name: str) -> Card | None:
     """Look up a model by name; None when it does not exist any more."""
     return next((card for card in models() if card.name == name), None)
+
+
+def made_for_others(card: Card | None, factor: float) -> str:
+    """The factors that a model is made for when this is none of them, else empty.
+
+    SRCNN is trained for one factor, unlike VDSR.
+    """
+    if card is None or card.architecture != "srcnn":
+        return ""
+    if any(abs(factor - each) < _NEAR for each in card.factors):
+        return ""
+    return " and ".join(f"×{each:g}" for each in card.factors)

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from napari_vdsr.files.units import normalise_unit
+from napari_vdsr.plugin.cards import made_for_others
 from napari_vdsr.plugin.enlarge.plan import Batch, Task, in_short
 from napari_vdsr.plugin.enlarge.work import Execution, Saving
 from napari_vdsr.plugin.words import Outlook, format_bytes, format_duration
 
 if TYPE_CHECKING:
     from napari_vdsr.zoo import Card
-
-
-_NEAR = 0.1  # results have whole pixels, so that the factor is near what was asked for
 
 
 def look_ahead(
@@ -78,16 +76,11 @@ def _pixel_size_in_words(task: Task) -> str:
 
 
 def _unfit_in_words(tasks: Sequence[Task], card: "Card | None") -> str:
-    """What is wrong with a model for a factor; empty if nothing is.
-
-    SRCNN is trained for one factor, unlike VDSR.
-    """
-    if card is None or card.architecture != "srcnn" or not card.factors:
-        return ""
+    """What is wrong with a model for a factor; empty if nothing is."""
     for task in tasks:
         factor = max(task.plan.plane_factors)
-        if all(abs(factor - each) >= _NEAR for each in card.factors):
-            made = " and ".join(f"×{each:g}" for each in card.factors)
+        made = made_for_others(card, factor)
+        if card is not None and made:
             return (
                 f"{card.name} is made for {made}, and not for ×{factor:.3g}: bicubic "
                 "interpolation may be better."

@@ -10,7 +10,7 @@ from napari.layers import Image
 from napari_vdsr.evaluation.baselines import BestLinear, Spline
 from napari_vdsr.evaluation.compare import Comparison
 from napari_vdsr.evaluation.protocols import PROTOCOLS
-from napari_vdsr.plugin.cards import label_of, tooltip_of
+from napari_vdsr.plugin.cards import label_of, made_for_others, tooltip_of
 from napari_vdsr.plugin.preferences import preferred
 from napari_vdsr.plugin.scores.layers import Snapshot, check_memory, take_snapshot
 from napari_vdsr.plugin.scores.maps import Tiling, coarser_layer, finer_layer
@@ -229,10 +229,8 @@ class ModelTab(Tab):
 
 def _check_factor(card: Card | None, factor: int) -> None:
     """Raise FieldError for a factor that the model is not made for (SRCNN)."""
-    if card is None or card.architecture != "srcnn" or not card.factors:
-        return
-    if factor not in card.factors:
-        made_for = " and ".join(f"×{each}" for each in card.factors)
+    made_for = made_for_others(card, factor)
+    if card is not None and made_for:
         msg = (
             f"'{card.name}' is made for {made_for} only, not for ×{factor}: choose "
             "another factor, or another model."
