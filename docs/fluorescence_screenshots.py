@@ -7,8 +7,7 @@ the panel and writes ``docs/images/fluorescence-*.png``.
 """
 
 import napari
-from make_screenshots import PANEL_WIDTH, WINDOW, take, wait, wait_until
-from qtpy.QtCore import Qt
+from make_screenshots import open_at_the_right, take, wait, wait_until
 
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 
@@ -18,11 +17,8 @@ def main() -> None:
     viewer = napari.Viewer()
     viewer.open_sample("napari-vdsr", "filaments")
     panel = SuperResolution(viewer)
-    dock = viewer.window.add_dock_widget(panel, name="Super-resolution", area="right")
+    open_at_the_right(viewer, panel, "Super-resolution")
     window = panel.window()
-    window.resize(*WINDOW)
-    wait(0.5)
-    window.resizeDocks([dock], [PANEL_WIDTH], Qt.Orientation.Horizontal)
     wait_until(lambda: panel.controls.message.value.endswith(" s"), "the estimate")
     wait_until(lambda: "noise" in panel.controls.image.value.lower(), "the look at it")
     viewer.reset_view()

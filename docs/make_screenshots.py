@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # Nobody's own settings are to be seen in the pictures, or changed by taking them.
 os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp()
@@ -37,14 +38,11 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     viewer = napari.Viewer()
     panel = SuperResolution(viewer)
-    dock = viewer.window.add_dock_widget(panel, name="Super-resolution", area="right")
+    dock = open_at_the_right(viewer, panel, "Super-resolution")
     panel.form["factor"].value = "3"
     panel.form["tile"].value = "256"  # so that the bar moves on a small image, too
     add_tissue(viewer)
     window = panel.window()
-    window.resize(*WINDOW)
-    wait(0.5)
-    window.resizeDocks([dock], [PANEL_WIDTH], Qt.Orientation.Horizontal)
     wait_until(lambda: panel.controls.message.value.endswith(" s"), "the estimate")
     viewer.reset_view()
     wait(1)
@@ -66,6 +64,16 @@ def main() -> None:
     wait(1)
     take(panel, "panel-advanced")
     viewer.close()
+
+
+def open_at_the_right(viewer: napari.Viewer, panel: QWidget, name: str) -> Any:
+    """Open a panel of the usual width in a window of the usual size; gives its dock."""
+    dock = viewer.window.add_dock_widget(panel, name=name, area="right")
+    window: Any = panel.window()
+    window.resize(*WINDOW)
+    wait(0.5)
+    window.resizeDocks([dock], [PANEL_WIDTH], Qt.Orientation.Horizontal)
+    return dock
 
 
 def add_tissue(viewer: ViewerModel) -> None:

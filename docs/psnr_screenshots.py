@@ -8,10 +8,9 @@ panel's own buttons and writes ``docs/images/psnr-*.png``.
 
 import napari
 import numpy as np
-from make_screenshots import IMAGES, PANEL_WIDTH, WINDOW, take, wait, wait_until
+from make_screenshots import IMAGES, open_at_the_right, take, wait, wait_until
 from napari.components import ViewerModel
 from napari.layers import Image
-from qtpy.QtCore import Qt
 from skimage import data
 
 from napari_vdsr.imaging.resample import resize
@@ -26,12 +25,9 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     viewer = napari.Viewer()
     panel = Psnr(viewer)
-    dock = viewer.window.add_dock_widget(panel, name="PSNR", area="right")
+    open_at_the_right(viewer, panel, "PSNR")
     window = panel.window()
-    window.resize(*WINDOW)
     truth, result = add_stack(viewer)
-    wait(0.5)
-    window.resizeDocks([dock], [PANEL_WIDTH], Qt.Orientation.Horizontal)
     viewer.reset_view()
     compare, model, check = panel.compare, panel.model, panel.check
     panel.catch_up()

@@ -13,8 +13,7 @@ import tempfile
 os.environ["NAPARI_VDSR_MODELS"] = tempfile.mkdtemp()
 
 import napari
-from make_screenshots import IMAGES, PANEL_WIDTH, WINDOW, take, wait, wait_until
-from qtpy.QtCore import Qt
+from make_screenshots import IMAGES, open_at_the_right, take, wait, wait_until
 from skimage import data
 
 from napari_vdsr.plugin.training.panel import Training
@@ -28,7 +27,7 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     viewer = napari.Viewer()
     panel = Training(viewer)
-    dock = viewer.window.add_dock_widget(panel, name="VDSR training", area="right")
+    open_at_the_right(viewer, panel, "VDSR training")
     viewer.add_image(
         data.immunohistochemistry(),
         rgb=True,
@@ -36,10 +35,6 @@ def main() -> None:
         scale=(0.5, 0.5),
         units=("um", "um"),
     )
-    window = panel.window()
-    window.resize(*WINDOW)
-    wait(0.5)
-    window.resizeDocks([dock], [PANEL_WIDTH], Qt.Orientation.Horizontal)
     panel.form["steps"].value = STEPS
     panel.form["name"].value = "tissue-5"
     wait_until(lambda: panel.controls.start.enabled, "the devices")
@@ -49,7 +44,7 @@ def main() -> None:
     wait_until(lambda: scores(panel) >= SEEN, "the curves", 500)
     wait(1.5)
     take(panel, "training-during")
-    take(window, "training-napari", crop=False)
+    take(panel.window(), "training-napari", crop=False)
     panel.controls.stop.native.click()
     wait_until(lambda: not panel.running, "the model")
     wait(1)
