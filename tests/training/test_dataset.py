@@ -1,6 +1,8 @@
 """Looking through images: whatever is wrong is named, skipped and counted."""
 
+import errno
 import io
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,28 @@ def test_a_folder_is_read_and_what_is_damaged_is_named_and_counted(
     assert "small.png: 9 × 30 pixels, smaller than a patch of 16" in text
     assert "flat.png: constant: every pixel is 7" in text
     assert made.images.images == 3
+
+
+def test_a_folder_that_cannot_be_listed_is_named_in_every_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    write(tmp_path, "a.png")
+    usual = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path) == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return usual(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    config = tiny(validation_share=0.0)
+    for sets in ((tmp_path, None), (picture(3), tmp_path)):
+        (remark,) = prepare(sets[0], config, domain=sets[1], warn=False).remarks
+        assert remark.startswith(
+            "1 of 2 images are left out: closed: Permission denied"
+        )
 
 
 def test_what_a_folder_holds_besides_is_said(tmp_path: Path) -> None:

@@ -70,10 +70,11 @@ def prepare(
         learned, apart = look(found.images, config, paired=paired), held.images
     else:
         learned, apart = _held_out(found.images, config, paired, look, remarks)
-    learned.left_out[:0] = found.left_out
     leaning = None if more is None else look(more.images, config)
-    for dataset in (learned, leaning):
-        remarks += [] if dataset is None else dataset.remarks()
+    for listed, dataset in ((found, learned), (more, leaning)):
+        if listed is not None and dataset is not None:
+            dataset.left_out[:0] = listed.left_out
+            remarks += dataset.remarks()
     scored = _examined_held(apart, config, paired, look, remarks) if apart else None
     if paired and (unused := _only_for_reducing(config)):
         remarks.append(
