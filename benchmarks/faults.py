@@ -125,6 +125,11 @@ class Trial:
         train = "--output" in command
         return Path(command[command.index("--output") + 1] if train else command[2])
 
+    def checkpoint(self, command: list[str]) -> Path:
+        """Where a training keeps its state meanwhile."""
+        target = self.target(command)
+        return target.with_name(f"{target.name}.checkpoint")
+
     def equals(self, command: list[str]) -> bool:
         """Whether a result equals that of a command that nobody disturbed."""
         pairs = zip(self.read(self.target(command)), self.whole(command), strict=True)
@@ -173,10 +178,8 @@ def kill_training(trial: Trial) -> str:
     """Kill -9 while a network is trained."""
     command = trial.training()
     trial.whole(command)
-    target = trial.target(command)
-    state = target.with_name(f"{target.name}.checkpoint")
-    killed(trial, command, state.exists)
-    if not target.exists():
+    killed(trial, command, trial.checkpoint(command).exists)
+    if not trial.target(command).exists():
         status, said = trial.run([*command, "--resume"])
         assert status == 0, said
     assert trial.equals(command)
@@ -187,8 +190,7 @@ def kill_at_the_end_of_training(trial: Trial) -> str:
     """Kill -9 between the model and the removal of its checkpoint."""
     command = trial.training()
     trial.whole(command)
-    target = trial.target(command)
-    state = target.with_name(f"{target.name}.checkpoint")
+    state = trial.checkpoint(command)
     process = trial.start(command)
     trial.until(state.exists, process)
     kept = state.read_bytes()
