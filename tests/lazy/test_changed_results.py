@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,12 @@ from streaming_helpers import (
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.ome_zarr_writer import part_of
+from napari_vdsr.lazy.streaming import Counts
 from napari_vdsr.zoo import Model
 
 VERSIONS = ("0.4", "0.5")
+
+Run = Callable[..., Counts]
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +41,19 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(
-    source: Path, model: Model, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
+def run(source: Path, model: Model) -> Run:
+    """Enlarge the image into the place that is given."""
+    return partial(stream, source, model=model, axes="YX")
+
+
+@pytest.fixture(scope="module")
+def made(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Give the complete image in each version."""
     folder = tmp_path_factory.mktemp("made")
     made = {version: folder / version / "out.zarr" for version in VERSIONS}
     for version, target in made.items():
         target.parent.mkdir()
-        stream(source, target, model, axes="YX", version=version)
+        run(target, version=version)
     return made
 
 
@@ -73,8 +81,7 @@ def test_chunks_that_were_swapped_are_made_again(
     version: str,
     stop: Callable[[str], Path],
     made: dict[str, Path],
-    source: Path,
-    model: Model,
+    run: Run,
 ) -> None:
     target = stop(version)
     first = chunk_of(part_of(target), version, 0, 0, 0)
@@ -82,7 +89,7 @@ def test_chunks_that_were_swapped_are_made_again(
     kept = first.read_bytes()
     first.write_bytes(other.read_bytes())
     other.write_bytes(kept)
-    counts = stream(source, target, model, axes="YX", version=version)
+    counts = run(target, version=version)
     assert (counts.good, counts.damaged, counts.missing) == (3, 2, 0)
     assert files_of(target) == files_of(made[version])
 
@@ -128,31 +135,30 @@ def test_metadata_that_were_changed_are_named_and_a_new_start_is_offered(
     change: str,
     stop: Callable[[str], Path],
     made: dict[str, Path],
-    source: Path,
-    model: Model,
+    run: Run,
 ) -> None:
     version, name, damage = CHANGES[change]
     target = stop(version)
     damage(part_of(target) / name)
     with pytest.raises(FileError, match=f"is damaged .its {name} .* allow --overwrite"):
-        stream(source, target, model, axes="YX", version=version)
+        run(target, version=version)
     assert not target.exists()
-    counts = stream(source, target, model, axes="YX", version=version, overwrite=True)
+    counts = run(target, version=version, overwrite=True)
     assert counts.good == 0
     assert files_of(target) == files_of(made[version])
 
 
 def test_what_it_was_begun_for_has_to_be_known(
-    stop: Callable[[str], Path], source: Path, model: Model
+    stop: Callable[[str], Path], run: Run
 ) -> None:
     target = stop("0.5")
     rewritten("attributes", {})(part_of(target) / "zarr.json")
     with pytest.raises(FileError, match="does not say what it was begun for"):
-        stream(source, target, model, axes="YX")
+        run(target)
 
 
 def test_a_part_without_its_list_and_metadata_can_be_begun_anew(
-    stop: Callable[[str], Path], source: Path, model: Model
+    stop: Callable[[str], Path], run: Run
 ) -> None:
     target = stop("0.5")
     part = part_of(target)
@@ -161,21 +167,21 @@ def test_a_part_without_its_list_and_metadata_can_be_begun_anew(
     own = part / "notes.txt"
     own.write_bytes(b"mine")
     with pytest.raises(FileError, match="its metadata are damaged"):
-        stream(source, target, model, axes="YX", overwrite=True)
+        run(target, overwrite=True)
     assert own.read_bytes() == b"mine"
     own.unlink()
     with pytest.raises(FileError, match=r"metadata are damaged.*allow --overwrite"):
-        stream(source, target, model, axes="YX")
-    assert stream(source, target, model, axes="YX", overwrite=True).missing == 5
+        run(target)
+    assert run(target, overwrite=True).missing == 5
 
 
 def test_a_part_may_be_given_another_name(
-    stop: Callable[[str], Path], source: Path, model: Model
+    stop: Callable[[str], Path], run: Run
 ) -> None:
     target = stop("0.5")
     other = target.with_name("better.zarr")
     part_of(target).rename(part_of(other))
-    assert stream(source, other, model, axes="YX").good == 5
+    assert run(other).good == 5
     ome = zarr.open_group(str(other), mode="r").attrs["ome"]
     assert ome["multiscales"][0]["name"] == "better"
 
@@ -185,26 +191,25 @@ def test_a_finished_chunk_that_decodes_counts_where_the_list_is_lost(
     version: str,
     stop: Callable[[str], Path],
     made: dict[str, Path],
-    source: Path,
-    model: Model,
+    run: Run,
 ) -> None:
     target = stop(version)
     part = part_of(target)
     part.with_name(f"{part.name}.sums").unlink()
     cut(chunk_of(part, version, 0, 1, 0))
-    counts = stream(source, target, model, axes="YX", version=version)
+    counts = run(target, version=version)
     assert (counts.good, counts.damaged, counts.missing) == (4, 1, 0)
     assert files_of(target) == files_of(made[version])
 
 
 @pytest.mark.parametrize("line", ["", "0 0 00", "x\n\n9 9 0123456789abcdef.", "0 99"])
 def test_half_a_line_of_the_list_counts_for_nothing(
-    line: str, stop: Callable[[str], Path], source: Path, model: Model
+    line: str, stop: Callable[[str], Path], run: Run
 ) -> None:
     target = stop("0.5")
     part = part_of(target)
     part.with_name(f"{part.name}.sums").write_text(line)
-    counts = stream(source, target, model, axes="YX")
+    counts = run(target)
     assert (counts.good, counts.missing) == (0, 5)
 
 
@@ -214,8 +219,7 @@ def test_what_is_removed_while_it_is_written_is_missed(
     chunks: int,
     lost: str,
     made: dict[str, Path],
-    source: Path,
-    model: Model,
+    run: Run,
     tmp_path: Path,
 ) -> None:
     target = tmp_path / "out.zarr"
@@ -225,19 +229,19 @@ def test_what_is_removed_while_it_is_written_is_missed(
         path.unlink() if path.is_file() else shutil.rmtree(path)
 
     with pytest.raises(FileError, match=r"missing|was removed"):
-        stream(source, target, model, axes="YX", progress=Once(chunks, remove))
+        run(target, progress=Once(chunks, remove))
     assert not target.exists()
     try:
-        stream(source, target, model, axes="YX")
+        run(target)
     except FileError as error:
         assert "is damaged" in str(error)
-        stream(source, target, model, axes="YX", overwrite=True)
+        run(target, overwrite=True)
     assert files_of(target) == files_of(made["0.5"])
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_zarr_with_somebodys_own_file_is_not_replaced(
-    version: str, made: dict[str, Path], source: Path, model: Model, tmp_path: Path
+    version: str, made: dict[str, Path], run: Run, tmp_path: Path
 ) -> None:
     whole = made[version]
     target = tmp_path / "out.zarr"
@@ -247,25 +251,23 @@ def test_a_zarr_with_somebodys_own_file_is_not_replaced(
         own.parent.mkdir(exist_ok=True, parents=True)
         own.write_bytes(b"mine")
         with pytest.raises(FileError, match=f"also holds {name}, .*no part of a zarr"):
-            stream(source, target, model, axes="YX", version=version, overwrite=True)
+            run(target, version=version, overwrite=True)
         assert own.read_bytes() == b"mine"
         own.unlink()
-    stream(source, target, model, axes="YX", version=version, overwrite=True)
+    run(target, version=version, overwrite=True)
     assert files_of(target) == files_of(whole)
 
 
-def test_an_own_file_that_comes_meanwhile_is_kept_too(
-    source: Path, model: Model, tmp_path: Path
-) -> None:
+def test_an_own_file_that_comes_meanwhile_is_kept_too(run: Run, tmp_path: Path) -> None:
     target = tmp_path / "out.zarr"
     zarr.create_array(str(target), data=np.zeros((2, 2)))
     own = target / "notes.txt"
     progress = Once(2, lambda: own.write_bytes(b"mine"))
     with pytest.raises(FileError, match=r"also holds notes\.txt"):
-        stream(source, target, model, axes="YX", overwrite=True, progress=progress)
+        run(target, overwrite=True, progress=progress)
     assert own.read_bytes() == b"mine"
     own.unlink()
-    counts = stream(source, target, model, axes="YX", overwrite=True)
+    counts = run(target, overwrite=True)
     assert counts.missing == 0
 
 
