@@ -14,6 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A room may import what has a lower number, and of its own level only the NEIGHBOURS.
 LEVELS = {
     "errors": 0,
+    "last_used": 0,
     "memory": 0,
     "plain_text": 0,
     "progress": 0,

@@ -376,7 +376,7 @@ expected = upscaler.region(image, (300, 300))
 inside = threading.Event()
 
 def other():  # does not come back in the child, and holds everything
-    with engine._lock, device_lock(torch.device("cpu")), shielded():
+    with engine._ready._lock, device_lock(torch.device("cpu")), shielded():
         inside.set()
         threading.Event().wait()
 

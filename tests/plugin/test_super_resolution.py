@@ -341,7 +341,7 @@ def test_the_memory_of_the_device_is_given_back(
     viewer.add_image(cells)
     panel = open_panel()
     run(panel)
-    upscaler = ref(next(reversed(kept._kept.values())))
+    upscaler = ref(next(reversed(kept._kept._values.values())))
     assert engine._ready
     panel.controls.release.native.click()
     assert upscaler() is None

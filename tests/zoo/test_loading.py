@@ -258,7 +258,7 @@ def test_a_child_process_can_load_while_its_parent_was_loading(tmp_path: Path) -
     started, go = threading.Event(), threading.Event()
 
     def load() -> None:
-        with weight_files._opened._lock, weight_files._decoding:
+        with weight_files._opened._kept._lock, weight_files._decoding:
             started.set()
             go.wait()
 

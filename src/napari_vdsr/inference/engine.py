@@ -1,10 +1,7 @@
 """What every way of running a network offers, and which one is taken."""
 
-import os
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable
-from threading import Lock
 from typing import Protocol
 
 import torch
@@ -16,15 +13,13 @@ from napari_vdsr.inference.openvino_engine import compile_for_openvino, has_open
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.torch_engine import TorchEngine
+from napari_vdsr.last_used import LastUsed
 from napari_vdsr.network import ConvStack
 from napari_vdsr.zoo.model import Model
 
-_KEPT = 4
-_ready: OrderedDict[tuple[str, torch.device, torch.dtype], Callable[[], "Engine"]] = (
-    OrderedDict()
+_ready: LastUsed[tuple[str, torch.device, torch.dtype], Callable[[], "Engine"]] = (
+    LastUsed(4)
 )
-_lock = Lock()
-_of_the_parent: list[object] = []
 
 
 class Engine(Protocol):
@@ -50,19 +45,13 @@ def make_engine(model: Model, device: torch.device, precision: torch.dtype) -> E
     """
     key = model.fingerprint, device, precision
     too_full = memory_errors(device, f"for {model.name}", "close other programs")
-    with _lock, shielded(), too_full:
-        if key not in _ready:
-            _ready[key] = _prepared(model.network, device, precision)
-        _ready.move_to_end(key)
-        if len(_ready) > _KEPT:
-            _ready.popitem(last=False)
-        return _ready[key]()
+    with shielded(), too_full:
+        return _ready.get(key, lambda: _prepared(model.network, device, precision))()
 
 
 def forget_engines() -> None:
     """Forget the models that were kept ready, and free what they take."""
-    with _lock:
-        _ready.clear()
+    _ready.forget()
 
 
 def _prepared(
@@ -84,16 +73,3 @@ def _prepared(
         torch.set_num_threads(usable_threads())
     engine = TorchEngine(network, device, precision)
     return lambda: engine
-
-
-def _after_fork() -> None:
-    """Let a child process make its own: another thread may have held the lock."""
-    global _lock, _ready
-    _lock = Lock()
-    # Not freed: OpenVINO's would wait for threads that a child process does not have.
-    _of_the_parent.append(_ready)
-    _ready = OrderedDict()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

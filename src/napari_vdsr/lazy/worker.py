@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from napari_vdsr.inference.upscaler import Upscaler
 
 
+_PREFIX = "vdsr-model-"
+
+
 class UpscaleSettings:
     """Options with their model, as they are sent to workers.
 
@@ -30,7 +33,7 @@ class UpscaleSettings:
     def __init__(self, options: RunOptions) -> None:
         self._sent: tuple[RunOptions, bytes]
         self.options = options
-        self.key = f"vdsr-model-{options.key}"  # equal for equal options
+        self.key = f"{_PREFIX}{options.key}"  # equal for equal options
 
     def __getstate__(self) -> dict[str, Any]:
         model = pickle.dumps(self.options.model)
@@ -85,14 +88,14 @@ def upscaler_for(settings: UpscaleSettings) -> "Upscaler":
     from napari_vdsr.inference.kept import kept_upscaler
     from napari_vdsr.inference.threads import limit_threads
 
-    options = settings.options
+    options, key = settings.options, settings.key.removeprefix(_PREFIX)
     worker = _cluster_worker()
     if worker is not None:
         limit_threads(worker.state.nthreads)
         if options.device == "auto":
             device = own_device(worker.name, available_devices())
-            options = replace(options, device=device)
-    return kept_upscaler(options)
+            options, key = replace(options, device=device), f"{key} {device}"
+    return kept_upscaler(options, key)
 
 
 def _cluster_worker() -> Any:

@@ -3,11 +3,11 @@
 import os
 import stat
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from threading import RLock
 from typing import Generic, TypeVar
+
+from napari_vdsr.last_used import LastUsed
 
 T = TypeVar("T")
 
@@ -20,15 +20,7 @@ class FileCache(Generic[T]):
 
     def __init__(self, make: Callable[[Path], T], most: int) -> None:
         self._make = make
-        self._most = most
-        self._kept: OrderedDict[tuple[str, int, int, int], T] = OrderedDict()
-        self._lock = RLock()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._after_fork)
-
-    def _after_fork(self) -> None:
-        """Let a child process go on: another thread may have held the lock."""
-        self._lock = RLock()
+        self._kept: LastUsed[tuple[str, int, int, int], T] = LastUsed(most)
 
     def __call__(self, path: Path) -> T:
         """What is made of this file; OSError unless it is a regular one."""
@@ -37,13 +29,8 @@ class FileCache(Generic[T]):
             raise OSError("it is not a regular file")
         changed = status.st_mtime_ns
         key = os.path.abspath(path), changed, status.st_size, status.st_ino
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-            made = self._make(path)
-            if time.time_ns() - changed > _SETTLED:
-                self._kept[key] = made
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-            return made
+        return self._kept.get(
+            key,
+            lambda: self._make(path),
+            keep=lambda: time.time_ns() - changed > _SETTLED,
+        )
