@@ -50,6 +50,7 @@ types: $(VENV)/.installed-dev ## check types
 	$(python) -m mypy
 
 docs: $(VENV)/.installed-dev ## build the documentation into docs/_build/html
+	rm -rf docs/generated # pages of objects that are gone
 	$(python) -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 

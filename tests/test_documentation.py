@@ -1,5 +1,7 @@
 """Every line of code in the README and the guides runs."""
 
+import importlib
+import inspect
 import os
 import re
 import shlex
@@ -90,3 +92,53 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
         r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")
     ):
         assert (page.parent / target).exists(), target
+
+
+API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+
+
+def objects_with_a_page() -> Iterator[str]:
+    """Give the full names in the tables of docs/api.md, each of which makes a page."""
+    module = ""
+    for line in API.splitlines():
+        if line.startswith(".. currentmodule:: "):
+            module = line.split()[-1]
+        elif re.fullmatch(r"   ~?[\w.]+", line):
+            yield f"{module}.{line.strip().lstrip('~')}"
+
+
+def documented(name: str) -> object:
+    module, _, attribute = name.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)
+
+
+PUBLIC = ("", ".errors", ".network", ".simulation", ".training", ".zoo")
+
+
+@pytest.mark.parametrize("room", PUBLIC)
+def test_every_public_object_has_a_page(room: str) -> None:
+    module = importlib.import_module(f"napari_vdsr{room}")
+    names = getattr(module, "__all__", None) or [
+        name for name, value in vars(module).items() if isinstance(value, type)
+    ]
+    pages = [documented(name) for name in objects_with_a_page()]
+    missing = [name for name in names if getattr(module, name) not in pages]
+    assert not missing
+
+
+def test_pages_of_functions_describe_every_parameter() -> None:
+    for name in objects_with_a_page():
+        function = documented(name)
+        if not inspect.isfunction(function):
+            continue
+        text = inspect.getdoc(function) or ""
+        headings = re.findall(r"^([*\w, ]+?)(?: : .*)?$", text, re.MULTILINE)
+        described = {word.strip("* ") for line in headings for word in line.split(",")}
+        assert set(inspect.signature(function).parameters) <= described, name
+
+
+def test_attributes_have_a_line_each() -> None:
+    # Several names in a line are joined into one word on their page.
+    for name in objects_with_a_page():
+        attributes = (inspect.getdoc(documented(name)) or "").partition("Attributes\n")
+        assert not re.search(r"^\w+, .* : ", attributes[2], re.MULTILINE), name

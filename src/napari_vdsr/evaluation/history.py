@@ -27,9 +27,11 @@ class ValueHistory:
 
     Attributes
     ----------
-    top, bottom : float
-        Part of the pixels at the largest and at the smallest value, if there are many
-        more than at the next value; otherwise 0.
+    top : float
+        Part of the pixels at the largest value, if there are many more than at the next
+        value; otherwise 0.
+    bottom : float
+        The same at the smallest value.
     distinct : int
         Different values among the examined pixels.
     pixels : int

@@ -28,12 +28,16 @@ class Row:
 
     Attributes
     ----------
-    image, method : str
-        Their names.
+    image : str
+        Its name.
+    method : str
+        Name of the model or the interpolation.
     factor : float
         How much it was enlarged.
-    psnr, fitted_psnr : float
-        In dB, plain and range-invariant; means over the planes of a stack.
+    psnr : float
+        In dB, the mean over the planes of a stack.
+    fitted_psnr : float
+        The range-invariant one.
     ssim : float or None
         None for images too small for its window.
     data_range : DataRange
@@ -78,8 +82,10 @@ class Mean:
         Its name.
     images : int
         How many there were.
-    psnr, fitted_psnr : float
+    psnr : float
         Mean of the images' PSNR, in dB.
+    fitted_psnr : float
+        The range-invariant one.
     ssim : float or None
         Mean of those that have one.
     seconds : float
@@ -111,8 +117,10 @@ class Evaluation:
         One for every image, factor, sampling and method.
     protocol : {"A", "direct", "pairs"}
         See `PROTOCOLS`.
-    device, precision : str
-        What the networks ran on, and in what precision.
+    device : str
+        What the networks ran on.
+    precision : str
+        In what precision.
     left_out : tuple of tuple of str
         Images that could not be scored, and why.
     """

@@ -40,7 +40,15 @@ class Span:
 
 @dataclass(frozen=True)
 class Tile:
-    """A rectangle of the output: a span in Y and one in X."""
+    """A rectangle of the output.
+
+    Attributes
+    ----------
+    y : Span
+        Its rows.
+    x : Span
+        Its columns.
+    """
 
     y: Span
     x: Span

@@ -95,8 +95,10 @@ class TrainingConfig:
         sampled, in pixels of the full-size image.
     noise : CameraNoise or BlindNoise, optional
         Added to the small image.
-    patch, batch : int
-        Pixels per edge of a patch, and patches per step.
+    patch : int
+        Pixels per edge of a patch.
+    batch : int
+        Patches per step.
     sizes : tuple of float
         Sizes, relative to the original, at which every image is used.
     flips : bool
@@ -130,8 +132,10 @@ class TrainingConfig:
         Whether to compile the network first; takes a while, pays on a GPU.
     validation_share : float
         Part of the images held out when no validation images are given.
-    validate_every, checkpoint_every : int
-        Steps.
+    validate_every : int
+        Steps between two scores on the held-out images.
+    checkpoint_every : int
+        Steps between two checkpoints.
     seed : int
         Decides the first weights and all patches.
     """

@@ -11,18 +11,36 @@ from napari_vdsr.zoo.model import Model
 
 
 class Loss(NamedTuple):
-    """Mean loss of some steps."""
+    """Mean loss of some steps.
 
-    step: int  # steps done at their end
-    value: float  # in the unit of the configuration's loss
-    learning_rate: float  # of the last of them
+    Attributes
+    ----------
+    step : int
+        Steps done at their end.
+    value : float
+        In the unit of the configuration's loss.
+    learning_rate : float
+        Of the last of them.
+    """
+
+    step: int
+    value: float
+    learning_rate: float
 
 
 class Event(NamedTuple):
-    """Something that the user should know."""
+    """Something that the user should know.
 
-    step: int  # steps done by then
-    text: str  # what happened and how it was handled
+    Attributes
+    ----------
+    step : int
+        Steps done by then.
+    text : str
+        What happened and how it was handled.
+    """
+
+    step: int
+    text: str
 
 
 @dataclass
@@ -109,16 +127,35 @@ class History:
 
 @dataclass(frozen=True)
 class Report:
-    """The progress of a training."""
+    """The progress of a training.
 
-    step: int  # done
-    steps: int  # in all
-    # Mean since the last report, or its value if no loss became known; at first NaN.
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    steps : int
+        In all.
+    loss : float
+        Mean since the last report, or its value if no loss became known; at first NaN.
+    learning_rate : float
+        Of the last step.
+    seconds : float
+        Spent so far.
+    remaining : float
+        Left, by estimate.
+    score : Score, optional
+        If the held-out images were just scored.
+    event : str, optional
+        If there is something that the user should know.
+    """
+
+    step: int
+    steps: int
     loss: float
     learning_rate: float
     seconds: float
-    remaining: float  # seconds, estimated
-    score: Score | None = None  # if the held-out images were just scored
+    remaining: float
+    score: Score | None = None
     event: str | None = None
 
 

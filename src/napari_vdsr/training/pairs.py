@@ -22,8 +22,10 @@ class Pairs(NamedTuple):
 
     Attributes
     ----------
-    low, high : array-like, layer, path, or a list of these
-        As for `prepare`, in the same order. Sizes differ by the factor.
+    low : array-like, layer, path, or a list of these
+        As for `prepare`.
+    high : array-like, layer, path, or a list of these
+        The same fields in the same order. Sizes differ by the factor.
     """
 
     low: Any

@@ -19,12 +19,26 @@ from napari_vdsr.training.reading import MEMORY, TrainingImage, split
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """The checked images of a training."""
+    """The checked images of a training, as `prepare` gives them.
 
-    images: Dataset  # what the network is for
-    domain: Dataset | None = None  # some stages draw more from these
-    validation: Dataset | None = None  # held out
-    memory: float = MEMORY  # bytes of pixels to hold at a time
+    Attributes
+    ----------
+    images : Dataset
+        What the network is for.
+    domain : Dataset, optional
+        Some stages draw more from these.
+    validation : Dataset, optional
+        Held out.
+    memory : float
+        Bytes of pixels to hold at a time.
+    remarks : tuple of str
+        What the user should know about the images.
+    """
+
+    images: Dataset
+    domain: Dataset | None = None
+    validation: Dataset | None = None
+    memory: float = MEMORY
     remarks: tuple[str, ...] = ()
 
     @property
@@ -47,12 +61,29 @@ def prepare(
 ) -> TrainingSet:
     """Check images, hold some out and warn of what is wrong with them.
 
-    Takes what `napari_vdsr.train` takes. Without `validation`, a share of `images` is
-    held out. What does not fit into `memory` bytes waits in a temporary file. Threads
-    should not `warn`, because warnings are global: `remarks` of the set hold the same
-    texts. `progress` is told of images, in parts.
+    What does not fit into memory waits in a temporary file.
 
-    Raises `InputError` when no image can be used.
+    Parameters
+    ----------
+    images, domain, validation, rgb, memory
+        As for `napari_vdsr.train`.
+    config : TrainingConfig
+        From `recipe`.
+    warn : bool
+        Whether to warn of what the remarks of the set say. Threads should not, because
+        warnings are global.
+    progress : tqdm-like, optional
+        Told of images, in parts.
+
+    Returns
+    -------
+    TrainingSet
+        For a `Trainer`.
+
+    Raises
+    ------
+    InputError
+        When no image can be used.
     """
     remarks: list[str] = []
     paired = isinstance(images, Pairs)

@@ -115,7 +115,7 @@ RECIPES: dict[str, Callable[[], TrainingConfig]] = {
     "adapt": _adapt,
     "microscope": _microscope,
 }
-"""Recipes by name."""
+"""What makes the settings of each recipe, by name; `recipe` is the function to call."""
 
 
 def recipe(name: str = "modern", **changes: Any) -> TrainingConfig:

@@ -18,11 +18,21 @@ _MOST = 12  # images
 
 
 class Score(NamedTuple):
-    """PSNR on the held-out images: means over images, in dB relative to their range."""
+    """PSNR on the held-out images: means over images, in dB relative to their range.
 
-    step: int  # steps done before
-    psnr: dict[str, float]  # of the network, for each factor
-    enlarged: dict[str, float]  # of its input, for each factor
+    Attributes
+    ----------
+    step : int
+        Steps done before.
+    psnr : dict of str to float
+        Of the network, for each factor.
+    enlarged : dict of str to float
+        Of its input, for each factor.
+    """
+
+    step: int
+    psnr: dict[str, float]
+    enlarged: dict[str, float]
 
     @property
     def mean(self) -> float:

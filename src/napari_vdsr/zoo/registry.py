@@ -15,7 +15,7 @@ from napari_vdsr.zoo.card import Card, Score
 from napari_vdsr.zoo.folders import cache_folder
 
 DEFAULT_MODEL = "vdsr20-scanner"
-"""The model whose worst case is best: docs/believe.md says how it was chosen."""
+"""The model whose worst case is best, chosen as docs/believe.md tells."""
 
 _HERE = Path(__file__).parent
 _RELEASED = "https://github.com/napari-vdsr/napari-vdsr/raw/v{version}/weights"
