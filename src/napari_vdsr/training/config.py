@@ -73,9 +73,8 @@ class TrainingConfig:
     stages : tuple of Stage
         One after the other.
     variant : str
-        "equivariant" (no biases, first filters that sum to zero), "paper"
-        (luminance, biases), "course" (R, G, B in, one residual out, biases),
-        "srcnn-915" or "srcnn-955".
+        "equivariant" (no biases, first filters sum to zero), "paper" (biases), "course"
+        (R, G, B in, one residual out, biases), "srcnn-915" or "srcnn-955".
     depth : int
         Layers; SRCNN has three whatever this says.
     factors : tuple of float
@@ -120,14 +119,12 @@ class TrainingConfig:
     clip_norm : float, optional
         Largest norm of the gradient.
     clip_rate : float, optional
-        The paper's adjustable clipping: gradient values stay within this over the
-        learning rate.
+        The paper's: gradient values stay within this over the learning rate.
     ema : float
         Decay of the running mean of the weights, which becomes the model; 0 for none.
     precision : str
-        Of the hidden layers; "auto" is float16 on CUDA, bfloat16 on processors that
-        compute in it (but not for SRCNN), and float32 elsewhere. The weights
-        themselves stay in float32.
+        Of the hidden layers, while weights stay in float32; "auto" is float16 on CUDA,
+        bfloat16 on processors that compute in it (not for SRCNN), else float32.
     compiled : bool
         Whether to compile the network first; takes a while, pays on a GPU.
     validation_share : float
