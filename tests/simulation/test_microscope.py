@@ -196,3 +196,14 @@ def test_every_plane_has_its_own_noise() -> None:
 def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         simulate(**{"shape": SMALL, **options})
+
+
+@pytest.mark.parametrize(
+    "shape", [(10**7, 10**7), (10**12, 1), (10**6, 2, 10**6, 9, 9)]
+)
+def test_more_than_the_memory_is_refused_before_anything_is_drawn(
+    shape: tuple[int, ...],
+) -> None:
+    names = ("filaments",) * (2 if len(shape) == 5 else 1)
+    with pytest.raises(InputError, match=r"GB of memory.*give a smaller shape"):
+        simulate(names, shape=shape, factor=8)

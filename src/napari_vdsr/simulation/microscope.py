@@ -16,6 +16,7 @@ from napari_vdsr.imaging.geometry import (
     pixel_centre_shift,
 )
 from napari_vdsr.imaging.sampling import Instrument
+from napari_vdsr.memory import free_memory
 from napari_vdsr.simulation.detection import (
     detected,
     sampled,
@@ -30,6 +31,8 @@ DARK = 100  # counts of the offset, besides 5 standard deviations of the read no
 _LARGEST_PSF = 50  # fine pixels
 _MOST_PHOTONS = 1e15  # numpy draws Poisson numbers up to about 9e18
 _STEP_OF_Z = 3  # in pixels of the image
+_DRAWN_AT_ONCE = 4  # copies of what is drawn: sharp, its haze, behind the optics
+_KEPT_AT_ONCE = 3  # of image and truth: each channel, all of them, in counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +156,7 @@ def simulate(
         _check_positive("read_noise", read_noise, photons, hint)
     _check_positive("pixel_size", pixel_size, math.inf)
     _check_whole("seed", seed, 0)
+    _check_memory(shape, factor)
 
     *for_objects, for_noise = np.random.SeedSequence(seed).spawn(channels + 1)
     pairs = [
@@ -201,6 +205,19 @@ def _check_shape(shape: Any) -> None:
     if len(sizes) not in (2, 5) or not all(_is_whole(n) and n >= 1 for n in sizes):
         raise InputError(
             f"shape is {shape!r}: give (Y, X) or (T, C, Z, Y, X), whole numbers from 1"
+        )
+
+
+def _check_memory(shape: tuple[int, ...], factor: int) -> None:
+    fine = math.prod(map(int, shape[-2:])) * int(factor) ** 2
+    drawn = fine * PER_FINE**2 * _DRAWN_AT_ONCE  # pixels of one plane, as float64
+    taken = math.prod(map(int, shape)) * (1 + int(factor) ** 2) * _KEPT_AT_ONCE
+    needed, free = 8 * (drawn + taken), free_memory()
+    if needed > free:
+        raise InputError(
+            f"shape is {shape!r}: with factor {factor} it needs about "
+            f"{needed / 1e9:,.0f} GB of memory, but {free / 1e9:,.1f} GB are free: "
+            "give a smaller shape or factor"
         )
 
 
