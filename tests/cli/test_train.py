@@ -141,7 +141,7 @@ def test_a_folder_of_zarrs_is_trained_on(
     arguments = ["train", str(tmp_path / "images"), "--output", str(output), *SHORT]
     assert main([*arguments, "--steps", "2"]) == 0
     messages = capsys.readouterr().err
-    assert "b.zarr: cannot read" in messages
+    assert "b.zarr: damaged" in messages
     assert "are left out" in messages
     assert output.exists()
 
@@ -200,6 +200,23 @@ def test_a_signal_keeps_what_was_learned_and_resume_goes_on(
     assert log.read_text() == (tmp_path / "whole.csv").read_text()
     states = [load_model(path).network.state_dict() for path in (output, whole)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows sends no SIGINT")
+def test_a_signal_while_the_model_is_written_finds_the_work_done(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Model.save
+
+    def save_and_stop(model: Model, *where: Any, **how: Any) -> None:
+        save(model, *where, **how)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Model, "save", save_and_stop)
+    output = tmp_path / "mine.safetensors"
+    arguments = ["train", str(folder), "--output", str(output), *SHORT]
+    assert main([*arguments, "--steps", "1"]) == 0
+    assert sorted(tmp_path.iterdir()) == sorted([folder, output])
 
 
 def test_a_training_that_gives_up_fails_but_keeps_the_last_good_weights(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.cli.console import note, progress_bar
 from napari_vdsr.cli.describe import describe_beforehand
+from napari_vdsr.cli.loading import fetching_bar
 from napari_vdsr.cli.options import parse_lengths, parse_pair
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.files import Picture, open_image
@@ -69,7 +70,7 @@ class Settings:
         numbers = 2.0 if factor is None else parse_pair(factor, "factor")
         check_factor(numbers)
         lengths = None if pixel_size is None else parse_lengths(pixel_size)
-        with progress_bar(f"fetching {options.model}", "B") as bar:
+        with fetching_bar(options.model) as bar:
             options = options.loaded(bar)
         # Any range will do here: the right one is only known with the image.
         check_options(replace(options, intensity_range=(0, 1)))

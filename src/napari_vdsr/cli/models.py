@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from napari_vdsr.cli.console import note, print_json, progress_bar, show
+from napari_vdsr.cli.console import note, print_json, show
+from napari_vdsr.cli.loading import fetching_bar
 from napari_vdsr.cli.options import Json, named_path
 
 app = typer.Typer(
@@ -54,7 +55,7 @@ def fetch(name: Name, as_json: Json = False) -> None:
     """
     from napari_vdsr.zoo import fetch
 
-    with progress_bar(f"fetching {name}", unit="B") as bar:
+    with fetching_bar(name) as bar:
         path = fetch(name, progress=bar)
     if as_json:
         print_json({"name": name, "path": str(path)})
@@ -118,7 +119,7 @@ def export_model(
     """
     from napari_vdsr.zoo import export_model
 
-    with progress_bar(f"fetching {name}", unit="B") as bar:
+    with fetching_bar(name) as bar:
         path = export_model(name, file, overwrite=overwrite, progress=bar)
     if as_json:
         print_json({"name": name, "path": str(path)})

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -31,15 +31,39 @@ def signals_to_heed() -> tuple[signal.Signals, ...]:
 
 
 @contextmanager
+def signals_call(handler: Callable[[int, FrameType | None], bool]) -> Iterator[None]:
+    """Let a handler hear signals; when it gives False it has heard the last one.
+
+    In other threads than the main one, which hears all signals, nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in signals_to_heed()}
+
+    def put_back() -> None:
+        for number, usual in before.items():
+            signal.signal(number, usual)
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if not handler(number, frame):
+            put_back()
+
+    for number in before:
+        signal.signal(number, hear)
+    try:
+        yield
+    finally:
+        put_back()
+
+
+@contextmanager
 def signals_raise() -> Iterator[None]:
     """Let signals unwind the program instead of killing it.
 
     While a library is imported they wait, because some libraries swallow whatever is
     raised meanwhile. A second signal ends the program at once.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     home = sys._getframe(2)  # the one that runs this block
     raised: list[float] = []
     timers: list[threading.Timer] = []
@@ -50,7 +74,7 @@ def signals_raise() -> Iterator[None]:
         timers.append(timer)
         timer.start()
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(number: int, frame: FrameType | None) -> bool:
         now = time.monotonic()
         if not raised and _is_importing(frame, home):
             send_again(number, _AGAIN)
@@ -63,15 +87,14 @@ def signals_raise() -> Iterator[None]:
         else:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+        return True
 
-    before = {number: signal.signal(number, stop) for number in signals_to_heed()}
-    try:
-        yield
-    finally:
-        for timer in timers:
-            timer.cancel()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with signals_call(stop):
+        try:
+            yield
+        finally:
+            for timer in timers:
+                timer.cancel()
 
 
 def _is_importing(frame: FrameType | None, home: FrameType) -> bool:

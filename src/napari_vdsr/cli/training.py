@@ -4,9 +4,7 @@ import os
 import shlex
 import signal
 import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ import typer
 from napari_vdsr.cli.console import note, print_json, progress_bar
 from napari_vdsr.cli.instrument import noise_of, parse_sampling, spot_of
 from napari_vdsr.cli.loading import loaded_model
-from napari_vdsr.cli.signals import signals_to_heed
+from napari_vdsr.cli.signals import signals_call
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.atomic import (
     already_there,
@@ -34,7 +32,7 @@ from napari_vdsr.training import (
     recipe,
 )
 from napari_vdsr.training.checkpoint import check_there, finished_training
-from napari_vdsr.training.history import History
+from napari_vdsr.training.history import History, TrainedModel
 from napari_vdsr.zoo import import_model
 from napari_vdsr.zoo.porting import default_name
 from napari_vdsr.zoo.user import free_path
@@ -97,9 +95,18 @@ class Job:
 
     def _train(self) -> None:
         trainer = self._trainer()
-        with _signals_stop(trainer) as signals:
+        caught: list[int] = []
+
+        def stop(number: int, _frame: object) -> bool:
+            caught.append(number)
+            trainer.stop()
+            return False  # a second one ends the program at once
+
+        with signals_call(stop):
             self._follow(trainer)
-        self._write_log(trainer)
+            self._write_log(trainer)
+            if trainer.finished:  # a signal that comes now finds the work done
+                model = self._saved(trainer)
         if not trainer.finished:
             message = (
                 f"interrupted after step {trainer.history.steps} of "
@@ -108,7 +115,16 @@ class Job:
             note(message)
             if self.as_json:
                 print_json({"error": {"type": "Interrupted", "message": message}})
-            raise typer.Exit(128 + (signals or [signal.SIGINT])[0])
+            raise typer.Exit(128 + (caught or [signal.SIGINT])[0])
+        note(f"{self.output}: {model.metadata['description']}")
+        scores = model.history.scores
+        if self.start_from is not None and scores and scores[0].step == 0:
+            gain = scores[-1].mean - scores[0].mean
+            note(f"on the same images, {gain:+.2f} dB over {self.start_from}")
+        self._report(model.network.parameter_count, model.history)
+
+    def _saved(self, trainer: Trainer) -> TrainedModel:
+        """Write the model, after which the checkpoint is not needed any more."""
         model = trainer.model()
         try:
             model.save(self.output)
@@ -117,12 +133,7 @@ class Job:
             raise
         self._add(model.history.gave_up)
         self.checkpoint.unlink(missing_ok=True)
-        note(f"{self.output}: {model.metadata['description']}")
-        scores = model.history.scores
-        if self.start_from is not None and scores and scores[0].step == 0:
-            gain = scores[-1].mean - scores[0].mean
-            note(f"on the same images, {gain:+.2f} dB over {self.start_from}")
-        self._report(model.network.parameter_count, model.history)
+        return model
 
     def _tidy_up(self, made: History) -> None:
         """End a training that was killed between its last two steps."""
@@ -257,32 +268,3 @@ def _remark(report: Report, always: bool) -> None:
             f"step {report.step} of {report.steps}: loss {report.loss:.5f}, about "
             f"{report.remaining:.0f} s left"
         )
-
-
-@contextmanager
-def _signals_stop(trainer: Trainer) -> Iterator[list[int]]:
-    """Let a signal end the training after its step; yield those caught.
-
-    A second one ends the program at once.
-    """
-    caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-    before = {number: signal.getsignal(number) for number in signals_to_heed()}
-
-    def put_back() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def stop(number: int, _frame: Any) -> None:
-        caught.append(number)
-        trainer.stop()
-        put_back()
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield caught
-    finally:
-        put_back()
