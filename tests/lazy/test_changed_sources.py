@@ -14,7 +14,7 @@ from streaming_helpers import Once, files_of, noise, plain_zarr, stream, tiny_mo
 from napari_vdsr.errors import FileError
 from napari_vdsr.files import open_image, write_image
 from napari_vdsr.files.ome_zarr_writer import part_of
-from napari_vdsr.files.picture import planned_array
+from napari_vdsr.files.picture import Picture, planned_array
 from napari_vdsr.zoo import Model
 
 IMAGE = noise((600, 620))
@@ -156,6 +156,22 @@ def test_a_chunk_that_goes_is_not_the_fill_value(tmp_path: Path) -> None:
         with pytest.raises(FileError, match=r"its chunk c/5/0 is missing"):
             image.pixels[550:600, 0:100]
         np.testing.assert_array_equal(image.pixels[0:100, 0:620], IMAGE[:100])
+
+
+@pytest.mark.parametrize("name", ["in.png", "in.jpg", "in.bmp", "in.tif"])
+def test_pixels_never_get_the_identity_of_a_later_file(
+    name: str, tmp_path: Path
+) -> None:
+    source = tmp_path / name
+    write_image(source, Picture((IMAGE >> 8).astype(np.uint8), "YX"))
+    with open_image(source) as image:
+        replaced(source)
+        for look in (image.identity, image.read):
+            with pytest.raises(FileError, match=f"{name} was changed while"):
+                look()
+    with open_image(source) as image:  # it stays as it is
+        assert image.identity() == image.identity()
+        assert image.read().array.shape == IMAGE.shape
 
 
 def test_a_file_that_fails_its_last_check_leaves_no_result(tmp_path: Path) -> None:

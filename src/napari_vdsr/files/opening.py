@@ -55,6 +55,13 @@ class ChangedError(FileError):
     """A file is not what it was when it was opened."""
 
 
+def _changed(name: str) -> ChangedError:
+    return ChangedError(
+        f"{name} was changed while it was read, and the result would be of two images: "
+        "run it again when the file stays as it is"
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class OpenImage:
     """An image in a file: what it is, and a way to its pixels.
@@ -77,10 +84,7 @@ class OpenImage:
         """Raise `FileError` when the image is no longer the one of this identity."""
         now = self.identity()
         if now != before:
-            raise ChangedError(
-                f"{before['name']} was changed while it was read, and the result would "
-                "be of two images: run it again when the file stays as it is"
-            )
+            raise _changed(before["name"])
 
     def __enter__(self) -> "OpenImage":
         return self
@@ -130,25 +134,31 @@ class _Guarded:
             return self._pixels[key]
 
 
-def guarded(path: Path, image: OpenImage) -> OpenImage:
+def guarded(
+    path: Path, image: OpenImage, before: Mapping[str, Any] | None = None
+) -> OpenImage:
     """The same image; whatever is wrong with its file becomes a `FileError`.
 
     The one place where what libraries raise is translated, whichever way pixels are
-    read. Pixels that cannot fit into memory are refused before they are read.
+    read. Pixels that cannot fit into memory are refused before they are read. `before`
+    is the state of the file when it was opened: its identity is never that of another.
     """
     array = image.picture.array
 
     def read() -> Picture:
         with reading_from(path):
             check_memory(str(path), array.size * array.itemsize)
-            before = image.identity()
+            read_from = identity()
             picture = image.read()
-            image.check_unchanged(before)
+            image.check_unchanged(read_from)
             return picture
 
     def identity() -> Mapping[str, Any]:
         with reading_from(path):
-            return image.identity()
+            now = image.identity()
+            if before is not None and before != state_of(path):
+                raise _changed(path.name)
+            return now
 
     pixels = _Guarded(path, image.pixels)
     return replace(image, pixels=pixels, read=read, identity=identity)

@@ -6,7 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from napari_vdsr.errors import FileError, VdsrWarning
-from napari_vdsr.files.opening import OpenImage, guarded, identity_of, reading_from
+from napari_vdsr.files.opening import (
+    OpenImage,
+    guarded,
+    identity_of,
+    reading_from,
+    state_of,
+)
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.raster import read_raster
 from napari_vdsr.files.tiff_reader import open_tiff
@@ -40,7 +46,9 @@ def open_image(
     """
     path = Path(path)
     with reading_from(path):
-        image = guarded(path, _opened(path, axes_told))
+        # Before, so that the pixels are never those of an earlier file of this name.
+        before = state_of(path) if path.is_file() else None
+        image = guarded(path, _opened(path, axes_told), before)
     if warn:
         for remark in image.remarks:
             warnings.warn(remark, VdsrWarning, stacklevel=2)
