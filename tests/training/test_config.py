@@ -88,6 +88,16 @@ WRONG: dict[str, Any] = {
 }
 
 
+def test_lists_are_as_good_as_tuples() -> None:
+    lists = {"factors": [2.0, 3.0], "sizes": [1.0], "betas": [0.9, 0.95]}
+    tuples: dict[str, Any] = {name: tuple(value) for name, value in lists.items()}
+    config = recipe("quick", **lists)
+    assert config == recipe("quick", **tuples)
+    assert config.betas == (0.9, 0.95)
+    with pytest.raises(InputError, match=r"betas is \(0.9, 1.5\): it must be from 0"):
+        recipe("quick", betas=[0.9, 1.5])
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_values_are_named(name: str) -> None:
     word = name.replace("_", " ") if name == "learning_rate" else name

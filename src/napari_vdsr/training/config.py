@@ -167,6 +167,8 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         _require_kinds(self)
+        for name in _SEVERAL:  # also where they are given as lists
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         if not self.stages:
             raise InputError("a training has no stages: give at least one")
         for name in ("patch", "batch", "validate_every", "checkpoint_every"):
@@ -264,13 +266,14 @@ class TrainingConfig:
             if known.get("spot") is not None:
                 spot = known["spot"]
                 known["spot"] = Spot(**spot | {"sigma": tuple(spot["sigma"])})
-            for name in ("factors", "sizes", "betas"):
-                known[name] = tuple(known[name])
             return cls(**known)
         except (KeyError, TypeError) as error:
             raise InputError(
                 f"these are not the settings of a training: {error}"
             ) from error
+
+
+_SEVERAL = ("stages", "factors", "sizes", "betas")  # fields that are tuples
 
 
 def source_pixels(sampling: Sampling) -> int:
@@ -326,7 +329,7 @@ def _require_instrument(config: TrainingConfig) -> None:
 
 def _require_kinds(config: TrainingConfig) -> None:
     """Raise `InputError` for values that are not of their kind at all."""
-    for name in ("stages", "factors", "sizes", "betas"):
+    for name in _SEVERAL:
         value = getattr(config, name)
         if not isinstance(value, tuple | list):
             raise InputError(f"{name} is {value!r}: give a tuple, even of one")
