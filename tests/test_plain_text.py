@@ -7,7 +7,7 @@ import pytest
 
 from napari_vdsr.cli import console, main
 from napari_vdsr.network import VDSR
-from napari_vdsr.plain_text import plain_line, plain_text
+from napari_vdsr.plain_text import counted, plain_line, plain_text, reason_beside
 from napari_vdsr.zoo import Model, import_model, load_model
 
 EVIL = "\x1b[31mred\x1b]0;title\x07\n\x9b2J\u202eleft"
@@ -48,3 +48,24 @@ def test_names_of_files_cannot_control_the_terminal(
     monkeypatch.setattr("sys.stdout", pipe := StringIO())
     console.show(EVIL)  # programs need names as they are
     assert pipe.getvalue() == f"{EVIL}\n"
+
+
+def test_one_thing_is_not_counted_as_several() -> None:
+    assert [counted(n, "image") for n in (0, 1, 2)] == [
+        "0 images",
+        "1 image",
+        "2 images",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("cannot read /in/a.png: cut short", "cut short"),
+        ("cannot read /in/b.png: cut short", "cannot read /in/b.png: cut short"),
+        ("a.png: the last one", "a.png: the last one"),
+        ("", "there is not enough memory for it"),
+    ],
+)
+def test_a_file_is_not_named_twice(reason: str, said: str) -> None:
+    assert reason_beside("a.png", OSError(reason)) == said

@@ -13,3 +13,15 @@ def plain_text(text: str) -> str:
 def plain_line(text: str) -> str:
     """The text without such characters, in one line."""
     return plain_text(re.sub(r"\s+", " ", text))
+
+
+def counted(number: int, what: str) -> str:
+    """So many things, in words: 1 image, 2 images."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def reason_beside(name: object, error: BaseException | str) -> str:
+    """Why a file cannot be used, to stand beside its name, which is not repeated."""
+    reason = str(error) or "there is not enough memory for it"
+    start, found, rest = reason.partition(f"{name}: ")
+    return rest if found and start.startswith("cannot read ") else reason

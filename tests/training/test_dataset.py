@@ -16,7 +16,7 @@ from small_training import picture, pixels_of, prepared, tiny
 
 from napari_vdsr.errors import FileError, InputError, VdsrWarning
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.training import prepare, train
+from napari_vdsr.training import prepare, recipe, train
 from napari_vdsr.training.benchmark_images import benchmark_name
 
 
@@ -35,7 +35,7 @@ def test_a_folder_is_read_and_what_is_damaged_is_named_and_counted(
     with pytest.warns(VdsrWarning, match="3 of 6 images are left out") as caught:
         made = prepare(tmp_path, tiny(validation_share=0.0))
     text = str(caught[0].message)
-    assert "broken.png: cannot read" in text
+    assert "broken.png: damaged or cut short" in text
     assert "small.png: 9 × 30 pixels, smaller than a patch of 16" in text
     assert "flat.png: constant: every pixel is 7" in text
     assert made.images.images == 3
@@ -61,6 +61,35 @@ def test_a_folder_that_cannot_be_listed_is_named_in_every_set(
         assert remark.startswith(
             "1 of 2 images are left out: closed: Permission denied"
         )
+
+
+def test_what_cannot_be_validated_on_is_named_and_counted(tmp_path: Path) -> None:
+    write(tmp_path, "a.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
+    Image.fromarray(picture(5, (9, 30))).save(tmp_path / "small.png")
+    made = prepare(picture(1), tiny(), validation=tmp_path, warn=False)
+    assert made.validation is not None
+    assert made.validation.images == 1
+    (remark,) = made.remarks
+    assert remark.startswith("2 of 3 images to validate on are left out: cut.png: ")
+    assert "small.png: 9 × 30 pixels" in remark
+
+
+def test_a_warning_that_nothing_can_be_scored_says_what_to_do() -> None:
+    microscope = recipe("microscope", patch=16, batch=2, depth=2, steps=1)
+    (remark,) = prepare(picture(0, (128, 128)), microscope, warn=False).remarks
+    assert remark.endswith(
+        "Give more or larger images, or images of 48 pixels a side at least to "
+        "validate on"
+    )
+    held = prepare(
+        picture(0, (128, 128)),
+        microscope,
+        validation=picture(1, (48, 48)),
+        warn=False,
+    )
+    assert held.validation is not None
+    assert not held.remarks
 
 
 def test_what_a_folder_holds_besides_is_said(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from napari_vdsr.cli.options import (
 )
 from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.options import RunOptions
+from napari_vdsr.plain_text import reason_beside
 from napari_vdsr.zoo import DEFAULT_MODEL
 
 
@@ -283,7 +284,7 @@ def _enlarge_folder(
             kind, message = type(error).__name__, str(error)
             if isinstance(error, MemoryError):
                 message = f"not enough memory {message}"
-            note(f"error: {image}: {message}")
+            note(f"error: {image}: {reason_beside(image, message)}")
             failure = {"type": kind, "message": message}
             results.append({"input": str(image), "error": failure})
     return results

@@ -33,6 +33,7 @@ from napari_vdsr.images.matching import matched
 from napari_vdsr.images.stack import check_image
 from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.options import RunOptions
+from napari_vdsr.plain_text import reason_beside
 from napari_vdsr.progress import Part, Progress
 
 
@@ -178,8 +179,7 @@ class _Scoring:
             except (VdsrError, MemoryError) as error:
                 if len(jobs) == 1 or not job.in_file:
                     raise
-                reason = str(error) or "there is not enough memory for it"
-                self.left_out.append((job.name, reason))
+                self.left_out.append((job.name, reason_beside(job.name, error)))
         reasons = "; ".join(f"{name}: {reason}" for name, reason in self.left_out)
         if not rows and self.left_out:
             raise InputError(f"no image can be evaluated: {reasons}")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import Cancelled, InputError, VdsrError
+from napari_vdsr.plain_text import reason_beside
 from napari_vdsr.progress import Progress
 from napari_vdsr.training.benchmark_images import benchmark_name
 from napari_vdsr.training.config import TrainingConfig, source_pixels, too_small
@@ -59,18 +60,7 @@ class Dataset:
 
     def remarks(self) -> list[str]:
         """What the user should know about these images; empty when all is well."""
-        remarks = list(self.notes)
-        if self.left_out:
-            total = self.images + len(self.left_out)
-            remarks.append(
-                f"{len(self.left_out)} of {total} images are left out: "
-                f"{_with_reasons(self.left_out)}"
-            )
-        if self.damaged:
-            remarks.append(
-                f"{len(self.damaged)} of {self.images} images are damaged in parts, "
-                f"which are left out: {_with_reasons(self.damaged)}"
-            )
+        remarks = [*self.notes, *self.losses()]
         if self.benchmarks:
             remarks.append(
                 f"the training set has benchmark images ({_listed(self.benchmarks)}): "
@@ -83,6 +73,22 @@ class Dataset:
                 "reduce them to about half their size first, or leave them out"
             )
         return remarks
+
+    def losses(self, purpose: str = "") -> list[str]:
+        """Which images, or parts of them, are not used; `purpose` is put behind."""
+        losses = []
+        if self.left_out:
+            total = self.images + len(self.left_out)
+            losses.append(
+                f"{len(self.left_out)} of {total} images{purpose} are left out: "
+                f"{_with_reasons(self.left_out)}"
+            )
+        if self.damaged:
+            losses.append(
+                f"{len(self.damaged)} of {self.images} images{purpose} are damaged in "
+                f"parts, which are left out: {_with_reasons(self.damaged)}"
+            )
+        return losses
 
 
 def examine(
@@ -116,7 +122,8 @@ def examine(
             except (VdsrError, MemoryError) as error:
                 if not image.in_file:  # the caller has it at hand and can mend it
                     raise
-                examiner.dataset.left_out.append((image.name, _reason(error)))
+                reason = reason_beside(image.name, error)
+                examiner.dataset.left_out.append((image.name, reason))
                 pieces, remarks = [], ()
             examiner.notes |= dict.fromkeys(remarks)
             examiner.examine(image.name, pieces, progress)
@@ -154,7 +161,7 @@ class _Examiner:
                 reasons.append(str(error))
                 continue
             except (VdsrError, MemoryError) as error:
-                damages.append(_reason(error))
+                damages.append(reason_beside(name, error))
                 continue
             if planes and len(dataset.parts) == parts:
                 _look(dataset, name, planes[0], self._halved)
@@ -188,10 +195,6 @@ class _Examiner:
         fits = self._held <= self._memory
         read = partial(list, planes) if fits else self._scratch.put(planes)
         self.dataset.parts.append(Part(read, nbytes))
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) or "there is not enough memory for it"
 
 
 def _look(dataset: Dataset, image: str, plane: Plane, halved: int) -> None:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from napari_vdsr.imaging.sampling import Sampling
+from napari_vdsr.plain_text import counted
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.history import History
 from napari_vdsr.training.prepare import TrainingSet
@@ -78,8 +79,9 @@ def _in_words(
         begun = f"Fine-tuned from {start_from.name}"
     domain = images.domain
     leaning = "" if domain is None else f" and {domain.images} of their domain"
+    steps = counted(history.steps, "step")
     parts = [
-        f"{begun} in {history.steps} steps on {images.images.images} images{leaning}, "
+        f"{begun} in {steps} on {counted(images.images.images, 'image')}{leaning}, "
         f"factors {_factors(config)}."
     ]
     if not images.images.paired:

@@ -112,8 +112,11 @@ def prepare(
             f"the images are pairs, which nothing is reduced for: {', '.join(unused)} "
             "of the settings or the recipe are not used"
         )
-    if scored is not None:  # a single image is in both sets
+    if scored is not None:
+        scored.left_out[:0] = [] if held is None else held.left_out
+        # A single image is in both sets.
         remarks += [note for note in scored.notes if note not in remarks]
+        remarks += scored.losses(" to validate on")
     for remark in remarks if warn else ():
         warnings.warn(remark, VdsrWarning, stacklevel=2)
     return TrainingSet(learned, leaning, scored, memory, tuple(remarks))
@@ -194,5 +197,9 @@ def _examined_held(
     try:
         return look(images, once, paired=paired, least=least)
     except InputError as error:
-        remarks.append(f"nothing to validate on: {error}")
+        remarks.append(
+            f"nothing to validate on, so the training cannot say how well the network "
+            f"does on new images: {error}. Give more or larger images, or images of "
+            f"{pixels} pixels a side at least to validate on"
+        )
         return None
