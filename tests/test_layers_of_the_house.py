@@ -142,7 +142,7 @@ def test_the_simulated_microscope_needs_numpy_and_scipy_alone() -> None:
     others = {name.split(".")[0] for name in names} - set(sys.stdlib_module_names)
     assert others == {"napari_vdsr", "numpy", "scipy"}
     own = {name.split(".")[1] for name in names if name.startswith("napari_vdsr.")}
-    assert own == {"errors", "imaging", "memory", "simulation"}  # psutil tells of memory
+    assert own == {"errors", "imaging", "memory", "simulation"}
 
 
 def test_the_engine_runs_with_torch_numpy_and_safetensors_alone() -> None:
