@@ -167,8 +167,6 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         _require_kinds(self)
-        for name in _SEVERAL:  # also where they are given as lists
-            object.__setattr__(self, name, tuple(getattr(self, name)))
         if not self.stages:
             raise InputError("a training has no stages: give at least one")
         for name in ("patch", "batch", "validate_every", "checkpoint_every"):
@@ -273,9 +271,6 @@ class TrainingConfig:
             ) from error
 
 
-_SEVERAL = ("stages", "factors", "sizes", "betas")  # fields that are tuples
-
-
 def source_pixels(sampling: Sampling) -> int:
     """Pixels of a full-size image, per axis, that make one pixel of the truth."""
     return 2 if sampling in ("camera", "scanner") else 1
@@ -328,11 +323,12 @@ def _require_instrument(config: TrainingConfig) -> None:
 
 
 def _require_kinds(config: TrainingConfig) -> None:
-    """Raise `InputError` for values that are not of their kind at all."""
-    for name in _SEVERAL:
+    """Raise `InputError` for values not of their kind at all; lists become tuples."""
+    for name in ("stages", "factors", "sizes", "betas"):
         value = getattr(config, name)
         if not isinstance(value, tuple | list):
             raise InputError(f"{name} is {value!r}: give a tuple, even of one")
+        object.__setattr__(config, name, tuple(value))
     if not all(isinstance(stage, Stage) for stage in config.stages):
         raise InputError(f"stages is {config.stages!r}: each has to be a Stage")
     if len(config.betas) != 2:
