@@ -22,6 +22,15 @@ Their owners do not allow us to pass them on, so a clone has none of them.
 """
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long value by its argument, not by what is in it.
+
+    A file's bytes may hold the time at which they were made. Processes that share the
+    tests (``-n 2``) stop when names of tests differ between them.
+    """
+    return argname if isinstance(val, str | bytes) and len(val) > 100 else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what is marked ``needs_shared`` where there is no such folder."""
     if SHARED.is_dir():
