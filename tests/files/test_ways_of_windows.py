@@ -12,6 +12,7 @@ from sample_pictures import noise
 from napari_vdsr.errors import FileError
 from napari_vdsr.files import Picture, read_image, write_image
 from napari_vdsr.files.atomic import locked, replacing
+from napari_vdsr.files.folders import file_name
 
 PICTURE = Picture(noise((8, 9)), "YX")
 
@@ -85,3 +86,22 @@ def test_back_slashes_in_a_name_are_no_folders_elsewhere(tmp_path: Path) -> None
     path = tmp_path / "a\\b.tif"
     write_image(path, PICTURE)
     assert [entry.name for entry in tmp_path.iterdir()] == ["a\\b.tif"]
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("con", "_con"),
+        ("NUL.tif", "_NUL.tif"),
+        ("COM1 ", "_COM1"),
+        ("lpt¹", "_lpt¹"),
+        ("console", "console"),
+        ("my nul", "my nul"),
+        ("C:\\a<b>|?*", "C__a_b____"),
+        ("end. ", "end"),
+    ],
+)
+def test_names_of_layers_become_names_that_windows_has_for_files(
+    name: str, there: str
+) -> None:
+    assert file_name(name) == there

@@ -105,7 +105,8 @@ def test_a_network_trained_on_bytes_is_told_apart(shared: Path, folders: Path) -
 
 
 @pytest.mark.parametrize(
-    "name", ["a/b", "../a", ".hidden", "a b", "ä", "a" * 65, "a.pth"]
+    "name",
+    ["a/b", "../a", ".hidden", "a b", "ä", "a" * 65, "a.pth", "a.", "NUL", "com1.x"],
 )
 def test_names_that_are_no_file_names_are_refused(
     name: str, checkpoint: Path, folders: Path

@@ -1,6 +1,7 @@
 """Which files of a folder are images that can be read."""
 
 import os
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -13,6 +14,8 @@ TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
 _TIFF_OF_MICROSCOPES = (".svs", ".ndpi", ".scn", ".bif", ".qptiff", ".lsm", ".stk")
 RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
+# Names that Windows keeps for devices, with any ending.
+_DEVICES = re.compile("con|prn|aux|nul|(?:com|lpt)[0-9¹²³]", re.IGNORECASE)
 _LONGEST = 200  # bytes of a name, so that an ending and a number fit
 _READ = TIFF_SUFFIXES + _TIFF_OF_MICROSCOPES + RASTER_SUFFIXES
 _NOT_READ = frozenset(  # images, which are not passed over in silence
@@ -138,7 +141,9 @@ def file_name(name: str) -> str:
     """A name of anything without what names of files cannot have, without an ending."""
     plain = "".join(c if c.isprintable() else " " for c in name).strip()
     plain = "".join("_" if c in '/\\:*?"<>|' else c for c in plain)
-    return plain.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "image"
+    plain = plain.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "image"
+    device = _DEVICES.fullmatch(plain.partition(".")[0].strip())
+    return f"_{plain}" if device else plain
 
 
 def free_paths(names: Iterable[str], place: Callable[[str], Path]) -> list[Path]:

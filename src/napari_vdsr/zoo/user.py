@@ -6,6 +6,7 @@ from pathlib import Path
 
 from napari_vdsr.errors import FileError, InputError, ModelError
 from napari_vdsr.files.atomic import replacing
+from napari_vdsr.files.folders import file_name
 from napari_vdsr.zoo.card import Card, factors_in
 from napari_vdsr.zoo.file_cache import FileCache
 from napari_vdsr.zoo.folders import user_folder
@@ -66,10 +67,11 @@ def free_path(name: str) -> Path:
 
     InputError says which names can be used, or that there is one already.
     """
-    if not _NAME.fullmatch(name) or is_file_like(name):
+    if not _NAME.fullmatch(name) or is_file_like(name) or file_name(name) != name:
         raise InputError(
             f"the name is {name!r}: use 1 to 64 letters, digits, dots, dashes and "
-            "underscores, the first a letter or digit, and no ending of a file"
+            "underscores, the first a letter or digit, the last no dot, no ending of "
+            "a file and no device of Windows such as con or nul"
         )
     # Some file systems do not tell upper from lower case.
     taken = {card.name.lower() for card in (*registered(), *user_cards())}
