@@ -16,6 +16,7 @@ TRAIN_FLAGS ?=
 python = $(VENV)/bin/python
 pip_install = $(python) -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt $(PIP_FLAGS)
+check_schema = $(VENV)/bin/check-jsonschema --quiet --builtin-schema
 # The version stands in __init__.py.
 requirements = pyproject.toml constraints.txt src/napari_vdsr/__init__.py
 
@@ -37,10 +38,13 @@ test-python: ## run all tests on another Python: make test-python PYTHON=python3
 test-lowest: $(VENV)/.installed-dev $(VENV)/.system ## test the lowest versions of all libraries
 	scripts/test_lowest.sh $(python) $(PYTEST_FLAGS)
 
-lint: $(VENV)/.installed-dev ## check style, formatting and workflows
+lint: $(VENV)/.installed-dev ## check style, formatting, workflows and citation
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 	$(VENV)/bin/zizmor --offline --quiet .github
+	$(check_schema) vendor.github-workflows .github/workflows/*.yml
+	$(check_schema) vendor.dependabot .github/dependabot.yml
+	$(check_schema) vendor.citation-file-format --force-filetype yaml CITATION.cff
 
 format: $(VENV)/.installed-dev ## put the code in shape
 	$(python) -m ruff check --fix .

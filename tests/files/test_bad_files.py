@@ -229,7 +229,8 @@ def test_new_files_have_usual_permissions_and_old_ones_keep_theirs(
     assert path.stat().st_mode == (tmp_path / "usual").stat().st_mode
     path.chmod(0o640)
     write_image(path, GREY, overwrite=True)
-    assert path.stat().st_mode & 0o777 == 0o640
+    if os.name == "posix":  # Windows knows only "read-only"
+        assert path.stat().st_mode & 0o777 == 0o640
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ def test_a_cache_that_cannot_be_written_is_named(
 ) -> None:
     (folders / "file").touch()
     monkeypatch.setenv("NAPARI_VDSR_CACHE", str(folders / "file" / "cache"))
-    with pytest.raises(FetchError, match="file/cache") as caught:
+    with pytest.raises(FetchError, match=r"file.cache") as caught:
         fetch("small")
     assert str(listed["sha256"]) in str(caught.value)
     assert load_model("vdsr20").network.depth == 20
