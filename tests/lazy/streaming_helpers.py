@@ -14,7 +14,7 @@ from napari_vdsr.files import open_image
 from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.files.partial_zarr import PartialZarr
-from napari_vdsr.imaging.enlargement import plan_enlargement
+from napari_vdsr.imaging.geometry import plan_enlargement
 from napari_vdsr.lazy import worker
 from napari_vdsr.lazy.streaming import Counts
 from napari_vdsr.lazy.task import Target, Task

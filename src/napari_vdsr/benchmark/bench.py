@@ -22,9 +22,9 @@ from napari_vdsr.benchmark.ways import engines_of, in_double, sample, usual_way
 from napari_vdsr.inference.device import (
     available_devices,
     is_out_of_memory,
+    processor_name,
     resolve_device,
 )
-from napari_vdsr.inference.machine import processor_name
 from napari_vdsr.inference.precision import usable_precisions
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.upscaler import Upscaler

@@ -20,8 +20,12 @@ from napari_vdsr.files.units import convert_length, normalise_unit
 from napari_vdsr.files.writing import check_name
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
 from napari_vdsr.imaging.axes import find_axes
-from napari_vdsr.imaging.enlargement import Enlargement, plan_enlargement
-from napari_vdsr.imaging.geometry import Factor, check_factor
+from napari_vdsr.imaging.geometry import (
+    Enlargement,
+    Factor,
+    check_factor,
+    plan_enlargement,
+)
 from napari_vdsr.inference.settings import check_options, in_use
 from napari_vdsr.lazy.task import Target, Task
 from napari_vdsr.options import RunOptions

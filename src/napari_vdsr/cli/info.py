@@ -63,8 +63,7 @@ def info(as_json: Json = False) -> None:
 def _gathered() -> dict[str, Any]:
     import torch
 
-    from napari_vdsr.inference.device import available_devices
-    from napari_vdsr.inference.machine import processor_name
+    from napari_vdsr.inference.device import available_devices, processor_name
     from napari_vdsr.inference.threads import usable_threads
     from napari_vdsr.zoo.folders import cache_folder
 

@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.imaging.dtypes import check_dtype, images_in
-from napari_vdsr.imaging.enlargement import plan_enlargement
-from napari_vdsr.imaging.geometry import Factor
+from napari_vdsr.imaging.geometry import Factor, plan_enlargement
 from napari_vdsr.imaging.intensities import refuse_infinities
 from napari_vdsr.inference.enlarged_array import EnlargedArray
-from napari_vdsr.inference.reach import LARGEST_SINGLE_FACTOR
 from napari_vdsr.inference.settings import with_range
 from napari_vdsr.inference.shield import shielded
+from napari_vdsr.inference.tiles import LARGEST_SINGLE_FACTOR
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress

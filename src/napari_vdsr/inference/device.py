@@ -1,9 +1,11 @@
 """Which devices there are, and which one a name means."""
 
 import os
+import platform
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Lock
 
 import torch
@@ -103,3 +105,12 @@ def memory_errors(device: torch.device, purpose: str, advice: str) -> Iterator[N
 if hasattr(os, "register_at_fork"):
     # A child process has only one thread; those that held a lock will never free it.
     os.register_at_fork(after_in_child=_locks.clear)
+
+
+def processor_name() -> str:
+    """Name of the processor, as far as the system tells it: "AMD EPYC", "x86_64"."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

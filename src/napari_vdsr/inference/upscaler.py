@@ -29,11 +29,17 @@ from napari_vdsr.inference.device import (
 from napari_vdsr.inference.engine import Engine, make_engine
 from napari_vdsr.inference.ensemble import Ensemble
 from napari_vdsr.inference.precision import parse_precision
-from napari_vdsr.inference.reach import KERNEL_REACH, gap_halo, middle_shape
 from napari_vdsr.inference.settings import check_options, in_use
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
-from napari_vdsr.inference.tiles import Region, Tile, plan_tiles
+from napari_vdsr.inference.tiles import (
+    KERNEL_REACH,
+    Region,
+    Tile,
+    gap_halo,
+    middle_shape,
+    plan_tiles,
+)
 from napari_vdsr.inference.transfer import TileDownload, writer_beside
 from napari_vdsr.inference.window import has_gaps, restore_window, sum_device
 from napari_vdsr.options import RunOptions

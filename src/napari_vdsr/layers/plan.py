@@ -11,8 +11,7 @@ import numpy as np
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.axes import Axes, letters_of
 from napari_vdsr.imaging.dtypes import check_dtype, refuse_mask
-from napari_vdsr.imaging.enlargement import plan_enlargement
-from napari_vdsr.imaging.geometry import Factor, enlarged_size
+from napari_vdsr.imaging.geometry import Factor, enlarged_size, plan_enlargement
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer

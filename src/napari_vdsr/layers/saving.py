@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.enlargement import Enlargement
+from napari_vdsr.imaging.geometry import Enlargement
 from napari_vdsr.layers.plan import LayerPlan
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress

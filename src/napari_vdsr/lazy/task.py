@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_vdsr.files.ngff import NgffVersion
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.files.picture import Picture
-from napari_vdsr.imaging.enlargement import Enlargement
+from napari_vdsr.imaging.geometry import Enlargement
 
 
 @dataclass(frozen=True)

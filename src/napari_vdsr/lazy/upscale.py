@@ -10,8 +10,7 @@ from dask.base import tokenize
 
 from napari_vdsr.imaging.axes import Axes, find_axes
 from napari_vdsr.imaging.dtypes import check_dtype, images_in
-from napari_vdsr.imaging.enlargement import plan_enlargement
-from napari_vdsr.imaging.geometry import Factor
+from napari_vdsr.imaging.geometry import Factor, plan_enlargement
 from napari_vdsr.lazy.blocks import (
     Part,
     enlarged_bounds,
@@ -153,7 +152,7 @@ def _on_a_cluster() -> bool:
 
 def _parts(array: da.Array, planes: PlaneGeometry, halo: int) -> list[tuple[Part, ...]]:
     """How each axis of the result is cut, and what the parts are made from."""
-    from napari_vdsr.inference.reach import source_span
+    from napari_vdsr.inference.tiles import source_span
 
     y, x, samples = planes.axes
     bounds, windows = {}, {}

@@ -5,9 +5,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from napari_vdsr.errors import FetchError, FileError, ModelError
-from napari_vdsr.zoo.catalogue import find
-from napari_vdsr.zoo.weight_files import open_weights
+from napari_vdsr.errors import FetchError
+from napari_vdsr.zoo.loading import find
+from napari_vdsr.zoo.weight_files import has_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ def fetch(name: str, *, progress: "Progress | None" = None) -> "Path":
         When there is no such model.
     """
     card = find(name)
-    if card.origin == "user" or is_good(card.path, card.sha256):
+    if card.origin == "user" or has_content(card.path, card.sha256):
         return card.path
     reasons = []
     for url in card.urls:
@@ -56,7 +56,7 @@ def fetch(name: str, *, progress: "Progress | None" = None) -> "Path":
         except (OSError, ValueError) as error:
             reasons.append(f"{url}: {_reason(error)}")
             # Another process may have been quicker, or put it there by hand.
-            if not is_good(card.path, card.sha256):
+            if not has_content(card.path, card.sha256):
                 continue
         return card.path
     raise FetchError(
@@ -65,14 +65,6 @@ def fetch(name: str, *, progress: "Progress | None" = None) -> "Path":
         + f"\nTo use it without a download, put the file with sha256 {card.sha256} "
         f"at {card.path}"
     )
-
-
-def is_good(path: "Path", sha256: str) -> bool:
-    """Whether a file is there and has the expected content."""
-    try:
-        return open_weights(path).sha256 == sha256
-    except (FileError, ModelError):
-        return False
 
 
 def _download(card: "Card", url: str, progress: "Progress | None") -> None:

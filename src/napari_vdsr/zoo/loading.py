@@ -1,22 +1,52 @@
-"""From a name or a file to a model."""
+"""All models by name, and from a name or a file to a model."""
 
 from copy import deepcopy
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, ModelError
 from napari_vdsr.progress import check_progress
-from napari_vdsr.zoo.catalogue import find
-from napari_vdsr.zoo.fetching import fetch
+from napari_vdsr.zoo.card import Card
 from napari_vdsr.zoo.folders import expanded
 from napari_vdsr.zoo.model import Model
-from napari_vdsr.zoo.user import is_file_like
-from napari_vdsr.zoo.weight_files import open_weights
+from napari_vdsr.zoo.registry import registered, registered_as
+from napari_vdsr.zoo.user import is_file_like, user_cards
+from napari_vdsr.zoo.weight_files import has_content, open_weights
 
 if TYPE_CHECKING:
     from napari_vdsr.progress import Progress
-    from napari_vdsr.zoo.card import Card
+
+
+def models() -> list[Card]:
+    """List the models that can be asked for by name.
+
+    Returns
+    -------
+    list of Card
+        Those of the package, the default first, then the user's own. Nothing is
+        fetched or loaded.
+
+    Examples
+    --------
+    >>> models()[0].name
+    'vdsr20-scanner'
+    """
+    return [*registered(), *user_cards()]
+
+
+def find(name: str) -> Card:
+    """Look up a model; where there is none, the error lists those that there are."""
+    card = registered_as(name)
+    if card is not None:
+        return card
+    cards = {card.name: card for card in models()}
+    if name in cards:
+        return cards[name]
+    close = get_close_matches(name, cards, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise ModelError(f"there is no model {name!r}.{hint} There are: {', '.join(cards)}")
 
 
 def load_model(
@@ -91,14 +121,18 @@ def shared_model(
     if isinstance(model, Path) or _is_file_name(model):
         return _read(expanded(model), Path(model).stem)
     card = find(model)
-    return _read(fetch(model, progress=progress), model, card)
+    if card.origin != "user" and not has_content(card.path, card.sha256):
+        from napari_vdsr.zoo.fetching import fetch
+
+        fetch(model, progress=progress)
+    return _read(card.path, model, card)
 
 
 def _is_file_name(model: str) -> bool:
     return is_file_like(model) or "/" in model or "\\" in model
 
 
-def _read(path: Path, name: str, card: "Card | None" = None) -> Model:
+def _read(path: Path, name: str, card: Card | None = None) -> Model:
     file = open_weights(path)
     network, metadata = file.decoded()
     if card is not None:
@@ -108,7 +142,7 @@ def _read(path: Path, name: str, card: "Card | None" = None) -> Model:
     return file.models.setdefault(name, made)
 
 
-def _said_by(card: "Card") -> dict[str, str]:
+def _said_by(card: Card) -> dict[str, str]:
     """What a card says, for files that say nothing themselves."""
     said = {
         "title": card.title,

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from napari_vdsr.errors import FileError, InputError, VdsrWarning
 from napari_vdsr.files.atomic import already_there
 from napari_vdsr.zoo.card import Card
-from napari_vdsr.zoo.catalogue import find
 from napari_vdsr.zoo.folders import expanded
 from napari_vdsr.zoo.formats.native import write_native
-from napari_vdsr.zoo.loading import shared_model
+from napari_vdsr.zoo.loading import find, shared_model
 from napari_vdsr.zoo.model import Model
 from napari_vdsr.zoo.user import free_path
 

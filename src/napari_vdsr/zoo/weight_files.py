@@ -2,17 +2,48 @@
 
 import hashlib
 import os
+import stat
+import time
+from collections.abc import Callable
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from napari_vdsr.errors import FileError, ModelError
-from napari_vdsr.zoo.file_cache import FileCache
+from napari_vdsr.last_used import LastUsed
 from napari_vdsr.zoo.registry import is_registered
 
 if TYPE_CHECKING:
     from napari_vdsr.network import ConvStack
     from napari_vdsr.zoo.model import Model
+
+
+T = TypeVar("T")
+
+# A file changed so recently may change again without another time of change.
+_SETTLED = 2_000_000_000  # nanoseconds
+
+
+class FileCache(Generic[T]):
+    """Makes something of each file once; keeps that of the `most` last used ones."""
+
+    def __init__(self, make: Callable[[Path], T], most: int) -> None:
+        self._make = make
+        self._kept: LastUsed[tuple[str, int, int, int], T] = LastUsed(most)
+
+    def __call__(self, path: Path) -> T:
+        """What is made of this file; OSError unless it is a regular one."""
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a FIFO or /dev/zero has no end
+            raise OSError("it is not a regular file")
+        changed = status.st_mtime_ns
+        key = os.path.abspath(path), changed, status.st_size, status.st_ino
+        return self._kept.get(
+            key,
+            lambda: self._make(path),
+            keep=lambda: time.time_ns() - changed > _SETTLED,
+        )
+
 
 _LARGEST = 1 << 28  # bytes
 _MOST = 8  # files that are kept
@@ -61,6 +92,14 @@ def open_weights(path: Path) -> WeightFile:
         raise FileError(f"cannot read {path}: it does not exist") from error
     except (OSError, ValueError) as error:  # of names with a zero byte
         raise FileError(f"cannot read {path}: {error}") from error
+
+
+def has_content(path: Path, sha256: str) -> bool:
+    """Whether a file is there and has the expected content."""
+    try:
+        return open_weights(path).sha256 == sha256
+    except (FileError, ModelError):
+        return False
 
 
 def _open(path: Path) -> WeightFile:
