@@ -22,7 +22,7 @@ from napari_vdsr.evaluation.compare import outcomes_of
 from napari_vdsr.evaluation.protocols import ScoringPair, pair_of
 from napari_vdsr.images.find import named, opened
 from napari_vdsr.inference.device import resolve_device
-from napari_vdsr.inference.precision import usable_precisions
+from napari_vdsr.inference.settings import usable_precisions
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress

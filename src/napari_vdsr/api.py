@@ -156,7 +156,7 @@ def upscale(
     from napari_vdsr.inference.arrays import upscale_array
 
     if is_instance(image, "torch", "Tensor"):
-        from napari_vdsr.inference.tensors import upscale_tensor
+        from napari_vdsr.inference.arrays import upscale_tensor
 
         return upscale_tensor(image, factor, options, **others)
     if getattr(image, "chunks", None) is not None:
@@ -230,7 +230,7 @@ def psnr(
 
     pair = [reference, image]
     if any(is_instance(each, "torch", "Tensor") for each in pair):
-        from napari_vdsr.inference.tensors import on_host
+        from napari_vdsr.inference.arrays import on_host
 
         pair = [
             on_host(each) if is_instance(each, "torch", "Tensor") else each

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from napari_vdsr.imaging.resample import resize_rows
-from napari_vdsr.inference import axis_weights
-from napari_vdsr.inference.axis_weights import AxisWeights
+from napari_vdsr.inference import transfer
+from napari_vdsr.inference.transfer import AxisWeights
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import VDSR
 from napari_vdsr.options import RunOptions
@@ -27,7 +27,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Counter[Any]:
         counts[arguments] += 1
         return resize_rows(*arguments)
 
-    monkeypatch.setattr(axis_weights, "resize_rows", counted)
+    monkeypatch.setattr(transfer, "resize_rows", counted)
     return counts
 
 
@@ -64,7 +64,7 @@ def test_of_an_axis_beyond_the_budget_most_are_kept(
     size = weights.part(500, 1000, windows[3], CPU, torch.float32)[1].nbytes
     weights.clear()
     made.clear()
-    monkeypatch.setattr(axis_weights, "_BUDGET_OF_CPU", 20.5 * size)
+    monkeypatch.setattr(transfer, "_BUDGET_OF_CPU", 20.5 * size)
     for _ in range(10):
         for window in windows:
             source, values = weights.part(500, 1000, window, CPU, torch.float32)

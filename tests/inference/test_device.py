@@ -12,8 +12,8 @@ from napari_vdsr.inference.device import (
     free_memory,
     is_out_of_memory,
     memory_errors,
+    tile_edge,
 )
-from napari_vdsr.inference.tile_size import tile_edge
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import Model

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from napari_vdsr.errors import VdsrError, VdsrWarning
-from napari_vdsr.inference import precision as precision_module
+from napari_vdsr.inference import settings
 from napari_vdsr.inference.device import available_devices
 from napari_vdsr.inference.engine import Engine
 from napari_vdsr.inference.openvino_engine import compile_for_openvino
-from napari_vdsr.inference.precision import relative_error, resolve_precision
+from napari_vdsr.inference.settings import relative_error, resolve_precision
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
@@ -122,13 +122,13 @@ def test_a_device_that_fails_in_half_precision_is_found_out(
                 raise RuntimeError(msg)
             return result * (0 if broken == "black" else torch.nan)
 
-    monkeypatch.setattr(precision_module, "TorchEngine", Broken)
-    precision_module._works.cache_clear()
-    monkeypatch.setattr(precision_module, "_on_cpu", lambda wanted: wanted)
+    monkeypatch.setattr(settings, "TorchEngine", Broken)
+    settings._works.cache_clear()
+    monkeypatch.setattr(settings, "_on_cpu", lambda wanted: wanted)
     other = torch.device("cpu", 0)  # a CPU by another name, to be checked as a GPU is
-    assert not precision_module._works(other, torch.float16)
-    assert not precision_module._works(other, torch.bfloat16)
-    precision_module._works.cache_clear()
+    assert not settings._works(other, torch.float16)
+    assert not settings._works(other, torch.bfloat16)
+    settings._works.cache_clear()
 
 
 def test_bfloat16_is_used_only_where_the_processor_has_it() -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 import napari_vdsr
 from napari_vdsr.errors import Cancelled, InputError, VdsrWarning
 from napari_vdsr.inference import engine as engine_module
-from napari_vdsr.inference.precision import computes_bfloat16, relative_error
+from napari_vdsr.inference.settings import computes_bfloat16, relative_error
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.inference import tile_size
-from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
+from napari_vdsr.inference import device as device_module
+from napari_vdsr.inference.device import SMALLEST_TILE, tile_edge
 
 CPU = torch.device("cpu")
 
@@ -36,7 +36,9 @@ def test_a_device_that_is_nearly_full_gets_smaller_tiles(
 ) -> None:
     # A device of which other programs have taken most cannot be had here.
     for free in (10e6, 200e6, 40e9):
-        monkeypatch.setattr(tile_size, "free_memory", lambda device, free=free: free)
+        monkeypatch.setattr(
+            device_module, "free_memory", lambda device, free=free: free
+        )
         edge = tile_edge("auto", 512, 20, torch.device("cuda"))
         assert edge == SMALLEST_TILE or (edge + 40) ** 2 * 512 < free
     assert edge == 2048

@@ -25,7 +25,7 @@ from napari_vdsr.inference.device import (
     processor_name,
     resolve_device,
 )
-from napari_vdsr.inference.precision import usable_precisions
+from napari_vdsr.inference.settings import usable_precisions
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import VDSR

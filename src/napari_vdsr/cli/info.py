@@ -94,7 +94,7 @@ def _versions() -> dict[str, str]:
 def _device(name: str) -> dict[str, Any]:
     import torch
 
-    from napari_vdsr.inference.precision import resolve_precision, usable_precisions
+    from napari_vdsr.inference.settings import resolve_precision, usable_precisions
     from napari_vdsr.zoo import load_model
 
     device, network = torch.device(name), load_model("vdsr20").network

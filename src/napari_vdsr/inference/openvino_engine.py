@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from napari_vdsr.inference.device import bytes_per_pixel
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.threads import usable_threads
-from napari_vdsr.inference.tile_size import bytes_per_pixel
 from napari_vdsr.network import ConvStack
 
 _PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}

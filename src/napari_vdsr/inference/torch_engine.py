@@ -5,6 +5,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
+from napari_vdsr.inference.device import bytes_per_pixel
 from napari_vdsr.inference.layer_forms import (
     fast_first_layer,
     fast_hidden_layer,
@@ -14,7 +15,6 @@ from napari_vdsr.inference.layer_forms import (
     last_layer,
 )
 from napari_vdsr.inference.shield import shielded
-from napari_vdsr.inference.tile_size import bytes_per_pixel
 from napari_vdsr.network import ConvStack
 
 

@@ -20,18 +20,17 @@ from napari_vdsr.imaging.intensities import (
     within_float64,
     work_dtype,
 )
-from napari_vdsr.inference.axis_weights import AxisWeights
 from napari_vdsr.inference.device import (
+    SMALLEST_TILE,
     device_lock,
     is_out_of_memory,
     release_memory,
+    tile_edge,
 )
 from napari_vdsr.inference.engine import Engine, make_engine
 from napari_vdsr.inference.ensemble import Ensemble
-from napari_vdsr.inference.precision import parse_precision
-from napari_vdsr.inference.settings import check_options, in_use
+from napari_vdsr.inference.settings import check_options, in_use, parse_precision
 from napari_vdsr.inference.shield import shielded
-from napari_vdsr.inference.tile_size import SMALLEST_TILE, tile_edge
 from napari_vdsr.inference.tiles import (
     KERNEL_REACH,
     Region,
@@ -40,7 +39,7 @@ from napari_vdsr.inference.tiles import (
     middle_shape,
     plan_tiles,
 )
-from napari_vdsr.inference.transfer import TileDownload, writer_beside
+from napari_vdsr.inference.transfer import AxisWeights, TileDownload, writer_beside
 from napari_vdsr.inference.window import has_gaps, restore_window, sum_device
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress

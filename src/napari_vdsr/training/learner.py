@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.inference.precision import computes_bfloat16, parse_precision
+from napari_vdsr.inference.settings import computes_bfloat16, parse_precision
 from napari_vdsr.network import VDSR, ConvStack
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.optimise import (
