@@ -17,11 +17,20 @@ if TYPE_CHECKING:
     from napari_vdsr.progress import Progress
 
 PRECISIONS = ("float32", "float16", "bfloat16")
-SAME_PIXELS = {"same pixels": True}
-"""Metadata of a field that changes time and memory, but not the result."""
 
 _DEVICES = re.compile(r"auto|(cpu|mps)(:0)?|(cuda|xpu)(:\d+)?")
 _BUDGET = re.compile(r"\s*(\d+(?:\.\d*)?)\s*(MB|GB)\s*", re.IGNORECASE)
+
+
+def _told(
+    text: str = "", value: str | None = None, *, same_pixels: bool = False
+) -> dict[str, Any]:
+    """Metadata of a field of `RunOptions`; commands offer it if it has a help `text`.
+
+    `value` is what that calls the value; one with `same_pixels` changes time and
+    memory, but not the result.
+    """
+    return {"help": text, "value": value, "same pixels": same_pixels}
 
 
 @dataclass(frozen=True)
@@ -34,13 +43,55 @@ class RunOptions:
     InputError, as far as they are wrong for any model and machine.
     """
 
-    model: str | Path | Model = DEFAULT_MODEL
-    device: str = field(default="auto", metadata=SAME_PIXELS)
-    precision: str = "auto"
-    tile: int | str = field(default="auto", metadata=SAME_PIXELS)
-    intensity_range: tuple[float, float] | None = None
-    ensemble: bool = False
-    spread: bool = field(default=False, metadata=SAME_PIXELS)  # a second image
+    model: str | Path | Model = field(
+        default=DEFAULT_MODEL,
+        metadata=_told(
+            "Name of a model (`napari-vdsr models list`) or a weight file.",
+            "MODEL",
+        ),
+    )
+    device: str = field(
+        default="auto",
+        metadata=_told(
+            "Where to compute: auto, cpu, cuda, cuda:1, mps or xpu. "
+            "`napari-vdsr info` lists what this machine has.",
+            "NAME",
+            same_pixels=True,
+        ),
+    )
+    precision: str = field(
+        default="auto",
+        metadata=_told(
+            "Of the hidden layers: auto, float32, float16 or bfloat16.", "NAME"
+        ),
+    )
+    tile: int | str = field(
+        default="auto",
+        metadata=_told(
+            'Output pixels per edge of a tile, a memory budget such as "500 MB", or '
+            "auto. It changes memory and speed, not the result.",
+            "SIZE",
+            same_pixels=True,
+        ),
+    )
+    intensity_range: tuple[float, float] | None = field(
+        default=None,
+        metadata=_told(
+            "Black and white of the image, for models that need to know them "
+            "(the default model does not).",
+            "LOW HIGH",
+        ),
+    )
+    ensemble: bool = field(
+        default=False,
+        metadata=_told(
+            "Take the mean of the network's results for the eight flips and turns of "
+            "the image, which takes eight times as long.",
+        ),
+    )
+    spread: bool = field(
+        default=False, metadata=_told(same_pixels=True)
+    )  # a second image
 
     def __post_init__(self) -> None:
         values = {

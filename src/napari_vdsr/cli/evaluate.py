@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_vdsr.cli.console import print_json, progress_bar, show
-from napari_vdsr.cli.options import Device, Ensemble, Json, Precision, Tile, named_path
+from napari_vdsr.cli.options import Json, named_path, takes_run_options
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.options import RunOptions
 
@@ -31,6 +31,7 @@ class Sampling(StrEnum):
     gaussian = "gaussian"
 
 
+@takes_run_options(without=("model", "intensity_range"), precision="float32")
 def evaluate(
     folder: Annotated[
         Path,
@@ -99,10 +100,8 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    device: Device = "auto",
-    precision: Precision = "float32",
-    tile: Tile = "auto",
-    ensemble: Ensemble = False,
+    *,
+    options: RunOptions,
     csv: Annotated[
         Path | None,
         typer.Option(
@@ -173,11 +172,9 @@ def evaluate(
     if not folder.exists():
         raise FileError(f"{folder} does not exist")
     factors = [_whole(text) for text in factor or ["2", "3", "4"]]
-    options: dict[str, Any] = {
+    run: dict[str, Any] = {
         "model": [loaded_model(name) for name in model] if model else None,
-        "options": RunOptions(
-            device=device, precision=precision, tile=tile, ensemble=ensemble
-        ),
+        "options": options,
     }
     with progress_bar("scoring", "image") as bar:
         if low is None:
@@ -186,16 +183,16 @@ def evaluate(
                 factors=factors,
                 progress=bar,
                 **setup,
-                **options,
+                **run,
             )
         else:
-            result = _evaluate_pairs(folder, low, progress=bar, **options)
+            result = _evaluate_pairs(folder, low, progress=bar, **run)
     if csv is not None:
         _write(csv, result.to_csv(), overwrite=overwrite)
     if grid is not None:
         scored = result.rows[0].image
         first = folder / scored if folder.is_dir() else folder
-        drawn = compare(first, factors[0], **setup, **options)
+        drawn = compare(first, factors[0], **setup, **run)
         save_picture(grid, drawn, overwrite=overwrite)
     if as_json:
         print_json(result.to_json())

@@ -2,43 +2,73 @@
 
 import errno
 import re
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
 from napari_vdsr.errors import FileError, InputError
+from napari_vdsr.options import RunOptions
 
-Device = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help="Where to compute: auto, cpu, cuda, cuda:1, mps or xpu. "
-        "`napari-vdsr info` lists what this machine has.",
-    ),
-]
-Precision = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME", help="Of the hidden layers: auto, float32, float16 or bfloat16."
-    ),
-]
-Tile = Annotated[
-    str,
-    typer.Option(
-        metavar="SIZE",
-        help='Output pixels per edge of a tile, a memory budget such as "500 MB", or '
-        "auto. It changes memory and speed, not the result.",
-    ),
-]
-Ensemble = Annotated[
-    bool,
-    typer.Option(
-        "--ensemble",
-        help="Take the mean of the network's results for the eight flips and turns of "
-        "the image, which takes eight times as long.",
-    ),
-]
+_RUN_OPTIONS = {each.name: each for each in fields(RunOptions)}
+
+
+def _run_option(name: str) -> Any:
+    """What typer has to know of a field of `RunOptions`."""
+    field = _RUN_OPTIONS[name]
+    flag = "--" + name.replace("_", "-")
+    return typer.Option(
+        *([flag] if isinstance(field.default, bool) else ()),  # without --no-…
+        metavar=field.metadata["value"],
+        help=field.metadata["help"],
+        show_default=field.default is not None,
+    )
+
+
+def takes_run_options(
+    *, without: Iterable[str] = (), **defaults: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Offer the fields of `RunOptions` in place of a command's parameter `options`.
+
+    All that have a help text, but for `without`; `defaults` are those of this command.
+    """
+    hints = get_type_hints(RunOptions)
+    offered = [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=defaults.get(name, field.default),
+            # Of several kinds, the shell has the one that is typed.
+            annotation=Annotated[
+                str if str in get_args(hints[name]) else hints[name], _run_option(name)
+            ],
+        )
+        for name, field in _RUN_OPTIONS.items()
+        if field.metadata["help"] and name not in without
+    ]
+
+    def change(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def run(**given: Any) -> None:
+            values = {each.name: given.pop(each.name) for each in offered}
+            command(options=RunOptions(**values), **given)
+
+        parameters: list[Parameter] = []
+        for each in signature(command).parameters.values():
+            same = each.replace(kind=Parameter.KEYWORD_ONLY)
+            parameters += offered if each.name == "options" else [same]
+        run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        return run
+
+    return change
+
+
+Device = Annotated[str, _run_option("device")]
 Axes = Annotated[
     str | None,
     typer.Option(

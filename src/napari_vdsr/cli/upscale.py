@@ -12,19 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from napari_vdsr.cli.console import note, print_json
-from napari_vdsr.cli.options import (
-    Axes,
-    Device,
-    Ensemble,
-    Json,
-    Precision,
-    Tile,
-    named_path,
-)
+from napari_vdsr.cli.options import Axes, Json, named_path, takes_run_options
 from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.options import RunOptions
 from napari_vdsr.plain_text import reason_beside
-from napari_vdsr.zoo import DEFAULT_MODEL
 
 
 class OmeZarr(StrEnum):
@@ -34,6 +25,7 @@ class OmeZarr(StrEnum):
     new = "0.5"
 
 
+@takes_run_options()
 def upscale(
     source: Annotated[
         Path,
@@ -71,17 +63,8 @@ def upscale(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="MODEL",
-            help="Name of a model (`napari-vdsr models list`) or a weight file.",
-        ),
-    ] = DEFAULT_MODEL,
-    device: Device = "auto",
-    precision: Precision = "auto",
-    tile: Tile = "auto",
-    ensemble: Ensemble = False,
+    *,
+    options: RunOptions,
     axes: Axes = None,
     rgb: Annotated[
         bool | None,
@@ -89,15 +72,6 @@ def upscale(
             "--rgb/--no-rgb",
             help="Whether the last axis holds colours, to be enlarged together, or "
             "channels of their own.  [default: as the file says]",
-            show_default=False,
-        ),
-    ] = None,
-    intensity_range: Annotated[
-        tuple[float, float] | None,
-        typer.Option(
-            metavar="LOW HIGH",
-            help="Black and white of the image, for models that need to know them "
-            "(the default model does not).",
             show_default=False,
         ),
     ] = None,
@@ -183,7 +157,7 @@ def upscale(
     settings = Settings.checked(
         factor=factor,
         pixel_size=pixel_size,
-        options=RunOptions(model, device, precision, tile, intensity_range, ensemble),
+        options=options,
         elsewhere=workers is not None or scheduler is not None,
         axes=axes,
         rgb=rgb,
