@@ -23,8 +23,7 @@ from skimage import data
 
 from napari_vdsr import describe_image
 from napari_vdsr.errors import FileError, InputError
-from napari_vdsr.evaluation.image_report import ImageReport
-from napari_vdsr.evaluation.model_advice import CAMERA, REDUCED, SCANNER
+from napari_vdsr.evaluation.image_report import CAMERA, REDUCED, SCANNER, ImageReport
 
 PHOTOGRAPH = data.camera()
 

@@ -12,7 +12,7 @@ from napari_vdsr.imaging.axes import Axes
 from napari_vdsr.imaging.geometry import plan_enlargement
 from napari_vdsr.inference.arrays import EnlargedArray
 from napari_vdsr.inference.upscaler import Upscaler
-from napari_vdsr.network.vdsr import VDSR
+from napari_vdsr.network.stack import VDSR
 from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import Model
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from napari_vdsr.network.vdsr import VDSR
+from napari_vdsr.network.stack import VDSR
 from napari_vdsr.zoo import Model
 
 

@@ -8,7 +8,7 @@ import torch
 
 from napari_vdsr.lazy import blocks
 from napari_vdsr.lazy.cluster import Cluster, started
-from napari_vdsr.network.vdsr import VDSR
+from napari_vdsr.network.stack import VDSR
 from napari_vdsr.zoo import Model
 
 

@@ -13,7 +13,7 @@ from npe2 import PluginManager, PluginManifest
 from training_helpers import TINY as TINY_TRAINING
 
 import napari_vdsr
-from napari_vdsr.network.vdsr import VDSR
+from napari_vdsr.network.stack import VDSR
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.settings import save_settings

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.cli.console import note, progress_bar
-from napari_vdsr.cli.describe import describe_beforehand
-from napari_vdsr.cli.loading import fetching_bar
+from napari_vdsr.cli.models import fetching_bar
 from napari_vdsr.cli.options import parse_lengths, parse_pair
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.files import Picture, open_image
 from napari_vdsr.files.ngff import NgffVersion
 from napari_vdsr.files.ome_zarr_writer import part_of
+from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.files.units import convert_length, normalise_unit
 from napari_vdsr.files.writing import check_name
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
@@ -104,7 +104,7 @@ class Settings:
         with open_image(source, axes_told=told) as image:
             picture, axes = self._named(image.picture, source)
             plan = self._plan(picture, axes, source)
-            report = describe_beforehand(source, image, axes)
+            report = _describe(source, image, axes)
             started = time.perf_counter()
             opener = partial(open_image, source.resolve(), axes_told=told)
             task = Task(image, picture, axes, plan, opener, (source.resolve(),))
@@ -215,3 +215,22 @@ def _with_colours(picture: Picture) -> str:
         return axes.replace("C", "S")
     find_axes(shape, rgb=True)
     return "Q" * (len(shape) - 3) + "YXS"
+
+
+def _describe(path: Path, image: OpenImage, axes: str) -> dict[str, Any]:
+    """Tell the user in a line what an image says about itself, and return it for JSON.
+
+    Any error becomes that line, because it is no reason not to enlarge the image.
+    Damage is left to the enlargement, which meets it as well, to tell of.
+    """
+    from napari_vdsr.evaluation.description import UNREADABLE, describe_image
+
+    try:
+        report = describe_image(image, axes=axes)
+    except Exception as error:
+        message = f"cannot say anything about the image: {error}"
+        note(f"{path}: {message}")
+        return {"summary": message, "unknown": [message]}
+    if not any(each.startswith(UNREADABLE) for each in report.unknown):
+        note(f"{path}: {report.summary}")
+    return report.to_json()

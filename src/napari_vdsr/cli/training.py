@@ -5,15 +5,14 @@ import shlex
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from napari_vdsr.cli.console import note, print_json, progress_bar
-from napari_vdsr.cli.instrument import noise_of, parse_sampling, spot_of
-from napari_vdsr.cli.loading import loaded_model
+from napari_vdsr.cli.models import loaded_model
 from napari_vdsr.cli.signals import signals_call
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.atomic import (
@@ -24,8 +23,11 @@ from napari_vdsr.files.atomic import (
     replacing,
 )
 from napari_vdsr.training import (
+    BlindNoise,
+    CameraNoise,
     Pairs,
     Report,
+    Spot,
     Trainer,
     TrainingConfig,
     prepare,
@@ -36,6 +38,61 @@ from napari_vdsr.training.history import History, TrainedModel
 from napari_vdsr.zoo import import_model
 from napari_vdsr.zoo.porting import default_name
 from napari_vdsr.zoo.user import free_path
+
+_BLIND = {"blind_noise": "white", "read_noise": "read_noise", "clean": "clean"}
+
+Noise = BlindNoise | CameraNoise | None
+
+
+def parse_sampling(text: str) -> str | dict[str, float]:
+    """Read "scanner" or "scanner=0.7,camera=0.3"."""
+    if "=" not in text and "," not in text:
+        return text.strip()
+    shares: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, share = part.partition("=")
+        try:
+            value = float(share)
+        except ValueError:
+            value = -1.0
+        if value < 0 or name.strip() in shares:
+            raise InputError(
+                f"sampling is {text!r}: give one name, or each name once with its "
+                "share, as in scanner=0.7,camera=0.3"
+            )
+        shares[name.strip()] = value
+    return shares
+
+
+def spot_of(sigma: tuple[float, float], usual: Spot | None) -> Spot | None:
+    """The recipe's spot with other widths, or None for widths of zero."""
+    return replace(usual or Spot(), sigma=sigma) if any(sigma) else None
+
+
+def noise_of(given: Mapping[str, Any], usual: Noise) -> Noise:
+    """The noise that options ask for, or that of the recipe without any.
+
+    `given` may have ``noise`` (gain, offset, read noise), or ``blind_noise``,
+    ``read_noise`` and ``clean``, which change the blind noise of the recipe.
+    """
+    blind = {name: given[option] for option, name in _BLIND.items() if option in given}
+    if "noise" in given and blind:
+        raise InputError(
+            "--noise is for a camera that you know, --blind-noise, --read-noise and "
+            "--clean are for noise of unknown strength: give the one or the others"
+        )
+    if "noise" in given:
+        return CameraNoise(*given["noise"])
+    if not blind:
+        return usual
+    before = usual if isinstance(usual, BlindNoise) else None
+    if before is None and "white" not in blind:
+        raise InputError(
+            "--read-noise and --clean say more of --blind-noise: give that as well, "
+            "or a recipe that has it, such as microscope"
+        )
+    made = replace(before or BlindNoise(), **blind)
+    return None if made.clean == 1 else made
 
 
 def configured(name: str, changes: Mapping[str, Any]) -> TrainingConfig:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.evaluation.history import history_of
-from napari_vdsr.evaluation.image_report import ImageReport
-from napari_vdsr.evaluation.model_advice import instrument_of
+from napari_vdsr.evaluation.image_report import ImageReport, instrument_of
 from napari_vdsr.evaluation.noise import NoiseEstimate, noise_of
 from napari_vdsr.evaluation.sampling import SamplingReport, sampling_of
 from napari_vdsr.images.find import opened

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.evaluation.baselines import BestLinear, Bicubic, Spline
-from napari_vdsr.evaluation.model_advice import CAMERA, REDUCED
+from napari_vdsr.evaluation.image_report import CAMERA, REDUCED
 from napari_vdsr.evaluation.protocols import ScoringPair
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.imaging.sampling import Sampling

@@ -7,9 +7,7 @@ import torch
 from torch import Tensor
 
 from napari_vdsr.errors import ModelError
-from napari_vdsr.network.srcnn import SRCNN
-from napari_vdsr.network.stack import ConvStack, sums_to_zero
-from napari_vdsr.network.vdsr import VDSR
+from napari_vdsr.network.stack import SRCNN, VDSR, ConvStack, sums_to_zero
 
 _NAME = re.compile(r"conv(\d+)\.(weight|bias)")
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)

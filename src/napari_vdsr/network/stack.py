@@ -1,7 +1,8 @@
-"""What VDSR and SRCNN have in common: convolutions with ReLU between them."""
+"""VDSR, SRCNN and what they have in common: convolutions with ReLU between them."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -127,3 +128,153 @@ def sums_to_zero(weight: Tensor) -> bool:
     total = weight.detach().double().sum(dim=(2, 3)).abs()
     size = weight.detach().double().abs().sum(dim=(2, 3))
     return bool((total <= 1e-5 * size).all())
+
+
+class VDSR(ConvStack):
+    """A plain stack of 3x3 convolutions that predicts the missing detail.
+
+    Kim, Lee, Lee: "Accurate Image Super-Resolution Using Very Deep Convolutional
+    Networks", CVPR 2016, https://arxiv.org/abs/1511.04587.
+
+    Parameters
+    ----------
+    depth : int
+        Number of convolutions, at least 2.
+    features : int
+        Channels between them.
+    channels, channels_out : int
+        Channels of the image and of the residual. One residual channel is added to
+        every channel of the image.
+    bias : bool
+        Whether layers have biases, as in the paper. Without them the network
+        follows any scaling of the intensities.
+    first_padding : {"replicate", "zeros"}
+        Padding of the first layer; all others pad with zeros.
+
+    Notes
+    -----
+    The variants in use are the paper's (``bias=True, first_padding="zeros"``), the
+    course's (the paper's with ``channels=3``) and the affine-equivariant one that
+    is the default; that one also needs first filters that sum to zero, to which
+    they are set here.
+
+    Examples
+    --------
+    >>> VDSR(depth=20).parameter_count
+    664704
+    >>> VDSR(depth=20, bias=True, first_padding="zeros").parameter_count
+    665921
+    """
+
+    def __init__(
+        self,
+        depth: int = 20,
+        features: int = 64,
+        channels: int = 1,
+        channels_out: int = 1,
+        bias: bool = False,
+        first_padding: Padding = "replicate",
+    ) -> None:
+        widths = [channels, *[features] * (depth - 1), channels_out]
+        super().__init__(
+            nn.Conv2d(
+                width,
+                next_width,
+                kernel_size=3,
+                padding=1,
+                bias=bias,
+                padding_mode=first_padding if index == 0 else "zeros",
+            )
+            for index, (width, next_width) in enumerate(pairwise(widths))
+        )
+        self._initialise()
+
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        """Start as the paper does: He initialisation, biases zero."""
+        # Weights without memory wait for a file's; torch would import its compiler
+        # to draw random numbers for them, which takes seconds.
+        if next(self.layers).weight.is_meta:
+            return
+        for layer in self.layers:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        first = next(self.layers)
+        if first.bias is None and first.padding_mode == "replicate":
+            first.weight -= first.weight.mean(dim=(2, 3), keepdim=True)
+
+    def residual_from(self, output: Tensor, x: Tensor) -> Tensor:
+        """Turn what the convolutions made of `x` into a residual."""
+        return output
+
+
+class SRCNN(ConvStack):
+    """Three convolutions that predict the restored image itself.
+
+    Dong, Loy, He, Tang: "Image Super-Resolution Using Deep Convolutional
+    Networks", https://arxiv.org/abs/1501.00092.
+
+    Parameters
+    ----------
+    kernels : tuple of three int
+        Kernel sizes: (9, 1, 5) or (9, 5, 5).
+    features : tuple of two int
+        Channels after the first and after the second layer.
+    channels : int
+        Channels of the image.
+
+    Notes
+    -----
+    Every layer pads by edge replication; zeros would darken the borders and cost
+    several decibels.
+
+    The first weights pass the image on, so that training begins at the quality of
+    the enlarged image. From random ones alone, that is what takes longest to learn.
+
+    Examples
+    --------
+    >>> SRCNN((9, 1, 5)).parameter_count
+    8129
+    >>> SRCNN((9, 5, 5)).parameter_count
+    57281
+    """
+
+    def __init__(
+        self,
+        kernels: tuple[int, int, int] = (9, 1, 5),
+        features: tuple[int, int] = (64, 32),
+        channels: int = 1,
+    ) -> None:
+        widths = [channels, *features, channels]
+        super().__init__(
+            nn.Conv2d(
+                widths[index],
+                widths[index + 1],
+                kernel_size=kernel,
+                padding=kernel // 2,
+                padding_mode="replicate" if kernel > 1 else "zeros",
+            )
+            for index, kernel in enumerate(kernels)
+        )
+        self._initialise()
+
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        """Start with He initialisation around a path that carries the image through."""
+        *hidden, last = self.layers
+        if last.weight.is_meta:  # a file's weights are to come
+            return
+        for layer in self.layers:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
+        last.weight *= 0.1
+        for layer in hidden:
+            layer.weight[: self.channels] = 0
+        for layer in self.layers:
+            nn.init.dirac_(layer.weight[: self.channels, : self.channels])
+
+    def residual_from(self, output: Tensor, x: Tensor) -> Tensor:
+        """Turn what the convolutions made of `x` into a residual."""
+        return output - x
