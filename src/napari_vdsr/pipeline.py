@@ -15,7 +15,8 @@ from napari_vdsr.files.folders import TIFF_SUFFIXES
 from napari_vdsr.files.picture import planned_array
 from napari_vdsr.files.writing import Source
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX
-from napari_vdsr.inference.arrays import EnlargedArray, upscale_array, warn_of_factors
+from napari_vdsr.inference.arrays import upscale_array, warn_of_factors
+from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.inference.kept import kept_upscaler
 from napari_vdsr.inference.settings import with_range
 from napari_vdsr.lazy.task import Target, Task

@@ -1,9 +1,7 @@
-"""Enlarging arrays and tensors with any number of axes, whole or where sliced."""
+"""Enlarging arrays and tensors with any number of axes."""
 
 import warnings
-from collections.abc import Sequence
-from math import prod
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,149 +9,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_vdsr.errors import InputError, VdsrWarning
-from napari_vdsr.imaging.axes import Axes
-from napari_vdsr.imaging.dtypes import check_dtype, checked_pixels, images_in
+from napari_vdsr.imaging.dtypes import check_dtype, images_in
 from napari_vdsr.imaging.geometry import Factor, plan_enlargement
 from napari_vdsr.imaging.intensities import refuse_infinities
+from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.inference.settings import with_range
 from napari_vdsr.inference.shield import shielded
-from napari_vdsr.inference.tiles import LARGEST_SINGLE_FACTOR, Region
+from napari_vdsr.inference.tiles import LARGEST_SINGLE_FACTOR
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
 from napari_vdsr.zoo.model import Model
-
-
-class Enlarger(Protocol):
-    """What enlarges a region of a plane: an `Upscaler`, or bicubic interpolation."""
-
-    def region(
-        self,
-        plane: Any,
-        out_shape: tuple[int, int],
-        region: Region,
-        /,
-        *,
-        out: NDArray[Any],
-        progress: Progress | None,
-    ) -> object:
-        """Write a region of the enlarged plane into `out`."""
-
-
-class EnlargedArray:
-    """An enlarged image whose regions are computed, plane by plane, when sliced.
-
-    `source` is any array that can be sliced (numpy, dask, zarr, a file that is read
-    by parts); of it only the pixels that a region needs are read. `order` says which
-    axis of the source comes first, second and so on here, and `wanted` which part of
-    the enlarged image this array is. `dtype` is that of the source, or one of
-    `with_spread` for an ensemble. `progress` counts output pixels.
-    """
-
-    def __init__(
-        self,
-        source: Any,
-        axes: Axes,
-        plane_shape: tuple[int, int],
-        enlarger: Enlarger,
-        *,
-        order: Sequence[int] | None = None,
-        wanted: Sequence[slice] | None = None,
-        dtype: np.dtype[Any] | None = None,
-        progress: Progress | None = None,
-    ) -> None:
-        self._source = source
-        self._axes = axes
-        self._plane_shape = plane_shape
-        self._enlarger = enlarger
-        self._progress = progress
-        full = [int(size) for size in source.shape]
-        full[axes.y], full[axes.x] = plane_shape
-        self._order = tuple(order or range(len(full)))
-        parts = [slice(0, full[axis]) for axis in self._order]
-        parts[: len(wanted or ())] = wanted or ()
-        self._first = [part.start for part in parts]
-        self.shape = tuple(part.stop - part.start for part in parts)
-        self.dtype: np.dtype[Any] = np.dtype(dtype or source.dtype)
-
-    @property
-    def pixels(self) -> int:
-        """Number of pixels, colours counted once."""
-        samples = self._axes.samples
-        colours = 1 if samples is None else self.shape[self._order.index(samples)]
-        return prod(self.shape) // colours
-
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        """The pixels of an index or a slice (without a step) for each axis."""
-        items = () if key is Ellipsis else key if isinstance(key, tuple) else (key,)
-        items += (slice(None),) * (len(self.shape) - len(items))
-        parts = []
-        for item, size, first in zip(items, self.shape, self._first, strict=True):
-            whole = item if isinstance(item, slice) else slice(item, item + 1)
-            start, stop, _ = whole.indices(size)
-            parts.append(slice(first + start, first + stop))
-        kept = (slice(None) if isinstance(item, slice) else 0 for item in items)
-        return self._region(parts)[tuple(kept)]
-
-    def _region(self, parts: Sequence[slice]) -> NDArray[Any]:
-        """A region in coordinates of the whole enlarged image, axes as here."""
-        of_source = dict(zip(self._order, parts, strict=True))
-        y, x, samples = self._axes
-        colours = slice(None)
-        if samples is not None:  # they are enlarged together
-            colours = of_source[samples]
-            of_source[samples] = slice(0, int(self._source.shape[samples]))
-        sizes = [of_source[axis].stop - of_source[axis].start for axis in self._order]
-        out = np.empty(sizes, self.dtype)
-        planes_last = self._axes.moved_last(len(parts))
-        stack = planes_last[: -2 if samples is None else -3]
-        planes = out.transpose([self._order.index(axis) for axis in planes_last])
-        for index in np.ndindex(planes.shape[: len(stack)]):
-            place = {
-                a: of_source[a].start + i for a, i in zip(stack, index, strict=True)
-            }
-            self._enlarger.region(
-                _SourcePlane(self._source, self._axes, place),
-                self._plane_shape,
-                (of_source[y], of_source[x]),
-                out=planes[index],
-                progress=self._progress,
-            )
-        if samples is None:
-            return out
-        kept = [slice(None)] * len(parts)
-        kept[self._order.index(samples)] = colours
-        return out[tuple(kept)]
-
-
-class _SourcePlane:
-    """One plane of the source, shape (Y, X) or (Y, X, S), read where it is sliced."""
-
-    def __init__(self, source: Any, axes: Axes, place: dict[int, int]) -> None:
-        self._source = source
-        self._axes = axes
-        self._place = place
-        within = [axis for axis in axes if axis is not None]
-        self._order = [sorted(within).index(axis) for axis in within]
-        self.shape = tuple(int(source.shape[axis]) for axis in within)
-        self.dtype: np.dtype[Any] = np.dtype(source.dtype)
-
-    def __getitem__(self, region: Region) -> NDArray[Any]:
-        parts: dict[int, int | slice] = {**self._place}
-        parts[self._axes.y], parts[self._axes.x] = region
-        if self._axes.samples is not None:
-            parts[self._axes.samples] = slice(0, self.shape[-1])
-        key = tuple(parts[axis] for axis in range(len(parts)))
-        sizes = [part.stop - part.start for part in key if isinstance(part, slice)]
-        which = f"what is read at {_in_words(key)}"
-        read = checked_pixels(self._source[key], sizes, self.dtype, which)
-        return read.transpose(self._order)
-
-
-def _in_words(key: tuple[int | slice, ...]) -> str:
-    """An index as it is typed: [3, 0:100, 50:90]."""
-    parts = (f"{p.start}:{p.stop}" if isinstance(p, slice) else str(p) for p in key)
-    return f"[{', '.join(parts)}]"
 
 
 def upscale_array(

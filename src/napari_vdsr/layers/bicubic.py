@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.imaging.resample import resize_rows
-from napari_vdsr.inference.arrays import EnlargedArray
+from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.layers.plan import LayerPlan
 from napari_vdsr.progress import Progress
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from napari_vdsr.imaging.dtypes import images_in
 from napari_vdsr.imaging.geometry import Factor
-from napari_vdsr.inference.arrays import EnlargedArray
+from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.layers.plan import (
     LayerPlan,
     is_lazy,
