@@ -19,7 +19,9 @@ from streaming_helpers import (
     tiny_model,
 )
 
+from napari_vdsr import psnr
 from napari_vdsr.errors import FileError
+from napari_vdsr.files import read_image
 from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.lazy.streaming import Counts
 from napari_vdsr.zoo import Model
@@ -237,6 +239,57 @@ def test_what_is_removed_while_it_is_written_is_missed(
         assert "is damaged" in str(error)
         run(target, overwrite=True)
     assert files_of(target) == files_of(made["0.5"])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_one_flipped_bit_of_a_result_is_noticed(
+    version: str, made: dict[str, Path], tmp_path: Path
+) -> None:
+    target = tmp_path / "out.zarr"
+    shutil.copytree(made[version], target)
+    chunk = chunk_of(target, version, 0, 0, 0)
+    whole = chunk.read_bytes()
+    for place in range(0, len(whole), len(whole) // 40):
+        chunk.write_bytes(flipped(whole, place))
+        for path in (target, target / "0"):
+            with pytest.raises(FileError, match=r"cannot read .*damaged"):
+                read_image(path)
+    with pytest.raises(FileError, match=r"cannot read .*damaged"):
+        psnr(target, made[version])
+    chunk.write_bytes(whole)
+    assert psnr(target, made[version]).mean == np.inf
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_another_program_changed_is_read_when_that_was_meant(
+    version: str, made: dict[str, Path], tmp_path: Path
+) -> None:
+    target = tmp_path / "out.zarr"
+    shutil.copytree(made[version], target)
+    zarr.open_array(str(target / "0"), mode="r+")[...] = 7
+    sums = target / "0" / ".zsums"
+    with pytest.raises(FileError, match=f"If that was meant, remove {sums}"):
+        read_image(target)
+    sums.write_bytes(sums.read_bytes()[:-8])
+    with pytest.raises(FileError, match="its number of chunks is not as it was"):
+        read_image(target)
+    sums.unlink()
+    assert (read_image(target).array == 7).all()
+
+
+def test_a_chunk_that_a_level_lost_is_not_made_up(
+    made: dict[str, Path], tmp_path: Path
+) -> None:
+    target = tmp_path / "out.zarr"
+    shutil.copytree(made["0.5"], target)
+    chunk_of(target, "0.5", 0, 0, 1).unlink()
+    for path in (target, target / "0"):
+        with pytest.raises(FileError, match=r"chunk (0/)?c/0/1 is missing"):
+            read_image(path)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

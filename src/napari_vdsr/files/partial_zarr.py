@@ -1,7 +1,6 @@
 """The chunks of an OME-Zarr that is being written, and which of them are finished."""
 
 import contextlib
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from itertools import product
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.atomic import writing_to
-from napari_vdsr.files.zarr_chunks import Chunks, ZarrPixels
+from napari_vdsr.files.zarr_chunks import SUMS, Chunks, ZarrPixels, checksum_of
 from napari_vdsr.files.zarr_library import zarr_library
 
 Chunk = tuple[int, ...]
@@ -55,7 +54,7 @@ class PartialZarr:
         except Exception as error:
             raise FileError(f"cannot open {folder}: {error}") from error
         self.pixels = [
-            ZarrPixels(level, Chunks(folder, level, complete=True))
+            ZarrPixels(level, Chunks(folder, level, complete=True, verify=False))
             for level in self.levels
         ]
         self._sums: list[NDArray[np.uint64]] | None = None
@@ -154,10 +153,9 @@ class PartialZarr:
     def checksum(self, level: int, chunk: Chunk) -> int | None:
         """A number for the bytes of a chunk as they are stored, if they are."""
         try:
-            content = self._path(level, chunk).read_bytes()
+            return checksum_of(self._path(level, chunk).read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()) | 2
 
     def lost(self) -> list[Path]:
         """Chunks that are not there, or were never finished."""
@@ -167,6 +165,12 @@ class PartialZarr:
             for chunk in self.chunks(level)
             if not (self._noted()[level][chunk] and self._path(level, chunk).is_file())
         ]
+
+    def seal(self) -> None:
+        """Put the checksums of all chunks beside them, for those who read the image."""
+        with writing_to(self.folder, WORK_IS_KEPT):
+            for level, sums in enumerate(self._noted()):
+                sums.astype("<u8").tofile(self.folder / str(level) / SUMS)
 
     def describe(self, attributes: Mapping[str, Any]) -> None:
         """Write the attributes of the group."""

@@ -1,5 +1,6 @@
 """Which chunks of a zarr array are there, and what is meant by those that are not."""
 
+import hashlib
 import os
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -14,10 +15,21 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.opening import check_memory
 
-_METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup")
+SUMS = ".zsums"
+"""Beside the chunks of an array that this program wrote: their checksums, in C order.
+
+Not every codec notices damage, and those that do are not known to every reader.
+"""
+
+_METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", SUMS)
 _COUNTED = 100_000  # chunks up to which the missing ones are counted at once
 _SMALL = 256  # pixels of a chunk; ten million such chunks are no image
 _MANY = 10_000_000
+
+
+def checksum_of(content: bytes) -> int:
+    """A number above 1 for the bytes of a chunk as they are stored."""
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()) | 2
 
 
 class Chunks:
@@ -25,10 +37,13 @@ class Chunks:
 
     zarr takes a chunk that is not stored for one full of the fill value. `complete`
     says that the writer stores every chunk, so that a missing one is a lost one; an
-    array without a fill value is read in the same way.
+    array without a fill value is read in the same way. `verify` means that chunks are
+    compared with their checksums, where there are any.
     """
 
-    def __init__(self, path: Path, array: Any, *, complete: bool) -> None:
+    def __init__(
+        self, path: Path, array: Any, *, complete: bool, verify: bool = True
+    ) -> None:
         self._path = path
         self._array = array
         self._folder = path / array.path
@@ -38,13 +53,31 @@ class Chunks:
             with zipfile.ZipFile(path) as file:
                 self._zipped = frozenset(file.namelist())
         self._seen: frozenset[str] = frozenset()  # when it was opened
-        self._complete = complete or array.fill_value is None
         self._edges = tuple(int(edge) for edge in array.shards or array.chunks)
         self._shape = tuple(int(size) for size in array.shape)
         self._grid = [
             -(-size // max(1, edge))
             for size, edge in zip(self._shape, self._edges, strict=True)
         ]
+        self._sums = self._read_sums() if verify else None  # 0 for those compared
+        noted = array.fill_value is None or self._sums is not None
+        self._complete = complete or noted
+
+    def _read_sums(self) -> NDArray[np.uint64] | None:
+        try:
+            sums = np.fromfile(self._folder / SUMS, "<u8")
+        except (FileNotFoundError, NotADirectoryError):  # a zip file notices damage
+            return None
+        if sums.size != prod(self._grid):
+            raise self._changed("its number of chunks")
+        return sums.reshape(self._grid)
+
+    def _changed(self, what: str) -> FileError:
+        return FileError(
+            f"cannot read {self._path}: {what} is not as it was written: damaged, or "
+            f"changed by another program. If that was meant, remove "
+            f"{self._folder / SUMS}, which holds its checksums"
+        )
 
     def check(self) -> tuple[str, ...]:
         """Say how many chunks are not stored, or raise `FileError`.
@@ -75,7 +108,7 @@ class Chunks:
         )
 
     def check_region(self, parts: Sequence[int | slice]) -> None:
-        """Raise `FileError` when a chunk that a region touches has been lost.
+        """Raise `FileError` when a chunk that a region touches is lost or damaged.
 
         Also one that was there when the array was opened.
         """
@@ -92,6 +125,11 @@ class Chunks:
                     f"cannot read {self._path}: its chunk {self._prefix}{key} is "
                     "missing"
                 )
+            if self._sums is not None and self._sums[chunk]:
+                content = (self._folder / key).read_bytes()
+                if checksum_of(content) != self._sums[chunk]:
+                    raise self._changed(f"its chunk {self._prefix}{key}")
+                self._sums[chunk] = 0
 
     def _has(self, key: str) -> bool:
         if self._zipped is not None:
