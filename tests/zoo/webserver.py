@@ -21,6 +21,8 @@ class Server:
                 answer = outer.answers[min(len(outer.paths), len(outer.answers)) - 1]
                 answer(self)
 
+            do_CONNECT = do_GET  # what a proxy is asked for
+
             def log_message(self, *_: object) -> None:
                 pass
 

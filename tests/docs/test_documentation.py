@@ -8,30 +8,19 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 import torch
+from distributed import LocalCluster
 from napari.layers import Image
+from pages import PAGES, ROOT, blocks
 
 from napari_vdsr import load_model
 from napari_vdsr.cli import main
-
-ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(
-    r"(?P<mark><!-- [^\n]*-->\n)?^```(?P<language>python|bash)\n(?P<code>.*?)^```$",
-    re.MULTILINE | re.DOTALL,
-)
-
-
-def blocks(page: Path, language: str, mark: str = "") -> Iterator[str]:
-    for match in BLOCK.finditer(page.read_text(encoding="utf-8")):
-        note = match["mark"] or ""
-        if match["language"] == language and mark in note and "not run" not in note:
-            yield match["code"]
 
 
 def python_pages() -> list[Path]:
@@ -39,7 +28,7 @@ def python_pages() -> list[Path]:
 
 
 def names_used_by_the_guides() -> dict[str, object]:
-    image = np.random.default_rng(0).integers(0, 200, (72, 64), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 200, (48, 68), dtype=np.uint8)
     return {
         "image": image,
         "layer": Image(image, scale=(0.1, 0.1)),
@@ -53,9 +42,14 @@ def names_used_by_the_guides() -> dict[str, object]:
 def test_python_in_the_guides_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Processes would take seconds to start; tests/lazy has some for all its tests.
+    threads = partial(
+        LocalCluster, processes=False, protocol="tcp", dashboard_address=None
+    )
+    monkeypatch.setattr("dask.distributed.LocalCluster", threads)
     monkeypatch.chdir(tmp_path)
     torch.save(load_model("vdsr20").network.state_dict(), "my_network.pth")
-    names = names_used_by_the_guides()
+    names = names_used_by_the_guides() | {"__name__": "__main__"}
     for code in blocks(page, "python"):
         exec(compile(code, str(page), "exec"), names)
 
