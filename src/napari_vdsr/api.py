@@ -5,11 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from napari_vdsr.errors import InputError
+from napari_vdsr.images.arrays import as_array
 from napari_vdsr.imaging.axes import letters_of
-from napari_vdsr.imaging.dtypes import is_instance, refuse_no_image
+from napari_vdsr.imaging.dtypes import is_instance, is_xarray, refuse_no_image
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress, check_progress
@@ -145,7 +144,7 @@ def upscale(
     }
     check_progress(progress)
     refuse_no_image(image)
-    if is_instance(image, "xarray", "DataArray"):
+    if is_xarray(image):
         others["axes"] = axes or letters_of(image.dims, rgb)
         image = image.data
         refuse_no_image(image)
@@ -159,11 +158,12 @@ def upscale(
         from napari_vdsr.inference.arrays import upscale_tensor
 
         return upscale_tensor(image, factor, options, **others)
+    image = as_array(image)
     if getattr(image, "chunks", None) is not None:
         from napari_vdsr.lazy import upscale_lazy
 
         return upscale_lazy(image, factor, options, **others)
-    return upscale_array(np.asarray(image), factor, options, **others)
+    return upscale_array(image, factor, options, **others)
 
 
 def psnr(
@@ -228,14 +228,7 @@ def psnr(
     """
     from napari_vdsr.evaluation.psnr import psnr as psnr_of_stacks
 
-    pair = [reference, image]
-    if any(is_instance(each, "torch", "Tensor") for each in pair):
-        from napari_vdsr.inference.arrays import on_host
-
-        pair = [
-            on_host(each) if is_instance(each, "torch", "Tensor") else each
-            for each in pair
-        ]
+    pair = reference, image
     with ExitStack() as files:
         if all(is_instance(each, "napari.layers", "Layer") for each in pair):
             from napari_vdsr.layers import aligned

@@ -103,3 +103,12 @@ def test_a_constant_image_is_refused_in_words_that_fit_every_caller() -> None:
     flat = np.full((16, 16), 7, "uint16")
     with pytest.raises(InputError, match="choose an image that is not constant"):
         ssim(flat, flat)
+
+
+@pytest.mark.parametrize("scale", [1e-170, 1e-3, 1e200, 1e300])
+def test_the_scale_of_values_changes_no_similarity(scale: float) -> None:
+    reference = np.random.default_rng(0).random((20, 24)) + 1
+    image = reference + 0.1 * np.random.default_rng(1).random((20, 24))
+    expected = ssim(reference, image, data_range=1.0).mean
+    scaled = ssim(reference * scale, image * scale, data_range=scale).mean
+    assert scaled == pytest.approx(expected)

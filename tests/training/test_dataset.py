@@ -292,3 +292,9 @@ def test_good_images_cause_no_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         prepare([picture(n) for n in range(4)], tiny())
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 1)])
+def test_an_image_of_a_pixel_is_too_small(shape: tuple[int, int]) -> None:
+    with pytest.raises(InputError, match=r"1: . × . pixels, smaller than a patch of"):
+        prepare(picture(0, (40, 40))[: shape[0], : shape[1]], tiny())

@@ -203,9 +203,6 @@ def describe_image(
     >>> report.helps, report.reason
     (False, 'it is constant: there is nothing to enlarge')
     """
-    if hasattr(image, "detach"):  # a tensor of torch, which stays unloaded
-        image = image.detach().cpu()
-        image = (image.float() if "bfloat16" in str(image.dtype) else image).numpy()
     windows = windows_of(image, axes, rgb)
     unknown = list(windows.troubles)
 

@@ -1,5 +1,6 @@
 """Structural similarity, as the papers measure it."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,11 +97,14 @@ def similarity_of_plane(
         raise InputError(
             "SSIM is not defined with NaN: cut the images to their valid part"
         )
+    # Its fourth powers have to be numbers of float64; the scale does not matter.
+    top = max(data_range.value, *(float(np.abs(x).max()) for x in (reference, image)))
+    exponent = 0 if 1e-70 < top < 1e70 else math.frexp(top)[1]
     return float(
         structural_similarity(  # type: ignore[no-untyped-call]
-            reference,
-            image,
-            data_range=data_range.value,
+            np.ldexp(reference, -exponent),
+            np.ldexp(image, -exponent),
+            data_range=math.ldexp(data_range.value, -exponent),
             gaussian_weights=True,
             sigma=_SIGMA,
             use_sample_covariance=False,

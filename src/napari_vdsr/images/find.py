@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
 from napari_vdsr.files.opening import OpenImage, Reordered
+from napari_vdsr.images.arrays import as_array
 from napari_vdsr.images.stack import Stack, is_small, stack_of
 from napari_vdsr.imaging.axes import Axes, find_axes, letters_of
-from napari_vdsr.imaging.dtypes import is_instance
+from napari_vdsr.imaging.dtypes import is_xarray
 
 
 class NamedImage(NamedTuple):
@@ -57,10 +58,7 @@ def named(images: Any) -> Found:
     if isinstance(images, Found):
         return images
     found = Found()
-    if isinstance(images, Mapping):
-        found.images += [NamedImage(str(name), each) for name, each in images.items()]
-    else:
-        _add(images, 1, found)
+    _add(images, 1, found)
     return found
 
 
@@ -73,8 +71,11 @@ def _add(images: Any, number: int, found: Found) -> None:
         _add_path(Path(images), found)
     elif is_layer(images):
         found.images.append(NamedImage(str(images.name), images))
-    elif hasattr(images, "dtype"):
+    elif _is_array(images):
         found.images.append(NamedImage(f"image {number}", images))
+    elif isinstance(images, Mapping):
+        for name, image in images.items():
+            found.images.append(NamedImage(str(name), image))
     elif isinstance(images, Iterable):
         for position, image in enumerate(images, 1):
             _add(image, position, found)
@@ -83,6 +84,14 @@ def _add(images: Any, number: int, found: Found) -> None:
             f"images are given as {type(images).__name__}: give a folder, a file, "
             "arrays, layers or a mapping of names to them"
         )
+
+
+def _is_array(images: Any) -> bool:
+    """Whether numpy can take it for one image, and not for a list of images."""
+    names = ("dtype", "__array__", "__array_interface__")
+    return isinstance(images, bytes | memoryview) or any(
+        hasattr(images, name) for name in names
+    )
 
 
 def _add_path(path: Path, found: Found) -> None:
@@ -141,7 +150,7 @@ def opened(
     """
     if isinstance(image, str) and not image:
         raise InputError(f"the {name} is an empty name: write that of a file")
-    if is_instance(image, "xarray", "DataArray"):
+    if is_xarray(image):
         axes, image = axes or letters_of(image.dims, rgb), image.data
     if isinstance(image, _Packed):
         array = _decoded(image)
@@ -157,6 +166,9 @@ def opened(
         yield _of_file(image, name, axes, check, kept)
     elif is_layer(image):
         data = image.data[0] if getattr(image, "multiscale", False) else image.data
+        axes = axes or letters_of(getattr(image, "axis_labels", ()))
+        if axes is not None and image.rgb and len(axes) < len(data.shape):
+            axes += "S"
         yield _of_array(data, name, axes, bool(image.rgb), check, kept)
     else:
         yield _of_array(image, name, axes, rgb, check, kept)
@@ -195,7 +207,7 @@ def _of_array(
 ) -> Stack:
     if axes is None:
         return stack_of(image, name, rgb, check, kept)
-    pixels = image if hasattr(image, "shape") else np.asarray(image)
+    pixels = as_array(image, name)
     found = find_axes(tuple(int(size) for size in pixels.shape), axes, rgb)
     planes = _Ordered(pixels, found)
     return stack_of(planes, name, planes.colours, check, kept)
@@ -242,4 +254,5 @@ def _decoded(image: _Packed) -> NDArray[Any]:
 
 def is_layer(image: object) -> bool:
     """Whether it looks like a napari Image layer; napari is not loaded for that."""
-    return all(hasattr(image, name) for name in ("data", "rgb", "name", "scale"))
+    # The rarest first: arrays of some dtypes raise when their data are asked for.
+    return all(hasattr(image, name) for name in ("rgb", "scale", "name", "data"))

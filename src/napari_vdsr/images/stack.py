@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from napari_vdsr.errors import InputError, VdsrError
+from napari_vdsr.images.arrays import as_array
 from napari_vdsr.images.chunk_groups import ChunkGroups
 from napari_vdsr.imaging.dtypes import check_intensities, refuse_mask
 
@@ -243,35 +244,11 @@ def stack_of(
     """
     if isinstance(image, Stack):
         return image
-    if image is None:
-        raise InputError(f"the {name} is None: give an array, a layer or a path")
-    refuse_mask(image)
-    lazy = not isinstance(image, np.ndarray) and _gives_planes(image)
-    pixels = image if lazy else _array_of(image, name)
+    pixels = as_array(image, name)
+    pixels = np.asarray(pixels) if isinstance(pixels, np.ndarray) else pixels
     _check_kind(pixels, name)
     colour = is_colour(pixels, rgb)
     return Stack(pixels, colour, name=name, check=check, kept=kept)
-
-
-def _array_of(image: Any, name: str) -> NDArray[Any]:
-    """The values of anything that numpy can read."""
-    try:
-        return np.asarray(image)
-    except (TypeError, ValueError, RuntimeError) as error:  # ragged, sparse, on a GPU
-        raise InputError(
-            f"the {name}, a {type(image).__name__}, is no array of numbers: {error}"
-        ) from error
-
-
-def _gives_planes(image: Any) -> bool:
-    """Whether it is an array as numpy's are; those of torch have other dtypes."""
-    if hasattr(image, "todense"):
-        raise InputError(
-            f"a {type(image).__name__} is sparse, and images are dense: use what its "
-            "method todense gives"
-        )
-    dtype = getattr(image, "dtype", None)
-    return isinstance(dtype, np.dtype) and hasattr(image, "shape")
 
 
 def is_small(image: Any, kept: float | None) -> bool:

@@ -123,8 +123,14 @@ def checked_pixels(
 def is_instance(value: object, module: str, name: str) -> bool:
     """Whether a value is of a class, without importing the class's library."""
     return module in sys.modules and isinstance(
-        value, getattr(sys.modules[module], name)
+        value, getattr(sys.modules[module], name, ())
     )
+
+
+def is_xarray(value: object) -> bool:
+    """Whether a value is an array of xarray, whose dimensions have names."""
+    names = ("DataArray", "Variable")
+    return any(is_instance(value, "xarray", name) for name in names)
 
 
 def refuse_no_image(value: object) -> None:

@@ -3,12 +3,11 @@
 import warnings
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.errors import VdsrWarning
+from napari_vdsr.images.arrays import in_memory, on_host
 from napari_vdsr.imaging.dtypes import check_dtype, images_in
 from napari_vdsr.imaging.geometry import Factor, plan_enlargement
 from napari_vdsr.imaging.intensities import refuse_infinities
@@ -23,7 +22,7 @@ from napari_vdsr.zoo.model import Model
 
 
 def upscale_array(
-    image: NDArray[Any],
+    image: Any,
     factor: Factor,
     options: RunOptions,
     *,
@@ -36,7 +35,7 @@ def upscale_array(
 
     The model is loaded only when everything else is right.
     """
-    image = np.asarray(image)
+    image = in_memory(image)
     check_dtype(image.dtype)
     plan = plan_enlargement(
         image.shape, factor, axes=axes, rgb=rgb, pixel_size=pixel_size
@@ -86,28 +85,3 @@ def upscale_tensor(
         return torch.from_numpy(enlarged).to(image.device, image.dtype)
     result, spread = (torch.from_numpy(each).to(image.device) for each in enlarged)
     return result.to(image.dtype), spread
-
-
-def on_host(tensor: Tensor) -> NDArray[Any]:
-    """A tensor's values in memory that numpy can use; bfloat16 becomes float32.
-
-    Raises InputError when there are no values or numpy has no such dtype.
-    """
-    if tensor.is_nested or tensor.layout is not torch.strided:
-        kind = "nested" if tensor.is_nested else str(tensor.layout)
-        raise InputError(
-            f"{kind.removeprefix('torch.')} tensors are not known here: use to_dense()"
-        )
-    if tensor.is_meta:
-        raise InputError("this tensor is on the device meta: it has no values")
-    if tensor._is_zerotensor():  # numpy sees other memory in torch 2.8
-        tensor = tensor.clone()
-    try:
-        host = tensor.float() if tensor.dtype is torch.bfloat16 else tensor
-        values: NDArray[Any] = host.numpy(force=True)
-    except TypeError as error:  # float8, quantised …
-        name = str(tensor.dtype).removeprefix("torch.")
-        raise InputError(
-            f"tensors of dtype {name} are not known here: convert them to float32 first"
-        ) from error
-    return values

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.images.arrays import as_array
 from napari_vdsr.imaging.axes import Axes, letters_of
-from napari_vdsr.imaging.dtypes import check_dtype, refuse_mask
+from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.geometry import Factor, enlarged_size, plan_enlargement
 
 if TYPE_CHECKING:
@@ -101,7 +102,6 @@ def plan_layer(
     """
     image = _checked(layer)
     data = level_data(image, level)
-    refuse_mask(data)
     if rgb is not None and rgb != image.rgb:
         kind = "a colour layer" if image.rgb else "no colour layer"
         raise InputError(f"rgb is {rgb}, but {image.name!r} is {kind}: leave rgb out")
@@ -147,7 +147,8 @@ def level_data(layer: "Image", level: int = 0) -> Any:
 
 def levels_of(layer: "Image") -> list[Any]:
     """The arrays of all resolution levels, the finest first; one for a plain layer."""
-    return list(layer.data) if layer.multiscale else [layer.data]
+    levels = list(layer.data) if layer.multiscale else [layer.data]
+    return [as_array(level, layer.name) for level in levels]
 
 
 def _checked(layer: "Layer") -> "Image":

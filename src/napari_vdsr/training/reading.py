@@ -122,7 +122,8 @@ def _strip(stack: Stack, start: float, stop: float) -> Stack:
     """A strip of an image, across its longer side."""
     y, x = stack.plane_shape
     size = max(y, x)
-    part = slice(math.floor(size * start), math.floor(size * stop))
+    first = math.floor(size * start)
+    part = slice(first, max(first + 1, math.floor(size * stop)))
     full = slice(0, min(y, x))
     return stack.cropped(part, full) if y > x else stack.cropped(full, part)
 
