@@ -12,9 +12,12 @@ _BLOCK = re.compile(
 )
 
 
-def blocks(page: Path, language: str, mark: str = "") -> Iterator[str]:
-    """Give the blocks of a page that have this mark, without those that never run."""
+def code_of(page: Path) -> Iterator[tuple[str, str, str]]:
+    """Give language, mark and text of the blocks of a page."""
     for match in _BLOCK.finditer(page.read_text(encoding="utf-8")):
-        note = match["mark"] or ""
-        if match["language"] == language and mark in note and "not run" not in note:
-            yield match["code"]
+        yield match["language"], match["mark"] or "", match["code"]
+
+
+def blocks(page: Path, mark: str) -> list[str]:
+    """List the blocks of a page that have this mark."""
+    return [code for _, note, code in code_of(page) if mark in note]

@@ -17,14 +17,17 @@ import tifffile
 import torch
 from distributed import LocalCluster
 from napari.layers import Image
-from pages import PAGES, ROOT, blocks
+from pages import PAGES, ROOT, code_of
 
 from napari_vdsr import load_model
 from napari_vdsr.cli import main
 
-
-def python_pages() -> list[Path]:
-    return [page for page in PAGES if any(blocks(page, "python"))]
+# Minutes are too long for a test.
+SHORTER = {
+    "--steps 200": "--steps 1 --batch 1",
+    "shape=(128, 128)": "shape=(56, 56)",
+    "range(6, 8)": "range(6, 7)",
+}
 
 
 def names_used_by_the_guides() -> dict[str, object]:
@@ -38,20 +41,13 @@ def names_used_by_the_guides() -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("page", python_pages(), ids=lambda page: page.stem)
-def test_python_in_the_guides_runs(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Processes would take seconds to start; tests/lazy has some for all its tests.
-    threads = partial(
-        LocalCluster, processes=False, protocol="tcp", dashboard_address=None
-    )
-    monkeypatch.setattr("dask.distributed.LocalCluster", threads)
-    monkeypatch.chdir(tmp_path)
+def make_files_of_the_guides() -> None:
+    picture = np.random.default_rng(0).integers(0, 200, (48, 40), dtype=np.uint8)
+    Path("images").mkdir()
+    tifffile.imwrite("cells.tif", picture[::2, ::2])
+    tifffile.imwrite("truth.tif", picture)
+    tifffile.imwrite("images/a.tif", picture)
     torch.save(load_model("vdsr20").network.state_dict(), "my_network.pth")
-    names = names_used_by_the_guides() | {"__name__": "__main__"}
-    for code in blocks(page, "python"):
-        exec(compile(code, str(page), "exec"), names)
 
 
 def run(line: str) -> int:
@@ -64,18 +60,26 @@ def run(line: str) -> int:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_commands_in_the_guides_run(
+def test_code_in_the_guides_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Processes would take seconds to start; tests/lazy has some for all its tests.
+    threads = partial(
+        LocalCluster, processes=False, protocol="tcp", dashboard_address=None
+    )
+    monkeypatch.setattr("dask.distributed.LocalCluster", threads)
+    monkeypatch.setenv("NAPARI_VDSR_MODELS", str(tmp_path / "models"))
     monkeypatch.chdir(tmp_path)
-    picture = np.random.default_rng(0).integers(0, 200, (48, 40), dtype=np.uint8)
-    (tmp_path / "images").mkdir()
-    tifffile.imwrite(tmp_path / "cells.tif", picture[::2, ::2])
-    tifffile.imwrite(tmp_path / "truth.tif", picture)
-    tifffile.imwrite(tmp_path / "images" / "a.tif", picture)
-    for code in blocks(page, "bash", mark="ci: shell"):
-        for line in code.replace("\\\n", "").splitlines():
-            assert run(line) == 0, line
+    make_files_of_the_guides()
+    names = names_used_by_the_guides() | {"__name__": "__main__"}
+    for language, note, code in code_of(page):
+        for long, short in SHORTER.items():
+            code = code.replace(long, short)
+        if language == "python" and "not run" not in note:
+            exec(compile(code, str(page), "exec"), names)
+        elif language == "bash" and "ci: shell" in note:
+            for line in code.replace("\\\n", "").splitlines():
+                assert run(line) == 0, line
 
 
 @pytest.mark.parametrize(

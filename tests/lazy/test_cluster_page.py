@@ -28,7 +28,7 @@ def test_the_commands_of_the_page_make_the_same_on_workers(
     tiny = ["--model", "tiny.safetensors"]
     address = cluster._client.scheduler.address
     assert main(["upscale", "slide.zarr", "alone.zarr", *tiny]) == 0
-    workers, scheduler = blocks(ROOT / "docs" / "big-data.md", "bash", "ci: cluster")
+    workers, scheduler = blocks(ROOT / "docs" / "big-data.md", "ci: cluster")
     for line in (workers, scheduler):
         words = shlex.split(line.replace("tcp://10.0.0.1:8786", address))
         assert main([*words[1:], *tiny, "--overwrite"]) == 0

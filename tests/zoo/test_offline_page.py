@@ -18,7 +18,7 @@ from napari_vdsr.cli import main
 from napari_vdsr.network import VDSR
 from napari_vdsr.zoo import fetching, registry
 
-BLOCKS = list(blocks(ROOT / "docs" / "offline.md", "bash", "ci: offline"))
+BLOCKS = blocks(ROOT / "docs" / "offline.md", "ci: offline")
 FILE = "model_epoch_50.pth"
 
 
