@@ -183,17 +183,62 @@ def enlarging(table: Table, viewer: Any, pixels: Any) -> None:
 
 def scoring(table: Table, viewer: Any, pixels: Any) -> None:
     """The second panel."""
-    from napari_vdsr.plugin.psnr import Psnr
+    from napari_vdsr.plugin.scores.panel import Psnr
 
     viewer.add_image(pixels // 2, name="other")
-    opened(table, viewer, Psnr, "PSNR")
+    panel = opened(table, viewer, Psnr, "PSNR")
+    compare, model = panel.compare, panel.model
+
+    def idle() -> bool:
+        return panel.idle and not (compare.running or model.running)
+
+    def ticked() -> None:
+        compare.layers.tick(viewer.layers["image"])
+
+    table.row("what it finds out then", lambda: None, idle, repeats=1)
+    table.row("tick a layer", ticked, idle, repeats=1)
+    table.row("Compare, until the scores are shown", compare.start, idle)
+    panel.book.setCurrentIndex(1)
+    table.row("Score, until the images are shown", model.start, idle, table.rest)
+    while len(viewer.layers) > 1:
+        viewer.layers.pop()
+        table.rest()
+    stack = np.stack([pixels, 255 - pixels, pixels // 2])
+    for name in ("stack", "other stack"):
+        viewer.add_image(stack + (name == "stack"), name=name)
+        table.rest()
+    panel.catch_up()
+    compare.reference.value = viewer.layers["stack"]
+    compare.layers.tick(viewer.layers["other stack"])
+    panel.book.setCurrentIndex(0)
+    table.row("Compare stacks, with the first curve", compare.start, idle, repeats=1)
+    table.row("Compare stacks again", compare.start, idle)
+    viewer.layers.pop()
+    viewer.layers.pop()
 
 
 def training(table: Table, viewer: Any) -> None:
     """The third panel."""
     from napari_vdsr.plugin.training.panel import Training
 
-    opened(table, viewer, Training, "VDSR training")
+    panel = opened(table, viewer, Training, "VDSR training")
+    idle = _idle(panel)
+    # Steps enough for some drawings of the curves, with little work in each.
+    small = {"depth": 3, "factors": "2", "steps": 400, "patch": 16, "batch": 4}
+    panel.settings = panel.settings.changed(small)
+    table.row("what it finds out then", lambda: None, lambda: panel.ready, repeats=1)
+    viewer.layers.selection = {viewer.layers[0]}
+
+    def shown() -> bool:
+        return bool(panel.view.curves.points("loss"))
+
+    def done() -> bool:
+        return idle() and not panel.paused
+
+    table.row("Start, until the first curve is shown", panel.start, shown, repeats=1)
+    table.row("the next curves and previews", lambda: None, _later(3), repeats=1)
+    table.row("Finish now", panel.finish, done, repeats=1)
+    table.row("Start again, to the end", panel.start, done, repeats=1)
 
 
 def opened(table: Table, viewer: Any, kind: Callable[[Any], Any], name: str) -> Any:
@@ -212,6 +257,17 @@ def _turn(panel: Any) -> None:
     settings = panel.settings
     other = "3" if settings.factor == "2" else "2"
     panel.settings = settings.changed({"factor": other})
+
+
+def _later(seconds: float) -> Callable[[], bool]:
+    """Whether these seconds have passed since the first question."""
+    asked: list[float] = []
+
+    def passed() -> bool:
+        asked.append(time.monotonic())
+        return asked[-1] - asked[0] > seconds
+
+    return passed
 
 
 def _idle(panel: Any) -> Callable[[], bool]:

@@ -95,7 +95,7 @@ class User:
     def open_panel(self) -> None:
         """Open one more panel of any kind."""
         from napari_vdsr.plugin.enlarge.panel import SuperResolution
-        from napari_vdsr.plugin.psnr import Psnr
+        from napari_vdsr.plugin.scores.panel import Psnr
         from napari_vdsr.plugin.training.panel import Training
 
         kind = self.chance.choice([SuperResolution, SuperResolution, Psnr, Training])

@@ -15,7 +15,7 @@ from skimage import data
 
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.layers import upscale_layer
-from napari_vdsr.plugin.psnr import Psnr
+from napari_vdsr.plugin.scores.panel import Psnr
 
 PLANES = 12
 

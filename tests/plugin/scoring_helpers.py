@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from skimage import data
 
-from napari_vdsr.plugin.psnr import Psnr
+from napari_vdsr.plugin.scores.panel import Psnr
 from napari_vdsr.plugin.scores.tab import Tab
 
 OpenPsnr = Callable[[], Psnr]

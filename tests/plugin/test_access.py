@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
-from napari_vdsr.plugin.psnr import Psnr
+from napari_vdsr.plugin.scores.panel import Psnr
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.widgets.colours import message_colour
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QScrollArea
+from qtpy.QtWidgets import QApplication, QScrollArea
 
 import napari_vdsr
 from napari_vdsr.plugin.cards import find_card
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
+from napari_vdsr.plugin.settings import saved_values
 
 OpenPanel = Callable[..., SuperResolution]
 
@@ -80,7 +81,9 @@ def test_a_model_that_has_to_know_the_range_asks_for_it(
     assert np.array_equal(viewer.layers[1].data, expected)
     panel.form["model"].value = "tiny"
     settle(panel)
-    assert panel.settings.intensity_range is None
+    panel.copy_script()
+    assert "intensity_range" not in QApplication.clipboard().text()
+    assert saved_values()["white"] == 4095  # for the next model that has to know
 
 
 def test_the_estimate_comes_from_a_measurement(

@@ -9,6 +9,7 @@ import pytest
 from npe2 import PluginManager, PluginManifest
 
 import napari_vdsr
+from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.preferences import apply_cache_folder, preferred
 from napari_vdsr.plugin.settings import save_settings
@@ -45,6 +46,7 @@ def test_a_menu_command_enlarges_the_active_layer(
     viewer.add_image(cells, name="cells")
     get_app_model().commands.execute_command("napari-vdsr.upscale_x3").result()
     _, panel = viewer.window.add_plugin_dock_widget("napari-vdsr", "Super-resolution")
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=30_000)
     qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
     assert [layer.name for layer in viewer.layers] == [
         "below",
@@ -71,6 +73,30 @@ def test_preferences_are_what_the_panel_starts_from(
     monkeypatch.delenv("NAPARI_VDSR_CACHE")
     apply_cache_folder()
     assert os.environ.pop("NAPARI_VDSR_CACHE") == "/somewhere"
+
+
+def test_a_panel_shows_the_preferences_when_it_has_read_them(
+    plugin_settings: Any, plugin: PluginManager, viewer: Any, qtbot: Any, cells: Any
+) -> None:
+    """Reading them blocked the window; what the user changed meanwhile stays."""
+    from napari.settings import get_plugin_settings
+
+    chosen = get_plugin_settings("napari-vdsr").defaults
+    chosen.device, chosen.precision = "cpu", "bfloat16"
+    save_settings(Settings(tile="256"), Settings())
+    viewer.add_image(cells)
+    panel = SuperResolution(viewer)
+    assert panel.settings == Settings(tile="256")
+    panel.start()
+    assert not panel.running
+    assert panel.controls.message.value == "Getting ready …"
+    panel.form["factor"].value = "3"
+    qtbot.waitUntil(lambda: panel.idle, timeout=20_000)
+    shown = Settings(tile="256", device="cpu", precision="bfloat16", factor="3")
+    assert panel.settings == shown
+    panel.controls.reset.native.click()
+    assert panel.settings == Settings(device="cpu", precision="bfloat16")
+    panel.close_down()
 
 
 def test_without_preferences_the_defaults_are_the_packages_own() -> None:

@@ -11,8 +11,8 @@ from scoring_helpers import CAMERA, names, stack, texts
 
 import napari_vdsr
 from napari_vdsr.layers import upscale_layer
-from napari_vdsr.plugin.psnr import Psnr
 from napari_vdsr.plugin.scores.layers import origin_of
+from napari_vdsr.plugin.scores.panel import Psnr
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scoring_helpers import CAMERA, names, stack
 
-from napari_vdsr.plugin.psnr import Psnr
+from napari_vdsr.plugin.scores.panel import Psnr
 
 
 @pytest.fixture
@@ -37,12 +37,25 @@ def test_the_menus_open_it(viewer: Any, plugin: Any) -> None:
 
 def test_it_and_the_training_panel_show_before_torch_is_imported() -> None:
     code = (
-        "import sys, napari_vdsr.plugin.psnr, napari_vdsr.plugin.training.panel; "
+        "import sys, napari_vdsr.plugin.scores.panel; "
+        "import napari_vdsr.plugin.training.panel; "
         "print([name for name in ('torch', 'pyqtgraph') "
         "if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_what_is_chosen_in_its_tabs_is_kept(viewer: Any, panel: Psnr) -> None:
+    chosen = {"factor": "4", "taken": "camera", "noise": "weak", "model": "biased"}
+    for name, value in chosen.items():
+        panel.model.form[name].value = value
+    panel.compare.form["border"].value = 3
+    panel.catch_up()
+    panel.close_down()
+    opened = Psnr(viewer)
+    assert opened.settings.changed(chosen | {"border": 3}) == opened.settings
+    opened.close_down()
 
 
 def test_a_comparison_can_be_cancelled(viewer: Any, panel: Psnr, qtbot: Any) -> None:

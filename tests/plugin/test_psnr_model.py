@@ -10,9 +10,9 @@ from scoring_helpers import CAMERA, Caught, names, stack, texts
 from skimage import data
 
 from napari_vdsr.evaluation.compare import compare
-from napari_vdsr.plugin.psnr import Psnr
 from napari_vdsr.plugin.scores.layers import take_snapshot
 from napari_vdsr.plugin.scores.model_work import ModelJob
+from napari_vdsr.plugin.scores.panel import Psnr
 from napari_vdsr.zoo import Model, load_model, user_folder
 
 

@@ -10,8 +10,8 @@ from skimage import data
 import napari_vdsr
 from napari_vdsr.evaluation.consistency import consistency
 from napari_vdsr.layers import upscale_layer
-from napari_vdsr.plugin.psnr import Psnr
 from napari_vdsr.plugin.scores.checks import LARGE, Doubt, doubt_in_words
+from napari_vdsr.plugin.scores.panel import Psnr
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from npe2 import PluginManager
 
 import napari_vdsr
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.plugin.psnr import Psnr
+from napari_vdsr.plugin.scores.panel import Psnr
 
 SIMULATED = {"filaments": "YX", "nuclei": "YX", "puncta": "TCZYX"}
 

@@ -22,7 +22,7 @@ from training_helpers import (
 
 import napari_vdsr
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
-from napari_vdsr.plugin.psnr import Psnr
+from napari_vdsr.plugin.scores.panel import Psnr
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.planning import Facts

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from napari_vdsr.errors import Cancelled, VdsrError
@@ -201,6 +202,11 @@ class Job:
             yield
         finally:
             device_in_use.release()
+
+
+def load_plots() -> None:
+    """Import what draws curves, half a second for which the window need not wait."""
+    import_module("pyqtgraph")
 
 
 def _take_device(patience: float) -> bool:

@@ -6,6 +6,7 @@ from weakref import WeakSet
 from qtpy.QtCore import QObject
 
 from napari_vdsr.plugin.background import Background
+from napari_vdsr.plugin.preferences import apply_cache_folder
 from napari_vdsr.zoo import Card, models
 
 _lists: "WeakSet[ModelList]" = WeakSet()
@@ -14,7 +15,7 @@ _lists: "WeakSet[ModelList]" = WeakSet()
 class ModelList:
     """The models there are; `callback` is called when they are known or have changed.
 
-    Looking for them reads the headers of files, so a thread does it.
+    Looking for them reads preferences and the headers of files: a thread does it.
     """
 
     def __init__(self, parent: QObject, callback: Callable[[], object]) -> None:
@@ -37,7 +38,7 @@ class ModelList:
             return
         self._again = self.busy
         if not self.busy:
-            self._background.start(models)
+            self._background.start(_models)
 
     def find(self, name: str) -> Card | None:
         """Look up a model by name; None when there is none, or it is not known yet."""
@@ -51,12 +52,20 @@ class ModelList:
     def _take(self, found: list[Card] | Exception) -> None:
         if self._again:
             self.look()
-        if self._callback is None or isinstance(found, Exception):
+        if self._callback is None:
             return
+        if isinstance(found, Exception):
+            raise found  # napari shows it
         news = found != self.cards or not self.known
         self.cards, self.known = found, True
         if news:
             self._callback()
+
+
+def _models() -> list[Card]:
+    """The models in the folders that napari's preferences name, too."""
+    apply_cache_folder()
+    return models()
 
 
 def announce_change() -> None:

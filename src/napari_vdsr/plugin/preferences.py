@@ -5,7 +5,11 @@ from typing import Any
 
 
 def preferred() -> dict[str, str]:
-    """Model, device and precision, as far as napari has preferences of plugins."""
+    """Model, device and precision, as far as napari has preferences of plugins.
+
+    The first call takes long, as napari reads all plugins' manifests again: panels make
+    it in a thread.
+    """
     chosen = _preferences()
     names = ("model", "device", "precision")
     values = {name: getattr(chosen, name, None) for name in names}

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from napari_vdsr.errors import InputError
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+WAIT = "Getting ready …"  # until a thread has found out what there is
 
 
 class FieldError(InputError):
@@ -58,12 +59,12 @@ def state_file(panel: str = _FIRST) -> Path:
     return user_config_path("napari-vdsr") / f"{panel}.json"
 
 
-def load_settings(defaults: Kind, panel: str = _FIRST) -> Kind:
-    """The settings of last time; the defaults where nothing readable was saved."""
+def saved_values(panel: str = _FIRST) -> dict[str, Any]:
+    """What was saved last time, by field name; empty where nothing can be read."""
     values: Any = {}
     with contextlib.suppress(OSError, ValueError):
         values = json.loads(state_file(panel).read_text(encoding="utf-8"))
-    return defaults.changed(values if isinstance(values, dict) else {})
+    return values if isinstance(values, dict) else {}
 
 
 def save_settings(settings: Kind, defaults: Kind, panel: str = _FIRST) -> None:

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
+from napari.experimental import link_layers, unlink_layers
 
 from napari_vdsr.layers import plan_layer
 from napari_vdsr.layers.plan import levels_of, linear_matrix
 from napari_vdsr.layers.provenance import METADATA_KEY, Provenance
-from napari_vdsr.plugin.viewer import made_of
+from napari_vdsr.plugin.viewer import insert_quietly, made_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -71,7 +72,7 @@ class Comparison:
         source, whole = task.layer, task.plan.whole
         self._pairs.append((ref(source), ref(result), task.region, whole))
         if link and source in self._viewer.layers:
-            self._viewer.layers.link_layers([source, result], _LINKED)
+            link_layers([source, result], _LINKED)
         self.show(AFTER)
         # Layers below would show through a result that is not opaque.
         if whole and (result.blending not in _COVERING or result.opacity < 1):
@@ -103,9 +104,9 @@ class Comparison:
             if linked:
                 result.contrast_limits = source.contrast_limits
                 result.gamma = source.gamma
-                self._viewer.layers.link_layers([source, result], _LINKED)
+                link_layers([source, result], _LINKED)
             else:
-                self._viewer.layers.unlink_layers([source, result], _LINKED)
+                unlink_layers([source, result], _LINKED)
 
     # Inside
 
@@ -131,13 +132,11 @@ class Comparison:
 
     def _split(self, part: float) -> None:
         layers = self._viewer.layers
-        selection = set(layers.selection)
         for pair in self.pairs:
             left = _left_layer(pair, part)
-            layers.insert(layers.index(pair.result) + 1, left)
-            layers.link_layers([pair.source, left], _LINKED)
+            insert_quietly(layers, layers.index(pair.result) + 1, left)
+            link_layers([pair.source, left], _LINKED)
             self._left.append(ref(left))
-        layers.selection = selection
 
     def _move(self, part: float) -> None:
         for known, pair in zip(self._left, self.pairs, strict=False):

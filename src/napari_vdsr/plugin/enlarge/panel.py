@@ -25,9 +25,8 @@ from napari_vdsr.plugin.enlarge.work import (
     Saving,
     targets_of,
 )
-from napari_vdsr.plugin.preferences import preferred
 from napari_vdsr.plugin.run import Run
-from napari_vdsr.plugin.settings import FieldError
+from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.upscalers import release_memory
 from napari_vdsr.plugin.viewer import Sources
 from napari_vdsr.plugin.widgets.colours import emphasise, message_colour
@@ -43,11 +42,9 @@ class SuperResolution(Panel[Settings]):
     run.
     """
 
+    kind = Settings
     file_name = "super-resolution"
-
-    def default_settings(self) -> Settings:
-        """What napari's preferences say."""
-        return Settings().changed(preferred())
+    preferences = ("model", "device", "precision")
 
     def build(self) -> None:
         """Make the form and the controls."""
@@ -76,17 +73,20 @@ class SuperResolution(Panel[Settings]):
     @property
     def settings(self) -> Settings:
         """All that Run depends on, apart from the layers."""
-        settings = self.form.settings.changed(
-            {"link_contrast": self.controls.link.value}
-        )
-        if self._prober.needs_range(settings.model):
-            return settings
-        return settings.without_range()
+        return self.form.settings.changed({"link_contrast": self.controls.link.value})
 
     @settings.setter
     def settings(self, settings: Settings) -> None:
         self.controls.link.value = settings.link_contrast
         self.form.settings = settings
+
+    @property
+    def _wanted(self) -> Settings:
+        """The settings without black and white where the model need not know them."""
+        settings = self.settings
+        if self._prober.needs_range(settings.model):
+            return settings
+        return settings.without_range()
 
     @property
     def running(self) -> bool:
@@ -117,17 +117,21 @@ class SuperResolution(Panel[Settings]):
 
         The other settings stay as they are.
         """
-        self.catch_up()
-        self.form.layer.value = SELECTED
-        self.settings = self.settings.changed({"area": "whole", "factor": factor})
-        self.start()
+
+        def do() -> None:
+            self._update_lists()
+            self.form.layer.value = SELECTED
+            self.settings = self.settings.changed({"area": "whole", "factor": factor})
+            self.start()
+
+        self.once_ready(do)
 
     def start_preview(self) -> None:
         """Enlarge a part in the middle of the view."""
         if self._ready_batch() is None:
             return
         try:
-            batch = plan_preview(self._layers, self.settings, self._viewer.dims)
+            batch = plan_preview(self._layers, self._wanted, self._viewer.dims)
         except FieldError as error:
             self._show_error(error)
             return
@@ -143,7 +147,7 @@ class SuperResolution(Panel[Settings]):
         except FieldError as error:
             self._show_error(error)
             return
-        self._begin(Saving(batch, self.settings, targets, overwrite))
+        self._begin(Saving(batch, self._wanted, targets, overwrite))
 
     def cancel(self) -> None:
         """Stop the run after the current tile."""
@@ -154,7 +158,7 @@ class SuperResolution(Panel[Settings]):
 
     def copy_script(self) -> None:
         """Put Python that makes the same results as Run on the clipboard."""
-        settings = self.settings
+        settings = self._wanted
         try:
             text = as_script(self._plan().tasks, settings)
         except FieldError as error:
@@ -189,7 +193,9 @@ class SuperResolution(Panel[Settings]):
 
     def _plan(self) -> Batch:
         """What Run would do; planned again only if something has changed."""
-        settings, layers, shapes = self.settings, self._layers, self.form.shapes.value
+        if not self._ready:
+            raise FieldError("", WAIT)
+        settings, layers, shapes = self._wanted, self._layers, self.form.shapes.value
         wanted = settings, layers, shapes
         in_view = settings.area == "view"  # the canvas does not say when it changes
         if in_view or self._batch is None or wanted != self._planned_for:
@@ -200,8 +206,7 @@ class SuperResolution(Panel[Settings]):
         return self._batch
 
     def _check_model(self, name: str) -> None:
-        gone = self.models.known and self.models.find(name) is None
-        if gone and not is_file(name):
+        if self.models.find(name) is None and not is_file(name):
             msg = f"There is no model '{name}' any more: choose another."
             raise FieldError("model", msg)
 
@@ -234,10 +239,10 @@ class SuperResolution(Panel[Settings]):
         """Keep the settings, and say above Run what it would do, or what is wrong."""
         if self.running:
             return
-        settings = self.settings
-        self.remember(settings)
+        self.remember(self.settings)
+        settings = self._wanted
         card = self.models.find(settings.model)
-        if self.models.known:
+        if self._ready:
             self._prober.want(settings, card)
         self.controls.show_image(self._describer.words_on(self._layers))
         for name in ("black", "white"):
@@ -252,7 +257,8 @@ class SuperResolution(Panel[Settings]):
         self._show(look_ahead(batch, seconds, free_memory(), extras, card))
 
     def _show_error(self, error: FieldError) -> None:
-        self._show(Outlook(str(error), "error", error.field))
+        level = "waiting" if str(error) == WAIT else "error"
+        self._show(Outlook(str(error), level, error.field))
 
     def _show(self, outlook: Outlook) -> None:
         colour = message_colour(outlook.level, self._viewer.theme)
@@ -261,7 +267,8 @@ class SuperResolution(Panel[Settings]):
         self.form.mark(outlook.field, colour)
         controls = self.controls
         emphasise(controls.run.native, controls.bar.native, self._viewer.theme)
-        controls.show_outlook(outlook, colour, ready=outlook.level != "error")
+        ready = outlook.level in ("info", "warning")
+        controls.show_outlook(outlook, colour, ready)
         controls.allow_comparison(bool(self._comparison.pairs))
 
     def _probed(self) -> None:
@@ -313,7 +320,7 @@ class SuperResolution(Panel[Settings]):
     # A run
 
     def _start(self, batch: Batch, preview: bool = False) -> None:
-        settings = self.settings
+        settings = self._wanted
         if preview:
             none = {"bicubic": False, "consistency": False, "spread": False}
             settings = settings.changed(none)

@@ -13,7 +13,7 @@ from napari_vdsr.layers.plan import level_data
 from napari_vdsr.layers.result import layer_beside
 from napari_vdsr.plugin.enlarge.compare import Comparison
 from napari_vdsr.plugin.enlarge.work import Extra, Result
-from napari_vdsr.plugin.viewer import place_above
+from napari_vdsr.plugin.viewer import add_quietly
 from napari_vdsr.plugin.words import plain_name
 
 if TYPE_CHECKING:
@@ -46,16 +46,14 @@ class Results:
         if old is not None and old in layers:
             layers.remove(old)
             yield
-        selection = set(layers.selection)
         try:
             for layer in new_layers(result):
                 yield
                 if self._previewing:
                     layer.name = f"preview of {plain_name(source.name)}"
                     self._preview = ref(layer)
-                layers.insert(place_above(source, layers), layer)
                 # The sources stay selected, so that Run enlarges them again.
-                layers.selection = selection & set(layers)
+                add_quietly(self._viewer, layer, above=source)
                 yield
         except StaleSourceError as error:
             show_warning(str(error))

@@ -1,6 +1,7 @@
 """Scores a model on a layer: reduce it, enlarge it again, compare."""
 
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from napari_vdsr.evaluation.methods import IN_FLOAT32
 from napari_vdsr.evaluation.report import BEST_IN_WORDS
 from napari_vdsr.images.stack import stack_of
 from napari_vdsr.imaging.sampling import Sampling
+from napari_vdsr.plugin.jobs import load_plots
 from napari_vdsr.plugin.scores.layers import Snapshot
 from napari_vdsr.plugin.scores.words import gain_over_bicubic
 from napari_vdsr.plugin.scores.work import Score, ScoringWork
@@ -46,6 +48,8 @@ class ModelJob(ScoringWork):
 
         with self.the_device():
             self.ticker.begin("Loading the model")
+            if prod(self.truth.shape[:-2]) > 1:
+                load_plots()
             model = load_model(self.model, progress=self.ticker)
             if not model.serves((self.factor,)):
                 raise InputError(

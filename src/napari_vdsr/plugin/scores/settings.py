@@ -111,3 +111,8 @@ class ModelOptions(Remembered):
             "strong": "strong",
         },
     )
+
+
+@dataclass(frozen=True)
+class PsnrSettings(ScoreOptions, ModelOptions):
+    """All that the panel remembers."""

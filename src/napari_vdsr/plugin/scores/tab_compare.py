@@ -33,11 +33,11 @@ from napari_vdsr.plugin.widgets.form import Form, combo_box, frame
 class CompareTab(Tab):
     """Reference, layers and options above; scores below."""
 
-    def __init__(self, viewer: Any, settings: ScoreOptions) -> None:
+    def __init__(self, viewer: Any) -> None:
         super().__init__(viewer)
         self.reference = combo_box(tooltip=TOOLTIPS["reference"])
         self.layers = LayerList()
-        self.form = Form(settings)
+        self.form = Form(ScoreOptions())
         self.form.add_row("Layers", self.layers, 0)
         self.form.add_row("Reference", self.reference.native, 0)
         self.work = WorkView("Compare", "compare")

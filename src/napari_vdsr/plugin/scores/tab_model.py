@@ -26,12 +26,12 @@ from napari_vdsr.plugin.scores.results import ResultsView
 from napari_vdsr.plugin.scores.settings import NONE, OWN, ModelOptions
 from napari_vdsr.plugin.scores.tab import Tab
 from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
-from napari_vdsr.plugin.settings import FieldError
+from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.viewer import add_quietly, likely_truth
 from napari_vdsr.plugin.widgets.colours import emphasise
 from napari_vdsr.plugin.widgets.form import Form, combo_box, frame
 from napari_vdsr.plugin.words import free_text
-from napari_vdsr.zoo import DEFAULT_MODEL, Card
+from napari_vdsr.zoo import Card
 
 _ABOUT = (
     "An image with fine detail is made smaller and enlarged again by interpolation "
@@ -51,7 +51,7 @@ class ModelTab(Tab):
         self.truth = combo_box(tooltip=TOOLTIPS["truth"])
         self.tile = CheckBox(text="side by side", tooltip=TOOLTIPS["tile"])
         self.tile.enabled = False
-        self.form = Form(ModelOptions(model=preferred().get("model", DEFAULT_MODEL)))
+        self.form = Form(ModelOptions())
         self.form.add_row("Layer", self.truth.native, 0)
         self.work = WorkView("Score", "score", self.tile.native)
         self.results = ResultsView()
@@ -86,14 +86,11 @@ class ModelTab(Tab):
         card = self._card(self.form.settings.model)
         self.form.explain("model", tooltip_of(card) if card else "")
         field, text, colour = "", "", ""
-        if self.truth.value is None:
-            text = "Open an image to score a model on it."
-        else:
-            try:
-                self._planned()
-            except FieldError as error:
-                field, text = error.field, str(error)
-                colour = self.colour("warning")
+        try:
+            self._planned()
+        except FieldError as error:
+            field, text = error.field, str(error)
+            colour = self.colour("warning") if field else ""
         frame(self.truth.native, colour if field == "truth" else "")
         self.form.mark(field, colour)
         self.work.say(text, colour)
@@ -157,7 +154,9 @@ class ModelTab(Tab):
         layer, options = self.truth.value, self.form.settings
         factor = int(options.factor)
         if layer is None:
-            raise FieldError("truth", "Open an image to score a model on it.")
+            raise FieldError("", "Open an image to score a model on it.")
+        if not self._cards:
+            raise FieldError("", WAIT)
         truth = take_snapshot(layer)
         check_memory(truth)
         y, x = truth.shape[-2:]

@@ -7,10 +7,8 @@ from threading import Thread
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_vdsr.plugin.settings import FieldError
+from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.training.session import a_core_left
-
-WAIT = "Getting ready …"  # until devices and models are known
 
 _FEATURES = 64
 _EVERY = 50  # milliseconds between two checks of the thread

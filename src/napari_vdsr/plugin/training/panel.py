@@ -11,11 +11,10 @@ from napari_vdsr.errors import FileError
 from napari_vdsr.plugin.commands import open_with_model
 from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.models import announce_change
-from napari_vdsr.plugin.preferences import preferred
 from napari_vdsr.plugin.run import Run
-from napari_vdsr.plugin.settings import FieldError
+from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.training import unfinished
-from napari_vdsr.plugin.training.machine import WAIT, Machine
+from napari_vdsr.plugin.training.machine import Machine
 from napari_vdsr.plugin.training.planning import Plan, free_name, plan_training
 from napari_vdsr.plugin.training.preview_layer import PreviewLayer, is_preview
 from napari_vdsr.plugin.training.script import as_script
@@ -52,11 +51,9 @@ class Training(Panel[TrainingSettings]):
     Connects the fields and buttons with the viewer's layers and the training.
     """
 
+    kind = TrainingSettings
     file_name = "training"
-
-    def default_settings(self) -> TrainingSettings:
-        """The recipe's, on the device of napari's preferences."""
-        return TrainingSettings().changed({"device": preferred().get("device", "auto")})
+    preferences = ("device",)
 
     def build(self) -> None:
         """Make the form and what stands below it."""
@@ -77,10 +74,19 @@ class Training(Panel[TrainingSettings]):
         self._drawn = 0.0
         self._news = ""
         self._failure: Outlook | None = None
-        self.form.settings = self._saved
+        self.settings = self._saved
         self.unfinished.resume.enabled = False  # until the machine is known
         self._machine = Machine(self, self._probed)
         self._connect()
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """All that Start depends on, apart from the layers."""
+        return self.form.settings
+
+    @settings.setter
+    def settings(self, settings: TrainingSettings) -> None:
+        self.form.settings = settings
 
     @property
     def running(self) -> bool:
@@ -141,7 +147,7 @@ class Training(Panel[TrainingSettings]):
             return
         self._begin(plan)
         self._offer_images(layers)
-        self.form.settings = chosen.settings
+        self.settings = chosen.settings
         self.view.show_what_is_meant(chosen.settings, chosen.name, len(layers))
 
     def discard(self) -> None:
@@ -226,7 +232,7 @@ class Training(Panel[TrainingSettings]):
     @property
     def _unnamed(self) -> TrainingSettings:
         """What is kept for the next opening; a name is for one model only."""
-        return self.form.settings.changed({"name": ""})
+        return self.settings.changed({"name": ""})
 
     def _probed(self) -> None:
         if self._machine.devices:
@@ -237,7 +243,7 @@ class Training(Panel[TrainingSettings]):
     def _planned(self) -> Plan:
         """What Start would do; FieldError with the field that is wrong."""
         self._machine.check()
-        settings, layers = self.form.settings, self._layers
+        settings, layers = self.settings, self._layers
         free = free_name(taken=[card.name for card in self.models.cards])
         self.view.show_what_is_meant(settings, free, len(layers))
         named = settings.changed({"name": settings.name.strip() or free})
@@ -246,7 +252,7 @@ class Training(Panel[TrainingSettings]):
     def _planned_with(
         self, settings: TrainingSettings, layers: Sequence[Any], resume: bool = False
     ) -> Plan:
-        if not self.models.known:
+        if not self._ready:
             raise FieldError("", WAIT)
         card = self.models.find(settings.model)
         return plan_training(settings, layers, card, self._machine, resume=resume)
@@ -360,7 +366,7 @@ class Training(Panel[TrainingSettings]):
             self.start()
 
     def _reset_pressed(self) -> None:
-        self.form.settings = self._defaults
+        self.settings = self.default_settings()
 
     def stop(self) -> None:
         """Stop everything: the panel or the viewer is being closed."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError
 from napari_vdsr.images.find import named
-from napari_vdsr.plugin.jobs import Job, device_unless, sentence
+from napari_vdsr.plugin.jobs import Job, device_unless, load_plots, sentence
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.planning import Plan, free_name
@@ -130,6 +130,7 @@ class Session(Job):
             )
         self.remarks += [sentence(remark) for remark in prepared.remarks]
         self.ticker.begin("Starting")
+        load_plots()
         checkpoint = unfinished.checkpoint_of(settings.name)
         trainer = Trainer(
             prepared,

@@ -1,7 +1,7 @@
 """What the panels have in common."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
@@ -24,8 +24,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_vdsr.plugin.models import ModelList
-from napari_vdsr.plugin.preferences import apply_cache_folder
-from napari_vdsr.plugin.settings import Remembered, load_settings, save_settings
+from napari_vdsr.plugin.preferences import preferred
+from napari_vdsr.plugin.settings import Remembered, save_settings, saved_values
 from napari_vdsr.plugin.viewer import ViewerWatcher
 from napari_vdsr.plugin.widgets.colours import set_style, theme_colour
 from napari_vdsr.plugin.widgets.form import leave_wheel_alone
@@ -46,11 +46,13 @@ _FAILED = (
 class Panel(QWidget, Generic[Kept]):
     """A dock widget that hears of a viewer's changes and lets go of all when it closes.
 
-    Subclasses write `build`, `offer_choices`, `refresh` and `stop`. When the
-    making of a panel fails, it shows the error in the place of its widgets.
+    Subclasses write `settings`, `build`, `offer_choices`, `refresh` and `stop`. When
+    the making of a panel fails, it shows the error in the place of its widgets.
     """
 
+    kind: type[Kept]  # of the settings
     file_name = ""  # of the settings that are kept for the next opening
+    preferences: Sequence[str] = ()  # of napari for this plugin that the panel follows
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
@@ -58,15 +60,17 @@ class Panel(QWidget, Generic[Kept]):
         self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._closed = False
         self._lists_are_old = True
+        self._ready = False  # whether models and preferences are known
+        self._when_ready: list[Callable[[], object]] = []
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_WAIT)
         self._soon.timeout.connect(self.catch_up)
         try:
-            apply_cache_folder()
             self.models = ModelList(self, self.reset_choices)
-            self._defaults = self.default_settings()
-            self._saved = load_settings(self._defaults, self.file_name)
+            self._kept = saved_values(self.file_name)
+            self._defaults = self.kind()
+            self._saved = self._defaults.changed(self._kept)
             self.build()
             _make_accessible(self)
             self._changes = ViewerWatcher(
@@ -83,8 +87,13 @@ class Panel(QWidget, Generic[Kept]):
 
     # What a subclass writes
 
-    def default_settings(self) -> Kept:
-        """The settings of the first opening, and of Reset."""
+    @property
+    def settings(self) -> Kept:
+        """What the fields show."""
+        raise NotImplementedError
+
+    @settings.setter
+    def settings(self, settings: Kept) -> None:
         raise NotImplementedError
 
     def build(self) -> None:
@@ -117,6 +126,17 @@ class Panel(QWidget, Generic[Kept]):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scrolled(inner))
 
+    def default_settings(self) -> Kept:
+        """The settings of the first opening, and of Reset."""
+        chosen = preferred() if self._ready else {}
+        followed = {name: chosen.get(name) for name in self.preferences}
+        return self.kind().changed(followed)
+
+    def once_ready(self, action: Callable[[], object]) -> None:
+        """Do something as soon as models and preferences are known."""
+        self._when_ready.append(action)
+        self.refresh_soon()
+
     def reset_choices(self, *_: Any) -> None:
         """Update the lists of layers and models soon, and what depends on them.
 
@@ -145,6 +165,8 @@ class Panel(QWidget, Generic[Kept]):
         self._show_focus()
         self._update_lists()
         self.refresh()
+        while self._ready and self._when_ready:
+            self._when_ready.pop(0)()
 
     @property
     def idle(self) -> bool:
@@ -160,6 +182,7 @@ class Panel(QWidget, Generic[Kept]):
     def close_down(self) -> None:
         """Stop everything, and hear of nothing more."""
         self._closed = True
+        self._when_ready.clear()
         self._soon.stop()
         self.models.stop()
         self._changes.stop()
@@ -177,7 +200,17 @@ class Panel(QWidget, Generic[Kept]):
         fields = ", ".join(f"{kind}:focus" for kind in kinds)
         set_style(self, f"{fields} {{ border: 1px solid {colour}; }}")
 
+    def _follow_preferences(self) -> None:
+        """Show what they say of all that the user has not changed."""
+        self._ready = True
+        changes = self.settings.changes_from(self._saved)
+        self._defaults = self.default_settings()
+        self._saved = self._defaults.changed(self._kept)
+        self.settings = self._saved.changed(changes)
+
     def _update_lists(self) -> None:
+        if self.models.known and not self._ready:
+            self._follow_preferences()
         if self._lists_are_old:
             self._lists_are_old = False
             self.offer_choices()
