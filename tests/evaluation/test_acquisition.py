@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr import evaluate
 from napari_vdsr.errors import InputError
+from napari_vdsr.evaluation import acquisition
 from napari_vdsr.evaluation.acquisition import Acquisition, acquisitions_for
 from napari_vdsr.evaluation.compare import compare
 from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling, sampling_rows
@@ -44,12 +45,13 @@ def test_small_pixels_are_those_of_the_sampling(
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 @pytest.mark.parametrize("factor", [2, 8])
 def test_large_images_are_made_smaller_in_blocks(
-    sampling: Sampling, factor: int
+    sampling: Sampling, factor: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(acquisition, "_BLOCK", 64)
     way = Acquisition(sampling)
     per = factor * way.finer
-    image = np.random.default_rng(0).random((4 * per, 600 * per))
-    rows, columns = (sampling_rows(size * per, size, sampling) for size in (4, 600))
+    image = np.random.default_rng(0).random((4 * per, 150 * per))
+    rows, columns = (sampling_rows(size * per, size, sampling) for size in (4, 150))
     part = image[rows.source, columns.source]
     expected = rows.weights @ part @ columns.weights.T
     np.testing.assert_allclose(way.small_of(image, factor, False), expected, atol=1e-12)

@@ -216,7 +216,7 @@ def test_training_from_a_zarr_equals_training_from_memory(tmp_path: Path) -> Non
 
 
 def test_training_by_parts_equals_training_from_memory(tmp_path: Path) -> None:
-    config, memory = tiny(steps=420, validation_share=0.0), 2.0 * STACK[0].size
+    config, memory = tiny(steps=210, validation_share=0.0), 2.0 * STACK[0].size
     path = stored(tmp_path / "a.zarr", STACK)
     array = da.from_zarr(str(path))
     layer = Image(array, contrast_limits=(0, 255))
