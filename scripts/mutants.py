@@ -20,7 +20,10 @@ from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
 MODULES = {  # and the tests that are to notice, the quickest first
-    "tiles": ("inference/tiles", "inference/test_tiles inference/test_exactness"),
+    "tiles": (
+        "inference/tiles",
+        "inference/test_tiles lazy/test_blocks inference/test_exactness",
+    ),
     "resample": ("imaging/resample", "imaging/test_resample peers/test_definitions"),
     "geometry": ("imaging/geometry", "imaging/test_geometry inference/test_exactness"),
     "psnr": ("evaluation/psnr", "evaluation/test_psnr peers/test_definitions"),
