@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import zarr
+from numcodecs import Blosc
+from PIL import Image as Pillow
 from sample_pictures import noise
 
-from napari_vdsr.errors import FileError, VdsrWarning
+from napari_vdsr import describe_image, evaluate, psnr, train
+from napari_vdsr.errors import FileError, InputError, VdsrWarning
 from napari_vdsr.files import open_image, read_image
+from napari_vdsr.training import recipe
 
 PLANE = noise((9, 11))
 SCHEMA = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
@@ -183,3 +188,80 @@ def test_tiles_that_gdal_leaves_out_have_the_value_that_it_names(
     np.testing.assert_array_equal(read_image(path).array, expected)
     with open_image(path) as image:
         np.testing.assert_array_equal(image.pixels[0:50, 0:60], expected)
+
+
+@DOORS
+def test_a_cut_file_is_refused_whose_codec_would_not_mind(
+    door: Callable[[Path], None], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise((64, 64), "uint8"), compression="jpeg", metadata=None)
+    door(path)
+    path.write_bytes(path.read_bytes()[:-900])
+    with pytest.raises(FileError, match=r"cut short: 1 of 1 strips|ends too early"):
+        door(path)
+
+
+@pytest.mark.parametrize("within", ["lz4", "zstd"])
+def test_a_cut_chunk_is_refused_before_blosc_reads_on_behind_its_end(
+    within: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.zarr"
+    blosc = Blosc(within)
+    zarr.create_array(str(path), data=noise((64, 64)), zarr_format=2, compressors=blosc)
+    read_image(path)
+    whole_chunk = (path / "0.0").read_bytes()
+    for length in (len(whole_chunk) - 1, len(whole_chunk) // 2, 9, 0):
+        (path / "0.0").write_bytes(whole_chunk[:length])
+        with pytest.raises(FileError, match=r"its chunk 0\.0 is cut short"):
+            read_image(path)
+
+
+def test_pages_that_an_ome_xml_passes_over_are_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    options = {"metadata": None, "photometric": "minisblack"}
+    xml = ome_xml(2, "<TiffData/>")
+    tifffile.imwrite(path, np.stack([PLANE] * 3), description=xml, **options)
+    with pytest.warns(VdsrWarning, match="1 more page than its OME-XML describes"):
+        assert read_image(path).array.shape == (2, 9, 11)
+
+
+def test_an_ome_xml_in_another_file_is_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    xml = f'<OME xmlns="{SCHEMA}"><BinaryOnly MetadataFile="m.ome" UUID="a"/></OME>'
+    tifffile.imwrite(path, PLANE, description=xml, metadata=None)
+    with pytest.warns(VdsrWarning, match="whose metadata are in another file"):
+        np.testing.assert_array_equal(read_image(path).array, PLANE)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.png", "PNG"), ("a.jpg", "MPO")])
+def test_further_images_of_a_photograph_are_told_of(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    first, second = (Pillow.fromarray(noise((9, 11), "uint8")) for _ in range(2))
+    first.save(path, kind, save_all=True, append_images=[second, second])
+    with pytest.warns(VdsrWarning, match="holds 3 images: the first one is read"):
+        assert read_image(path).array.shape == (9, 11)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.complex64])
+@pytest.mark.parametrize("suffix", [".tif", ".zarr"])
+def test_every_door_refuses_files_that_hold_no_intensities(
+    suffix: str, dtype: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    pixels = (noise((48, 48)) % 2).astype(dtype)
+    if suffix == ".tif":
+        tifffile.imwrite(path, pixels, metadata=None)
+    else:
+        zarr.create_array(str(path), data=pixels)
+    config = recipe("quick", steps=1, depth=2, patch=16, batch=2)
+    for act in (
+        lambda: describe_image(path),
+        lambda: psnr(path, path),
+        lambda: evaluate(path, model="vdsr5", device="cpu"),
+        lambda: train(path, config=config, device="cpu"),
+    ):
+        with pytest.raises(InputError, match=r"no intensities|take the real part"):
+            act()

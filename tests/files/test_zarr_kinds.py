@@ -101,7 +101,7 @@ def test_the_finest_level_is_read_wherever_it_stands(tmp_path: Path) -> None:
     np.testing.assert_array_equal(picture.array, FINE)
     assert picture.pixel_size == (1, 1)
     shutil.rmtree(path / "0")
-    with pytest.raises(FileError, match="'0'"):
+    with pytest.raises(FileError, match="list a level 0, and there is no such array"):
         read_image(path)
 
 
@@ -160,3 +160,10 @@ def test_the_hint_for_a_plate_names_an_image_that_exists(tmp_path: Path) -> None
 def test_an_address_is_no_path() -> None:
     with pytest.raises(FileError, match=r"is an address.*download it"):
         read_image("https://example.org/a.tif")
+
+
+def test_a_level_that_is_listed_and_not_there_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    write(str(path), described(("0", 1), ("1", 2), ("2", 4)))
+    with pytest.raises(FileError, match="list a level 2, and there is no such array"):
+        read_image(path)

@@ -188,3 +188,16 @@ def test_a_file_that_fails_its_last_check_leaves_no_result(tmp_path: Path) -> No
                 check=lambda: image.check_unchanged(before),
             )
     assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
+
+
+def test_a_damaged_source_leaves_nothing_that_blocks_the_mended_one(
+    model: Model, tmp_path: Path
+) -> None:
+    source, target = a_tiff(tmp_path, "strips"), tmp_path / "out.zarr"
+    whole = source.read_bytes()
+    source.write_bytes(whole[:1000] + bytes(len(whole) - 1000))
+    with pytest.raises(FileError):
+        stream(source, target, model, axes="YX")
+    assert list(tmp_path.iterdir()) == [source]
+    source.write_bytes(whole)
+    stream(source, target, model, axes="YX")

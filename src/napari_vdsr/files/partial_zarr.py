@@ -126,6 +126,11 @@ class PartialZarr:
             return False
         return True
 
+    @property
+    def empty(self) -> bool:
+        """Whether no chunk is finished."""
+        return not any(sums.any() for sums in self._noted())
+
     def forget(self) -> None:
         """Take no chunk for finished any more."""
         sums_of(self.folder).write_bytes(b"")

@@ -23,10 +23,11 @@ _PNG_SAMPLES = {2: 3, 4: 2, 6: 4}  # of a pixel, by the type of colours
 _DEFLATE = 1_100  # bytes that one of deflate can stand for, at most
 
 
-def read_raster(path: Path, kind: str) -> Picture:
-    """Read a PNG, JPEG or BMP file: axes YX, or YXS with grey and alpha, RGB or RGBA.
+def read_raster(path: Path, kind: str) -> tuple[Picture, tuple[str, ...]]:
+    """Read a PNG, JPEG or BMP file, and say what of it is left out.
 
-    Photographs are turned upright, as their EXIF orientation says.
+    Axes are YX, or YXS with grey and alpha, RGB or RGBA. Photographs are turned
+    upright, as their EXIF orientation says.
     """
     data = path.read_bytes()
     image = _opened(data, kind)
@@ -43,13 +44,19 @@ def read_raster(path: Path, kind: str) -> Picture:
     if size and 5 <= orientation <= 8:
         size = size[::-1]
     axes = "YX" if array.ndim == 2 else "YXS"
-    return Picture(
+    count = getattr(image, "n_frames", 1)  # animated PNG, JPEG of several views
+    picture = Picture(
         array,
         axes,
         rgb=array.ndim == 3 and array.shape[-1] >= 3,
         pixel_size=size,
         unit=_LENGTHS[kind] if size else None,
         metadata=Metadata(icc_profile=image.info.get("icc_profile")),
+    )
+    if count == 1:
+        return picture, ()
+    return picture, (
+        f"{path} holds {count} images: the first one is read, the others are left out",
     )
 
 
@@ -79,7 +86,8 @@ def _opened(data: bytes, kind: str) -> Image.Image:
     """Open an image however large it is: the user chose it."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        return Image.open(io.BytesIO(data), formats=(kind,))
+        formats = ("JPEG", "MPO") if kind == "JPEG" else (kind,)
+        return Image.open(io.BytesIO(data), formats=formats)
     finally:
         Image.MAX_IMAGE_PIXELS = limit
 

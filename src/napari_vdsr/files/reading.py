@@ -63,9 +63,9 @@ def _opened(path: Path, axes_told: bool) -> OpenImage:
         return open_tiff(path)
     if start.startswith(b"PK\3\4"):
         return open_zarr(path, axes_told=axes_told)
-    picture = read_raster(path, _raster_format(path, start))
+    picture, remarks = read_raster(path, _raster_format(path, start))
     identity = partial(identity_of, path)
-    return OpenImage(picture, picture.array, identity, lambda: picture)
+    return OpenImage(picture, picture.array, identity, lambda: picture, remarks=remarks)
 
 
 def _first_bytes(path: Path) -> bytes:

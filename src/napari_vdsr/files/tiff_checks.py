@@ -13,6 +13,7 @@ import tifffile
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.opening import check_memory
+from napari_vdsr.plain_text import counted
 
 _COMPRESSION = tifffile.COMPRESSION
 _NAMED = 5  # missing planes and files that a message names
@@ -23,6 +24,7 @@ _HIGHEST_RATIOS = {  # pixels for a byte, more than the format can reach
     _COMPRESSION.ADOBE_DEFLATE: 8 * 1_100,
 }
 _GDAL_NODATA = 42113
+_START = 3000  # characters of a description in which its kind shows
 
 
 def check_series(path: Path, tif: Any, series: Any) -> None:
@@ -56,11 +58,20 @@ def check_series(path: Path, tif: Any, series: Any) -> None:
 
 
 def set_remarks(path: Path, tif: Any, series: Any) -> tuple[str, ...]:
-    """Tell of planes that a Micro-Manager file plans, but that it does not hold.
+    """Tell of what belongs to an image, but is not in it.
 
-    An acquisition that was stopped looks like that, and so does a part of a set whose
-    other files are gone. Raises `FileError` where the file names such other files.
+    That are pages which the OME-XML of a file passes over, an OME-XML in another file,
+    and planes that a Micro-Manager file plans, but does not hold. An acquisition that
+    was stopped looks like that, and so does a part of a set whose other files are gone:
+    raises `FileError` where the file names such other files.
     """
+    if series.kind == "ome":
+        return _ome_remarks(path, tif)
+    if "BinaryOnly" in (tif.pages.first.description or "")[:_START]:
+        return (
+            f"{path} is a part of an OME-TIFF whose metadata are in another file: its "
+            "pages are read as they lie in it, without axes and sizes",
+        )
     if series.kind != "mmstack":
         return ()
     lost = _lost_files(path, tif)
@@ -77,6 +88,22 @@ def set_remarks(path: Path, tif: Any, series: Any) -> tuple[str, ...]:
     return (
         f"{path} holds {len(series.pages)} of the {planned} planes that its "
         "Micro-Manager summary plans: those that are there are read",
+    )
+
+
+def _ome_remarks(path: Path, tif: Any) -> tuple[str, ...]:
+    here = [
+        page
+        for series in tif.series
+        for page in series.pages
+        if page is not None and page.parent is tif
+    ]
+    unused = len(tif.pages) - len({page.offset for page in here})
+    if unused <= 0:
+        return ()
+    return (
+        f"{path} holds {counted(unused, 'more page')} than its OME-XML describes: what "
+        "it does not is left out",
     )
 
 
@@ -98,6 +125,13 @@ def check_segments(path: Path, page: Any, number: int) -> None:
         raise FileError(
             f"cannot read {path}: {lost} of {expected} {kind} are missing in its plane "
             f"{number}, counted from 0"
+        )
+    end = page.parent.filehandle.size
+    cut = sum(at + size > end for size, at in zip(sizes, offsets, strict=False))
+    if cut and frame.compression != _COMPRESSION.NONE:  # some codecs would not mind
+        raise FileError(
+            f"cannot read {path}: it is cut short: {cut} of {expected} {kind} of its "
+            f"plane {number}, counted from 0, would end behind its last byte"
         )
 
 

@@ -1,5 +1,6 @@
 """Which chunks of a zarr array are there, and what is meant by those that are not."""
 
+import contextlib
 import hashlib
 import os
 import zipfile
@@ -21,6 +22,7 @@ SUMS = ".zsums"
 Not every codec notices damage, and those that do are not known to every reader.
 """
 
+_BLOSC = 16  # bytes of the header of what blosc has compressed
 _METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", SUMS)
 _COUNTED = 100_000  # chunks up to which the missing ones are counted at once
 _SMALL = 256  # pixels of a chunk; ten million such chunks are no image
@@ -60,6 +62,8 @@ class Chunks:
             for size, edge in zip(self._shape, self._edges, strict=True)
         ]
         self._sums = self._read_sums() if verify else None  # 0 for those compared
+        codecs = str(getattr(array.metadata, "codecs", None) or array.compressors)
+        self._in_blosc = "blosc" in codecs.lower() and array.shards is None
         noted = array.fill_value is None or self._sums is not None
         self._complete = complete or noted
 
@@ -107,6 +111,25 @@ class Chunks:
             f"are read as {self._array.fill_value}, the fill value",
         )
 
+    def check_lengths(self, parts: Sequence[int | slice]) -> None:
+        """Raise `FileError` when a chunk that a region touches is cut short.
+
+        Before it is decoded: blosc's decoder reads on behind the end of what it has.
+        """
+        if not self._in_blosc or self._zipped is not None:
+            return
+        for chunk in self._touched(parts):
+            key = self._array.metadata.encode_chunk_key(chunk)
+            path = self._folder / key
+            with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+                header = file.read(_BLOSC)
+                length = os.fstat(file.fileno()).st_size
+                if length < max(_BLOSC, int.from_bytes(header[12:16], "little")):
+                    raise FileError(
+                        f"cannot read {self._path}: its chunk {self._prefix}{key} is "
+                        "cut short"
+                    )
+
     def check_region(self, parts: Sequence[int | slice]) -> None:
         """Raise `FileError` when a chunk that a region touches is lost or damaged.
 
@@ -114,11 +137,7 @@ class Chunks:
         """
         if not (self._complete or self._seen):
             return
-        touched = [
-            _touched(part, size, edge)
-            for part, size, edge in zip(parts, self._shape, self._edges, strict=True)
-        ]
-        for chunk in product(*touched):
+        for chunk in self._touched(parts):
             key = self._array.metadata.encode_chunk_key(chunk)
             if (self._complete or key in self._seen) and not self._has(key):
                 raise FileError(
@@ -130,6 +149,11 @@ class Chunks:
                 if checksum_of(content) != self._sums[chunk]:
                     raise self._changed(f"its chunk {self._prefix}{key}")
                 self._sums[chunk] = 0
+
+    def _touched(self, parts: Sequence[int | slice]) -> Iterator[tuple[int, ...]]:
+        """The chunks that a region lies in."""
+        ranges = zip(parts, self._shape, self._edges, strict=True)
+        return product(*(_touched(*each) for each in ranges))
 
     def _has(self, key: str) -> bool:
         if self._zipped is not None:
@@ -163,6 +187,7 @@ class ZarrPixels:
         self.dtype: np.dtype[Any] = np.dtype(array.dtype).newbyteorder("=")
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+        self._stored.check_lengths(key)
         pixels = np.asarray(self._array[key]).astype(self.dtype, copy=False)
         # Afterwards: a chunk that goes meanwhile is read as the fill value.
         self._stored.check_region(key)

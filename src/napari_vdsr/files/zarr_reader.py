@@ -68,9 +68,12 @@ def _image(path: Path, node: Any, axes_told: bool) -> OpenImage:
     found = parse_image(str(path), attributes, partial(_size, node))
     if found is None:
         return _first_of(path, node, attributes)
-    array = node[found.path]
+    array = node[found.path] if found.path in node else None
     if not isinstance(array, zarr.Array):
-        raise FileError(f"{path} has no array {found.path}")
+        raise FileError(
+            f"cannot read {path}: its metadata list a level {found.path}, and there is "
+            "no such array in it"
+        )
     axes = axis_letters(found.multiscale.axes)
     _check_axes(path, axes, array)
     multiscale, remarks = found.multiscale, list(found.remarks)

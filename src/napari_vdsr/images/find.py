@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
 from napari_vdsr.files.opening import OpenImage, Reordered
 from napari_vdsr.images.arrays import as_array
-from napari_vdsr.images.stack import Stack, is_small, stack_of
+from napari_vdsr.images.stack import Stack, check_kind, is_small, stack_of
 from napari_vdsr.imaging.axes import Axes, find_axes, letters_of
 from napari_vdsr.imaging.dtypes import is_xarray
 
@@ -181,6 +181,7 @@ def _of_file(
     check: Callable[[], object],
     kept: float | None,
 ) -> Stack:
+    check_kind(file.pixels, name)
     letters = axes or file.picture.unique_axes
     small = is_small(file.pixels, kept) or not _can_be_sliced(file)
     pixels = file.read().array if small else file.pixels

@@ -246,7 +246,7 @@ def stack_of(
         return image
     pixels = as_array(image, name)
     pixels = np.asarray(pixels) if isinstance(pixels, np.ndarray) else pixels
-    _check_kind(pixels, name)
+    check_kind(pixels, name)
     colour = is_colour(pixels, rgb)
     return Stack(pixels, colour, name=name, check=check, kept=kept)
 
@@ -263,7 +263,7 @@ def check_image(image: NDArray[Any] | Stack, name: str) -> None:
     Raises InputError when it has no numbers, no pixels, fewer than two axes or
     infinities.
     """
-    _check_kind(image, name)
+    check_kind(image, name)
     if image.dtype.kind == "f":
         count = (image if isinstance(image, Stack) else all_values(image)).infinite
         if count:
@@ -272,7 +272,7 @@ def check_image(image: NDArray[Any] | Stack, name: str) -> None:
             )
 
 
-def _check_kind(image: Any, name: str) -> None:
+def check_kind(image: Any, name: str) -> None:
     """Refuse what cannot be an image, without reading its values."""
     check_intensities(image.dtype, name)
     shape = tuple(image.shape)

@@ -12,7 +12,7 @@ from dask.array import Array
 from dask.base import tokenize
 
 import napari_vdsr
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.ngff import described, ngff_order
 from napari_vdsr.files.ome_zarr_writer import (
     ZarrPlan,
@@ -120,6 +120,10 @@ def stream_to_zarr(
             raise
         except ChangedError:  # which chunks are of which image is not known
             part.forget()
+            raise
+        except FileError:  # of the source, as a rule
+            if part.empty:
+                discard(target.path)
             raise
         finish_zarr(part, target.path, plan, job, overwrite=target.overwrite)
     return counts
