@@ -21,6 +21,9 @@ from napari_vdsr.zoo import Model
 
 distributed = pytest.importorskip("distributed")
 
+# dask of 2025 warns where one process computes beside a cluster, as is meant here.
+pytestmark = pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler")
+
 RNG = np.random.default_rng(0)
 
 
