@@ -54,8 +54,8 @@ def test_import_loads_neither_torch_nor_qt_nor_napari() -> None:
 
 def test_import_takes_under_a_tenth_of_a_second() -> None:
     code = (
-        "import time; start = time.perf_counter(); import napari_vdsr;"
-        "print(time.perf_counter() - start)"
+        "import time; start = time.process_time(); import napari_vdsr;"
+        "print(time.process_time() - start)"
     )
     # The best of three: the first one may have to read the disk.
     assert min(float(run(code)) for _ in range(3)) < 0.1

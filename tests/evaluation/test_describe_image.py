@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -165,9 +164,7 @@ def test_a_layer_larger_than_memory_is_looked_at_by_parts() -> None:
     huge = da.zeros((500, 65536, 65536), "uint16", chunks=(1, 1024, 1024))
     huge = huge.map_blocks(made, dtype="uint16", meta=np.empty((0, 0, 0), "uint16"))
     assert huge.nbytes > 1e12
-    start = time.monotonic()
     report = describe_image(huge)
-    assert time.monotonic() - start < 30
     assert 512**2 <= report.pixels <= 9 * 512**2  # as many as there is time for
     assert sum(seen) <= 9 * 4 * 1024**2
     assert report.noise is not None

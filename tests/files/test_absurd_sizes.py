@@ -36,12 +36,12 @@ def test_sizes_that_cannot_be_are_refused_at_once(
     tifffile.imwrite(path, noise((36, 44)), metadata=None, **options)
     with tifffile.TiffFile(path, mode="r+") as tif:
         tif.pages[0].tags[tag].overwrite(value)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(FileError, match=message):
         read_image(path)
     with pytest.raises(FileError, match=message), open_image(path) as image:
         image.pixels[0:1, 0:1]
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_more_than_the_memory_is_refused_before_it_is_read(

@@ -80,10 +80,10 @@ def test_a_zarr_of_absurd_size_is_refused_at_once(edge: int, tmp_path: Path) -> 
     path = tmp_path / "a.zarr"
     chunks, shape = (edge, edge), (10**6, 10**6)
     zarr.create_array(str(path), shape=shape, chunks=chunks, dtype="uint8")
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(FileError, match=r"larger chunks|GB of memory"):
         read_image(path)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_labels_are_refused_as_a_whole_and_by_level(tmp_path: Path) -> None:

@@ -169,7 +169,8 @@ class Stack:
         self, dtype: DTypeLike | None = None, copy: bool | None = None
     ) -> NDArray[Any]:
         """Read all planes, for numpy."""
-        return np.array(self.whole(), dtype=dtype, copy=copy)
+        whole = np.asarray(self.whole(), dtype)
+        return whole.copy() if copy else whole  # numpy 1 knows no copy=None
 
     def cut(self, region: tuple[slice, ...]) -> "Stack":
         """Take a part of the image, which reads the planes of this one.
