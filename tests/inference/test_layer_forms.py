@@ -47,7 +47,12 @@ def distance(actual: Tensor, expected: Tensor) -> float:
 
 
 def residual(network: ConvStack, precision: torch.dtype, x: Tensor) -> Tensor:
-    return TorchEngine(network.requires_grad_(False), CPU, precision).residual(x)
+    try:
+        return TorchEngine(network.requires_grad_(False), CPU, precision).residual(x)
+    except RuntimeError as error:
+        if "not implemented for 'Half'" not in str(error):
+            raise
+        pytest.skip("this torch pads no half precision on the CPU")
 
 
 @pytest.mark.parametrize("precision", [torch.float32, *HALF])

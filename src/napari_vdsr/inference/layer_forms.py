@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_vdsr.inference.device import is_out_of_memory
+from napari_vdsr.network.own_llvm import keep_llvm_apart
 
 Form = Callable[[Tensor], Tensor]
 
@@ -117,6 +118,7 @@ def _fused(layer: nn.Conv2d) -> Form:
 
 
 def _triton_first(layer: nn.Conv2d, precision: torch.dtype) -> Form:
+    keep_llvm_apart()
     from napari_vdsr.inference import triton_layers
 
     replicate = layer.padding_mode == "replicate"
@@ -124,6 +126,7 @@ def _triton_first(layer: nn.Conv2d, precision: torch.dtype) -> Form:
 
 
 def _triton_last(layer: nn.Conv2d) -> Form:
+    keep_llvm_apart()
     from napari_vdsr.inference import triton_layers
 
     return triton_layers.last_layer(layer.weight, _bias(layer))

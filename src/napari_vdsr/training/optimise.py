@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_vdsr.network.own_llvm import keep_llvm_apart
 from napari_vdsr.training.config import Stage, TrainingConfig
 
 _FLOOR = 2e-3  # half a grey level of 255: smaller errors do not matter
@@ -37,6 +38,7 @@ def _rms(error: Tensor) -> Tensor:
 
 def make_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
     """Make the optimiser, fused for speed; its rate is set before every step."""
+    keep_llvm_apart()
     parameters = list(network.parameters())
     decay = config.weight_decay
     fused = parameters[0].device.type in ("cuda", "cpu")
