@@ -150,13 +150,14 @@ def test_images_stand_side_by_side_and_everything_comes_back(
     assert not tab.tile.enabled
     score(tab, qtbot)
     tab.tile.native.click()
-    grid = viewer.canvas.grid
+    grid = getattr(viewer, "canvas", viewer).grid
     assert grid.enabled
     assert not other.visible
     assert all(layer.name_overlay.visible for layer in viewer.layers[1:])
-    layers = viewer.layers
-    places = [grid.position(layers.index(x), layers) for x in layers[1:]]
-    assert places == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    if hasattr(viewer, "canvas"):  # before napari 0.9, hidden layers have places, too
+        layers = viewer.layers
+        places = [grid.position(layers.index(x), layers) for x in layers[1:]]
+        assert places == [(0, 0), (0, 1), (1, 0), (1, 1)]
     tab.tile.native.click()
     assert not grid.enabled
     assert other.visible
