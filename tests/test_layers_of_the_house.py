@@ -14,6 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A room may import what has a lower number.
 LEVELS = {
     "errors": 0,
+    "version": 0,
     "last_used": 1,
     "memory": 1,
     "plain_text": 1,

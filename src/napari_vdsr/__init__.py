@@ -6,6 +6,8 @@ package costs nothing.
 
 from typing import TYPE_CHECKING
 
+from napari_vdsr.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from napari_vdsr.api import (
         describe_image,
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
         train,
         upscale,
     )
-
-__version__ = "0.2.0"
 
 __all__ = [
     "describe_image",

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-import napari_vdsr
 from napari_vdsr.cli.bench import bench
 from napari_vdsr.cli.console import show
 from napari_vdsr.cli.describe import describe
@@ -14,6 +13,7 @@ from napari_vdsr.cli.models import app as models
 from napari_vdsr.cli.psnr import psnr
 from napari_vdsr.cli.train import train
 from napari_vdsr.cli.upscale import upscale
+from napari_vdsr.version import __version__
 
 app = typer.Typer(
     name="napari-vdsr",
@@ -34,7 +34,7 @@ app.command("info")(info)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        show(napari_vdsr.__version__)
+        show(__version__)
         raise typer.Exit
 
 

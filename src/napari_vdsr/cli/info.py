@@ -4,9 +4,9 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-import napari_vdsr
 from napari_vdsr.cli.console import print_json, show
 from napari_vdsr.cli.options import Json
+from napari_vdsr.version import __version__
 
 if TYPE_CHECKING:
     import torch
@@ -68,7 +68,7 @@ def _gathered() -> dict[str, Any]:
     from napari_vdsr.zoo.folders import cache_folder
 
     return {
-        "napari_vdsr": napari_vdsr.__version__,
+        "napari_vdsr": __version__,
         "python": platform.python_version(),
         "system": platform.platform(),
         "processor": processor_name(),

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-import napari_vdsr
 from napari_vdsr.layers.plan import LayerPlan, level_data
 from napari_vdsr.options import RunOptions
+from napari_vdsr.version import __version__
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -47,7 +47,7 @@ class Provenance:
             source=described(layer, plan.level_shape),
             factor=plan.plane_factors,
             region=tuple((part.start, part.stop) for part in plan.wanted),
-            details={"version": napari_vdsr.__version__, **options.recorded()},
+            details={"version": __version__, **options.recorded()},
         )
 
     @classmethod

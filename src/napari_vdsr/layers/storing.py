@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-import napari_vdsr
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.writing import Inputs, check_name, write_image
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX
 from napari_vdsr.imaging.axes import Axes
 from napari_vdsr.layers.plan import level_data, plan_layer
 from napari_vdsr.layers.saving import PixelsOfLayer, picture_of
+from napari_vdsr.version import __version__
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -68,7 +68,7 @@ def _store_zarr(path: Path, picture: "Picture", pixels: "Pixels", axes: Axes) ->
         described(picture).ordered(order),
     )
     job = {
-        "version": napari_vdsr.__version__,
+        "version": __version__,
         "axes": picture.axes,
         "saved": True,
     }

@@ -11,7 +11,6 @@ from dask._task_spec import DataNode
 from dask.array import Array
 from dask.base import tokenize
 
-import napari_vdsr
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.ngff import described, ngff_order
 from napari_vdsr.files.ome_zarr_writer import (
@@ -29,6 +28,7 @@ from napari_vdsr.lazy.streaming import Counts, MakeAll, Stream, finish_all
 from napari_vdsr.lazy.task import Target, Task
 from napari_vdsr.lazy.worker import UpscaleSettings
 from napari_vdsr.progress import Progress
+from napari_vdsr.version import __version__
 
 
 def identity_of(name: str, pixels: Any, files: Iterable[Path]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def stream_to_zarr(
     identity = task.image.identity()
     # All that the pixels depend on: a run with any other value does not resume.
     job = {
-        "version": napari_vdsr.__version__,
+        "version": __version__,
         "source": dict(identity),
         "axes": task.axes,
         **settings.options.identity(),

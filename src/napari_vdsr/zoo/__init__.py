@@ -5,9 +5,8 @@ used, and nothing that is loaded can run code.
 """
 
 from napari_vdsr.zoo.card import Card, Score
-from napari_vdsr.zoo.fetching import fetch
 from napari_vdsr.zoo.folders import cache_folder, user_folder
-from napari_vdsr.zoo.loading import load_model, models
+from napari_vdsr.zoo.loading import fetch, load_model, models
 from napari_vdsr.zoo.model import Model
 from napari_vdsr.zoo.porting import export_model, import_model
 from napari_vdsr.zoo.registry import DEFAULT_MODEL

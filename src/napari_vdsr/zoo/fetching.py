@@ -1,4 +1,4 @@
-"""Bringing the weights of a listed model to this machine, once and verified."""
+"""Bringing the weights of listed models to this machine, once and verified."""
 
 import shutil
 import time
@@ -6,12 +6,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.errors import FetchError
-from napari_vdsr.zoo.loading import find
 from napari_vdsr.zoo.weight_files import has_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from napari_vdsr.progress import Progress
     from napari_vdsr.zoo.card import Card
@@ -22,33 +20,11 @@ _RETRIES = 2
 _REPORT_EVERY = 0.05  # seconds: more would keep a window busy
 
 
-def fetch(name: str, *, progress: "Progress | None" = None) -> "Path":
-    """Make sure that the weights of a model are on this machine.
+def bring(card: "Card", progress: "Progress | None" = None) -> None:
+    """Bring the weights of a model from one of its addresses to where its card says.
 
-    Parameters
-    ----------
-    name : str
-        Of a model in `napari_vdsr.zoo.models`.
-    progress : tqdm-like, optional
-        Told of every piece, in bytes. Raise `Cancelled` from its `update` to stop.
-
-    Returns
-    -------
-    Path
-        The file as it was published, its sha256 verified. Nothing is downloaded when
-        it is there already.
-
-    Raises
-    ------
-    FetchError
-        When it can be had from none of its addresses; the message says from which,
-        why, and where to put the file by hand.
-    ModelError
-        When there is no such model.
+    Raises FetchError when they can be had from none of its addresses.
     """
-    card = find(name)
-    if card.origin == "user" or has_content(card.path, card.sha256):
-        return card.path
     reasons = []
     for url in card.urls:
         try:
@@ -58,9 +34,9 @@ def fetch(name: str, *, progress: "Progress | None" = None) -> "Path":
             # Another process may have been quicker, or put it there by hand.
             if not has_content(card.path, card.sha256):
                 continue
-        return card.path
+        return
     raise FetchError(
-        f"could not fetch {name!r}:\n"
+        f"could not fetch {card.name!r}:\n"
         + "\n".join(f"- {reason}" for reason in reasons)
         + f"\nTo use it without a download, put the file with sha256 {card.sha256} "
         f"at {card.path}"

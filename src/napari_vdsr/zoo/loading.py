@@ -49,6 +49,42 @@ def find(name: str) -> Card:
     raise ModelError(f"there is no model {name!r}.{hint} There are: {', '.join(cards)}")
 
 
+def fetch(name: str, *, progress: "Progress | None" = None) -> Path:
+    """Make sure that the weights of a model are on this machine.
+
+    Parameters
+    ----------
+    name : str
+        Of a model in `napari_vdsr.zoo.models`.
+    progress : tqdm-like, optional
+        Told of every piece, in bytes. Raise `Cancelled` from its `update` to stop.
+
+    Returns
+    -------
+    Path
+        The file as it was published, its sha256 verified. Nothing is downloaded when
+        it is there already.
+
+    Raises
+    ------
+    FetchError
+        When it can be had from none of its addresses; the message says from which,
+        why, and where to put the file by hand.
+    ModelError
+        When there is no such model.
+    """
+    return _at_hand(find(name), progress)
+
+
+def _at_hand(card: Card, progress: "Progress | None") -> Path:
+    """The file of a model, fetched first if necessary."""
+    if card.origin != "user" and not has_content(card.path, card.sha256):
+        from napari_vdsr.zoo.fetching import bring
+
+        bring(card, progress)
+    return card.path
+
+
 def load_model(
     model: str | Path | Model, *, progress: "Progress | None" = None
 ) -> Model:
@@ -121,11 +157,7 @@ def shared_model(
     if isinstance(model, Path) or _is_file_name(model):
         return _read(expanded(model), Path(model).stem)
     card = find(model)
-    if card.origin != "user" and not has_content(card.path, card.sha256):
-        from napari_vdsr.zoo.fetching import fetch
-
-        fetch(model, progress=progress)
-    return _read(card.path, model, card)
+    return _read(_at_hand(card, progress), model, card)
 
 
 def _is_file_name(model: str) -> bool:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import napari_vdsr
+from napari_vdsr.version import __version__
 from napari_vdsr.zoo.card import Card, Score
 from napari_vdsr.zoo.folders import cache_folder
 
@@ -69,7 +69,7 @@ def _card(entry: dict[str, Any]) -> Card:
 
 def _urls(entry: dict[str, Any]) -> tuple[str, ...]:
     """Addresses of a file: the user's mirror, then those in the list."""
-    released = _RELEASED.format(version=napari_vdsr.__version__)
+    released = _RELEASED.format(version=__version__)
     listed = [url.format(released=released) for url in entry["urls"]]
     mirror = os.environ.get("NAPARI_VDSR_WEIGHTS_URL")
     if mirror:

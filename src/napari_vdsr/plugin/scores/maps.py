@@ -7,11 +7,11 @@ from weakref import ref
 
 from napari.layers import Image, Layer
 
-import napari_vdsr
 from napari_vdsr.layers import plan_layer, result_layer
 from napari_vdsr.layers.provenance import Provenance, described
 from napari_vdsr.plugin.scores.work import LayerScore
 from napari_vdsr.plugin.viewer import add_quietly
+from napari_vdsr.version import __version__
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,7 +102,7 @@ def finer_layer(
         source=described(low, low.data.shape[: low.ndim]),
         factor=(factor, factor),
         region=tuple((part.start, part.stop) for part in parts),
-        details={"version": napari_vdsr.__version__, "model": method},
+        details={"version": __version__, "model": method},
     )
     shown = result_layer(layer, plan, data, name=name, provenance=made)
     shown.visible = True
