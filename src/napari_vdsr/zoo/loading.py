@@ -12,8 +12,8 @@ from napari_vdsr.zoo.card import Card
 from napari_vdsr.zoo.folders import expanded
 from napari_vdsr.zoo.model import Model
 from napari_vdsr.zoo.registry import registered, registered_as
-from napari_vdsr.zoo.user import is_file_like, user_cards
-from napari_vdsr.zoo.weight_files import has_content, open_weights
+from napari_vdsr.zoo.user import user_cards
+from napari_vdsr.zoo.weight_files import has_content, is_file_like, open_weights
 
 if TYPE_CHECKING:
     from napari_vdsr.progress import Progress

@@ -11,9 +11,8 @@ from napari_vdsr.zoo.card import Card, factors_in
 from napari_vdsr.zoo.folders import user_folder
 from napari_vdsr.zoo.formats.native import read_metadata
 from napari_vdsr.zoo.registry import registered
-from napari_vdsr.zoo.weight_files import FileCache
+from napari_vdsr.zoo.weight_files import FileCache, is_file_like
 
-_SUFFIXES = (".safetensors", ".pth", ".pt", ".mat", ".ckpt", ".tar", ".bin", ".onnx")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _metadata = FileCache(read_metadata, most=1000)
 
@@ -55,11 +54,6 @@ def _card(path: Path) -> Card:
         path=path,
         here=True,
     )
-
-
-def is_file_like(name: str) -> bool:
-    """Whether a word ends as files of weights do, and so is no name of a model."""
-    return name.lower().endswith(_SUFFIXES)
 
 
 def free_path(name: str) -> Path:

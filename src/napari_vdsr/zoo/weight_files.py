@@ -45,6 +45,7 @@ class FileCache(Generic[T]):
         )
 
 
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".mat", ".ckpt", ".tar", ".bin", ".onnx")
 _LARGEST = 1 << 28  # bytes
 _MOST = 8  # files that are kept
 
@@ -82,6 +83,11 @@ class WeightFile:
             raise ModelError(
                 f"cannot use the weights in {self._path}: {error}"
             ) from error
+
+
+def is_file_like(name: str) -> bool:
+    """Whether a word ends as files of weights do, and so is no name of a model."""
+    return name.lower().endswith(_SUFFIXES)
 
 
 def open_weights(path: Path) -> WeightFile:
