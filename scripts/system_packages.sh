@@ -33,9 +33,9 @@ if [ "$(id -u)" = 0 ]; then
 elif sudo -n true 2>/dev/null; then
     sudo apt-get update --quiet && sudo DEBIAN_FRONTEND=noninteractive $install
 else
-    echo "The tests of the panels need some system libraries, and installing them" >&2
+    echo "napari draws with some system libraries that are missing, and installing them" >&2
     echo "needs rights that you do not have here without a password. Please run" >&2
     echo "    sudo $install" >&2
-    echo "and then the same make command again." >&2
+    echo "and then the same command again." >&2
     exit 1
 fi
