@@ -56,8 +56,7 @@ def test_an_ome_zarr_says_where_the_layer_lies(layers: Any, tmp_path: Path) -> N
 
 
 def test_napari_reads_it_back_in_its_place(layers: Any, tmp_path: Path) -> None:
-    from napari_ome_zarr import napari_get_reader
-
+    napari_get_reader = pytest.importorskip("napari_ome_zarr").napari_get_reader
     layers.append(Image(STACK, name="cells", **WHERE))
     layers.save(str(tmp_path / "out.zarr"))
     (data, attributes, _), *_ = napari_get_reader(str(tmp_path / "out.zarr"))(None)
