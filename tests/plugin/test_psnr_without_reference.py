@@ -10,7 +10,7 @@ from skimage import data
 import napari_vdsr
 from napari_vdsr.evaluation.consistency import consistency
 from napari_vdsr.layers import upscale_layer
-from napari_vdsr.plugin.scores.checks import LARGE, Doubt, doubt_in_words
+from napari_vdsr.plugin.scores.checks import doubt_in_words, doubt_of
 from napari_vdsr.plugin.scores.panel import Psnr
 
 
@@ -65,31 +65,50 @@ def test_where_not_to_believe_joins_consistency_and_spread(
     _, spread = napari_vdsr.upscale(
         CAMERA, 2, model="tiny", device="cpu", ensemble=True, spread=True
     )
-    full = consistency(CAMERA, wrong).data_range.value
-    assert (shown.data >= spread / full - 1e-6).all()
+    expected = doubt_of(CAMERA, wrong, spread, rgb=False)
+    np.testing.assert_allclose(shown.data, expected.map, rtol=1e-5)
     inside = shown.data[22:38, 32:48]
     assert inside.mean() > 5 * shown.data[60:].mean()
-    share = 100 * (shown.data > LARGE).mean()
+    share = 100 * (shown.data > 1).mean()
     assert f"Do not believe {share:.1f} % of this image." in tab.doubtful.text()
     assert shown not in tab.images
 
 
 def test_nothing_speaks_against_a_perfect_result() -> None:
-    flat = np.full((8, 8), 9.0)
-    report = consistency(flat, np.full((16, 16), 9.0))
-    doubt = Doubt(report, np.zeros((16, 16), np.float32), 0.0)
+    source, result = np.full((8, 8), 9.0), np.full((16, 16), 9.0)
+    doubt = doubt_of(source, result, np.zeros((16, 16)), rgb=False)
     headline, text = doubt_in_words(doubt)
     assert headline == "Nothing here speaks against the result."
     assert text.startswith("In less than 0.05 % of this image the result differs")
 
 
-def test_noise_that_was_left_out_is_named_among_the_differences() -> None:
-    noisy = np.random.default_rng(0).normal(9, 1, (8, 8))
-    report = consistency(noisy, np.full((16, 16), 9.0))
-    headline, text = doubt_in_words(Doubt(report, np.ones((16, 16), "f4"), 0.0))
-    assert headline == "Do not believe 100.0 % of this image."
-    assert text.startswith("There the result differs")
-    assert "Noise that the model has left out counts as a difference" in text
+@pytest.mark.parametrize("noise", [2.0, 8.0])
+def test_a_result_is_doubted_where_it_is_off_by_more_than_the_noise(
+    noise: float,
+) -> None:
+    """With a limit of 2 % of the range, much of a noisy image was marked."""
+    signal = np.linspace(40, 140, 160) + np.zeros((160, 1))
+    source = signal + np.random.default_rng(0).normal(0, noise, signal.shape)
+    clean = np.kron(signal, np.ones((2, 2)))  # all noise is left out, rightly
+    nothing = np.zeros(clean.shape)
+    believed = doubt_of(source, clean, nothing, rgb=False)
+    assert believed.noise is not None
+    assert believed.noise.sigma == pytest.approx(noise, rel=0.1)
+    assert believed.share < 0.003  # as 3 sigma
+    invented = clean.copy()
+    invented[80:160, 80:160] += 6 * noise  # a sixteenth of the image
+    doubted = doubt_of(source, invented, nothing, rgb=False)
+    assert doubted.share == pytest.approx(1 / 16, rel=0.1)
+    assert "more than 3 times the noise" in doubt_in_words(doubted)[1]
+
+
+def test_a_network_is_doubted_where_it_spreads_by_more_than_the_noise() -> None:
+    source = 100 + np.random.default_rng(0).normal(0, 5, (64, 64))
+    spread = np.zeros((128, 128))
+    spread[:32], spread[32:64] = 12, 18  # three times the noise is 15
+    doubt = doubt_of(source, np.full((128, 128), 100.0), spread, rgb=False)
+    assert (doubt.map[:32] > 1).mean() < 0.01
+    assert (doubt.map[32:64] > 1).all()
 
 
 def test_sampling_is_checked_of_an_image_that_was_given(viewer: Any) -> None:

@@ -31,12 +31,12 @@ from napari_vdsr.files import reading
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.plugin.jobs import device_in_use
 from napari_vdsr.plugin.training import unfinished
-from napari_vdsr.plugin.training.machine import _speed
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.planning import Facts, Images, Plan
 from napari_vdsr.plugin.training.session import Session, a_core_left
 from napari_vdsr.plugin.training.settings import TrainingSettings
 from napari_vdsr.training import prepare, recipe, store
+from napari_vdsr.training.learner import Learner
 from napari_vdsr.training.trainer import Trainer
 from napari_vdsr.zoo import load_model, user_folder
 
@@ -263,21 +263,25 @@ def test_one_core_is_left_to_the_viewer() -> None:
     torch.set_num_threads(before)
 
 
-def test_the_time_is_estimated_as_it_is_trained(monkeypatch: Any) -> None:
-    """It was measured with more threads, and another order in memory."""
-    convolve = torch.nn.functional.conv2d
+def test_the_time_is_estimated_as_it_is_trained(
+    viewer: Any, open_training: OpenTraining, qtbot: Any, monkeypatch: Any
+) -> None:
+    """It was measured with more threads, and in float32 where it learns in bfloat16."""
+    learn = Learner.learn
     seen = set()
 
-    def noting(x: torch.Tensor, weight: torch.Tensor, **how: Any) -> torch.Tensor:
-        beside = x.is_contiguous(memory_format=torch.channels_last)
-        seen.add((torch.get_num_threads(), beside))
-        return convolve(x, weight, **how)
+    def noting(self: Any, x: torch.Tensor, *more: Any) -> torch.Tensor:
+        seen.add((torch.get_num_threads(), self._precision))
+        return learn(self, x, *more)
 
-    monkeypatch.setattr(torch.nn.functional, "conv2d", noting)
+    monkeypatch.setattr(Learner, "learn", noting)
     before = torch.get_num_threads()
-    assert _speed("cpu") > 0
-    assert seen == {(max(1, before - 1), True)}
+    viewer.add_image(discs(), name="discs")
+    panel = open_training(precision="bfloat16")
+    qtbot.waitUntil(lambda: bool(seen) and panel.idle, timeout=20_000)
+    assert seen == {(max(1, before - 1), torch.bfloat16)}
     assert torch.get_num_threads() == before
+    assert " s ·" in message(panel).replace("\u00a0", " ")
 
 
 def test_a_loss_that_explodes_is_told_and_gives_the_last_good_weights(

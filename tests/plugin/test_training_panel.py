@@ -65,8 +65,7 @@ def test_a_layer_becomes_a_model_that_the_other_panels_offer_at_once(
     viewer.add_image(discs(), name="cells")
     first, scores = SuperResolution(viewer), Psnr(viewer)
     panel = open_training(name="mine")
-    qtbot.waitUntil(lambda: "cpu" in panel._machine.speeds, timeout=20_000)
-    panel.catch_up()
+    qtbot.waitUntil(lambda: panel.idle, timeout=20_000)
     words = settle(panel).split(" · ")
     assert words[0] == "2 layers, 6 steps on 'cells'"
     assert words[1].startswith(("about\u00a0", "under\u00a01"))

@@ -11,7 +11,7 @@ Transactions on Image Processing 17 (2008).
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -108,6 +108,8 @@ _GAIN_MATTERS = 0.12  # part of the variance; a gain's error below that does no 
 _STEPS = 0.5  # steps between values; smaller standard deviations are rounding
 _FEW = 24  # flat blocks
 
+Signal = TypeVar("Signal", float, NDArray[np.float64])
+
 
 @dataclass(frozen=True)
 class NoiseEstimate:
@@ -152,20 +154,21 @@ class NoiseEstimate:
         """Whether sigma can be believed to about a fifth, and gain within its error."""
         return not self.doubts
 
-    def sigma_at(self, signal: float) -> float:
+    def sigma_at(self, signal: Signal) -> Signal:
         """Standard deviation of the noise where the image would be `signal` without it.
 
         Parameters
         ----------
-        signal : float
+        signal : float or ndarray of float64
             In counts, as `offset` and `white`.
 
         Returns
         -------
-        float
+        float or ndarray of float64
         """
-        light = max(signal - self.offset, 0.0)
-        return math.sqrt(self.gain * light + self.read_noise**2)
+        light = np.maximum(signal - self.offset, 0.0)
+        sigma: Signal = np.sqrt(self.gain * light + self.read_noise**2)
+        return sigma
 
     @property
     def share(self) -> float:

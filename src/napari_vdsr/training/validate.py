@@ -14,7 +14,7 @@ from napari_vdsr.training.degrade import Degradation, degrade, whole_axis
 from napari_vdsr.training.planes import Plane
 
 _EDGE = 128  # pixels of each truth, from the middle of its image
-_MOST = 12  # images
+MOST = 12  # images
 
 
 class Score(NamedTuple):
@@ -55,7 +55,7 @@ class Validation:
         kind = Degradation.of(config, config.main_sampling)
         halved = 1 if dataset.paired else source_pixels(kind.sampling)
         self._trials: dict[str, list[tuple[Tensor, Tensor, int]]] = {}
-        for part in dataset.parts[:: max(1, math.ceil(len(dataset.parts) / _MOST))]:
+        for part in dataset.parts[:: max(1, math.ceil(len(dataset.parts) / MOST))]:
             plane = part.read()[0]
             values = middle(plane, _EDGE * halved)
             if dataset.paired:

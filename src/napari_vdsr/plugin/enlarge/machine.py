@@ -123,6 +123,8 @@ class Prober:
             self.problem = f"The network cannot run here: {found}"
         else:
             self.devices = found.devices
+            if found.busy:
+                self._tried.discard(_key(settings))
             self._speeds.learn(_key(settings), found.pixels, found.seconds)
             if found.needs_range:
                 self._needing_range.add(settings.model)
@@ -162,6 +164,7 @@ class Probe:
     pixels: int = 0  # output pixels of the measurement; 0 when it failed
     seconds: float = 0.0  # that they took
     needs_range: bool = False  # the model has to know black and white
+    busy: bool = False  # nothing was measured, as somebody else had the device
 
 
 def probe_machine(settings: Settings, measure: bool) -> Probe:
@@ -172,8 +175,10 @@ def probe_machine(settings: Settings, measure: bool) -> Probe:
     from napari_vdsr.inference.device import available_devices
 
     devices = available_devices()
-    if not measure or not device_in_use.acquire(blocking=False):
+    if not measure:
         return Probe(devices)
+    if not device_in_use.acquire(blocking=False):
+        return Probe(devices, busy=True)
     try:
         return _measured(settings, devices)
     except (VdsrError, RuntimeError):

@@ -9,6 +9,7 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.consistency import ConsistencyReport, consistency
 from napari_vdsr.evaluation.description import describe_image
 from napari_vdsr.evaluation.image_report import ImageReport
+from napari_vdsr.evaluation.noise import NoiseEstimate
 from napari_vdsr.evaluation.sampling import Verdict
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.layers.upscale import compute_plan
@@ -129,21 +130,53 @@ def source_region(origin: Origin) -> tuple[slice, ...]:
     return tuple(parts)
 
 
-LARGE = 0.02  # of the data range: more than this is not to be believed
+_TIMES = 3  # the noise: a difference beyond this is hardly ever noise alone
+_LEAST = 0.02  # of the range: a good result may be off by so much at sharp edges
 
 
 @dataclass(frozen=True, eq=False)
 class Doubt:
-    """How far each pixel of a result can be off, as far as that shows."""
+    """How far each pixel of a result is off, as far as that shows.
+
+    The unit is what may be off: three times the noise of the source there, or 2 % of
+    the range where that is more.
+    """
 
     report: ConsistencyReport
-    map: "NDArray[np.float32]"  # (..., Y, X) of the result, in units of the data range
+    map: "NDArray[np.float32]"  # (..., Y, X) of the result
     spread: float  # mean over the image, in units of the data range
+    noise: NoiseEstimate | None  # of the source
 
     @property
     def share(self) -> float:
-        """Part of the pixels that are off by more than `LARGE`."""
-        return float((self.map > LARGE).mean())
+        """Part of the pixels that are off by more than may be."""
+        return float((self.map > 1).mean())
+
+
+def doubt_of(
+    source: "NDArray[Any]", result: "NDArray[Any]", spread: "NDArray[Any]", rgb: bool
+) -> Doubt:
+    """Join what a result contradicts in its source with the spread of an ensemble.
+
+    `spread` is on the pixels of the result.
+    """
+    report = consistency(source, result, rgb=rgb)
+    noise = describe_image(source, rgb=rgb).noise
+    off, signal = report.difference, source + report.difference
+    if rgb:
+        off, spread = np.abs(off[..., :3]).mean(-1), spread[..., :3].mean(-1)
+        signal = signal[..., 1]  # green, of which the noise is
+    full = report.data_range.value or 1.0
+    limit = np.full(off.shape, _LEAST * full)
+    if noise is not None:
+        limit = np.maximum(limit, _TIMES * noise.sigma_at(signal))
+    # Linear: other kernels overshoot, and would be negative beside a large error.
+    off, limit_there = (
+        resize(each, spread.shape[-2:], kernel="bilinear")
+        for each in (np.abs(off) / limit, limit)
+    )
+    joined = np.maximum(off, spread / limit_there).astype(np.float32)
+    return Doubt(report, joined, float(spread.mean()) / full, noise)
 
 
 class DoubtJob(ScoringWork):
@@ -162,29 +195,21 @@ class DoubtJob(ScoringWork):
     def work(self) -> None:
         """Put one `Doubt` into the results."""
         self.ticker.begin("Reducing the result")
-        region = source_region(self.origin)
-        rgb = self.result.rgb
-        image = np.asarray(self.result.data)
-        report = consistency(np.asarray(self.origin.data[region]), image, rgb=rgb)
+        source = np.asarray(self.origin.data[source_region(self.origin)])
         plan = self.origin.plan
         with self.the_device():
             self.ticker.begin("Loading the model")
             upscaler = ready_upscaler(self.options, self.origin.data, self.ticker)
             self.ticker.begin("Enlarging in eight flips and turns", plan.pixels)
             _, spread = compute_plan(plan, self.origin.data, upscaler, self.ticker)
-        full = report.data_range.value or 1.0
-        off, spread = np.abs(report.difference) / full, np.asarray(spread) / full
-        if rgb:
-            off, spread = off[..., :3].mean(-1), spread[..., :3].mean(-1)
-        # Linear: other kernels overshoot, and would be negative beside a large error.
-        enlarged = resize(off, spread.shape[-2:], kernel="bilinear")
-        joined = np.maximum(enlarged, spread).astype(np.float32)
-        self.results.append(Doubt(report, joined, float(spread.mean())))
+        result = np.asarray(self.result.data)
+        self.results.append(
+            doubt_of(source, result, np.asarray(spread), self.result.rgb)
+        )
 
 
 def doubt_in_words(doubt: Doubt) -> tuple[str, str]:
     """A headline and an explanation."""
-    large = f"{100 * LARGE:g} %"
     share = 100 * doubt.share
     if share < 0.05:
         headline = "Nothing here speaks against the result."
@@ -192,12 +217,16 @@ def doubt_in_words(doubt: Doubt) -> tuple[str, str]:
     else:
         headline = f"Do not believe {share:.1f} % of this image."
         where = "There"
+    noise = doubt.noise
+    about = "" if noise is None or noise.sure else "at most "
+    noise_is = "unknown" if noise is None else f"{about}{100 * noise.share:.2f} %"
     text = (
         f"{where} the result differs from its source, or from what the network makes "
-        f"of the source when it is flipped or turned, by more than {large} of the "
-        f"range. On average these are {100 * doubt.report.relative:.2f} % and "
-        f"{100 * doubt.spread:.2f} %. Noise that the model has left out counts as a "
-        "difference, so of a noisy image much is marked. What does not show here can "
-        "be wrong, too: only a sharper image of the same sample can tell."
+        f"of the source when it is flipped or turned, by more than {_TIMES} times the "
+        f"noise of the source, or {100 * _LEAST:g} % of the range where that is more. "
+        f"On average these are {100 * doubt.report.relative:.2f} % and "
+        f"{100 * doubt.spread:.2f} % of the range; the noise is {noise_is}. What does "
+        "not show here can be wrong, too: only a sharper image of the same sample can "
+        "tell."
     )
     return headline, text

@@ -9,7 +9,6 @@ from qtpy.QtWidgets import QFrame, QLabel
 from napari_vdsr.layers.provenance import Provenance
 from napari_vdsr.plugin.preferences import preferred
 from napari_vdsr.plugin.scores.checks import (
-    LARGE,
     Consistency,
     ConsistencyJob,
     Doubt,
@@ -209,11 +208,11 @@ class CheckTab(Tab):
                 found.map,
                 name=f"{layer.name} where not to believe it",
                 kind="doubt",
-                limit=2 * LARGE,
+                limit=2,
             )
             shown.colormap = "inferno"
-            shown.contrast_limits_range = (0, 1)
-            shown.contrast_limits = (0, 2 * LARGE)
+            shown.contrast_limits_range = (0, 10)
+            shown.contrast_limits = (0, 2)
             shown.blending = "additive"
             self._show_map(shown)
 

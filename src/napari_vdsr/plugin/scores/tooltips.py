@@ -22,8 +22,9 @@ TOOLTIPS = {
     "result": "A layer that was made by this plugin. Its source has to be open, too.",
     "doubt": (
         "Where the network contradicts itself, or its source: have it enlarge the "
-        "source in eight flips and turns, add how far that spreads to the difference "
-        "from the source, and show it as a map. Takes eight times as long as Run."
+        "source in eight flips and turns, and show how far that spreads, or how far "
+        "the result is from the source, as a map: 1 is what the noise of the source "
+        "allows. Takes eight times as long as Run."
     ),
     "consistency": (
         "Reduce the result to the size of its source again, and add a map of where "

@@ -1,45 +1,51 @@
 """What this machine offers for training, found out in the background."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from functools import partial
 from importlib import import_module
-from threading import Thread
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
+from napari_vdsr.errors import VdsrError
+from napari_vdsr.plugin.background import Background
+from napari_vdsr.plugin.jobs import device_unless
 from napari_vdsr.plugin.settings import WAIT, FieldError
+from napari_vdsr.plugin.training.planning import Plan
 from napari_vdsr.plugin.training.session import a_core_left
+from napari_vdsr.zoo import load_model
 
-_FEATURES = 64
-_EVERY = 50  # milliseconds between two checks of the thread
+if TYPE_CHECKING:
+    from napari_vdsr.training.rehearsal import Pace
 
 
 class Machine:
-    """Devices of this machine; asking for them imports torch, which takes seconds.
+    """Devices of this machine, and how long trainings take on them.
 
-    A plain thread that touches nothing of Qt does it, so napari may be closed at any
-    time. `callback` is called in the GUI thread when the devices are known, and again
-    with their speeds.
+    Asking for devices imports torch, which takes seconds: the panel does not wait.
+    `callback` is called in the GUI thread when more is known.
     """
 
     def __init__(self, parent: QObject, callback: Callable[[], None]) -> None:
         self.devices: list[str] = []  # the first is the one that "auto" takes
-        self.speeds: dict[str, float] = {}  # products per second, forward and back
         self.problem = ""  # why training is impossible, such as torch not importing
-        self._devices: list[str] = []  # as the thread finds them
-        self._problem = ""
-        self._callback = callback
-        self._thread = Thread(target=self._find_out)
-        self._timer = QTimer(parent)
-        self._timer.setInterval(_EVERY)
-        self._timer.timeout.connect(self._look)
-        self._thread.start()
-        self._timer.start()
+        self._callback: Callable[[], None] | None = callback
+        self._paces: dict[Hashable, Pace | None] = {}  # None where none can be told
+        self._look: Background[list[str]] = Background(parent, self._take_devices)
+        self._rehearsal: Background[Pace | None] = Background(parent, self._take_pace)
+        self._rehearsed: Hashable = None
+        self._look.start(_devices)
 
     @property
     def ready(self) -> bool:
         """Whether the devices are known."""
         return bool(self.devices or self.problem)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is finding something out."""
+        return self._look.busy or self._rehearsal.busy
 
     def check(self) -> None:
         """Raise FieldError when training is impossible here, or not yet known."""
@@ -55,58 +61,68 @@ class Machine:
         matches = (d for d in self.devices if device in (d, d.split(":")[0]))
         return next(matches, "")
 
-    def learn(self, device: str, products: float, seconds: float) -> None:
+    def seconds(self, plan: Plan) -> float | None:
+        """Expected seconds of a training; None, and finds it out, when unknown."""
+        key = self._key(plan)
+        if key not in self._paces and not self.busy:
+            self._rehearsed = key
+            self._rehearsal.start(partial(_pace, plan, lambda: self._callback is None))
+        pace = self._paces.get(key)
+        return None if pace is None else pace.seconds(plan.config, plan.held_out)
+
+    def learn(self, plan: Plan, steps: int, seconds: float) -> None:
         """Remember how long a training took."""
+        from napari_vdsr.training.rehearsal import Pace
+
         if seconds > 0:
-            self.speeds[device] = products / seconds
+            self._paces[self._key(plan)] = Pace(seconds / steps)
 
     def stop(self) -> None:
         """Call back no more."""
-        self._timer.stop()
+        self._callback = None
 
-    def _find_out(self) -> None:
-        """Run in the thread."""
-        try:
-            import_module("napari_vdsr.training")  # the panel asks it for recipes
-            from napari_vdsr.inference.device import available_devices
+    def _key(self, plan: Plan) -> Hashable:
+        """What the time of a step depends on."""
+        one = replace(plan.config.with_steps(1), validate_every=1, checkpoint_every=1)
+        return self.resolved(plan.settings.device), plan.settings.start_from, one
 
-            self._devices = available_devices()
-            self.speeds = {device: _speed(device) for device in self._devices}
-        except Exception as error:  # such as a torch that cannot be imported
-            self._problem = f"No network can be trained here: {error}"
+    def _take_devices(self, found: list[str] | Exception) -> None:
+        if isinstance(found, Exception):  # such as a torch that cannot be imported
+            self.problem = f"No network can be trained here: {found}"
+        else:
+            self.devices = found
+        self._call_back()
 
-    def _look(self) -> None:
-        """Run in the GUI thread."""
-        ended = not self._thread.is_alive()
-        if ended:
-            self._timer.stop()
-        if ended or (self._devices and not self.ready):
-            self.devices, self.problem = self._devices, self._problem
+    def _take_pace(self, found: "Pace | Exception | None") -> None:
+        if isinstance(found, Exception):
+            self._paces[self._rehearsed] = None
+            raise found  # napari shows it
+        self._paces[self._rehearsed] = found
+        self._call_back()
+
+    def _call_back(self) -> None:
+        if self._callback is not None:
             self._callback()
 
 
-def _speed(device: str) -> float:
-    """Measure the products per second of a hidden layer, forward and back.
+def _devices() -> list[str]:
+    import_module("napari_vdsr.training")  # the panel asks it for recipes
+    from napari_vdsr.inference.device import available_devices
 
-    As in training: with the same threads, and the channels of a pixel side by side.
-    """
-    import torch
+    return available_devices()
 
-    # No random numbers: those are the user's.
-    patches, weight = (
-        torch.ones(shape, device=device)
-        .contiguous(memory_format=torch.channels_last)
-        .requires_grad_()
-        for shape in ((16, _FEATURES, 32, 32), (_FEATURES, _FEATURES, 3, 3))
-    )
-    done = 3.0 * patches[:, :1].numel() * weight.numel()
-    best = float("inf")
-    with a_core_left():
-        for _ in range(5):  # the first one takes longer
-            start = time.perf_counter()
-            made = torch.nn.functional.conv2d(patches, weight, padding=1)
-            torch.autograd.backward(made.square().mean())
-            assert weight.grad is not None
-            float(weight.grad.sum())  # reading a number waits for the device
-            best = min(best, time.perf_counter() - start)
-    return done / best
+
+def _pace(plan: Plan, stopped: Callable[[], bool]) -> "Pace | None":
+    """Run in a thread; None for what Start will meet and report."""
+    from napari_vdsr.training.rehearsal import rehearse
+
+    start = None
+    try:
+        with device_unless(stopped), a_core_left():
+            if stopped():
+                return None
+            if plan.settings.start_from is not None and plan.model_is_here:
+                start = load_model(plan.settings.start_from)
+            return rehearse(plan.config, start, plan.settings.device)
+    except (VdsrError, RuntimeError):
+        return None

@@ -26,11 +26,7 @@ from napari_vdsr.plugin.training.settings import (
     TrainingSettings,
 )
 from napari_vdsr.plugin.training.view import TrainingView
-from napari_vdsr.plugin.training.words import (
-    news_of,
-    products_done,
-    title_of,
-)
+from napari_vdsr.plugin.training.words import news_of, title_of
 from napari_vdsr.plugin.viewer import Sources, selection_in_words
 from napari_vdsr.plugin.widgets.labels import copy_text
 from napari_vdsr.plugin.widgets.panel import Panel
@@ -87,6 +83,11 @@ class Training(Panel[TrainingSettings]):
     @settings.setter
     def settings(self, settings: TrainingSettings) -> None:
         self.form.settings = settings
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to be done soon, and nothing is being found out."""
+        return super().idle and not self._machine.busy
 
     @property
     def running(self) -> bool:
@@ -348,7 +349,9 @@ class Training(Panel[TrainingSettings]):
         if session.outcome == "cancelled" and self._preview is not None:
             self._preview.remove()
         if session.outcome == "done":
-            self._machine.learn(session.device, products_done(session), session.seconds)
+            if session.history is not None:
+                steps, seconds = session.history.steps, session.seconds
+                self._machine.learn(session.plan, steps, seconds)
             self.controls.use.visible = True
             announce_change()
         self.reset_choices()

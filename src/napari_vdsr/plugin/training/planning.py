@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
+from math import ceil, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
     from napari_vdsr.plugin.training.machine import Machine
     from napari_vdsr.training import TrainingConfig
+
+
+_MANY = 100  # images, for an estimate
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,13 @@ class Images:
     def what(self) -> Any:
         """As `napari_vdsr.train` takes them."""
         return list(self.layers) if self.folder is None else self.folder
+
+    @property
+    def planes(self) -> int | None:
+        """How many planes of Y and X there are; None for a folder."""
+        if self.folder is not None:
+            return None
+        return sum(_planes(layer) for layer in self.layers)
 
     @property
     def nbytes(self) -> int | None:
@@ -171,6 +182,11 @@ def _nbytes(layer: Any) -> int:
     return plan.pixels * (1 if plan.dtype == "uint8" else 4)
 
 
+def _planes(layer: Any) -> int:
+    plan = plan_layer(layer, factor=1)
+    return plan.pixels // prod(plan.plane_shape)
+
+
 def free_name(stem: str = "trained", taken: Iterable[str] | None = None) -> str:
     """Find a name that no model has, by adding a number to the stem.
 
@@ -205,12 +221,21 @@ class Plan:
     images: Images
     facts: Facts
     resume: bool = False  # from its checkpoint
+    model_is_here: bool = False  # the one to start from, if any
+
+    @property
+    def held_out(self) -> int:
+        """How many images it is scored on; many if that is not known."""
+        planes = self.images.planes
+        if planes is None or self.images.held is not None:
+            return _MANY
+        share = self.config.validation_share
+        return 0 if not share else ceil(planes * share)
 
     def outlook(self, machine: "Machine") -> Outlook:
         """Say what the training will do on a machine, and whether memory is enough."""
         device = machine.resolved(self.settings.device)
-        free = free_memory()
-        return foresee(self, device, free, machine.speeds.get(device))
+        return foresee(self, device, free_memory(), machine.seconds(self))
 
 
 def plan_training(
@@ -250,4 +275,5 @@ def plan_training(
         )
     if not resume:
         check_name(settings.name)
-    return Plan(settings, config, images, facts, resume)
+    here = card is not None and card.here
+    return Plan(settings, config, images, facts, resume, here)

@@ -24,11 +24,11 @@ _KEPT = 2  # copies of the pixels: as they were read, and on the device
 _MOST = 2e9  # bytes of pixels, as `MEMORY` of the training, whose import needs torch
 
 
-def foresee(plan: "Plan", device: str, free: float, speed: float | None) -> Outlook:
+def foresee(plan: "Plan", device: str, free: float, seconds: float | None) -> Outlook:
     """Say what a training will do; a warning if a CPU has too little memory.
 
-    `device` is where it will run, `free` the free memory in bytes, and `speed` the
-    products per second of that device, None when unknown.
+    `device` is where it will run, `free` the free memory in bytes, and `seconds` the
+    expected time, None when unknown.
     """
     needed = memory_needed(plan.config, plan.facts, plan.images.nbytes)
     size = format_bytes(needed).replace(" ", "\u00a0")
@@ -36,8 +36,7 @@ def foresee(plan: "Plan", device: str, free: float, speed: float | None) -> Outl
         f"{plan.facts.depth} layers, {plan.config.steps} steps on "
         f"{plan.images.in_words()}"
     ]
-    if speed is not None:
-        seconds = products(plan.config, plan.facts) / speed
+    if seconds is not None:
         about = "about " if seconds >= 1 else ""
         parts.append(f"{about}{format_duration(seconds)}".replace(" ", "\u00a0"))
     text = " · ".join([*parts, f"{size} on\u00a0{device}"])
@@ -63,20 +62,6 @@ def memory_needed(
         return _ITSELF + learning + _KEPT * pixels
     # A part is read while the one before it is still held.
     return _ITSELF + learning + (_KEPT + 1) * _MOST
-
-
-def products(config: "TrainingConfig", facts: "Facts") -> float:
-    """Products of numbers in all steps of a training, forward and back."""
-    hidden = 9 * facts.features**2 * max(1, facts.depth - 2)
-    ends = 2 * 9 * facts.features * facts.channels
-    return 3.0 * config.steps * config.batch * config.patch**2 * (hidden + ends)
-
-
-def products_done(session: "Session") -> float:
-    """Products of numbers in the steps that a training has done."""
-    history, config = session.history, session.config
-    steps = 0 if history is None else history.steps
-    return products(config, session.plan.facts) * steps / config.steps
 
 
 def shares_of_one(held: str) -> dict[str, str]:
