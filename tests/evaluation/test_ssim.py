@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.evaluation.ssim import ssim
 
 
@@ -70,6 +70,7 @@ def test_planes_are_scored_one_by_one() -> None:
     report = ssim(a, b)
     assert report.stack == (2,)
     assert report.values[1] == pytest.approx(ssim(a[1], b[1]).mean, abs=1e-12)
+    assert report.mean == pytest.approx(sum(report.values) / 2)
 
 
 def test_colours_are_scored_by_luminance_or_all() -> None:
@@ -112,3 +113,16 @@ def test_the_scale_of_values_changes_no_similarity(scale: float) -> None:
     expected = ssim(reference, image, data_range=1.0).mean
     scaled = ssim(reference * scale, image * scale, data_range=scale).mean
     assert scaled == pytest.approx(expected)
+
+
+def test_one_enormous_pixel_costs_the_similarity_around_it_and_no_more() -> None:
+    reference = np.random.default_rng(0).random((20, 40))
+    image = reference.copy()
+    image[5, 5] = 1e200
+    assert 0 < ssim(reference, image, data_range=1.0).mean < 1
+
+
+def test_a_range_that_the_values_exceed_is_doubted() -> None:
+    a, b = random_pair("uint16")
+    with pytest.warns(VdsrWarning, match="data_range"):
+        ssim(a, b, data_range=10)

@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.inference.tiles import plan_axis, plan_tiles
+from napari_vdsr.inference.tiles import (
+    gap_halo,
+    middle_shape,
+    plan_axis,
+    plan_tiles,
+)
 
 
 @given(st.data())
@@ -51,3 +56,13 @@ def test_tiles_cover_a_region_once() -> None:
 def test_impossible_plans_are_refused(wanted: slice, tile: int) -> None:
     with pytest.raises(InputError):
         plan_axis(10, wanted, tile, 2)
+
+
+def test_factors_above_4_take_two_equal_passes() -> None:
+    assert middle_shape((10, 10), (40, 40)) is None
+    assert middle_shape((10, 10), (41, 20)) == (20, 14)
+    assert middle_shape((10, 10), (20, 60)) == (14, 24)
+
+
+def test_around_gaps_the_larger_factor_says_how_far_a_pixel_depends() -> None:
+    assert gap_halo((10, 10), (40, 20), 5) == gap_halo((10, 10), (20, 40), 5) == 58

@@ -13,6 +13,7 @@ from napari_vdsr.evaluation.psnr import comparable
 from napari_vdsr.images.stack import Stack
 
 _SIGMA = 1.5
+_LARGEST = 1e70  # times the range: fourth powers of more would be infinite
 SMALLEST = 11
 """Pixels on the shorter side that SSIM needs: the size of its window."""
 
@@ -97,13 +98,13 @@ def similarity_of_plane(
         raise InputError(
             "SSIM is not defined with NaN: cut the images to their valid part"
         )
-    # Its fourth powers have to be numbers of float64; the scale does not matter.
-    top = max(data_range.value, *(float(np.abs(x).max()) for x in (reference, image)))
-    exponent = 0 if 1e-70 < top < 1e70 else math.frexp(top)[1]
+    exponent = math.frexp(data_range.value)[1]
+    with np.errstate(over="ignore"):
+        scaled = (np.ldexp(plane, -exponent) for plane in (reference, image))
+        within = [np.clip(plane, -_LARGEST, _LARGEST) for plane in scaled]
     return float(
         structural_similarity(  # type: ignore[no-untyped-call]
-            np.ldexp(reference, -exponent),
-            np.ldexp(image, -exponent),
+            *within,
             data_range=math.ldexp(data_range.value, -exponent),
             gaussian_weights=True,
             sigma=_SIGMA,
