@@ -27,6 +27,11 @@ from napari_vdsr.plugin.enlarge.script import as_script
 from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.zoo import Model
 
+# One option asks for it, whatever the processor.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:this processor does not compute in bfloat16"
+)
+
 IMAGE = np.random.default_rng(0).random((12, 14), np.float32)
 
 

@@ -82,7 +82,7 @@ def test_a_worker_that_dies_costs_only_its_blocks(
     assert not all(future.done() for future in futures)
     np.testing.assert_array_equal(kept.compute(), alone)
     # It was started again, and only one of the two was.
-    client.wait_for_workers(2)
+    client.wait_for_workers(2, timeout=300)
     assert len({*pids.values()} & {*client.run(os.getpid).values()}) == 1
 
 

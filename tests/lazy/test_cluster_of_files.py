@@ -203,7 +203,7 @@ def test_a_worker_that_dies_half_way_costs_only_its_chunks(
         opener=partial(open_and_die_once, source, mark),
     )
     assert mark.exists()
-    cluster._client.wait_for_workers(2)
+    cluster._client.wait_for_workers(2, timeout=300)
     after = set(cluster._client.run(lambda: os.getpid()).values())
     assert len(before - after) == 1, "one of the workers was killed"
     # Done again is at most what the dead one held and had not told.
