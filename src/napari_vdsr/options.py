@@ -7,6 +7,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from napari_vdsr.checks import checked_switch
 from napari_vdsr.errors import InputError
 from napari_vdsr.zoo.model import Model
 from napari_vdsr.zoo.registry import DEFAULT_MODEL
@@ -99,8 +100,8 @@ class RunOptions:
             "precision": checked_precision(self.precision),
             "tile": checked_tile(self.tile),
             "intensity_range": _checked_range(self.intensity_range),
-            "ensemble": bool(self.ensemble),
-            "spread": bool(self.spread),
+            "ensemble": checked_switch("ensemble", self.ensemble),
+            "spread": checked_switch("spread", self.spread),
         }
         if self.spread and not self.ensemble:
             raise InputError("spread is that of an ensemble: give ensemble=True, too")
@@ -181,10 +182,10 @@ def checked_precision(name: object) -> str:
 
 def checked_tile(tile: object) -> int | str:
     """Pixels, "auto" or a memory budget such as "500 MB"."""
-    if tile == "auto" or (isinstance(tile, str) and _BUDGET.fullmatch(tile)):
-        return str(tile)
+    if isinstance(tile, str) and (tile == "auto" or _BUDGET.fullmatch(tile)):
+        return tile
     try:
-        edge = int(tile)  # type: ignore[call-overload]
+        edge = 0 if isinstance(tile, bool) else int(tile)  # type: ignore[call-overload]
         if edge == float(tile) and edge >= 1:  # type: ignore[arg-type]
             return int(edge)
     except (TypeError, ValueError, OverflowError):  # None, NaN, infinity

@@ -227,7 +227,7 @@ def test_progress_counts_images_and_can_cancel(
         (np.zeros((20, 20), "uint8"), {"factors": []}, "no factor"),
         ([], {}, "no image"),
         (np.zeros((4, 4), "uint8"), {"factors": 2}, "too small"),
-        (np.zeros((20, 20), "uint8"), {"protocol": "B"}, "choose 'A' or 'direct'"),
+        (np.zeros((20, 20), "uint8"), {"protocol": "B"}, "choose A, direct"),
         (np.zeros((20, 20, 3), "uint8"), {}, "say rgb=True"),
         (np.zeros((20, 20), bool), {}, "bool"),
         (np.full((20, 20), np.nan), {}, "holds NaN"),

@@ -199,7 +199,7 @@ def test_what_holds_no_intensities_is_refused(layer: Any, words: str) -> None:
         ({"axes": "ZYX"}, "axes are 'ZYX'"),
         ({"rgb": True}, "no colour layer"),
         ({"level": 1}, "level is 1"),
-        ({"region": (slice(0, 3),)}, "region has 1"),
+        ({"region": (slice(0, 3),)}, "give one slice for each of 2 axes"),
         ({"region": (slice(3, 3), slice(0, 2))}, "holds no pixels"),
         ({"pixel_size": 3}, "target pixel size is 3"),
     ],

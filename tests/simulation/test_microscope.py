@@ -172,7 +172,7 @@ def test_every_plane_has_its_own_noise() -> None:
         ({"shape": (0, 8)}, "whole numbers from 1"),
         ({"shape": (8.0, 8)}, "whole numbers from 1"),
         ({"shape": 8}, "shape is 8"),
-        ({"sampling": "reduced"}, "sampling is 'reduced': choose scanner or camera"),
+        ({"sampling": "reduced"}, "sampling is 'reduced': choose scanner, camera"),
         ({"factor": 2.5}, "factor is 2.5: give a whole number from 1 to 8"),
         ({"factor": 9}, "factor is 9"),
         ({"factor": 0}, "factor is 0"),

@@ -28,8 +28,10 @@ _FAINTEST = 1e-3  # of white: the noise of a black image cannot be stated like t
 
 def check_noise(noise: Any) -> Noise | None:
     """Read a level of noise: electrons at white, "estimated", or None for none."""
-    if noise is None or noise == "estimated":
-        return noise  # type: ignore[no-any-return]
+    if noise is None:
+        return None
+    if isinstance(noise, str) and noise == "estimated":
+        return "estimated"
     if isinstance(noise, str) and noise in NOISE_LEVELS:
         return NOISE_LEVELS[noise]
     try:
@@ -131,7 +133,8 @@ class Acquisition:
     noise: Noise | None = None  # electrons at white; "estimated": as in the image
 
     def __post_init__(self) -> None:
-        if self.sampling not in SAMPLINGS:
+        given: Any = self.sampling
+        if not (isinstance(given, str) and given in SAMPLINGS):
             raise InputError(
                 f"sampling is {self.sampling!r}: choose {', '.join(SAMPLINGS)}, or "
                 "leave it out for what the model was trained for"
@@ -183,8 +186,9 @@ def acquisitions_for(
                     f"leave {name} out, or score with protocol 'direct'"
                 )
         return [Acquisition()]
-    kinds = dict.fromkeys(trades) if sampling is None else [sampling]
-    return [Acquisition(kind or "reduced", noise) for kind in kinds]
+    if sampling is not None:
+        return [Acquisition(sampling, noise)]
+    return [Acquisition(kind or "reduced", noise) for kind in dict.fromkeys(trades)]
 
 
 def with_noise(

@@ -1,6 +1,6 @@
 """Ways to enlarge an image that are scored against each other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -95,13 +95,14 @@ def default_model(protocol: str, sampling: str | None) -> str:
     return CAMERA if sampling == "camera" else DEFAULT_MODEL
 
 
-def methods_for(model: Models, options: RunOptions) -> list[Method]:
+def methods_for(model: Any, options: RunOptions) -> list[Method]:
     """Interpolation, SRCNN and every model asked for, with names that differ.
 
     SRCNN, the network that VDSR was first compared with, stands beside the others where
     its weights are on this machine; nothing is fetched for that.
     """
-    asked = [model] if isinstance(model, str | Path | Model) else list(model)
+    several = isinstance(model, Iterable) and not isinstance(model, str)
+    asked = list(model) if several else [model]
     baselines = [
         card.name
         for card in models()

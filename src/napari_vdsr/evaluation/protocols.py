@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_vdsr.checks import is_number, require_choice
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.acquisition import Acquisition, resized, with_noise
 from napari_vdsr.evaluation.data_range import DataRange, limits_of, range_of
@@ -221,11 +222,10 @@ def _direct(
 
 def check_protocol(protocol: Any, factor: Any) -> None:
     """Refuse a protocol that reduces nothing, and factors that are not possible."""
-    if protocol not in ("A", "direct"):
-        raise InputError(f"protocol is {protocol!r}: choose 'A' or 'direct'")
-    if factor not in range(2, 9):
+    require_choice("protocol", protocol, ("A", "direct"))
+    if not (is_number(factor) and factor in range(2, 9)):
         raise InputError(
-            f"factor is {factor}: evaluation takes whole factors from 2 to 8"
+            f"factor is {factor!r}: evaluation takes whole factors from 2 to 8"
         )
 
 

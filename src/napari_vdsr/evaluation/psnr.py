@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_vdsr.checks import checked_switch
 from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.evaluation.data_range import (
     DataRange,
@@ -180,6 +181,7 @@ def psnr(
     As `napari_vdsr.psnr`, for arrays and stacks; dask and zarr arrays are read plane by
     plane.
     """
+    fit = checked_switch("fit", fit)
     planes = comparable(
         reference,
         image,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
-from napari_vdsr.files.opening import OpenImage, Reordered
+from napari_vdsr.files.opening import OpenImage, Reordered, reading_from
 from napari_vdsr.images.arrays import as_array
 from napari_vdsr.images.stack import Stack, check_kind, is_small, stack_of
 from napari_vdsr.imaging.axes import Axes, find_axes, letters_of
@@ -68,7 +68,8 @@ def _add(images: Any, number: int, found: Found) -> None:
     elif isinstance(images, str | Path):
         if not str(images):
             raise InputError("images is an empty name: write that of a file or folder")
-        _add_path(Path(images), found)
+        with reading_from(Path(images)):
+            _add_path(Path(images), found)
     elif is_layer(images):
         found.images.append(NamedImage(str(images.name), images))
     elif _is_array(images):

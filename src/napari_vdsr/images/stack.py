@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from napari_vdsr.checks import checked_rgb
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.images.arrays import as_array
 from napari_vdsr.images.chunk_groups import ChunkGroups
@@ -290,8 +291,7 @@ def is_colour(image: Any, rgb: bool | None) -> bool:
 
     Raises InputError when it could be and `rgb` does not say so: it is never guessed.
     """
-    if not (rgb is None or isinstance(rgb, bool | np.bool_)):
-        raise InputError(f"rgb is {rgb!r}: it can be True, False or None")
+    rgb = checked_rgb(rgb)
     shape = tuple(image.shape)
     could_be = len(shape) >= 3 and shape[-1] in (3, 4)
     if rgb is None and could_be:

@@ -5,6 +5,7 @@ from math import prod
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
+from napari_vdsr.checks import checked_rgb
 from napari_vdsr.errors import InputError
 
 
@@ -60,6 +61,7 @@ def find_axes(
     >>> find_axes((32, 32, 3), rgb=True)
     Axes(y=0, x=1, samples=2)
     """
+    rgb = checked_rgb(rgb)
     found = _unnamed(shape, rgb) if axes is None else _named(shape, axes, rgb)
     if prod(shape) == 0:
         raise InputError(f"the image has shape {shape}: it holds no pixel")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from napari_vdsr.checks import is_number
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.axes import Axes, find_axes
 
@@ -145,11 +146,6 @@ def _as_pair(value: Any, what: str) -> tuple[float, float]:
             f"{what} is {value!r}: give one number, or one for Y and one for X"
         )
     return float(values[0]), float(values[1])
-
-
-def is_number(value: object) -> bool:
-    """Whether something is a real number; truth values are none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 class Enlargement(NamedTuple):

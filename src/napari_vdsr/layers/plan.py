@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from numbers import Integral
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_vdsr.checks import checked_rgb
 from napari_vdsr.errors import InputError
 from napari_vdsr.images.arrays import as_array
 from napari_vdsr.imaging.axes import Axes, letters_of
@@ -102,7 +104,7 @@ def plan_layer(
     """
     image = _checked(layer)
     data = level_data(image, level)
-    if rgb is not None and rgb != image.rgb:
+    if checked_rgb(rgb) is not None and rgb != image.rgb:
         kind = "a colour layer" if image.rgb else "no colour layer"
         raise InputError(f"rgb is {rgb}, but {image.name!r} is {kind}: leave rgb out")
     names = _axis_names(image, axes)
@@ -138,9 +140,9 @@ def is_lazy(layer: "Image") -> bool:
 def level_data(layer: "Image", level: int = 0) -> Any:
     """The array of one resolution level; 0 is the finest."""
     levels = levels_of(layer)
-    if not 0 <= level < len(levels):
+    if not (isinstance(level, Integral) and 0 <= level < len(levels)):
         raise InputError(
-            f"level is {level}: {layer.name!r} has levels 0 to {len(levels) - 1}"
+            f"level is {level!r}: {layer.name!r} has levels 0 to {len(levels) - 1}"
         )
     return levels[level]
 
@@ -170,7 +172,13 @@ def _axis_names(layer: "Image", axes: str | None) -> str:
     if axes is not None:
         names = str(axes).upper()
         names += colours if len(names) == layer.ndim else ""
-        if len(names) != layer.ndim + len(colours) or ("S" in names) != layer.rgb:
+        letters = set(names)
+        if (
+            len(letters) != layer.ndim + len(colours)
+            or len(letters) != len(names)
+            or ("S" in letters) != layer.rgb
+            or not {"Y", "X"} <= letters
+        ):
             raise InputError(
                 f"axes are {axes!r}: name each of the {layer.ndim} axes of "
                 f'{layer.name!r}, Y and X among them, such as "TCZYX"'
@@ -198,14 +206,18 @@ def linear_matrix(layer: "Layer") -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def _enlarged_region(
-    region: Sequence[slice] | None, sizes: tuple[int, ...], full: tuple[int, ...]
+    region: Any, sizes: tuple[int, ...], full: tuple[int, ...]
 ) -> Region:
     """A region of the source as a region of the result."""
     if region is None:
         return tuple(slice(0, size) for size in full)
-    if len(region) != len(sizes):
+    if not (
+        isinstance(region, Sequence)
+        and len(region) == len(sizes)
+        and all(isinstance(part, slice) for part in region)
+    ):
         raise InputError(
-            f"region has {len(region)} slices: give one for each of {len(sizes)} axes"
+            f"region is {region!r}: give one slice for each of {len(sizes)} axes"
         )
     parts = []
     for part, size, new in zip(region, sizes, full, strict=True):

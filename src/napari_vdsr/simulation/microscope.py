@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_vdsr.checks import is_number, require_choice
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import (
     LARGEST_FACTOR,
-    is_number,
     pixel_centre_shift,
 )
 from napari_vdsr.imaging.sampling import Instrument
@@ -146,17 +146,17 @@ def simulate(
     channels = shape[1] if len(shape) == 5 else 1
     scenes = _checked_scenes(scene, channels)
     _check_whole("factor", factor, 1, int(LARGEST_FACTOR))
-    if sampling not in INSTRUMENTS:
-        raise InputError(f"sampling is {sampling!r}: choose {' or '.join(INSTRUMENTS)}")
+    require_choice("sampling", sampling, INSTRUMENTS)
     _check_positive("psf", psf, _LARGEST_PSF)
-    if photons != math.inf:
+    if not (is_number(photons) and photons == math.inf):
         _check_positive("photons", photons, _MOST_PHOTONS, "; math.inf for no noise")
-    if read_noise != 0:
+    if not (is_number(read_noise) and read_noise == 0):
         hint = "; 0 for none, and no more than the photons"
         _check_positive("read_noise", read_noise, photons, hint)
     _check_positive("pixel_size", pixel_size, math.inf)
     _check_whole("seed", seed, 0)
     _check_memory(shape, factor)
+    psf, photons, read_noise = float(psf), float(photons), float(read_noise)
 
     *for_objects, for_noise = np.random.SeedSequence(seed).spawn(channels + 1)
     pairs = [
@@ -225,8 +225,7 @@ def _checked_scenes(scene: Any, channels: int) -> list[Scene]:
     several = isinstance(scene, Sequence) and not isinstance(scene, str)
     names = list(scene) if several else [scene]
     for name in names:
-        if name not in tuple(SCENES):
-            raise InputError(f"scene is {name!r}: choose {', '.join(SCENES)}")
+        require_choice("scene", name, SCENES)
     if len(names) != channels:
         raise InputError(
             f"{len(names)} scenes for {channels} channels: give one for each channel"

@@ -6,8 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from napari_vdsr.checks import (
+    checked_switch,
+    is_number,
+    require_choice,
+    require_positive,
+)
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.geometry import check_factor, is_number
+from napari_vdsr.imaging.geometry import check_factor
 from napari_vdsr.imaging.resample import Kernel
 from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling
 from napari_vdsr.training.instrument import (
@@ -16,8 +22,6 @@ from napari_vdsr.training.instrument import (
     Spot,
     require_count,
     require_part,
-    require_positive,
-    require_switch,
 )
 
 Variant = Literal["equivariant", "paper", "course", "srcnn-915", "srcnn-955"]
@@ -55,7 +59,7 @@ class Stage:
     def __post_init__(self) -> None:
         require_count("steps", self.steps)
         require_count("warm_up", self.warm_up, least=0)
-        require_switch("detail", self.detail)
+        checked_switch("detail", self.detail)
         if not (is_number(self.learning_rate) and 0 < self.learning_rate < math.inf):
             raise InputError(
                 f"learning rate is {self.learning_rate!r}: nothing is learned unless "
@@ -334,7 +338,7 @@ def _require_kinds(config: TrainingConfig) -> None:
     if len(config.betas) != 2:
         raise InputError(f"betas is {config.betas!r}: give two, such as (0.9, 0.99)")
     for name in ("flips", "compiled"):
-        require_switch(name, getattr(config, name))
+        checked_switch(name, getattr(config, name))
     if type(config.seed) is not int:
         raise InputError(f"seed is {config.seed!r}: it must be a whole number")
 
@@ -349,11 +353,7 @@ def _require_choices(config: TrainingConfig) -> None:
         "kernel": Kernel,
     }
     for name, kind in choices.items():
-        allowed = get_args(kind)
-        if getattr(config, name) not in allowed:
-            raise InputError(
-                f"{name} is {getattr(config, name)!r}: choose {', '.join(allowed)}"
-            )
+        require_choice(name, getattr(config, name), get_args(kind))
 
 
 def _require_sets(config: TrainingConfig) -> None:

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from napari_vdsr.checks import is_number, require_positive
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.geometry import is_number
 
 _MOST = 1e9  # electrons at white; its noise is below the resolution of float32
 
@@ -134,18 +134,6 @@ def require_part(name: str, value: Any) -> None:
     """Raise `InputError` unless a setting is from 0 to 1."""
     if not (is_number(value) and 0 <= value <= 1):
         raise InputError(f"{name} is {value!r}: it is a part, from 0 to 1")
-
-
-def require_positive(name: str, value: Any) -> None:
-    """Raise `InputError` unless a setting is a number above 0."""
-    if not (is_number(value) and 0 < value < math.inf):
-        raise InputError(f"{name} is {value!r}: it must be a positive number")
-
-
-def require_switch(name: str, value: bool) -> None:
-    """Raise `InputError` unless a setting is True or False."""
-    if type(value) is not bool:
-        raise InputError(f"{name} is {value!r}: it must be True or False")
 
 
 def require_count(name: str, value: int, least: int = 1) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from napari_vdsr.checks import require_positive
 from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.images.find import named
 from napari_vdsr.progress import Progress
@@ -85,6 +86,7 @@ def prepare(
     InputError
         When no image can be used.
     """
+    require_positive("memory", memory)
     remarks: list[str] = []
     paired = isinstance(images, Pairs)
     found = _found(images)

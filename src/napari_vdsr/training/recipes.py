@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from napari_vdsr.checks import require_choice, require_positive
 from napari_vdsr.errors import InputError
 from napari_vdsr.training.config import Stage, TrainingConfig
 from napari_vdsr.training.instrument import BlindNoise, Spot
@@ -149,8 +150,7 @@ def recipe(name: str = "modern", **changes: Any) -> TrainingConfig:
     >>> recipe("modern", steps=830).stages[1].steps
     330
     """
-    if name not in RECIPES:
-        raise InputError(f"recipe is {name!r}: choose {', '.join(RECIPES)}")
+    require_choice("recipe", name, RECIPES)
     config = RECIPES[name]()
     steps, rate = changes.pop("steps", None), changes.pop("learning_rate", None)
     try:
@@ -162,6 +162,7 @@ def recipe(name: str = "modern", **changes: Any) -> TrainingConfig:
     if rate is None and name == "course" and config.depth < _DEEPEST:
         rate = _RATE_FOR_FEWER_LAYERS
     if rate is not None:
+        require_positive("learning rate", rate)
         ratio = rate / config.stages[0].learning_rate
         stages = [
             replace(stage, learning_rate=stage.learning_rate * ratio)

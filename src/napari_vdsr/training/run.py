@@ -1,10 +1,11 @@
 """Training in one call."""
 
 import warnings
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from napari_vdsr.errors import VdsrWarning
+from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.progress import Progress, check_progress
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.history import TrainedModel
@@ -92,6 +93,14 @@ def train(
     """
     check_progress(progress)
     config = recipe(config) if isinstance(config, str) else config
+    if not isinstance(config, TrainingConfig):
+        raise InputError(
+            f"config is {config!r}: give the name of a recipe, or a TrainingConfig"
+        )
+    paths: dict[str, Any] = {"checkpoint": checkpoint, "resume": resume}
+    for name, path in paths.items():
+        if not (path is None or (isinstance(path, str | PathLike) and str(path))):
+            raise InputError(f"{name} is {path!r}: give the name of a file")
     start = None if start_from is None else load_model(start_from)
     prepared = prepare(
         images,

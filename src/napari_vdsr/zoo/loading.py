@@ -38,6 +38,8 @@ def models() -> list[Card]:
 
 def find(name: str) -> Card:
     """Look up a model; where there is none, the error lists those that there are."""
+    if not isinstance(name, str):
+        raise InputError(f"the name of a model is a text, not {name!r}")
     card = registered_as(name)
     if card is not None:
         return card
