@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from scoring_helpers import CAMERA, names, stack
 
+from napari_vdsr.layers.provenance import METADATA_KEY, Provenance
 from napari_vdsr.plugin.scores.panel import Psnr
+from napari_vdsr.plugin.viewer import LEFT_OF_LINE, TRAINING_PREVIEW
 
 
 @pytest.fixture
@@ -178,6 +180,18 @@ def test_closing_the_viewer_during_the_work_leaves_nothing(
     viewer.add_image(large(), name="cells")
     panel.catch_up()
     panel.model.work.button.click()
+
+
+@pytest.mark.parametrize("kind", [LEFT_OF_LINE, TRAINING_PREVIEW])
+def test_what_only_helps_to_look_is_not_compared(
+    viewer: Any, panel: Psnr, kind: str
+) -> None:
+    """The left part of a split view was ticked, and told to be the best."""
+    viewer.add_image(CAMERA, name="truth")
+    made = {METADATA_KEY: Provenance(kind).written()}
+    viewer.add_image(CAMERA, name="helper", metadata=made)
+    panel.catch_up()
+    assert [layer.name for layer in panel.compare.images] == ["truth"]
 
 
 def test_renamed_layers_stay_chosen(viewer: Any, panel: Psnr) -> None:

@@ -186,7 +186,7 @@ def test_the_preview_follows_and_shows_what_was_learnt(
     # Beside the image, in the same unit.
     assert preview.extent.world[0, 1] > viewer.layers["cells"].extent.world[1, 1]
     assert preview.units == viewer.layers["cells"].units
-    assert panel._images == [viewer.layers["cells"]]
+    assert "preview of mine" not in panel.form["images"].choices
 
 
 def test_a_preview_that_is_removed_or_not_wanted_stays_away(

@@ -15,12 +15,17 @@ class Background(Generic[Result]):
     """Runs one piece of work at a time; its result or exception goes to `hand_over`.
 
     A plain thread that touches nothing of Qt does it, so napari may be closed at any
-    time. A timer that belongs to `parent` looks for the result.
+    time. A timer that belongs to `parent` looks for the result. Python waits at its end
+    for work with torch, which `torch` says: it would abort with it otherwise.
     """
 
     def __init__(
-        self, parent: QObject, hand_over: Callable[[Result | Exception], None]
+        self,
+        parent: QObject,
+        hand_over: Callable[[Result | Exception], None],
+        torch: bool = False,
     ) -> None:
+        self._daemon = not torch
         self._hand_over = hand_over
         self._found: list[Result | Exception] = []
         self.busy = False
@@ -31,8 +36,7 @@ class Background(Generic[Result]):
     def start(self, work: Callable[[], Result]) -> None:
         """Start the work; call only while not `busy`."""
         self.busy = True
-        # Not waited for when Python ends: nobody would see the result.
-        Thread(target=self._do, args=(work,), daemon=True).start()
+        Thread(target=self._do, args=(work,), daemon=self._daemon).start()
         self._timer.start()
 
     def _do(self, work: Callable[[], Result]) -> None:

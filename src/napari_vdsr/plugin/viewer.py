@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 
+# Kinds of layers that only help to look at others.
+LEFT_OF_LINE, TRAINING_PREVIEW = "before", "training preview"
 _LAYER_EVENTS = ("data", "scale", "affine", "axis_labels", "units")
 
 
@@ -139,7 +141,7 @@ def selection_in_words(layers: Sequence[Layer]) -> str:
 def is_helper(layer: Layer) -> bool:
     """Whether a layer only helps to look at another one."""
     made = Provenance.read(layer)
-    return made is not None and made.kind == "before"
+    return made is not None and made.kind in (LEFT_OF_LINE, TRAINING_PREVIEW)
 
 
 def is_made(layer: Layer) -> bool:

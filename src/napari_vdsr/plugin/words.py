@@ -74,7 +74,7 @@ def free_text(text: str, taken: Container[str]) -> str:
     return free
 
 
-def shorten_name(name: str, length: int = 15) -> str:
+def shorten_name(name: str, length: int = 13) -> str:
     """The beginning of a long name, so that it fits a box of `length` characters."""
     name = plain_name(name)
     return name if len(name) <= length else f"{name[: length - 1].rstrip()}…"

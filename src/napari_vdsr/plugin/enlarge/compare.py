@@ -10,7 +10,7 @@ from napari.experimental import link_layers, unlink_layers
 from napari_vdsr.layers import plan_layer
 from napari_vdsr.layers.plan import levels_of, linear_matrix
 from napari_vdsr.layers.provenance import METADATA_KEY, Provenance
-from napari_vdsr.plugin.viewer import insert_quietly, made_of
+from napari_vdsr.plugin.viewer import LEFT_OF_LINE, insert_quietly, made_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -151,7 +151,7 @@ def _left_layer(pair: Pair, part: float) -> "Image":
     from napari.layers import Image
 
     source = pair.source
-    before = Provenance("before", {"name": source.name})
+    before = Provenance(LEFT_OF_LINE, {"name": source.name})
     _, attributes, _ = source.as_layer_data_tuple()
     attributes.pop("locked_data_level", None)
     first = [each.start for each in _covered(pair)]

@@ -71,7 +71,7 @@ class Prober:
         self._looked = False
         self._tried: set[Key] = set()
         self._probing: Settings | None = None
-        self._background: Background[Probe] = Background(parent, self._take)
+        self._background: Background[Probe] = Background(parent, self._take, torch=True)
 
     @property
     def busy(self) -> bool:

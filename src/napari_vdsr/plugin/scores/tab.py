@@ -12,6 +12,7 @@ from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.scores.layers import is_map
 from napari_vdsr.plugin.scores.parts import WorkView
 from napari_vdsr.plugin.scores.work import ScoringWork
+from napari_vdsr.plugin.viewer import Sources
 from napari_vdsr.plugin.widgets.colours import message_colour
 from napari_vdsr.plugin.widgets.form import offer
 
@@ -45,11 +46,7 @@ class Tab(QWidget):
     @property
     def images(self) -> list[Image]:
         """Image layers, the topmost first, without maps of differences."""
-        return [
-            layer
-            for layer in list(self._viewer.layers)[::-1]
-            if isinstance(layer, Image) and not is_map(layer)
-        ]
+        return [each for each in Sources(self._viewer).images if not is_map(each)]
 
     def reset_choices(self) -> None:
         """Update the lists of layers."""

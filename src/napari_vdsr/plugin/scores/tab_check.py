@@ -35,7 +35,7 @@ from napari_vdsr.plugin.widgets.form import combo_box
 
 _ABOUT = (
     "Without a sharper image of the same sample nobody can say how true new detail "
-    "is. Two things can be checked nevertheless. Neither is a PSNR."
+    "is. Three things can be checked nevertheless. None is a PSNR."
 )
 _FULL_COLOUR = 0.05  # of the data range: the difference shown in full colour
 

@@ -125,9 +125,9 @@ class Curves(QWidget):
                 symbolBrush=colour,
                 name=factor,
             )
-            gain = gain_words(gains[-1], kernel)
-            sign = factor.replace("x", "×")
-            words.append(f'<span style="color:{colour}">{sign}: {gain}</span>')
+            gain = f"{factor.replace('x', '×')}: {gain_words(gains[-1], kernel)}"
+            unbroken = gain.replace(" ", "&nbsp;")
+            words.append(f'<span style="color:{colour}">{unbroken}</span>')
         self.gain_title.setText(f"Held-out images: {' · '.join(words)}")
 
 

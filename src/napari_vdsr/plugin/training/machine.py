@@ -32,8 +32,10 @@ class Machine:
         self.problem = ""  # why training is impossible, such as torch not importing
         self._callback: Callable[[], None] | None = callback
         self._paces: dict[Hashable, Pace | None] = {}  # None where none can be told
-        self._look: Background[list[str]] = Background(parent, self._take_devices)
-        self._rehearsal: Background[Pace | None] = Background(parent, self._take_pace)
+        self._look: Background[list[str]] = Background(parent, self._take_devices, True)
+        self._rehearsal: Background[Pace | None] = Background(
+            parent, self._take_pace, True
+        )
         self._rehearsed: Hashable = None
         self._look.start(_devices)
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from napari.layers import Image, Layer
+from napari.layers import Layer
 from napari.utils.notifications import show_error, show_info, show_warning
 
 from napari_vdsr.errors import FileError
@@ -16,7 +16,7 @@ from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.machine import Machine
 from napari_vdsr.plugin.training.planning import Plan, free_name, plan_training
-from napari_vdsr.plugin.training.preview_layer import PreviewLayer, is_preview
+from napari_vdsr.plugin.training.preview_layer import PreviewLayer
 from napari_vdsr.plugin.training.script import as_script
 from napari_vdsr.plugin.training.session import Session
 from napari_vdsr.plugin.training.settings import (
@@ -189,19 +189,14 @@ class Training(Panel[TrainingSettings]):
         self.form.changed.connect(self._form_changed)
 
     @property
-    def _images(self) -> list[Image]:
-        return [layer for layer in self._sources.images if not is_preview(layer)]
-
-    @property
     def _layers(self) -> list[Any]:
         chosen = self.form["images"].value
         if chosen == ALL:
-            return self._images[::-1]
-        layers = self._sources.named(None if chosen == SELECTED else chosen)
-        return [layer for layer in layers if not is_preview(layer)]
+            return self._sources.images[::-1]
+        return self._sources.named(None if chosen == SELECTED else chosen)
 
     def _offer_images(self, selected: Sequence[Layer]) -> None:
-        names = [layer.name for layer in self._images]
+        names = [layer.name for layer in self._sources.images]
         self.view.offer_images(selection_in_words(selected), names)
 
     def _begin_changed(self, begin: str) -> None:

@@ -7,16 +7,9 @@ import numpy as np
 from napari.layers import Image
 
 from napari_vdsr.layers.provenance import METADATA_KEY, Provenance
-from napari_vdsr.plugin.viewer import add_quietly
+from napari_vdsr.plugin.viewer import TRAINING_PREVIEW, add_quietly
 
-_KIND = "training preview"
 _GAP = 0.03  # of the height, between the images and the preview
-
-
-def is_preview(layer: Any) -> bool:
-    """Whether a layer is the preview of a training."""
-    made = Provenance.read(layer)
-    return made is not None and made.kind == _KIND
 
 
 class PreviewLayer:
@@ -47,10 +40,10 @@ class PreviewLayer:
             self._viewer.layers.remove(layer)
 
     def _add(self, picture: "np.ndarray[Any, Any]") -> None:
-        for old in [each for each in self._viewer.layers if is_preview(each)]:
+        for old in [each for each in self._viewer.layers if _is_preview(each)]:
             self._viewer.layers.remove(old)
         placed = _beside(list(self._viewer.layers), picture.shape[0])
-        made = Provenance(_KIND, details={"model": self._name})
+        made = Provenance(TRAINING_PREVIEW, details={"model": self._name})
         layer = Image(
             picture,
             rgb=picture.ndim == 3,
@@ -63,6 +56,11 @@ class PreviewLayer:
         if placed and self._viewer.dims.ndisplay == 2:
             self._viewer.reset_view()
         self._layer = ref(layer)
+
+
+def _is_preview(layer: Any) -> bool:
+    made = Provenance.read(layer)
+    return made is not None and made.kind == TRAINING_PREVIEW
 
 
 def _beside(layers: list[Any], rows: int) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class TrainingSettings(Remembered):
         "adapted to a single layer, on which it will then be used.",
         choices={
             "a new network": SCRATCH,
-            "a model, to fine-tune it": MODEL,
+            "a model to fine-tune": MODEL,
             "a model, for this layer": LAYER,
         },
     )
@@ -219,7 +219,6 @@ class TrainingSettings(Remembered):
         "Patch",
         "Pixels per edge of the parts of images that are learnt from. Images must "
         "not be smaller." + _EMPTY,
-        row="Patch, batch",
         most=100_000,
         blank="recipe",
     )
@@ -227,7 +226,6 @@ class TrainingSettings(Remembered):
         0,
         "Batch",
         "Patches per step. More of them take more memory." + _EMPTY,
-        beside=True,
         most=100_000,
         blank="recipe",
     )

@@ -113,10 +113,9 @@ def progress_words(report: "Report", device: str, memory: float) -> str:
     """Two lines: steps, time left, learning rate, device and its bytes in use."""
     left = format_duration(report.remaining)
     size = format_bytes(memory)
-    used = f"napari uses {size}" if device == "cpu" else f"{size} in use"
     return (
         f"Step {report.step} of {report.steps} · {left} left\n"
-        f"learning rate {report.learning_rate:.2g} · {device}, {used}"
+        f"learning rate {report.learning_rate:.2g} · {device}, {size} in use"
     )
 
 

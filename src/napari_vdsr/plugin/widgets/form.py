@@ -41,6 +41,7 @@ class Form(QWidget, Generic[Settings]):
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setVerticalSpacing(5)
+        self._layout.setHorizontalSpacing(3)  # labels have a margin of their own
         self._layout.setFieldGrowthPolicy(
             QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow
         )
