@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter1d
 from small_training import picture, tiny
 
 from napari_vdsr.imaging.resample import resize
@@ -128,6 +129,13 @@ def test_a_gaussian_of_no_width_changes_nothing(size: int) -> None:
     torch.testing.assert_close(matrix[1].sum(1), torch.ones(size))
     impulse = matrix[1][size // 2]
     assert impulse.argmax() == size // 2
+
+
+def test_a_gaussian_mirrors_at_the_borders() -> None:
+    signal = np.random.default_rng(0).random(20)
+    made = gaussian_matrix(20, torch.tensor(1.5, dtype=torch.float64)).numpy() @ signal
+    expected = gaussian_filter1d(signal, 1.5, mode="reflect", truncate=12)
+    np.testing.assert_allclose(made, expected, rtol=1e-9)
 
 
 def test_noise_has_the_variance_of_the_camera() -> None:
