@@ -86,7 +86,7 @@ class Machine:
     def _key(self, plan: Plan) -> Hashable:
         """What the time of a step depends on."""
         one = replace(plan.config.with_steps(1), validate_every=1, checkpoint_every=1)
-        return self.resolved(plan.settings.device), plan.settings.start_from, one
+        return plan.device, plan.settings.start_from, one
 
     def _take_devices(self, found: list[str] | Exception) -> None:
         if isinstance(found, Exception):  # such as a torch that cannot be imported

@@ -26,7 +26,7 @@ from napari_vdsr.plugin.training.settings import (
     TrainingSettings,
 )
 from napari_vdsr.plugin.training.view import TrainingView
-from napari_vdsr.plugin.training.words import news_of, title_of
+from napari_vdsr.plugin.training.words import foresee, news_of, title_of
 from napari_vdsr.plugin.viewer import Sources, selection_in_words
 from napari_vdsr.plugin.widgets.labels import copy_text
 from napari_vdsr.plugin.widgets.panel import Panel
@@ -251,7 +251,8 @@ class Training(Panel[TrainingSettings]):
         if not self._ready:
             raise FieldError("", WAIT)
         card = self.models.find(settings.model)
-        return plan_training(settings, layers, card, self._machine, resume=resume)
+        device = self._machine.resolved(settings.device)
+        return plan_training(settings, layers, card, device, resume=resume)
 
     def _ready_plan(self) -> Plan | None:
         """What Start would do; None while something is trained, or a field is wrong."""
@@ -272,7 +273,7 @@ class Training(Panel[TrainingSettings]):
         self.remember(self._unnamed)
         plan = self._ready_plan()
         if plan is not None:
-            self._show(self._failure or plan.outlook(self._machine))
+            self._show(self._failure or foresee(plan, self._machine.seconds(plan)))
             self.controls.start.enabled = True
 
     def _show(self, outlook: Outlook) -> None:

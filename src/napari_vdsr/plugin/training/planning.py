@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.errors import InputError, ModelError, VdsrError
 from napari_vdsr.layers import plan_layer
-from napari_vdsr.memory import free_memory
 from napari_vdsr.plugin.jobs import sentence
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.training.settings import (
@@ -18,8 +17,6 @@ from napari_vdsr.plugin.training.settings import (
     TrainingSettings,
 )
 from napari_vdsr.plugin.training.unfinished import is_begun
-from napari_vdsr.plugin.training.words import foresee
-from napari_vdsr.plugin.words import Outlook
 from napari_vdsr.zoo import Card, models
 from napari_vdsr.zoo.folders import expanded
 from napari_vdsr.zoo.formats.native import read_metadata
@@ -28,7 +25,6 @@ from napari_vdsr.zoo.user import free_path
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-    from napari_vdsr.plugin.training.machine import Machine
     from napari_vdsr.training import TrainingConfig
 
 
@@ -220,6 +216,7 @@ class Plan:
     config: "TrainingConfig"
     images: Images
     facts: Facts
+    device: str  # that the settings mean on this machine
     resume: bool = False  # from its checkpoint
     model_is_here: bool = False  # the one to start from, if any
 
@@ -232,24 +229,20 @@ class Plan:
         share = self.config.validation_share
         return 0 if not share else ceil(planes * share)
 
-    def outlook(self, machine: "Machine") -> Outlook:
-        """Say what the training will do on a machine, and whether memory is enough."""
-        device = machine.resolved(self.settings.device)
-        return foresee(self, device, free_memory(), machine.seconds(self))
-
 
 def plan_training(
     settings: TrainingSettings,
     layers: "Sequence[Layer]",
     card: Card | None,
-    machine: "Machine",
+    device: str,
     *,
     resume: bool = False,
 ) -> Plan:
     """Plan a training, or raise FieldError with the field and what to do.
 
-    The settings must have a name; `card` is that of the model to start from. `resume`
-    continues from the checkpoint of that name.
+    The settings must have a name; `card` is that of the model to start from, `device`
+    what theirs means here, "" for none. `resume` continues from the checkpoint of that
+    name.
     """
     facts = Facts()
     if settings.start_from is not None:
@@ -263,7 +256,6 @@ def plan_training(
     if settings.start_from is None:
         facts = Facts(config.depth, channels=config.channels)
     images = choose_images(layers, settings, config)
-    device = machine.resolved(settings.device)
     if not device:
         raise FieldError(
             "device", f"This machine has no device '{settings.device}': choose another."
@@ -276,4 +268,4 @@ def plan_training(
     if not resume:
         check_name(settings.name)
     here = card is not None and card.here
-    return Plan(settings, config, images, facts, resume, here)
+    return Plan(settings, config, images, facts, device, resume, here)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from napari_vdsr.memory import free_memory
 from napari_vdsr.plugin.training.settings import FOLDER, IN_FOLDER
 from napari_vdsr.plugin.words import Outlook, format_bytes, format_duration
 
@@ -24,12 +25,12 @@ _KEPT = 2  # copies of the pixels: as they were read, and on the device
 _MOST = 2e9  # bytes of pixels, as `MEMORY` of the training, whose import needs torch
 
 
-def foresee(plan: "Plan", device: str, free: float, seconds: float | None) -> Outlook:
+def foresee(plan: "Plan", seconds: float | None) -> Outlook:
     """Say what a training will do; a warning if a CPU has too little memory.
 
-    `device` is where it will run, `free` the free memory in bytes, and `seconds` the
-    expected time, None when unknown.
+    `seconds` is the expected time, None when unknown.
     """
+    free = free_memory()
     needed = memory_needed(plan.config, plan.facts, plan.images.nbytes)
     size = format_bytes(needed).replace(" ", "\u00a0")
     parts = [
@@ -39,8 +40,8 @@ def foresee(plan: "Plan", device: str, free: float, seconds: float | None) -> Ou
     if seconds is not None:
         about = "about " if seconds >= 1 else ""
         parts.append(f"{about}{format_duration(seconds)}".replace(" ", "\u00a0"))
-    text = " · ".join([*parts, f"{size} on\u00a0{device}"])
-    if device == "cpu" and needed > free:
+    text = " · ".join([*parts, f"{size} on\u00a0{plan.device}"])
+    if plan.device == "cpu" and needed > free:
         short = f"Only {format_bytes(free)} are free: choose a smaller batch or patch."
         return Outlook(f"{text}. {short}", "warning")
     return Outlook(text)
