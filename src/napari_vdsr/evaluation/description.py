@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError, VdsrError
+from napari_vdsr.evaluation.detail import SamplingReport, sampling_of
 from napari_vdsr.evaluation.history import history_of
 from napari_vdsr.evaluation.image_report import ImageReport, instrument_of
 from napari_vdsr.evaluation.noise import NoiseEstimate, noise_of
-from napari_vdsr.evaluation.sampling import SamplingReport, sampling_of
 from napari_vdsr.images.find import opened
 from napari_vdsr.images.stack import Stack
 from napari_vdsr.imaging.gaps import fill_gaps

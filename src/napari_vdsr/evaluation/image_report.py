@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from napari_vdsr.evaluation.detail import SamplingReport, noise_of_range
 from napari_vdsr.evaluation.history import ValueHistory
 from napari_vdsr.evaluation.noise import NoiseEstimate
-from napari_vdsr.evaluation.sampling import SamplingReport, noise_of_range
 from napari_vdsr.imaging.sampling import Instrument
 
 # https://www.openmicroscopy.org/Schemas/Documentation/Generated/OME-2016-06/ome_xsd.html
