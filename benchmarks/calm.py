@@ -226,7 +226,7 @@ def training(table: Table, viewer: Any) -> None:
     # Steps enough for some drawings of the curves, with little work in each.
     small = {"depth": 3, "factors": "2", "steps": 400, "patch": 16, "batch": 4}
     panel.settings = panel.settings.changed(small)
-    table.row("what it finds out then", lambda: None, lambda: panel.ready, repeats=1)
+    table.row("what it finds out then", lambda: None, idle, repeats=1)
     viewer.layers.selection = {viewer.layers[0]}
 
     def shown() -> bool:

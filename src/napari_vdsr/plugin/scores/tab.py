@@ -1,6 +1,6 @@
 """What the tabs of the panel have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from magicgui.widgets import ComboBox
@@ -85,8 +85,8 @@ class Tab(QWidget):
         self._closed = True
         self._run.close()
 
-    def deliver(self, result: Any) -> None:
-        """Show a result of the work."""
+    def deliver(self, result: Any) -> Iterator[None] | None:
+        """Show a result of the work, perhaps in steps between which others draw."""
         raise NotImplementedError
 
     def ended(self, work: Any) -> None:

@@ -1,6 +1,6 @@
 """The tab that scores a model on a layer: reduce it, enlarge it, compare."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from weakref import ref
 
@@ -124,8 +124,8 @@ class ModelTab(Tab):
         )
         self.begin(work, self.work)
 
-    def deliver(self, result: Comparison) -> None:
-        """Add the images and show the scores."""
+    def deliver(self, result: Comparison) -> Iterator[None]:
+        """Show the scores, and then one image after the other."""
         truth = self._tried() if self._tried else None
         if truth is None:
             return
@@ -141,7 +141,7 @@ class ModelTab(Tab):
                 _PROTOCOL,
             ],
         )
-        self._add_layers(truth, result)
+        yield from self._add_layers(truth, result)
 
     def close_down(self) -> None:
         """Stop everything: the panel or the viewer is being closed."""
@@ -183,7 +183,7 @@ class ModelTab(Tab):
         else:
             self.start()
 
-    def _add_layers(self, truth: Image, result: Comparison) -> None:
+    def _add_layers(self, truth: Image, result: Comparison) -> Iterator[None]:
         """Add the truth (if it is gone), the reduced image, and enlargements of it."""
         pair = result.pair
         factor = round(pair.factors[0])
@@ -220,6 +220,7 @@ class ModelTab(Tab):
                 )
             )
         for layer in made:
+            yield
             add_quietly(self._viewer, layer, above=truth)
         self._tiling.take(made if fine is not truth else [truth, *made])
         self.tile.enabled = True
