@@ -27,6 +27,7 @@ SHORTER = {
     "--steps 200": "--steps 1 --batch 1",
     "shape=(128, 128)": "shape=(56, 56)",
     "range(6, 8)": "range(6, 7)",
+    "photons=100, seed=1": "photons=100, seed=1, shape=(96, 96)",
 }
 
 
@@ -68,6 +69,7 @@ def test_code_in_the_guides_runs(
         LocalCluster, processes=False, protocol="tcp", dashboard_address=None
     )
     monkeypatch.setattr("dask.distributed.LocalCluster", threads)
+    monkeypatch.setattr("napari_vdsr.lazy.blocks.BLOCK", 128)
     monkeypatch.setenv("NAPARI_VDSR_MODELS", str(tmp_path / "models"))
     monkeypatch.chdir(tmp_path)
     make_files_of_the_guides()
