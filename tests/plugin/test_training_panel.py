@@ -302,6 +302,16 @@ def test_a_folder_is_learnt_from_and_what_cannot_be_read_is_named(
     assert json.loads(load_model("trained-1").metadata["training"])["images"] == 3
 
 
+def test_the_name_of_the_next_model_is_free_before_models_are_listed_again(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training()
+    train(panel, settle, qtbot)
+    assert "'trained-1' is in the list" in message(panel)
+    assert panel._ready_plan() is not None
+
+
 def test_how_the_images_were_taken_is_asked_and_reaches_the_model(
     viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
 ) -> None:

@@ -17,7 +17,7 @@ from napari_vdsr.plugin.training.settings import (
     TrainingSettings,
 )
 from napari_vdsr.plugin.training.unfinished import is_begun
-from napari_vdsr.zoo import Card, models
+from napari_vdsr.zoo import Card, models, user_folder
 from napari_vdsr.zoo.folders import expanded
 from napari_vdsr.zoo.formats.native import read_metadata
 from napari_vdsr.zoo.user import free_path
@@ -186,12 +186,19 @@ def _planes(layer: Any) -> int:
 def free_name(stem: str = "trained", taken: Iterable[str] | None = None) -> str:
     """Find a name that no model has, by adding a number to the stem.
 
-    `taken` are those of all models, if they are known.
+    `taken` are those of all models, if they are known; one that has just been trained
+    may still be missing among them.
     """
     names = [card.name for card in models()] if taken is None else taken
     lower = {name.lower() for name in names}
     new = (f"{stem[:60]}-{number}" for number in count(1))
-    return next(n for n in new if n.lower() not in lower and not is_begun(n))
+    return next(
+        name
+        for name in new
+        if name.lower() not in lower
+        and not (user_folder() / f"{name}.safetensors").exists()
+        and not is_begun(name)
+    )
 
 
 def check_name(name: str) -> None:
