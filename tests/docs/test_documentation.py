@@ -66,7 +66,7 @@ def test_code_in_the_guides_runs(
 ) -> None:
     # Processes would take seconds to start; tests/lazy has some for all its tests.
     threads = partial(
-        LocalCluster, processes=False, protocol="tcp", dashboard_address=None
+        LocalCluster, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
     )
     monkeypatch.setattr("dask.distributed.LocalCluster", threads)
     monkeypatch.setattr("napari_vdsr.lazy.blocks.BLOCK", 128)

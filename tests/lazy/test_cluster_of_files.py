@@ -234,7 +234,10 @@ def test_nobody_waits_for_ever_for_workers_or_a_scheduler_that_are_gone(
 
     monkeypatch.setattr(module, "_PATIENCE", 0.5)
     machine = LocalCluster(
-        n_workers=1, processes=False, dashboard_address=None, silence_logs="CRITICAL"
+        n_workers=1,
+        processes=False,
+        dashboard_address="127.0.0.1:0",
+        silence_logs="CRITICAL",
     )
     with machine, Client(machine, set_as_default=False) as client:
         cluster = Cluster(client)
