@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import napari_vdsr
@@ -65,7 +66,13 @@ def room_of(module: Path) -> str:
     return module.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def imported(module: Path) -> Iterator[str]:
+def dotted(module: Path) -> str:
+    parts = module.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(("napari_vdsr", *parts)).removesuffix(".__init__")
+
+
+def imported(module: Path, members: bool = False) -> Iterator[str]:
+    """Modules that are imported; with members what is taken of them, too."""
     tree = ast.parse(module.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -73,8 +80,8 @@ def imported(module: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             assert node.module is not None
             yield node.module
-            if node.module == "napari_vdsr":
-                yield from (f"napari_vdsr.{alias.name}" for alias in node.names)
+            if members or node.module == "napari_vdsr":
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def name_of(module: Path) -> str:
@@ -101,6 +108,15 @@ def test_imports_run_downward() -> None:
 
 def test_every_room_has_its_level() -> None:
     assert {room_of(module) for module in MODULES} - {"__init__"} <= set(LEVELS)
+
+
+def test_no_files_import_one_another_in_a_circle() -> None:
+    known = {dotted(module): module for module in MODULES}
+    graph: dict[str, set[str]] = {}
+    for name, module in known.items():
+        wanted = set(imported(module, members=True))
+        graph[name] = wanted & set(known) - {"napari_vdsr"}
+    tuple(TopologicalSorter(graph).static_order())  # CycleError names a circle
 
 
 def test_panels_do_not_know_one_another() -> None:
@@ -156,7 +172,7 @@ def test_the_simulated_microscope_needs_numpy_and_scipy_alone() -> None:
 def test_the_engine_runs_with_torch_numpy_and_safetensors_alone() -> None:
     rooms = ("network", "imaging", "images", "inference", "training")
     names = [
-        ".".join(("napari_vdsr", *module.relative_to(PACKAGE).with_suffix("").parts))
+        dotted(module)
         for module in MODULES
         if room_of(module) in rooms and module.stem != "triton_layers"
     ]
@@ -171,7 +187,7 @@ class Refuse:
 
 sys.meta_path.insert(0, Refuse())
 for name in {names}:
-    importlib.import_module(name.removesuffix(".__init__"))
+    importlib.import_module(name)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
