@@ -25,7 +25,7 @@ MODULES = {  # and the tests that are to notice, the quickest first
         "inference/test_tiles lazy/test_blocks inference/test_exactness",
     ),
     "resample": ("imaging/resample", "imaging/test_resample peers/test_definitions"),
-    "geometry": ("imaging/geometry", "imaging/test_geometry inference/test_exactness"),
+    "geometry": ("imaging/geometry", "imaging/test_geometry inference/test_arrays"),
     "psnr": ("evaluation/psnr", "evaluation/test_psnr peers/test_definitions"),
     "ssim": ("evaluation/ssim", "evaluation/test_ssim peers/test_definitions"),
     "decibels": ("evaluation/decibels", "evaluation/test_psnr"),

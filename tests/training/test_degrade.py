@@ -159,6 +159,10 @@ def test_pictures_without_counts_take_electrons_at_white() -> None:
     flat = torch.full((1, 1, 256, 256), 0.25)
     seen = add_noise(flat, CameraNoise(white=400.0), LIMITS, generator)
     assert seen.std().item() * 400 == pytest.approx(10, rel=0.02)
+    black = torch.zeros(1, 1, 8, 8)
+    assert torch.equal(
+        add_noise(black, CameraNoise(white=400.0), LIMITS, generator), black
+    )
 
 
 def blind(noise: BlindNoise, level: float = 0.25, images: int = 1) -> torch.Tensor:
@@ -190,6 +194,15 @@ def test_blind_noise_is_drawn_for_each_patch() -> None:
     assert white.max() < 1100
     # Each octave is as likely as any other: the median is the geometric mean.
     assert white.log10().median().item() == pytest.approx(2, abs=0.15)
+
+
+def test_light_and_read_noise_are_drawn_independently() -> None:
+    noise = BlindNoise((10.0, 1000.0), (1.0, 3.0), (0.0, 0.0), clean=0.0)
+    dark, lit = (blind(noise, level, images=300).var((1, 2, 3)) for level in (0.0, 0.9))
+    white = 0.9 / (lit - dark)
+    read = dark.sqrt() * white
+    together = torch.corrcoef(torch.stack([white.log(), read.log()]))[0, 1]
+    assert abs(together.item()) < 0.2
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.2, 0.5])
