@@ -10,9 +10,12 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from scoring_helpers import CAMERA, names, stack, texts
 
 import napari_vdsr
+from napari_vdsr.images.stack import stack_of
 from napari_vdsr.layers import upscale_layer
 from napari_vdsr.plugin.scores.layers import origin_of
 from napari_vdsr.plugin.scores.panel import Psnr
+from napari_vdsr.plugin.scores.settings import ScoreOptions
+from napari_vdsr.plugin.scores.work import score_images
 
 
 @pytest.fixture
@@ -376,3 +379,15 @@ def test_the_map_of_a_hidden_reference_is_visible(
     qtbot.waitUntil(lambda: "brighter − truth" in names(viewer), timeout=30_000)
     assert viewer.layers["brighter − truth"].visible
     assert not reference.visible
+
+
+def test_large_counts_are_scored_as_by_the_function() -> None:
+    """float64 cannot tell neighbours of these apart: they were called identical."""
+    counts = np.random.default_rng(0).integers(0, 255, (16, 16)) + 2**60
+    other = counts + np.eye(16, dtype=np.int64)
+    stacks = [stack_of(each, "image", rgb=False) for each in (counts, other)]
+    score = score_images("other", *stacks, ScoreOptions(data_range=255, fit=False))
+    assert score.psnr.mean == pytest.approx(
+        napari_vdsr.psnr(counts, other, data_range=255).mean
+    )
+    assert score.psnr.mean == pytest.approx(10 * np.log10(255**2 * 16))

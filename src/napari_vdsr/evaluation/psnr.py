@@ -182,7 +182,7 @@ def psnr(
     plane.
     """
     fit = checked_switch("fit", fit)
-    planes = comparable(
+    planes, problem = comparable(
         reference,
         image,
         data_range=data_range,
@@ -190,6 +190,8 @@ def psnr(
         luminance=luminance,
         rgb=rgb,
     )
+    if problem is not None:
+        warnings.warn(problem, VdsrWarning, stacklevel=3)
     planes = replace(planes, origin=exact_origin(planes.reference, planes.image))
     spreads = Spreads()
     report = measured(planes, fit=fit, beside=spreads)
@@ -242,8 +244,8 @@ def comparable(
     border: int,
     luminance: Luminance,
     rgb: bool | None,
-) -> Planes:
-    """Check two images, choose the data range and warn when it cannot be right.
+) -> tuple[Planes, str | None]:
+    """Check two images and choose the data range; says why a given one cannot be right.
 
     Arguments as for `psnr`. Raises InputError for images or arguments that cannot be
     used, and VdsrError for a plane that cannot be read.
@@ -254,11 +256,9 @@ def comparable(
     check_image(reference, "reference")
     check_image(image, "image")
     chosen = range_of(reference, data_range)
-    if data_range is not None:
-        problem = contradiction(reference, chosen.value)
-        if problem is not None:
-            warnings.warn(problem, VdsrWarning, stacklevel=3)
-    return planes_of(
+    given = data_range is not None
+    problem = contradiction(reference, chosen.value) if given else None
+    planes = planes_of(
         reference,
         image,
         chosen,
@@ -266,6 +266,7 @@ def comparable(
         luminance=luminance,
         rgb=rgb,
     )
+    return planes, problem
 
 
 def _score(

@@ -1,12 +1,13 @@
 """Structural similarity, as the papers measure it."""
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.evaluation.data_range import DataRange
 from napari_vdsr.evaluation.planes import Luminance, Planes
 from napari_vdsr.evaluation.psnr import comparable
@@ -51,7 +52,7 @@ def ssim(
     windows that lie within the image: Wang, Bovik, Sheikh, Simoncelli, "Image quality
     assessment: from error visibility to structural similarity", 2004.
     """
-    planes = comparable(
+    planes, problem = comparable(
         reference,
         image,
         data_range=data_range,
@@ -59,6 +60,8 @@ def ssim(
         luminance=luminance,
         rgb=rgb,
     )
+    if problem is not None:
+        warnings.warn(problem, VdsrWarning, stacklevel=3)
     return similarity(planes)
 
 

@@ -9,16 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.data_range import (
-    DataRange,
-    Spreads,
-    contradiction,
-    range_of,
-)
-from napari_vdsr.evaluation.planes import Planes, planes_of, scaled_luminance
-from napari_vdsr.evaluation.psnr import PsnrReport, measured
+from napari_vdsr.evaluation.data_range import DataRange, Spreads
+from napari_vdsr.evaluation.planes import Planes, exact_origin, scaled_luminance
+from napari_vdsr.evaluation.psnr import PsnrReport, comparable, measured
 from napari_vdsr.evaluation.ssim import similarity_of_plane
-from napari_vdsr.images.stack import Stack, check_image
+from napari_vdsr.images.stack import Stack
 from napari_vdsr.layers.bicubic import bicubic_planes
 from napari_vdsr.plugin.jobs import Job, load_plots
 from napari_vdsr.plugin.scores.layers import (
@@ -101,31 +96,25 @@ def score_images(
 
     Raises InputError when the images or options cannot be used.
     """
-    check_image(reference, "reference")
-    check_image(image, "image")
-    notes = []
-    data_range = range_of(reference, options.peak)
-    if options.peak is not None:
-        problem = contradiction(reference, data_range.value)
-        notes += [] if problem is None else [f"{WARNING}{_in_panel_words(problem)}."]
-    planes = planes_of(
+    planes, problem = comparable(
         reference,
         image,
-        data_range,
+        data_range=options.peak,
         border=options.border,
         luminance=options.luminance if reference.rgb else "auto",
         rgb=reference.rgb,
     )
-    watched = _Watched(**vars(planes), check=check)
-    similar, spreads = _Similarity(data_range), Spreads()
+    origin = exact_origin(reference, image)
+    watched = _Watched(**vars(planes) | {"origin": origin}, check=check)
+    similar, spreads = _Similarity(planes.data_range), Spreads()
 
     def look(one: NDArray[np.float64], other: NDArray[np.float64]) -> None:
-        similar(one, other)
+        similar(one + origin, other + origin)
         spreads(one, other)
 
     report = measured(watched, fit=options.fit, beside=look)
-    apart = spreads.contradiction()
-    notes += [] if apart is None else [f"{WARNING}{_in_panel_words(apart)}."]
+    problems = [each for each in (problem, spreads.contradiction()) if each is not None]
+    notes = [f"{WARNING}{_in_panel_words(each)}." for each in problems]
     if similar.problem:
         return Score(name, report, None, (), (*notes, similar.problem))
     values = tuple(similar.values)
