@@ -321,7 +321,7 @@ def test_a_model_with_biases_needs_the_intensity_range(
     command += ["--model", tmp_path / "biased.safetensors"]
     outcome = run(*command)
     assert outcome.status == 2
-    assert "intensity_range" in outcome.err
+    assert "give --intensity-range BLACK WHITE, or use" in outcome.err
     assert run(*command, "--intensity-range", 0, 4095).status == 0
 
 

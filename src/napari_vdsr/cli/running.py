@@ -1,5 +1,6 @@
 """Running a command: exit status, errors, warnings and signals."""
 
+import re
 import sys
 import traceback
 import warnings
@@ -55,7 +56,7 @@ def _run(given: list[str]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except VdsrError as error:
-        _report(given, type(error).__name__, str(error))
+        _report(given, type(error).__name__, _in_shell(str(error)))
         return BAD_ARGUMENTS if isinstance(error, InputError) else FAILED
     except MemoryError as error:
         words = str(error)
@@ -99,6 +100,16 @@ def _report(
     """Report an error to the user and, with ``--json``, to a program."""
     note(f"{before}{message}")
     _report_json(given, kind, message)
+
+
+def _in_shell(words: str) -> str:
+    """Name options as in a shell: name_of=(one, two) is --name-of ONE TWO."""
+
+    def option(match: re.Match[str]) -> str:
+        values = match[2].replace(",", "").upper()
+        return f"--{match[1].replace('_', '-')} {values}"
+
+    return re.sub(r"\b([a-z_]+)=\(([a-z, ]+)\)", option, words)
 
 
 def _report_json(given: list[str], kind: str, message: str) -> None:
