@@ -64,3 +64,6 @@ def test_a_wrong_pixel_size_is_named(target: Any) -> None:
 
 def test_a_target_pixel_size_asks_for_a_factor_on_each_axis() -> None:
     assert factor_for_pixel_size(0.1, (0.2, -0.4)) == pytest.approx((2, 4))
+    # An eighth of a pixel and a whole one are allowed, however they are rounded.
+    assert factor_for_pixel_size((0.7 / 8, 0.7), (0.7, 0.7)) == (8, 1)
+    assert factor_for_pixel_size(0.1 * 3, (0.3, 2.4)) == pytest.approx((1, 8))
