@@ -5,10 +5,11 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 import torch
-from napari.layers import Image
+from napari.layers import Image, Labels, Points, Vectors
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
@@ -172,3 +173,36 @@ def test_masks_within_xarray_are_refused(data_array: Any) -> None:
         for door in DOORS.values():
             with pytest.raises(InputError, match="masks are not known here"):
                 door(image)
+
+
+LAYERS = {
+    "Labels": lambda: Labels(np.zeros((48, 64), np.uint8), name="cells"),
+    "Points": lambda: Points(np.zeros((3, 2)), name="cells"),
+    "Vectors": lambda: Vectors(np.zeros((2, 2, 2)), name="cells"),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("kind", LAYERS)
+def test_layers_that_are_no_images_are_named(kind: str, door: str) -> None:
+    with pytest.raises(InputError, match=f"'cells' is a {kind} layer and holds"):
+        DOORS[door](LAYERS[kind]())
+    with pytest.raises(InputError, match=f"'cells' is a {kind} layer and holds"):
+        psnr(LAYERS[kind](), LAYERS[kind]())
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    "lie", [lambda block: block[:4], lambda block: block.astype(np.float64)]
+)
+def test_chunks_that_are_not_what_they_promise_are_refused(
+    lie: Callable[[Any], Any], door: str
+) -> None:
+    image = da.from_array(PIXELS, chunks=16)
+    wrong = image.map_blocks(lie, dtype=image.dtype, meta=image._meta)
+    words = "but the image says float32 of shape"
+    if door == "describe_image":  # which tells of it
+        assert words in describe_image(wrong).summary
+        return
+    with pytest.raises(VdsrError, match=words):
+        np.asarray(DOORS[door](wrong))

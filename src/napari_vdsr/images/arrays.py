@@ -22,6 +22,7 @@ def as_array(image: Any, name: str = "image") -> Any:
     if is_xarray(image):
         image = image.data
     refuse_no_image(image)
+    refuse_other_layers(image)
     if is_instance(image, "torch", "Tensor"):
         return on_host(image)
     if hasattr(image, "todense"):
@@ -32,6 +33,21 @@ def as_array(image: Any, name: str = "image") -> Any:
     if isinstance(getattr(image, "dtype", None), np.dtype) and hasattr(image, "shape"):
         return image
     return in_memory(image, name)
+
+
+def is_any_layer(value: object) -> bool:
+    """Whether it is a layer of napari, of whatever kind."""
+    return is_instance(value, "napari.layers", "Layer")
+
+
+def refuse_other_layers(value: Any) -> None:
+    """Raise InputError for layers of napari that are no images."""
+    if is_any_layer(value) and not is_instance(value, "napari.layers", "Image"):
+        kind = type(value).__name__
+        reason = "holds label numbers" if kind == "Labels" else "holds no intensities"
+        raise InputError(
+            f"{value.name!r} is a {kind} layer and {reason}: choose an Image layer"
+        )
 
 
 def in_memory(image: Any, name: str = "image") -> NDArray[Any]:

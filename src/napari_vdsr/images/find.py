@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
 from napari_vdsr.files.opening import OpenImage, Reordered, reading_from
-from napari_vdsr.images.arrays import as_array
+from napari_vdsr.images.arrays import as_array, is_any_layer
 from napari_vdsr.images.stack import Stack, check_kind, is_small, stack_of
 from napari_vdsr.imaging.axes import Axes, find_axes, letters_of
 from napari_vdsr.imaging.dtypes import is_xarray
@@ -90,9 +90,8 @@ def _add(images: Any, number: int, found: Found) -> None:
 def _is_array(images: Any) -> bool:
     """Whether numpy can take it for one image, and not for a list of images."""
     names = ("dtype", "__array__", "__array_interface__")
-    return isinstance(images, bytes | memoryview) or any(
-        hasattr(images, name) for name in names
-    )
+    kinds = isinstance(images, bytes | memoryview) or is_any_layer(images)
+    return kinds or any(hasattr(images, name) for name in names)
 
 
 def _add_path(path: Path, found: Found) -> None:

@@ -13,7 +13,7 @@ from napari_vdsr.checks import checked_rgb
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.images.arrays import as_array
 from napari_vdsr.images.chunk_groups import ChunkGroups
-from napari_vdsr.imaging.dtypes import check_intensities, refuse_mask
+from napari_vdsr.imaging.dtypes import check_intensities, checked_pixels
 
 KEPT = 64e6
 """Bytes of planes that are kept in memory for the next use, by default."""
@@ -150,8 +150,8 @@ class Stack:
         try:
             block = self._pixels[key]
             block = block.compute() if hasattr(block, "compute") else block
-            refuse_mask(block)
-            planes = np.asarray(block)
+            which = f"plane {index} of {self.name}"
+            planes = checked_pixels(block, *self._promised(key), which)
         except (VdsrError, MemoryError):
             raise
         except Exception as error:  # damaged chunks make their libraries raise anything
@@ -161,6 +161,13 @@ class Stack:
                 f"lost: {error}"
             ) from error
         return planes[..., :3] if self.rgb else planes
+
+    def _promised(self, key: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Shape and dtype that the pixels at a key have to have."""
+        sizes = tuple(self._pixels.shape)
+        parts = zip(key, sizes, strict=False)
+        cut = [len(range(size)[at]) for at, size in parts if isinstance(at, slice)]
+        return (*cut, *sizes[len(key) :]), np.dtype(self._pixels.dtype)
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         """Planes in C order."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.grids import compare_on_grid
+from napari_vdsr.images.arrays import refuse_other_layers
 from napari_vdsr.images.stack import Stack
 from napari_vdsr.layers.plan import level_data
 
@@ -32,6 +33,8 @@ def aligned(reference: "Image", image: "Image") -> Aligned:
     level is taken. Where the grids coincide, nothing is interpolated. Raises
     `InputError` when they do not overlap or cannot be compared.
     """
+    refuse_other_layers(reference)
+    refuse_other_layers(image)
     if reference.rgb != image.rgb or reference.ndim != image.ndim:
         raise InputError(
             f"{reference.name!r} has {_described(reference)}, {image.name!r} has "

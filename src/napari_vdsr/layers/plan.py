@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from math import prod
 from numbers import Integral
 from string import ascii_uppercase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from napari_vdsr.checks import checked_rgb
 from napari_vdsr.errors import InputError
-from napari_vdsr.images.arrays import as_array
+from napari_vdsr.images.arrays import as_array, refuse_other_layers
 from napari_vdsr.imaging.axes import Axes, letters_of
 from napari_vdsr.imaging.dtypes import check_dtype
 from napari_vdsr.imaging.geometry import Factor, enlarged_size, plan_enlargement
@@ -155,15 +155,8 @@ def levels_of(layer: "Image") -> list[Any]:
 
 def _checked(layer: "Layer") -> "Image":
     """The layer, when it is one that can be enlarged."""
-    from napari.layers import Image
-
-    if isinstance(layer, Image):
-        return layer
-    kind = type(layer).__name__
-    reason = "holds label numbers" if kind == "Labels" else "holds no intensities"
-    raise InputError(
-        f"{layer.name!r} is a {kind} layer and {reason}: choose an Image layer"
-    )
+    refuse_other_layers(layer)
+    return cast("Image", layer)
 
 
 def _axis_names(layer: "Image", axes: str | None) -> str:
