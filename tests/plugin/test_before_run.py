@@ -11,9 +11,9 @@ import pytest
 from qtpy.QtWidgets import QApplication, QScrollArea
 
 import napari_vdsr
-from napari_vdsr.plugin.cards import find_card
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.settings import saved_values
+from napari_vdsr.zoo import models
 
 OpenPanel = Callable[..., SuperResolution]
 
@@ -155,7 +155,7 @@ def test_a_model_that_is_not_here_is_fetched_by_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No visible download (cellpose-napari#27), firewalls (micro-sam#1093)."""
-    card = find_card("vdsr20-kim2016")
+    card = next(card for card in models() if card.name == "vdsr20-kim2016")
     assert card is not None
     mirror = tmp_path / "mirror"
     mirror.mkdir()

@@ -1,5 +1,5 @@
 """The napari plugin: panels, menu commands and sample data.
 
-``model/`` knows neither Qt nor a viewer, ``views/`` are the widgets, and the files
-beside them tie the two together. `napari.yaml` names what napari may load.
+Each panel has a folder: ``enlarge``, ``scores`` and ``training``. The files beside them
+and ``widgets`` are what they share. `napari.yaml` names what napari may load.
 """

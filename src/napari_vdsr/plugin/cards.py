@@ -3,7 +3,7 @@
 from html import escape
 from textwrap import fill
 
-from napari_vdsr.zoo import Card, models
+from napari_vdsr.zoo import Card
 
 _NEAR = 0.1  # results have whole pixels, so that the factor is near what was asked for
 _WIDTH = 70  # characters in a line of a tooltip
@@ -29,11 +29,6 @@ def tooltip_of(card: Card) -> str:
     """
     lines = fill(card.text, _WIDTH).splitlines()
     return f"<qt>{'<br>'.join(map(escape, lines))}</qt>"
-
-
-def find_card(name: str) -> Card | None:
-    """Look up a model by name; None when it does not exist any more."""
-    return next((card for card in models() if card.name == name), None)
 
 
 def made_for_others(card: Card | None, factor: float) -> str:

@@ -1,11 +1,10 @@
 """The fields of the panel, from the layer down to the layers beside the result."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog
 
-from napari_vdsr.plugin.cards import label_of, tooltip_of
 from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.fields import shown_fields
 from napari_vdsr.plugin.viewer import Sources
@@ -40,7 +39,6 @@ class EnlargeForm(Form[Settings]):
     """The settings, with the layer above them and the Shapes layer below the area."""
 
     def __init__(self, settings: Settings) -> None:
-        self._cards: dict[str, Card] = {}
         self._model = settings.model  # the last one that was no request for a file
         self.layer = combo_box(tooltip=_LAYER)
         self.shapes = combo_box(tooltip=_SHAPES)
@@ -60,19 +58,15 @@ class EnlargeForm(Form[Settings]):
         shapes = [(plain_name(layer.name), layer) for layer in sources.shapes]
         offer(self.shapes, shapes)
 
-    def offer_models(self, cards: Sequence[Card]) -> None:
+    def offer_models(self, cards: Iterable[Card], *more: tuple[str, str]) -> None:
         """Replace the list of models, in this order; the last entry asks for a file."""
-        self._cards = {card.name: card for card in cards}
-        names = [(label_of(card), card.name) for card in cards]
         if is_file(self._model):
-            names.append((Path(self._model).name, self._model))
-        self.offer("model", [*names, ("model file …", FILE)], keep=True)
-        self._show_more()
+            more = (*more, (Path(self._model).name, self._model))
+        super().offer_models(cards, *more, ("model file …", FILE))
 
     def offer_devices(self, devices: Sequence[str]) -> None:
         """Replace the list of devices, the best one first."""
-        names = {f"auto ({devices[0]})": "auto"} | {name: name for name in devices}
-        self.offer("device", names, keep=True)
+        super().offer_devices(devices)
         tooltip = shown_fields(self._settings)["device"].tooltip
         alone = list(devices) == ["cpu"]
         self.explain("device", f"{tooltip}\n\n{_NO_GPU}" if alone else "")
@@ -89,14 +83,13 @@ class EnlargeForm(Form[Settings]):
             self._ask_for_model()
             return
         self._model = settings.model
-        card = self._cards.get(self._model)
-        self.explain("model", tooltip_of(card) if card else "")
+        self.explain_model()
 
     def _ask_for_model(self) -> None:
         """Let the user choose a file of weights; otherwise the model stays."""
         chosen, _ = QFileDialog.getOpenFileName(self, "Model file", "", _KINDS)
         self.settings = self.settings.changed({"model": chosen or self._model})
-        self.offer_models(list(self._cards.values()))
+        self.offer_models(self.cards.values())
 
 
 def is_file(model: str) -> bool:

@@ -9,8 +9,7 @@ from napari_vdsr.plugin.scores.tab import Tab
 from napari_vdsr.plugin.scores.tab_check import CheckTab
 from napari_vdsr.plugin.scores.tab_compare import CompareTab
 from napari_vdsr.plugin.scores.tab_model import ModelTab
-from napari_vdsr.plugin.widgets.panel import Panel
-from napari_vdsr.plugin.widgets.scrolling import scrolled
+from napari_vdsr.plugin.widgets.panel import Panel, scrolled
 
 
 class Psnr(Panel[PsnrSettings]):
@@ -51,7 +50,7 @@ class Psnr(Panel[PsnrSettings]):
     def offer_choices(self) -> None:
         """Update the lists of layers and models."""
         if self.models.known:
-            self.model.offer_models(self.models.cards)
+            self.model.form.offer_models(self.models.cards)
         for tab in self._tabs:
             tab.reset_choices()
 

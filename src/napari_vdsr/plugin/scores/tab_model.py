@@ -1,6 +1,6 @@
 """The tab that scores a model on a layer: reduce it, enlarge it, compare."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 from weakref import ref
 
@@ -10,7 +10,7 @@ from napari.layers import Image
 from napari_vdsr.evaluation.baselines import BestLinear, Spline
 from napari_vdsr.evaluation.compare import Comparison
 from napari_vdsr.evaluation.protocols import PROTOCOLS
-from napari_vdsr.plugin.cards import label_of, made_for_others, tooltip_of
+from napari_vdsr.plugin.cards import made_for_others
 from napari_vdsr.plugin.preferences import preferred
 from napari_vdsr.plugin.scores.layers import Snapshot, check_memory, take_snapshot
 from napari_vdsr.plugin.scores.maps import Tiling, coarser_layer, finer_layer
@@ -64,7 +64,6 @@ class ModelTab(Tab):
         ):
             self.column.addWidget(widget)
         self.column.addStretch(1)
-        self._cards: dict[str, Card] = {}
         self._tiling = Tiling(viewer)
         self._tried: ref[Image] | None = None
         self.truth.changed.connect(self.refresh)
@@ -83,8 +82,7 @@ class ModelTab(Tab):
         """Show what is wrong, if anything, and enable or disable the buttons."""
         if self._closed or self.running:
             return
-        card = self._card(self.form.settings.model)
-        self.form.explain("model", tooltip_of(card) if card else "")
+        self.form.explain_model()
         field, text, colour = "", "", ""
         try:
             self._planned()
@@ -96,12 +94,6 @@ class ModelTab(Tab):
         self.work.say(text, colour)
         self.work.button.setEnabled(not text)
         emphasise(self.work.button, self.work.bar, self._viewer.theme)
-
-    def offer_models(self, cards: Sequence[Card]) -> None:
-        """Replace the list of models, in this order."""
-        self._cards = {card.name: card for card in cards}
-        names = {label_of(card): card.name for card in cards}
-        self.form.offer("model", names, keep=True)
 
     def start(self) -> None:
         """Start the scoring, as the button Score does."""
@@ -155,12 +147,12 @@ class ModelTab(Tab):
         factor = int(options.factor)
         if layer is None:
             raise FieldError("", "Open an image to score a model on it.")
-        if not self._cards:
+        if not self.form.cards:
             raise FieldError("", WAIT)
         truth = take_snapshot(layer)
         check_memory(truth)
         y, x = truth.shape[-2:]
-        card, taken = self._card(options.model), options.taken
+        card, taken = self.form.cards.get(options.model), options.taken
         if taken == OWN and card is not None:
             taken = card.sampling
         finer = 2 if taken == "scanner" else 1
@@ -173,9 +165,6 @@ class ModelTab(Tab):
             )
         _check_factor(card, factor)
         return truth
-
-    def _card(self, name: str) -> Card | None:
-        return self._cards.get(name)
 
     def _pressed(self) -> None:
         if self.running:

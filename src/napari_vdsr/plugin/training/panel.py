@@ -104,7 +104,7 @@ class Training(Panel[TrainingSettings]):
         if self._session is None:  # otherwise the form shows what is being trained
             self._offer_images(self._sources.selected)
         if self.models.known:
-            self.view.offer_models(self.models.cards)
+            self.form.offer_models(self.models.cards)
         self.unfinished.offer(unfinished.find_unfinished())
 
     # What the buttons do
@@ -232,7 +232,7 @@ class Training(Panel[TrainingSettings]):
 
     def _probed(self) -> None:
         if self._machine.devices:
-            self.view.offer_devices(self._machine.devices)
+            self.form.offer_devices(self._machine.devices)
         self.unfinished.resume.enabled = True
         self.refresh_soon()
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from magicgui.widgets import ProgressBar
 from qtpy.QtWidgets import QMessageBox, QVBoxLayout, QWidget
 
-from napari_vdsr.plugin.cards import label_of, tooltip_of
 from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.training.curves import Curves
 from napari_vdsr.plugin.training.session import Session
@@ -40,7 +39,6 @@ from napari_vdsr.plugin.widgets.working import (
     side_by_side,
 )
 from napari_vdsr.plugin.words import Outlook, words_of
-from napari_vdsr.zoo import Card
 
 _START = "Train. The state is kept on disk now and then, so that nothing is lost."
 _PAUSE = "Halt after the step in work; Resume continues as if nothing had happened."
@@ -57,7 +55,6 @@ class TrainingView(QWidget):
 
     def __init__(self, defaults: TrainingSettings) -> None:
         super().__init__()
-        self._cards: dict[str, Card] = {}
         self.unfinished = UnfinishedBox()
         self.form = Form(defaults)
         self.controls = TrainingControls()
@@ -85,17 +82,6 @@ class TrainingView(QWidget):
         choices = {selected: SELECTED, ALL: ALL, "a folder …": FOLDER}
         self.form.offer("images", choices | {name: name for name in names})
 
-    def offer_models(self, cards: Sequence[Card]) -> None:
-        """Replace the list of models, in this order."""
-        self._cards = {card.name: card for card in cards}
-        names = {label_of(card): card.name for card in cards}
-        self.form.offer("model", names, keep=True)
-
-    def offer_devices(self, devices: Sequence[str]) -> None:
-        """Replace the list of devices, the best one first."""
-        names = {f"auto ({devices[0]})": "auto"} | {name: name for name in devices}
-        self.form.offer("device", names, keep=True)
-
     def show_what_is_meant(
         self, settings: TrainingSettings, name: str, images: int
     ) -> None:
@@ -111,8 +97,7 @@ class TrainingView(QWidget):
             form[field].native.setItemText(0, words)
         single = settings.images != FOLDER and images == 1
         form.offer("held", shares_of_one(settings.held) if single else SHARES)
-        card = self._cards.get(settings.model)
-        form.explain("model", tooltip_of(card) if card else "")
+        form.explain_model()
 
     def lock(self, locked: bool) -> None:
         """Hide what must not be changed during a training, or show it again."""

@@ -1,6 +1,6 @@
 """A form made from the fields of a settings dataclass."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from magicgui.widgets import CheckBox, ComboBox, LineEdit
@@ -8,12 +8,14 @@ from psygnal import Signal
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QToolButton, QWidget
 
+from napari_vdsr.plugin.cards import label_of, tooltip_of
 from napari_vdsr.plugin.fields import Shown, shown_fields
 from napari_vdsr.plugin.settings import Remembered
 from napari_vdsr.plugin.widgets.colours import set_style
 from napari_vdsr.plugin.widgets.folder_field import FolderField
 from napari_vdsr.plugin.widgets.number_box import NumberBox
 from napari_vdsr.plugin.words import free_text
+from napari_vdsr.zoo import Card
 
 Settings = TypeVar("Settings", bound=Remembered)
 _MARGIN = 10  # pixels that the style adds to a visible label
@@ -32,6 +34,7 @@ class Form(QWidget, Generic[Settings]):
     def __init__(self, defaults: Settings) -> None:
         super().__init__()
         self._settings = defaults
+        self.cards: dict[str, Card] = {}  # of the models that are offered, by name
         self._shown = shown_fields(defaults)
         self._fields: dict[str, Any] = {}
         self._rows: dict[str, _Row] = {}  # by the first field in each
@@ -99,6 +102,23 @@ class Form(QWidget, Generic[Settings]):
     def offer(self, name: str, choices: Choices, keep: bool = False) -> None:
         """Replace the choices of a field; see the function `offer`."""
         offer(self._fields[name], choices, keep)
+
+    def offer_models(self, cards: Iterable[Card], *more: tuple[str, str]) -> None:
+        """Replace the list of models, in this order; `more` are texts and values."""
+        self.cards = {card.name: card for card in cards}
+        names = [(label_of(card), name) for name, card in self.cards.items()]
+        self.offer("model", [*names, *more], keep=True)
+        self.explain_model()
+
+    def explain_model(self) -> None:
+        """Tell in the tooltip what is known about the chosen model."""
+        card = self.cards.get(self._fields["model"].value)
+        self.explain("model", tooltip_of(card) if card else "")
+
+    def offer_devices(self, devices: Sequence[str]) -> None:
+        """Replace the list of devices, the best one first."""
+        names = {f"auto ({devices[0]})": "auto"} | {name: name for name in devices}
+        self.offer("device", names, keep=True)
 
     def suggest(self, name: str, text: str, usual: float | None = None) -> None:
         """Show in grey what an empty field stands for."""

@@ -7,12 +7,13 @@ from typing import Any, Generic, TypeVar
 
 from napari.utils.notifications import notification_manager
 from napari.viewer import Viewer
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractSlider,
     QAbstractSpinBox,
     QComboBox,
     QFormLayout,
+    QFrame,
     QLabel,
     QLayout,
     QLayoutItem,
@@ -30,7 +31,6 @@ from napari_vdsr.plugin.viewer import ViewerWatcher
 from napari_vdsr.plugin.widgets.colours import set_style, theme_colour
 from napari_vdsr.plugin.widgets.form import leave_wheel_alone
 from napari_vdsr.plugin.widgets.labels import let_wrap
-from napari_vdsr.plugin.widgets.scrolling import scrolled
 
 Kept = TypeVar("Kept", bound=Remembered)
 
@@ -281,6 +281,32 @@ def _items(layout: QLayout) -> list[QLayoutItem | None]:
     roles = QFormLayout.ItemRole.FieldRole, QFormLayout.ItemRole.SpanningRole
     rows = range(layout.rowCount())
     return [layout.itemAt(row, role) for row in rows for role in roles]
+
+
+def scrolled(widget: QWidget) -> QScrollArea:
+    """Put a widget where it can be higher than the window, but never wider."""
+    area = _Scrolled()
+    area.setWidget(widget)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area
+
+
+class _Scrolled(QScrollArea):
+    """A scroll area that cannot be narrower than its contents."""
+
+    def minimumSizeHint(self) -> QSize:
+        """The width of the widget and of the scroll bar beside it."""
+        hint, widget, bar = (
+            super().minimumSizeHint(),
+            self.widget(),
+            self.verticalScrollBar(),
+        )
+        if widget is not None and bar is not None:
+            needed = widget.minimumSizeHint().width() + bar.sizeHint().width()
+            hint.setWidth(needed)
+        return hint
 
 
 class ClosingWatcher(QObject):
