@@ -37,7 +37,7 @@ def main() -> None:
     )
     panel.form["steps"].value = STEPS
     panel.form["name"].value = "tissue-5"
-    wait_until(lambda: panel.controls.start.enabled, "the devices")
+    wait_until(lambda: panel.idle, "the estimate")
     wait(1)
     take(panel, "training-before")
     panel.controls.start.native.click()
