@@ -19,6 +19,7 @@ from napari_vdsr.files import (
     read_image,
     write_image,
 )
+from napari_vdsr.images.find import named
 
 GREY = Picture(noise((40, 50), "uint8"), "YX")
 COLOUR = Picture(noise((40, 50, 3), "uint8"), "YXS", rgb=True)
@@ -307,3 +308,14 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         list_images(tmp_path)
     with pytest.raises(FileError, match="is not a folder"):
         list_images(tmp_path / "missing")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_pipes_and_devices_are_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "link.tif").symlink_to("/dev/zero")
+    for name in ("pipe.png", "link.tif"):
+        with pytest.raises(FileError, match=f"{name} is no regular file"):
+            read_image(tmp_path / name)
+    with pytest.raises(FileError, match="holds no image"):
+        named(tmp_path)

@@ -72,6 +72,8 @@ def _first_bytes(path: Path) -> bytes:
     """Read enough of a file to tell its format."""
     if path.is_dir():
         raise FileError(f"{path} is a folder, not an image file")
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise FileError(f"{path} is no regular file: copy it into one")
     try:
         with path.open("rb") as file:
             start = file.read(16)
