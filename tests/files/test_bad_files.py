@@ -1,6 +1,8 @@
 """Files that cannot be read or written: a clear error, and nothing left behind."""
 
+import contextlib
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -319,3 +321,19 @@ def test_pipes_and_devices_are_refused_and_not_waited_for(tmp_path: Path) -> Non
             read_image(tmp_path / name)
     with pytest.raises(FileError, match="holds no image"):
         named(tmp_path)
+
+
+@pytest.mark.parametrize("tags", [0, 1])
+def test_a_circle_of_pages_has_an_end(tags: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, GREY.array, metadata=None)
+    with tifffile.TiffFile(path) as tif:
+        first = tif.pages.first.offset
+        count = len(tif.pages.first.tags)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, first + 2 + 12 * count, len(data))
+    entry = struct.pack("<HHII", 254, 4, 1, 0) * tags
+    data += struct.pack("<H", tags) + entry + struct.pack("<I", len(data))
+    path.write_bytes(data)
+    with contextlib.suppress(FileError):  # what is left may be one whole page
+        read_image(path)

@@ -41,6 +41,8 @@ def open_tiff(path: Path) -> OpenImage:
     tif, remarks = _opened(path)
     try:
         with _complaints_of_tifffile(path) as check:
+            if not (tif.is_shaped or tif.is_imagej or tif.is_micromanager):
+                len(tif.pages)  # finds a circle of pages, which would have no end
             full = (one for one in tif.series if not one.keyframe.is_reduced)
             series = next(full, tif.series[0])  # a thumbnail may come first
             check()  # a damaged header can ask for very many pixels
