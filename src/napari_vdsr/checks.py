@@ -13,16 +13,21 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def _is_truth_value(value: object) -> bool:
+    """Whether something is true or false, also of numpy 1 (bool_) or 2 (bool)."""
+    return isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")
+
+
 def checked_switch(name: str, value: Any) -> bool:
     """True or False, also of numpy; raise `InputError` for everything else."""
-    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
+    if _is_truth_value(value):
         return bool(value)
     raise InputError(f"{name} is {value!r}: it must be True or False")
 
 
 def checked_rgb(value: Any) -> bool | None:
     """Whether there are colours, None if nobody says so."""
-    if value is None or isinstance(value, bool) or type(value).__name__ == "bool":
+    if value is None or _is_truth_value(value):
         return None if value is None else bool(value)
     raise InputError(f"rgb is {value!r}: it can be True, False or None")
 

@@ -96,8 +96,9 @@ def test_the_spread_keeps_the_unit_and_its_fractions(
     mean, spread = upscale(
         image, 2, model=model, device="cpu", ensemble=True, spread=True
     )
+    fractions = image.astype(np.float32)
     _, exact = upscale(
-        image.astype(np.float32), 2, model=model, device="cpu", ensemble=True, spread=1
+        fractions, 2, model=model, device="cpu", ensemble=True, spread=True
     )
     assert (mean.dtype, spread.dtype) == (dtype, of_spread)
     np.testing.assert_allclose(spread, exact, atol=1e-3)

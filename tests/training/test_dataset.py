@@ -197,7 +197,7 @@ def test_large_arrays_are_read_in_blocks() -> None:
             return block
 
     data = Reads()
-    made = prepared(data, memory=0)
+    made = prepared(data, memory=1)
     assert len(pixels_of(made)) == 2 * 3 * 2
     assert data.largest < 1024**2
 
