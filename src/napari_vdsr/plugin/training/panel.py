@@ -1,7 +1,7 @@
 """The panel "VDSR training"."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from napari.layers import Layer
@@ -323,9 +323,9 @@ class Training(Panel[TrainingSettings]):
             self._drawn = time.monotonic()
             self.view.show_progress(session, self._viewer.theme)
 
-    def _show_preview(self, picture: Any) -> None:
+    def _show_preview(self, picture: Any) -> Iterator[None]:
         assert self._preview is not None
-        self._preview.show(picture)
+        return self._preview.show(picture)
 
     def _ended(self, session: Session) -> None:
         self.view.show_progress(session, self._viewer.theme)

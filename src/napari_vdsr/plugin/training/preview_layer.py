@@ -1,5 +1,6 @@
 """The preview in the viewer, beside the images."""
 
+from collections.abc import Iterator
 from typing import Any
 from weakref import ref
 
@@ -22,10 +23,13 @@ class PreviewLayer:
         self._viewer, self._name = viewer, name
         self._layer: ref[Image] | None = None
 
-    def show(self, picture: "np.ndarray[Any, Any]") -> None:
-        """Show the newest picture, (Y, X) or (Y, X, 3) with intensities from 0 to 1."""
+    def show(self, picture: "np.ndarray[Any, Any]") -> Iterator[None]:
+        """Show the newest picture, (Y, X) or (Y, X, 3) with intensities from 0 to 1.
+
+        In steps between which the viewer may draw.
+        """
         if self._layer is None:
-            self._add(picture)
+            yield from self._add(picture)
             return
         layer = self._layer()
         if layer is not None and layer in self._viewer.layers:
@@ -39,9 +43,10 @@ class PreviewLayer:
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
-    def _add(self, picture: "np.ndarray[Any, Any]") -> None:
+    def _add(self, picture: "np.ndarray[Any, Any]") -> Iterator[None]:
         for old in [each for each in self._viewer.layers if _is_preview(each)]:
             self._viewer.layers.remove(old)
+            yield
         placed = _beside(list(self._viewer.layers), picture.shape[0])
         made = Provenance(TRAINING_PREVIEW, details={"model": self._name})
         layer = Image(
@@ -53,9 +58,10 @@ class PreviewLayer:
             **placed,
         )
         add_quietly(self._viewer, layer)
+        self._layer = ref(layer)
+        yield
         if placed and self._viewer.dims.ndisplay == 2:
             self._viewer.reset_view()
-        self._layer = ref(layer)
 
 
 def _is_preview(layer: Any) -> bool:
