@@ -208,6 +208,20 @@ def test_a_preview_that_is_removed_or_not_wanted_stays_away(
     assert names(viewer) == ["cells"]
 
 
+def test_the_layer_of_a_preview_is_used_for_the_next_training(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
+) -> None:
+    """To remove one blocked the window for a quarter of a second."""
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(name="first")
+    train(panel, settle, qtbot)
+    preview = viewer.layers["preview of first"]
+    panel.form["name"].value = "second"
+    train(panel, settle, qtbot)
+    assert names(viewer) == ["cells", "preview of second"]
+    assert viewer.layers[1] is preview
+
+
 def test_the_curves_hold_all_losses_and_scores(
     viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
 ) -> None:

@@ -44,11 +44,22 @@ class PreviewLayer:
             self._viewer.layers.remove(layer)
 
     def _add(self, picture: "np.ndarray[Any, Any]") -> Iterator[None]:
-        for old in [each for each in self._viewer.layers if _is_preview(each)]:
-            self._viewer.layers.remove(old)
-            yield
-        placed = _beside(list(self._viewer.layers), picture.shape[0])
+        layers = self._viewer.layers
+        old = next((each for each in layers if _is_preview(each)), None)
+        placed = _beside([x for x in layers if x is not old], picture.shape[0])
         made = Provenance(TRAINING_PREVIEW, details={"model": self._name})
+        if old is not None and old.data.shape == picture.shape:
+            # Of the training before; removing a layer takes napari long.
+            self._layer = ref(old)
+            old.name = f"preview of {self._name}"
+            old.metadata = {METADATA_KEY: made.written()}
+            old.data = picture
+            for name, value in placed.items():
+                setattr(old, name, value)
+            return
+        if old is not None:
+            layers.remove(old)
+            yield
         layer = Image(
             picture,
             rgb=picture.ndim == 3,
