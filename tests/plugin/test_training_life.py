@@ -342,7 +342,7 @@ def test_images_are_not_needed_any_more_once_it_has_begun(
     settings = TrainingSettings().changed(told | {"folder": str(folder)})
     config = settings.config()
     checkpoint = unfinished.begin(settings, [])
-    session = Session(Plan(settings, config, Images(folder=folder), Facts(2)))
+    session = Session(Plan(settings, config, Images(folder=folder), Facts(2), "cpu"))
     # As a session makes it, but for the memory: no image is kept.
     prepared = prepare(folder, config, memory=1)
     session._trainer = Trainer(prepared, config, device="cpu", checkpoint=checkpoint)
