@@ -118,17 +118,19 @@ class Prober:
     def _take(self, found: "Probe | Exception") -> None:
         settings = self._probing
         assert settings is not None
-        self._looked = True
+        news = True
         if isinstance(found, Exception):
             self.problem = f"The network cannot run here: {found}"
         else:
             self.devices = found.devices
-            if found.busy:
+            if found.busy:  # tried again when somebody asks again
                 self._tried.discard(_key(settings))
+                news = not self._looked
             self._speeds.learn(_key(settings), found.pixels, found.seconds)
             if found.needs_range:
                 self._needing_range.add(settings.model)
-        if self._callback is not None:
+        self._looked = True
+        if news and self._callback is not None:
             self._callback()
 
     def check(self, tasks: Sequence[Task], settings: Settings) -> None:
