@@ -5,13 +5,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_vdsr.checks import check_progress
 from napari_vdsr.errors import InputError
 from napari_vdsr.images.arrays import as_array
 from napari_vdsr.imaging.axes import letters_of
 from napari_vdsr.imaging.dtypes import is_instance, is_xarray, refuse_no_image
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.options import RunOptions
-from napari_vdsr.progress import Progress, check_progress
+from napari_vdsr.progress import Progress
 from napari_vdsr.simulation import simulate
 from napari_vdsr.zoo import DEFAULT_MODEL, Model, load_model, models
 

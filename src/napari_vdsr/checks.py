@@ -43,3 +43,13 @@ def require_positive(name: str, value: Any) -> None:
     """Raise `InputError` unless a value is a finite number above 0."""
     if not (is_number(value) and 0 < value < math.inf):
         raise InputError(f"{name} is {value!r}: it must be a positive number")
+
+
+def check_progress(progress: object) -> None:
+    """Raise InputError for what is no progress bar; None is none."""
+    able = all(callable(getattr(progress, name, None)) for name in ("reset", "update"))
+    if progress is not None and (isinstance(progress, type) or not able):
+        raise InputError(
+            f"progress is {progress!r}: give a tqdm-like object, with reset and "
+            "update, such as tqdm.tqdm(), or leave it out"
+        )

@@ -2,8 +2,6 @@
 
 from typing import Protocol
 
-from napari_vdsr.errors import InputError
-
 
 class Progress(Protocol):
     """Any tqdm-like object, napari's progress bars included.
@@ -17,16 +15,6 @@ class Progress(Protocol):
 
     def update(self, n: float = 1) -> object:
         """Count `n` more units as done."""
-
-
-def check_progress(progress: object) -> None:
-    """Raise InputError for what is no progress bar; None is none."""
-    able = all(callable(getattr(progress, name, None)) for name in ("reset", "update"))
-    if progress is not None and (isinstance(progress, type) or not able):
-        raise InputError(
-            f"progress is {progress!r}: give a tqdm-like object, with reset and "
-            "update, such as tqdm.tqdm(), or leave it out"
-        )
 
 
 class Part:

@@ -5,8 +5,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from napari_vdsr.checks import check_progress
 from napari_vdsr.errors import InputError, VdsrWarning
-from napari_vdsr.progress import Progress, check_progress
+from napari_vdsr.progress import Progress
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.history import TrainedModel
 from napari_vdsr.training.prepare import prepare

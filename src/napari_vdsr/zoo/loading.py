@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_vdsr.checks import check_progress
 from napari_vdsr.errors import InputError, ModelError
-from napari_vdsr.progress import check_progress
 from napari_vdsr.zoo.card import Card
 from napari_vdsr.zoo.folders import expanded
 from napari_vdsr.zoo.model import Model
