@@ -85,7 +85,8 @@ class Machine:
 
     def _key(self, plan: Plan) -> Hashable:
         """What the time of a step depends on."""
-        one = replace(plan.config.with_steps(1), validate_every=1, checkpoint_every=1)
+        config = plan.config.with_steps(len(plan.config.stages))  # the fewest
+        one = replace(config, validate_every=1, checkpoint_every=1)
         return plan.device, plan.settings.start_from, one
 
     def _take_devices(self, found: list[str] | Exception) -> None:
