@@ -162,7 +162,7 @@ def wait_and_step(trainer):
     step(trainer)
 
 Trainer._one_step = wait_and_step
-Session(Plan(settings, settings.config(), images, Facts(2)))()
+Session(Plan(settings, settings.config(), images, Facts(2), "cpu"))()
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
