@@ -1,9 +1,14 @@
 """What all tests share."""
 
+import errno
 import os
+import signal
 import subprocess
+import threading
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -14,6 +19,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A machine under load is slow, which is no fault of what is tested.
 settings.register_profile("project", deadline=None, max_examples=30)
 settings.load_profile("project")
+
+Hold = Callable[[Callable[[], None]], object]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Benchmark images and reference weights, kept beside the repository.
@@ -66,3 +73,49 @@ def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     yield mount
     if folder.is_mount():
         subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def child_code() -> Callable[[Hold, Callable[[], int]], int]:
+    """Fork while another thread holds something; the child's exit code is its work's.
+
+    What holds gets a function that it has to call while it does.
+    """
+
+    def code(hold: Hold, work: Callable[[], int]) -> int:
+        held, go = threading.Event(), threading.Event()
+
+        def wait() -> None:
+            held.set()
+            go.wait()
+
+        thread = threading.Thread(target=hold, args=(wait,))
+        thread.start()
+        held.wait()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads
+            child = os.fork()
+        if child == 0:
+            signal.alarm(30)  # ends a child that waits for ever
+            os._exit(work())
+        go.set()
+        thread.join()
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    return code
+
+
+@pytest.fixture
+def refuse_to_list(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Let nobody list a folder; root, who may, would not notice its permissions."""
+    usual = os.scandir
+
+    def refuse(folder: Path) -> None:
+        def scandir(path: Any) -> Any:
+            if Path(path) == folder:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return usual(path)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+
+    return refuse

@@ -1,9 +1,8 @@
 """What is made once is kept, and a child process begins anew."""
 
 import os
-import signal
 import threading
-import warnings
+from typing import Any
 
 import pytest
 
@@ -49,27 +48,11 @@ class _WaitsInAChild:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_child_process_neither_waits_for_its_parent_nor_frees_what_it_kept() -> None:
+def test_a_child_process_neither_waits_for_its_parent_nor_frees_what_it_kept(
+    child_code: Any,
+) -> None:
     kept: LastUsed[int, object] = LastUsed(2)
     kept.get(1, _WaitsInAChild)
-    inside, go = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        inside.set()
-        go.wait()
-
-    def hold() -> None:
-        kept.get(2, wait)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    inside.wait()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads
-        child = os.fork()
-    if child == 0:
-        signal.alarm(20)  # ends a child that waits for ever
-        os._exit(int(kept.get(1, lambda: 7) == 7))
-    go.set()
-    thread.join()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    assert child_code(
+        lambda wait: kept.get(2, wait), lambda: int(kept.get(1, lambda: 7) == 7)
+    )

@@ -1,8 +1,6 @@
 """Whatever goes wrong: exit status, one clear message, the source untouched."""
 
-import errno
 import json
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -374,19 +372,12 @@ def test_an_empty_name_is_not_the_current_folder(
 
 
 def test_a_folder_that_cannot_be_listed_is_named_and_the_rest_goes_on(
-    run: Run, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, source: Path, tmp_path: Path, refuse_to_list: Any
 ) -> None:
     closed = tmp_path / "in" / "closed"
     closed.mkdir(parents=True)
     source.rename(tmp_path / "in" / "a.png")
-    usual = os.scandir
-
-    def scandir(path: Any) -> Any:
-        if Path(path) == closed:
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return usual(path)
-
-    monkeypatch.setattr(os, "scandir", scandir)
+    refuse_to_list(closed)
     outcome = run("upscale", tmp_path / "in", tmp_path / "out", "--json")
     assert outcome.status == 1
     assert f"cannot list the folder {closed}: Permission denied" in outcome.err

@@ -1,8 +1,6 @@
 """Looking through images: whatever is wrong is named, skipped and counted."""
 
-import errno
 import io
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -42,19 +40,12 @@ def test_a_folder_is_read_and_what_is_damaged_is_named_and_counted(
 
 
 def test_a_folder_that_cannot_be_listed_is_named_in_every_set(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, refuse_to_list: Any
 ) -> None:
     closed = tmp_path / "closed"
     closed.mkdir()
     write(tmp_path, "a.png")
-    usual = os.scandir
-
-    def scandir(path: Any) -> Any:
-        if Path(path) == closed:
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return usual(path)
-
-    monkeypatch.setattr(os, "scandir", scandir)
+    refuse_to_list(closed)
     config = tiny(validation_share=0.0)
     for sets in ((tmp_path, None), (picture(3), tmp_path)):
         (remark,) = prepare(sets[0], config, domain=sets[1], warn=False).remarks

@@ -1,12 +1,11 @@
 import hashlib
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
-import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -252,25 +251,14 @@ def test_a_machine_with_little_but_torch_can_load_and_save(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_child_process_can_load_while_its_parent_was_loading(tmp_path: Path) -> None:
+def test_a_child_process_can_load_while_its_parent_was_loading(
+    tmp_path: Path, child_code: Any
+) -> None:
     path = tmp_path / "mine.safetensors"
     Model(VDSR(3), "mine").save(path)
-    started, go = threading.Event(), threading.Event()
 
-    def load() -> None:
+    def load(wait: Callable[[], None]) -> None:
         with weight_files._opened._kept._lock, weight_files._decoding:
-            started.set()
-            go.wait()
+            wait()
 
-    thread = threading.Thread(target=load)
-    thread.start()
-    started.wait()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads
-        child = os.fork()
-    if child == 0:
-        signal.alarm(30)  # ends a child that waits for ever
-        os._exit(load_model(path).network.depth)
-    go.set()
-    thread.join()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    assert child_code(load, lambda: load_model(path).network.depth) == 3
