@@ -53,6 +53,7 @@ def test_a_child_process_neither_waits_for_its_parent_nor_frees_what_it_kept(
 ) -> None:
     kept: LastUsed[int, object] = LastUsed(2)
     kept.get(1, _WaitsInAChild)
-    assert child_code(
+    code = child_code(
         lambda wait: kept.get(2, wait), lambda: int(kept.get(1, lambda: 7) == 7)
     )
+    assert code == 1
