@@ -96,11 +96,14 @@ def child_code() -> Callable[[Hold, Callable[[], int]], int]:
             warnings.simplefilter("ignore", DeprecationWarning)  # of forks with threads
             child = os.fork()
         if child == 0:
-            signal.alarm(30)  # ends a child that waits for ever
             os._exit(work())
         go.set()
         thread.join()
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        end = threading.Timer(30, os.kill, (child, signal.SIGKILL))  # if it waits
+        end.start()
+        status = os.waitpid(child, 0)[1]
+        end.cancel()
+        return os.waitstatus_to_exitcode(status)
 
     return code
 
