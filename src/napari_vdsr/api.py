@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari_vdsr.checks import check_progress
 from napari_vdsr.errors import InputError
-from napari_vdsr.images.arrays import as_array
-from napari_vdsr.imaging.axes import letters_of
-from napari_vdsr.imaging.dtypes import is_instance, is_xarray, refuse_no_image
-from napari_vdsr.imaging.geometry import Factor
+from napari_vdsr.images.arrays import as_array, is_instance, is_xarray, refuse_no_image
+from napari_vdsr.imaging.geometry import Factor, letters_of
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
 from napari_vdsr.simulation import simulate
@@ -236,8 +234,8 @@ def psnr(
 
             stacks = list(aligned(reference, image))
         else:
+            from napari_vdsr.evaluation.grids import matched
             from napari_vdsr.images.find import opened
-            from napari_vdsr.images.matching import matched
 
             one, other = (
                 files.enter_context(opened(each, name, rgb))

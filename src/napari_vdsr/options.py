@@ -149,7 +149,7 @@ class RunOptions:
 
     def result_dtype(self, dtype: "np.dtype[Any]") -> "np.dtype[Any]":
         """Of the enlarged pixels, which may hold more than the image."""
-        from napari_vdsr.imaging.dtypes import with_spread  # needs numpy
+        from napari_vdsr.imaging.intensities import with_spread
 
         return with_spread(dtype) if self.spread else dtype
 

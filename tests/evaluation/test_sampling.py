@@ -14,7 +14,7 @@ from skimage import data
 from napari_vdsr import describe_image
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.sampling import check_sampling
-from napari_vdsr.imaging.luminance import FULL_RANGE
+from napari_vdsr.imaging.intensities import FULL_RANGE
 from napari_vdsr.imaging.resample import resize
 
 PHOTOGRAPHS = {

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.axes import Axes, find_axes
+from napari_vdsr.imaging.geometry import Axes, find_axes
 
 
 def test_the_last_two_axes_are_y_and_x() -> None:

@@ -7,8 +7,12 @@ import pytest
 import torch
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.dtypes import check_dtype, natural_range
-from napari_vdsr.imaging.intensities import into_dtype, work_dtype
+from napari_vdsr.imaging.intensities import (
+    check_dtype,
+    into_dtype,
+    natural_range,
+    work_dtype,
+)
 
 INTEGERS = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_vdsr.imaging.luminance import FULL_RANGE, studio_luminance
+from napari_vdsr.imaging.intensities import FULL_RANGE, studio_luminance
 
 
 def test_black_white_and_primaries_have_their_standard_luminance() -> None:

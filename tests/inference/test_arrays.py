@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import napari_vdsr
 from napari_vdsr.api import upscale as upscale_array
 from napari_vdsr.errors import Cancelled, InputError, VdsrWarning
-from napari_vdsr.imaging.luminance import FULL_RANGE
+from napari_vdsr.imaging.intensities import FULL_RANGE
 from napari_vdsr.imaging.resample import Kernel, resize
 from napari_vdsr.network import SRCNN
 from napari_vdsr.zoo import Model

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_vdsr
-from napari_vdsr.imaging.axes import Axes
-from napari_vdsr.imaging.geometry import plan_enlargement
+from napari_vdsr.imaging.geometry import Axes, plan_enlargement
 from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network.stack import VDSR

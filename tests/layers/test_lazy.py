@@ -11,7 +11,7 @@ import pytest
 from napari.layers import Image
 
 import napari_vdsr
-from napari_vdsr.imaging.axes import Axes
+from napari_vdsr.imaging.geometry import Axes
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.layers import plan_layer, upscale_layer
 from napari_vdsr.lazy import blocks, levels_below, pyramid, upscale, upscale_levels

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import napari_vdsr
 from napari_vdsr.errors import InputError, VdsrWarning
-from napari_vdsr.imaging.axes import find_axes
+from napari_vdsr.imaging.geometry import find_axes
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import VDSR
 from napari_vdsr.options import RunOptions

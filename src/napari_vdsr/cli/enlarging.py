@@ -19,11 +19,11 @@ from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.files.units import convert_length, normalise_unit
 from napari_vdsr.files.writing import check_name
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
-from napari_vdsr.imaging.axes import find_axes
 from napari_vdsr.imaging.geometry import (
     Enlargement,
     Factor,
     check_factor,
+    find_axes,
     plan_enlargement,
 )
 from napari_vdsr.inference.settings import check_options, in_use

@@ -15,7 +15,8 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.acquisition import resized
 from napari_vdsr.evaluation.data_range import DataRange, range_of
 from napari_vdsr.evaluation.decibels import finite_or_none
-from napari_vdsr.images.stack import check_image, is_colour
+from napari_vdsr.images.arrays import is_colour
+from napari_vdsr.images.stack import check_image
 from napari_vdsr.imaging.geometry import Factor, check_factor, enlarged_size
 
 _ROUNDING = 1e-9  # rounding error of weights that cancel

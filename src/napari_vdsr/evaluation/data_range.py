@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_vdsr.checks import is_number
 from napari_vdsr.errors import InputError
 from napari_vdsr.images.stack import Stack, all_values
-from napari_vdsr.imaging.dtypes import black_and_white
+from napari_vdsr.imaging.intensities import black_and_white
 
 _TOO_LARGE = 4.0  # times the reference's own span: a gain of 12 dB out of nothing
 

@@ -13,6 +13,7 @@ from napari_vdsr.errors import Cancelled, InputError, VdsrError, VdsrWarning
 from napari_vdsr.evaluation.acquisition import Noise, acquisitions_for
 from napari_vdsr.evaluation.compare import Outcome, outcomes_of
 from napari_vdsr.evaluation.decibels import mean_decibels
+from napari_vdsr.evaluation.grids import matched
 from napari_vdsr.evaluation.methods import (
     IN_FLOAT32,
     Method,
@@ -29,7 +30,6 @@ from napari_vdsr.evaluation.protocols import (
 )
 from napari_vdsr.evaluation.report import Evaluation, Row
 from napari_vdsr.images.find import Found, NamedImage, named, opened
-from napari_vdsr.images.matching import matched
 from napari_vdsr.images.stack import check_image
 from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.options import RunOptions

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.data_range import DataRange
 from napari_vdsr.images.stack import Stack, stack_of
-from napari_vdsr.imaging.luminance import studio_luminance
+from napari_vdsr.imaging.intensities import studio_luminance
 
 Luminance = bool | Literal["auto"]
 

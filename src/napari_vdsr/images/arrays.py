@@ -1,12 +1,17 @@
 """Whatever holds the pixels of an image, as an array with a dtype of numpy."""
 
-from typing import TYPE_CHECKING, Any
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_vdsr.checks import checked_rgb
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.dtypes import is_instance, is_xarray, refuse_no_image
+from napari_vdsr.imaging.intensities import check_intensities
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,3 +90,130 @@ def on_host(tensor: "Tensor") -> NDArray[Any]:
             f"tensors of dtype {name} are not known here: convert them to float32 first"
         ) from error
     return values
+
+
+def is_instance(value: object, module: str, name: str) -> bool:
+    """Whether a value is of a class, without importing the class's library."""
+    return module in sys.modules and isinstance(
+        value, getattr(sys.modules[module], name, ())
+    )
+
+
+def is_xarray(value: object) -> bool:
+    """Whether a value is an array of xarray, whose dimensions have names."""
+    names = ("DataArray", "Variable")
+    return any(is_instance(value, "xarray", name) for name in names)
+
+
+def refuse_no_image(value: object) -> None:
+    """Reject paths, zarr groups, masked arrays and None."""
+    refuse_mask(value)
+    msg = ""
+    if isinstance(value, (str, PathLike)):
+        msg = f"{value} is a path: read it first, or use the command napari-vdsr"
+    elif is_instance(value, "zarr", "Group"):
+        msg = "this is a group of zarr arrays: take one of them, such as group['0']"
+    elif is_instance(value, "xarray", "Dataset"):
+        msg = "this is a Dataset of xarray: take one of its variables"
+    elif value is None:
+        msg = "the image is None"
+    if msg:
+        raise InputError(msg)
+
+
+def refuse_mask(image: object) -> None:
+    """Refuse masked arrays, of which all pixels would be taken as valid.
+
+    Those of dask are known as far as dask knows beforehand. Raises InputError, which
+    says what to use instead.
+    """
+    known = image, getattr(image, "_meta", None)
+    if any(isinstance(each, np.ma.MaskedArray) for each in known):
+        raise InputError(
+            "masks are not known here: mark what is missing with NaN, such as "
+            "image.astype('float32').filled(np.nan)"
+        )
+
+
+def checked_pixels(
+    pixels: Any, shape: Sequence[int], dtype: np.dtype[Any], which: str
+) -> np.ndarray[Any, Any]:
+    """Pixels that were read, as an array of the shape and dtype that were announced.
+
+    Raises InputError for a mask, and for another shape or dtype: it would be repeated,
+    cut or wrapped in silence. `which` says what was read.
+    """
+    refuse_mask(pixels)
+    array = np.asarray(pixels)
+    native = array.dtype.newbyteorder("="), dtype.newbyteorder("=")
+    if array.shape != tuple(shape) or native[0] != native[1]:
+        raise InputError(
+            f"{which} is {array.dtype} of shape {array.shape}, but the image says "
+            f"{dtype} of shape {tuple(shape)}: mend what makes it, or its dtype and "
+            "chunks"
+        )
+    return array
+
+
+def check_kind(image: Any, name: str) -> None:
+    """Refuse what cannot be an image, without reading its values."""
+    check_intensities(image.dtype, name)
+    shape = tuple(image.shape)
+    if len(shape) < 2:
+        raise InputError(
+            f"the {name} has shape {shape}: it needs two dimensions (Y, X) at least"
+        )
+    if 0 in shape:
+        raise InputError(f"the {name} has shape {shape}: it holds no pixel")
+
+
+def is_colour(image: Any, rgb: bool | None) -> bool:
+    """Whether the last axis of an image is colour.
+
+    Raises InputError when it could be and `rgb` does not say so: it is never guessed.
+    """
+    rgb = checked_rgb(rgb)
+    shape = tuple(image.shape)
+    could_be = len(shape) >= 3 and shape[-1] in (3, 4)
+    if rgb is None and could_be:
+        raise InputError(
+            f"the shape {shape} may be (..., Y, X, colour) or (..., Y, X): "
+            "say rgb=True or rgb=False"
+        )
+    if rgb and not could_be:
+        raise InputError(
+            f"rgb=True, but the shape {shape} does not end in 3 or 4 colours"
+        )
+    return bool(rgb)
+
+
+class Values(NamedTuple):
+    """Statistics of the values of an image."""
+
+    low: float  # NaN ignored; NaN when there is nothing else; int if no float64
+    high: float
+    infinite: int  # number of infinite values
+    gaps: int  # number of NaN
+
+
+def values_of(parts: Iterable[NDArray[Any]]) -> Values:
+    """Statistics of an image of real numbers that is given in parts."""
+    lows, highs, infinite, gaps = [], [], 0, 0
+    for part in parts:
+        if part.dtype.kind == "f":
+            infinite += int(np.isinf(part).sum())
+            missing = int(np.isnan(part).sum())
+            gaps += missing
+            if missing == part.size:
+                continue
+        lows.append(_exact(np.nanmin(part)))
+        highs.append(_exact(np.nanmax(part)))
+    return Values(
+        min(lows, default=math.nan), max(highs, default=math.nan), infinite, gaps
+    )
+
+
+def _exact(value: Any) -> float:
+    """As a float, or as an int where float64 cannot hold that."""
+    number = value.item()
+    return number if number != float(number) else float(number)

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
 from napari_vdsr.files.opening import OpenImage, Reordered, reading_from
-from napari_vdsr.images.arrays import as_array, is_any_layer
-from napari_vdsr.images.stack import Stack, check_kind, is_small, stack_of
-from napari_vdsr.imaging.axes import Axes, find_axes, letters_of
-from napari_vdsr.imaging.dtypes import is_xarray
+from napari_vdsr.images.arrays import as_array, check_kind, is_any_layer, is_xarray
+from napari_vdsr.images.stack import Stack, is_small, stack_of
+from napari_vdsr.imaging.geometry import Axes, find_axes, letters_of
 
 
 class NamedImage(NamedTuple):

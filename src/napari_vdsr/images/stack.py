@@ -1,19 +1,24 @@
 """An image that is read plane by plane, or window by window."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from itertools import product
-from typing import Any, NamedTuple, Protocol
+from itertools import accumulate, pairwise, product
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from napari_vdsr.checks import checked_rgb
 from napari_vdsr.errors import InputError, VdsrError
-from napari_vdsr.images.arrays import as_array
-from napari_vdsr.images.chunk_groups import ChunkGroups
-from napari_vdsr.imaging.dtypes import check_intensities, checked_pixels
+from napari_vdsr.images.arrays import (
+    Values,
+    as_array,
+    check_kind,
+    checked_pixels,
+    is_colour,
+    values_of,
+)
 
 KEPT = 64e6
 """Bytes of planes that are kept in memory for the next use, by default."""
@@ -32,15 +37,6 @@ class Pixels(Protocol):
 
     def __getitem__(self, index: tuple[int, ...], /) -> Any:
         """The plane at an index of the leading axes."""
-
-
-class Values(NamedTuple):
-    """Statistics of the values of an image."""
-
-    low: float  # NaN ignored; NaN when there is nothing else; int if no float64
-    high: float
-    infinite: int  # number of infinite values
-    gaps: int  # number of NaN
 
 
 class Stack:
@@ -281,61 +277,54 @@ def check_image(image: NDArray[Any] | Stack, name: str) -> None:
             )
 
 
-def check_kind(image: Any, name: str) -> None:
-    """Refuse what cannot be an image, without reading its values."""
-    check_intensities(image.dtype, name)
-    shape = tuple(image.shape)
-    if len(shape) < 2:
-        raise InputError(
-            f"the {name} has shape {shape}: it needs two dimensions (Y, X) at least"
-        )
-    if 0 in shape:
-        raise InputError(f"the {name} has shape {shape}: it holds no pixel")
-
-
-def is_colour(image: Any, rgb: bool | None) -> bool:
-    """Whether the last axis of an image is colour.
-
-    Raises InputError when it could be and `rgb` does not say so: it is never guessed.
-    """
-    rgb = checked_rgb(rgb)
-    shape = tuple(image.shape)
-    could_be = len(shape) >= 3 and shape[-1] in (3, 4)
-    if rgb is None and could_be:
-        raise InputError(
-            f"the shape {shape} may be (..., Y, X, colour) or (..., Y, X): "
-            "say rgb=True or rgb=False"
-        )
-    if rgb and not could_be:
-        raise InputError(
-            f"rgb=True, but the shape {shape} does not end in 3 or 4 colours"
-        )
-    return bool(rgb)
-
-
 def all_values(image: NDArray[Any] | Stack) -> Values:
     """Statistics of all values of an image; a stack is read once, plane by plane."""
     return image.values if isinstance(image, Stack) else values_of([image])
 
 
-def values_of(parts: Iterable[NDArray[Any]]) -> Values:
-    """Statistics of an image of real numbers that is given in parts."""
-    lows, highs, infinite, gaps = [], [], 0, 0
-    for part in parts:
-        if part.dtype.kind == "f":
-            infinite += int(np.isinf(part).sum())
-            missing = int(np.isnan(part).sum())
-            gaps += missing
-            if missing == part.size:
-                continue
-        lows.append(_exact(np.nanmin(part)))
-        highs.append(_exact(np.nanmax(part)))
-    return Values(
-        min(lows, default=math.nan), max(highs, default=math.nan), infinite, gaps
-    )
+class ChunkGroups:
+    """Groups of planes of a chunked array that are read together.
+
+    A chunk is read and decoded as one piece. If planes are taken in C order and those
+    of a group are kept meanwhile, each chunk is read once, unless it holds more than
+    `most` planes. Chunks are as in dask and zarr: one number or a tuple of them for
+    each axis.
+
+    >>> ChunkGroups((2, 10), (1, 4), 100).around((1, 5))
+    (slice(1, 2, None), slice(4, 8, None))
+    """
+
+    def __init__(self, sizes: tuple[int, ...], chunks: Any, most: float) -> None:
+        self._edges: list[list[int]] = []
+        full = False  # whether the axes before are cut so that all of this one fits
+        for axis, size in enumerate(sizes):
+            ends = _edges(size, chunks[axis])
+            length = max(1, int(most // math.prod(sizes[axis + 1 :])))
+            if full:
+                ends = [0, size]
+            elif length == 1 or len(ends) > size:
+                ends = list(range(size + 1))
+            else:
+                full = True
+                ends = _cut_to(length, ends)
+            self._edges.append(ends)
+
+    def around(self, index: tuple[int, ...]) -> tuple[slice, ...]:
+        """Find the group that a plane is in: one slice for each leading axis."""
+        return tuple(
+            slice(*edges[(part := bisect_right(edges, at)) - 1 : part + 1])
+            for edges, at in zip(self._edges, index, strict=True)
+        )
 
 
-def _exact(value: Any) -> float:
-    """As a float, or as an int where float64 cannot hold that."""
-    number = value.item()
-    return number if number != float(number) else float(number)
+def _edges(size: int, chunks: Any) -> list[int]:
+    """The starts of the chunks of an axis, and the end of the last one."""
+    if isinstance(chunks, tuple):
+        return [0, *accumulate(chunks)]
+    return [*range(0, size, chunks), size]
+
+
+def _cut_to(length: int, edges: list[int]) -> list[int]:
+    """Edges of parts of chunks, none longer than `length`."""
+    starts = (range(*pair, length) for pair in pairwise(edges))
+    return [*(start for each in starts for start in each), edges[-1]]

@@ -1,21 +1,106 @@
-"""The precision of the computation, and results in the dtype of the image."""
+"""Intensities: their dtypes, black and white, luminance, and results in a dtype."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
-def work_dtype(dtype: np.dtype[Any]) -> torch.dtype:
-    """Precision in which images of this dtype are enlarged and summed.
+FULL_RANGE = (0.299, 0.587, 0.114)
+"""Weights of R, G and B in full-range luminance (ITU-R BT.601); their sum is one."""
 
-    It is float64 where float32 could not hold every value, otherwise float32.
+_STUDIO = (65.481, 128.553, 24.966)
+
+
+def studio_luminance(rgb: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Studio-swing luminance (ITU-R BT.601), the Y on which the papers score.
+
+    Colours from 0 to 255, (..., 3), give 16 for black to 235 for white, not rounded.
     """
-    wide = dtype.itemsize > 2 if dtype.kind in "iu" else dtype.itemsize > 4
-    return torch.float64 if wide else torch.float32
+    colours = rgb[..., :3].astype(np.float64)
+    y: NDArray[np.float64] = 16 + colours @ (np.array(_STUDIO) / 255)
+    return y
+
+
+def check_dtype(dtype: Any, images: str = "images") -> np.dtype[Any]:
+    """Accept real numbers; raise InputError with the reason for everything else.
+
+    `images` is what to call them in the message.
+    """
+    kind: np.dtype[Any] = np.dtype(dtype)
+    if kind.kind in "iuf":
+        return kind
+    raise InputError(f"{images} of dtype {kind} cannot be enlarged: {_no_use(kind)}")
+
+
+def check_intensities(dtype: Any, image: str) -> None:
+    """As `check_dtype`, where nothing is to be enlarged."""
+    kind = np.dtype(dtype)
+    if kind.kind not in "iuf":
+        raise InputError(f"the {image} is of dtype {kind}: {_no_use(kind)}")
+
+
+def _no_use(kind: np.dtype[Any]) -> str:
+    """Why a dtype holds no intensities, and what to do."""
+    reasons = {
+        "b": "a mask has no intensities to restore; convert it to uint8 first",
+        "c": "take the real part, the magnitude or the phase first",
+        "O": "convert it to a numeric dtype first",
+    }
+    return reasons.get(kind.kind, "only integers and floating-point numbers are images")
+
+
+def with_spread(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Of pixels that hold an image of this dtype and its spread, in the same unit."""
+    spread = np.float32 if dtype.itemsize <= 4 else np.float64
+    return np.dtype([("image", dtype), ("spread", spread)])
+
+
+def images_in(pixels: Any) -> tuple[Any, ...]:
+    """The image alone, or image and spread of pixels that hold both."""
+    names = pixels.dtype.names
+    return (pixels,) if names is None else tuple(pixels[name] for name in names)
+
+
+def black_and_white(
+    dtype: np.dtype[Any], low: float, high: float
+) -> tuple[float, float] | None:
+    """Black and white where dtype or values leave no doubt, otherwise None.
+
+    (0, 255) for uint8, (0, 1) for floats from `low` to `high` within [0, 1]; integers
+    are told by their dtype alone.
+
+    >>> black_and_white(np.dtype("float32"), 0.2, 1.0)
+    (0.0, 1.0)
+    """
+    if dtype == np.uint8:
+        return 0.0, 255.0
+    if dtype.kind == "f" and 0 <= low <= high <= 1:
+        return 0.0, 1.0
+    return None
+
+
+def natural_range(image: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """Black and white: (0, 255) for uint8, (0, 1) for floats within [0, 1].
+
+    Raises InputError for all others: 12-bit counts in uint16 look the same as 16-bit
+    ones.
+    """
+    low = high = np.nan
+    if image.dtype.kind == "f" and image.size:
+        low, high = float(np.nanmin(image)), float(np.nanmax(image))
+    known = black_and_white(image.dtype, low, high)
+    if known is not None:
+        return known
+    raise InputError(
+        f"the intensity range of this {image.dtype} image is not known: give "
+        "intensity_range=(black, white), or use a model that follows any scale"
+    )
 
 
 def within_float64(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -42,32 +127,36 @@ def refuse_infinities(image: np.ndarray[Any, Any]) -> None:
         )
 
 
-_TORCH = {
-    np.dtype(name): getattr(torch, name)
-    for name in (
-        *("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
-        *("float16", "float32", "float64"),
-    )
-}
+def work_dtype(dtype: np.dtype[Any]) -> "torch.dtype":
+    """Precision in which images of this dtype are enlarged and summed.
+
+    It is float64 where float32 could not hold every value, otherwise float32.
+    """
+    import torch
+
+    wide = dtype.itemsize > 2 if dtype.kind in "iu" else dtype.itemsize > 4
+    return torch.float64 if wide else torch.float32
 
 
-def converts_on(device: torch.device, dtype: np.dtype[Any]) -> bool:
+def converts_on(device: "torch.device", dtype: np.dtype[Any]) -> bool:
     """Whether a device converts results into a dtype itself, without the host."""
     if device.type == "cuda":
         return dtype.kind == "f" or dtype.itemsize < 8
     return device.type == "cpu"  # others do not know every dtype
 
 
-def into_dtype(values: Tensor, dtype: np.dtype[Any]) -> Tensor:
+def into_dtype(values: "Tensor", dtype: np.dtype[Any]) -> "Tensor":
     """Bring results into the dtype of the image, as far as torch knows it.
 
     Integers are rounded to the nearest and clipped to their range, floats clipped to
     the largest finite ones; floats wider than float64 come as float64. There may be NaN
     only where `dtype` is a float.
     """
+    import torch
+
     if not converts_on(values.device, dtype):
         values = values.cpu()
-    target = _TORCH.get(dtype.newbyteorder("="), torch.float64)
+    target = getattr(torch, dtype.name, torch.float64)
     if dtype.kind == "f":
         largest = torch.finfo(target).max
         return values.clamp(-largest, largest).to(target)

@@ -8,9 +8,8 @@ from torch import Tensor
 
 from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.images.arrays import in_memory, on_host
-from napari_vdsr.imaging.dtypes import check_dtype, images_in
 from napari_vdsr.imaging.geometry import Factor, plan_enlargement
-from napari_vdsr.imaging.intensities import refuse_infinities
+from napari_vdsr.imaging.intensities import check_dtype, images_in, refuse_infinities
 from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.inference.settings import with_range
 from napari_vdsr.inference.shield import shielded

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.imaging.axes import Axes
-from napari_vdsr.imaging.dtypes import checked_pixels
+from napari_vdsr.images.arrays import checked_pixels
+from napari_vdsr.imaging.geometry import Axes
 from napari_vdsr.inference.tiles import Region
 from napari_vdsr.progress import Progress
 

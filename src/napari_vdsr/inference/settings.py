@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from napari_vdsr.errors import InputError, VdsrWarning
-from napari_vdsr.imaging.dtypes import natural_range
+from napari_vdsr.imaging.intensities import natural_range
 from napari_vdsr.inference.device import (
     bytes_per_pixel,
     is_out_of_memory,

@@ -13,8 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_vdsr.imaging.dtypes import images_in
-from napari_vdsr.imaging.intensities import converts_on, into_dtype
+from napari_vdsr.imaging.intensities import converts_on, images_in, into_dtype
 from napari_vdsr.imaging.resample import Kernel, resize_rows
 from napari_vdsr.inference.shield import shielded
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
-from napari_vdsr.imaging.dtypes import check_dtype, images_in
 from napari_vdsr.imaging.intensities import (
+    check_dtype,
+    images_in,
     refuse_infinities,
     within_float64,
     work_dtype,

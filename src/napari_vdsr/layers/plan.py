@@ -12,9 +12,14 @@ import numpy as np
 from napari_vdsr.checks import checked_rgb
 from napari_vdsr.errors import InputError
 from napari_vdsr.images.arrays import as_array, refuse_other_layers
-from napari_vdsr.imaging.axes import Axes, letters_of
-from napari_vdsr.imaging.dtypes import check_dtype
-from napari_vdsr.imaging.geometry import Factor, enlarged_size, plan_enlargement
+from napari_vdsr.imaging.geometry import (
+    Axes,
+    Factor,
+    enlarged_size,
+    letters_of,
+    plan_enlargement,
+)
+from napari_vdsr.imaging.intensities import check_dtype
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer

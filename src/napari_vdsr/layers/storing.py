@@ -9,7 +9,7 @@ import numpy as np
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.writing import Inputs, check_name, write_image
 from napari_vdsr.files.zarr_library import ZARR_SUFFIX
-from napari_vdsr.imaging.axes import Axes
+from napari_vdsr.imaging.geometry import Axes
 from napari_vdsr.layers.plan import level_data, plan_layer
 from napari_vdsr.layers.saving import PixelsOfLayer, picture_of
 from napari_vdsr.version import __version__

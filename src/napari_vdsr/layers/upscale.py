@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_vdsr.imaging.dtypes import images_in
 from napari_vdsr.imaging.geometry import Factor
+from napari_vdsr.imaging.intensities import images_in
 from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.layers.plan import (
     LayerPlan,

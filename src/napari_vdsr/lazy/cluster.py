@@ -18,7 +18,7 @@ from uuid import uuid4
 from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.files.partial_zarr import Chunk, PartialZarr
-from napari_vdsr.imaging.axes import Axes
+from napari_vdsr.imaging.geometry import Axes
 from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.lazy.streaming import Stream
 from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for

@@ -16,7 +16,7 @@ from dask.base import tokenize
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from napari_vdsr.imaging.axes import Axes
+from napari_vdsr.imaging.geometry import Axes
 from napari_vdsr.imaging.intensities import into_dtype, within_float64
 from napari_vdsr.imaging.resample import resize_rows
 from napari_vdsr.lazy.blocks import (

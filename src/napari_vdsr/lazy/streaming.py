@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.files.partial_zarr import Chunk, PartialZarr
 from napari_vdsr.files.picture import as_shown
-from napari_vdsr.imaging.axes import Axes
+from napari_vdsr.imaging.geometry import Axes
 from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.lazy.pyramid import region_of_level
 from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for

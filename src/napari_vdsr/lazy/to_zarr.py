@@ -21,7 +21,7 @@ from napari_vdsr.files.ome_zarr_writer import (
     writing_alone,
 )
 from napari_vdsr.files.opening import ChangedError, state_of
-from napari_vdsr.imaging.dtypes import check_dtype
+from napari_vdsr.imaging.intensities import check_dtype
 from napari_vdsr.lazy.cluster import Cluster, StreamJob
 from napari_vdsr.lazy.pyramid import reduced_shapes
 from napari_vdsr.lazy.streaming import Counts, MakeAll, Stream, finish_all

@@ -8,9 +8,8 @@ from typing import Any
 import dask.array as da
 from dask.base import tokenize
 
-from napari_vdsr.imaging.axes import Axes, find_axes
-from napari_vdsr.imaging.dtypes import check_dtype, images_in
-from napari_vdsr.imaging.geometry import Factor, plan_enlargement
+from napari_vdsr.imaging.geometry import Axes, Factor, find_axes, plan_enlargement
+from napari_vdsr.imaging.intensities import check_dtype, images_in
 from napari_vdsr.lazy.blocks import (
     Part,
     enlarged_bounds,

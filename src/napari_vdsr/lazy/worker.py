@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.imaging.axes import Axes
+from napari_vdsr.imaging.geometry import Axes
 from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.lazy.blocks import Part, Window, assembled
 from napari_vdsr.options import RunOptions

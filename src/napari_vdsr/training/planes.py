@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import VdsrError
 from napari_vdsr.imaging.geometry import enlarged_size
-from napari_vdsr.imaging.luminance import FULL_RANGE
+from napari_vdsr.imaging.intensities import FULL_RANGE
 from napari_vdsr.imaging.resample import resize
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from napari_vdsr import psnr
 from napari_vdsr.errors import InputError
-from napari_vdsr.images.matching import matched
+from napari_vdsr.evaluation.grids import matched
 from napari_vdsr.images.stack import Stack
 
 RNG = np.random.default_rng(0)
