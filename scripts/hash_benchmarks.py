@@ -10,9 +10,8 @@ from pathlib import Path
 
 from napari_vdsr.files import list_images
 from napari_vdsr.images.find import opened
-from napari_vdsr.training.benchmark_images import fingerprint
-from napari_vdsr.training.planes import luminance
-from napari_vdsr.training.reading import colours_first
+from napari_vdsr.training.dataset import fingerprint
+from napari_vdsr.training.planes import colours_first, luminance
 
 
 def main(folder: Path) -> None:

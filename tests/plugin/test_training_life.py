@@ -35,7 +35,7 @@ from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.planning import Facts, Images, Plan
 from napari_vdsr.plugin.training.session import Session, a_core_left
 from napari_vdsr.plugin.training.settings import TrainingSettings
-from napari_vdsr.training import prepare, recipe, store
+from napari_vdsr.training import batches, prepare, recipe
 from napari_vdsr.training.learner import Learner
 from napari_vdsr.training.trainer import Trainer
 from napari_vdsr.zoo import load_model, user_folder
@@ -333,7 +333,7 @@ def test_a_disk_that_takes_no_checkpoint_is_told_and_does_not_end_it(
 def test_images_are_not_needed_any_more_once_it_has_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "ROUND", 2)
+    monkeypatch.setattr(batches, "ROUND", 2)
     folder = tmp_path / "images"
     folder.mkdir()
     for seed in range(3):

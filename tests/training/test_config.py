@@ -8,8 +8,8 @@ import pytest
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.training import RECIPES, CameraNoise, Stage, TrainingConfig, recipe
+from napari_vdsr.training.learner import empty_network
 from napari_vdsr.training.optimise import learning_rate
-from napari_vdsr.training.parametrise import empty_network
 
 COUNTS = {
     "equivariant": (111_744, 296_064, 480_384, 664_704),

@@ -15,7 +15,7 @@ from small_training import picture, pixels_of, prepared, tiny
 from napari_vdsr.errors import FileError, InputError, VdsrWarning
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.training import prepare, recipe, train
-from napari_vdsr.training.benchmark_images import benchmark_name
+from napari_vdsr.training.dataset import benchmark_name
 
 
 def write(folder: Path, *names: str) -> None:

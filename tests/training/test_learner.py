@@ -7,9 +7,8 @@ import torch
 from small_training import tiny
 from torch import Tensor
 
-from napari_vdsr.training.learner import Learner
+from napari_vdsr.training.learner import Learner, empty_network
 from napari_vdsr.training.optimise import loss_of
-from napari_vdsr.training.parametrise import empty_network
 
 PRECISIONS = [torch.float32, torch.bfloat16, torch.float16]
 

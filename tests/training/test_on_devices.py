@@ -20,8 +20,7 @@ from napari_vdsr.training import learner as learner_module
 from napari_vdsr.training import trainer as trainer_module
 from napari_vdsr.training.batches import Batches
 from napari_vdsr.training.checkpoint import read_checkpoint, write_checkpoint
-from napari_vdsr.training.learner import Learner
-from napari_vdsr.training.parametrise import empty_network
+from napari_vdsr.training.learner import Learner, empty_network
 from napari_vdsr.training.validate import _error, _mean_psnr
 
 CPU = torch.device("cpu")

@@ -6,7 +6,7 @@ import pytest
 
 from napari_vdsr.training import recipe
 from napari_vdsr.training.learner import Learner
-from napari_vdsr.training.rehearsal import Pace, rehearse
+from napari_vdsr.training.run import Pace, rehearse
 from napari_vdsr.training.validate import Validation
 
 

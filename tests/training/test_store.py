@@ -5,8 +5,8 @@ import pytest
 import torch
 from small_training import picture, prepared, tiny
 
+from napari_vdsr.training.batches import ROUND, PixelStore, Places, StoreRounds
 from napari_vdsr.training.planes import Plane
-from napari_vdsr.training.store import ROUND, PixelStore, Places, StoreRounds
 
 CPU = torch.device("cpu")
 

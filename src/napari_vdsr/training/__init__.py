@@ -13,7 +13,7 @@ from napari_vdsr.training.history import (
     TrainedModel,
 )
 from napari_vdsr.training.instrument import BlindNoise, CameraNoise, Spot
-from napari_vdsr.training.pairs import Pairs
+from napari_vdsr.training.planes import Pairs
 from napari_vdsr.training.prepare import TrainingSet, prepare
 from napari_vdsr.training.recipes import RECIPES, recipe
 from napari_vdsr.training.run import train

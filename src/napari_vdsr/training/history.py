@@ -1,13 +1,27 @@
-"""The history of a training, and the trained model."""
+"""The history of a training, in figures and in words, and the trained model."""
 
 import csv
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from napari_vdsr.imaging.sampling import Sampling
+from napari_vdsr.plain_text import counted
+from napari_vdsr.training.config import TrainingConfig
+from napari_vdsr.training.prepare import TrainingSet
 from napari_vdsr.training.validate import Score
 from napari_vdsr.zoo.model import Model
+
+_MOST_EVENTS = 100  # the header of a file has a limit
+
+_TAKEN: dict[Sampling, str] = {
+    "scanner": "taken by a scanner (confocal, two-photon, STED, SEM)",
+    "camera": "taken by a camera (widefield, spinning disk)",
+    "reduced": "reduced by software",
+    "gaussian": "reduced by software behind a Gaussian",
+}
 
 
 class Loss(NamedTuple):
@@ -170,3 +184,86 @@ class TrainedModel(Model):
     """
 
     history: History = field(default_factory=History)
+
+
+def describe(
+    config: TrainingConfig,
+    images: TrainingSet,
+    history: History,
+    start_from: Model | None,
+) -> dict[str, str]:
+    """Describe how a model was trained, as metadata of its file.
+
+    ``title``, ``description``, ``factors`` and ``source`` are for the model's card;
+    ``kernel`` and ``sampling`` are those of the images it is for (no ``sampling`` for
+    real pairs, where it is unknown); ``training`` is JSON of settings, scores and
+    events.
+    """
+    srcnn = config.variant.startswith("srcnn")
+    title = f"{'SRCNN' if srcnn else f'VDSR, {config.depth} layers'}, trained here"
+    begun = "Trained from scratch"
+    figures: dict[str, Any] = {
+        "config": config.to_json(),
+        "images": images.images.images,
+        "digest": images.digest,
+        "scores": [score._asdict() for score in history.scores[-1:]],
+        "events": [list(event) for event in history.events[-_MOST_EVENTS:]],
+        "steps": history.steps,
+        "seconds": round(history.seconds, 1),
+        "gave_up": history.gave_up,
+    }
+    if start_from is not None:
+        title = f"{start_from.title or start_from.name}, fine-tuned"
+        begun = f"Fine-tuned from {start_from.name}"
+        figures["start_from"] = {"name": start_from.name, "sha256": start_from.sha256}
+    told = {
+        "title": title,
+        "description": _in_words(begun, config, images, history),
+        "factors": _factors(config),
+        "kernel": config.kernel,
+        "source": "trained with napari-vdsr",
+        "training": json.dumps(figures),
+    }
+    if not images.images.paired:
+        told["sampling"] = config.main_sampling
+    return told
+
+
+def _factors(config: TrainingConfig) -> str:
+    return ", ".join(f"{factor:g}" for factor in config.factors)
+
+
+def _in_words(
+    begun: str, config: TrainingConfig, images: TrainingSet, history: History
+) -> str:
+    """A few sentences for people; `begun` is the start of the first one."""
+    domain = images.domain
+    leaning = "" if domain is None else f" and {domain.images} of their domain"
+    steps = counted(history.steps, "step")
+    parts = [
+        f"{begun} in {steps} on {counted(images.images.images, 'image')}{leaning}, "
+        f"factors {_factors(config)}."
+    ]
+    if not images.images.paired:
+        noise = "without" if config.noise is None else "with"
+        parts.append(f"For images {_TAKEN[config.main_sampling]}, {noise} noise.")
+        if len(shares := config.samplings) > 1:
+            every = ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
+            parts.append(f"Patches: {every}.")
+    if history.gave_up:
+        parts.append(
+            f"Stopped early, {config.steps} steps were planned: the loss exploded, and "
+            "these are the last good weights."
+        )
+    if history.scores:
+        score = history.scores[-1]
+        gains = ", ".join(
+            f"{name} {value:.2f} dB ({value - score.enlarged[name]:+.2f} dB)"
+            for name, value in score.psnr.items()
+        )
+        parts.append(
+            f"On held-out images (gain over {config.kernel} enlargement): {gains}."
+        )
+    if images.images.benchmarks:
+        parts.append("Its training images include benchmark images.")
+    return " ".join(parts)

@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from napari_vdsr.checks import require_positive
 from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.images.find import named
 from napari_vdsr.progress import Progress
 from napari_vdsr.training.config import TrainingConfig, source_pixels
 from napari_vdsr.training.dataset import Dataset, examine
-from napari_vdsr.training.pairs import Pairs
-from napari_vdsr.training.planes import Least
-from napari_vdsr.training.reading import MEMORY, TrainingImage, split
+from napari_vdsr.training.planes import MEMORY, Least, Pairs, TrainingImage
+
+_MOST_HELD = 16  # images held out; more would add little
+_HELD = 0.25  # of a single image
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +172,7 @@ def _held_out(
     share = config.validation_share
     alone = len(images) == 1
     if not (alone and paired):
-        learned, held = split(images, share, config.seed)
+        learned, held = _split(images, share, config.seed)
         try:
             return look(learned, config, paired=paired), held
         except InputError:
@@ -205,3 +208,23 @@ def _examined_held(
             f"{pixels} pixels a side at least to validate on"
         )
         return None
+
+
+def _split(
+    images: list[TrainingImage], share: float, seed: int
+) -> tuple[list[TrainingImage], list[TrainingImage]]:
+    """Split images into those to train on and those to hold out.
+
+    Unless `share` is 0, 1 to 16 images are held out, as a whole; of a single image, a
+    quarter. The seed decides which.
+    """
+    if share == 0:
+        return images, []
+    if len(images) == 1:
+        rest, held = (0.0, 1 - _HELD), (1 - _HELD, 1.0)
+        return [replace(images[0], strip=rest)], [replace(images[0], strip=held)]
+    count = min(max(1, round(share * len(images))), _MOST_HELD, len(images) - 1)
+    order = np.random.default_rng(seed).permutation(len(images))
+    held_out = set(order[:count].tolist())
+    rest_of_them = [each for at, each in enumerate(images) if at not in held_out]
+    return rest_of_them, [images[at] for at in sorted(held_out)]

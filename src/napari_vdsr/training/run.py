@@ -1,20 +1,31 @@
-"""Training in one call."""
+"""Training in one call, and how long it will take."""
 
+import math
+import time
 import warnings
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_vdsr.checks import check_progress
 from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.inference.device import resolve_device
 from napari_vdsr.progress import Progress
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.history import TrainedModel
+from napari_vdsr.training.planes import MEMORY
 from napari_vdsr.training.prepare import prepare
-from napari_vdsr.training.reading import MEMORY
 from napari_vdsr.training.recipes import recipe
 from napari_vdsr.training.trainer import Trainer
+from napari_vdsr.training.validate import MOST, Validation
 from napari_vdsr.zoo import Model, load_model
+
+_STEPS = 4  # of a rehearsal; the first two are slower
+_ENOUGH = 4096  # pixels of a batch, above which its time grows with their number
+_EDGE = 256  # pixels of the noise at least
 
 
 def train(
@@ -103,21 +114,13 @@ def train(
         if not (path is None or (isinstance(path, str | PathLike) and str(path))):
             raise InputError(f"{name} is {path!r}: give the name of a file")
     start = None if start_from is None else load_model(start_from)
-    prepared = prepare(
-        images,
-        config,
-        domain=domain,
-        validation=validation,
-        rgb=rgb,
-        memory=memory,
-    )
+    sets: dict[str, Any] = {"domain": domain, "validation": validation}
     trainer = Trainer(
-        prepared,
+        prepare(images, config, rgb=rgb, memory=memory, **sets),
         config,
         start_from=start,
         device=device,
-        checkpoint=checkpoint,
-        resume=resume,
+        **paths,
     )
     if progress is not None:
         progress.reset(total=config.steps)
@@ -129,9 +132,59 @@ def train(
             progress.update(report.step - done)
             done = report.step
     if trainer.gave_up:
-        msg = (
+        warnings.warn(
             f"the training stopped early, after step {trainer.history.steps} of "
-            f"{config.steps}: the model has the last good weights"
+            f"{config.steps}: the model has the last good weights",
+            VdsrWarning,
+            stacklevel=2,
         )
-        warnings.warn(msg, VdsrWarning, 2)
     return trainer.model()
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long the parts of a training take on a device, in seconds."""
+
+    step: float
+    score: float = 0.0  # of one held-out image
+
+    def seconds(self, config: TrainingConfig, held: int) -> float:
+        """Time of a training that is scored on `held` images."""
+        scores = math.ceil(config.steps / config.validate_every)
+        return config.steps * self.step + scores * min(held, MOST) * self.score
+
+
+def rehearse(
+    config: TrainingConfig, start_from: Model | None = None, device: str = "auto"
+) -> Pace:
+    """Do a few steps on noise, in the precision and on data as in the training itself.
+
+    On a processor some patches of a batch tell the time of all.
+    """
+    batch = config.batch
+    if resolve_device(device).type == "cpu":
+        batch = min(batch, math.ceil(_ENOUGH / config.patch**2))
+    few = replace(
+        config.with_steps(_STEPS),
+        batch=batch,
+        validate_every=_STEPS // 2,
+        checkpoint_every=10 * _STEPS,
+    )
+    edge = max(_EDGE, 2 * config.footprint)
+    colours = config.channels == 3
+    shape = (edge, edge, 3) if colours else (edge, edge)
+    noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    images = prepare(noise, few, rgb=colours, warn=False)
+    trainer = Trainer(images, few, start_from=start_from, device=device)
+    # Each score is reported: seconds at the middle and at the end.
+    seconds = [each.seconds for each in trainer.run() if each.score is not None]
+    score = 0.0
+    if images.validation is not None:
+        network = trainer.model().network.to(trainer.device)
+        validation = Validation(images.validation, few, trainer.device)
+        start = time.perf_counter()
+        validation.score(network, _STEPS)
+        score = time.perf_counter() - start
+    half = seconds[-1] - seconds[0]
+    step = max(half - score, half / 10) / (_STEPS - _STEPS // 2)
+    return Pace(step * config.batch / batch, score)

@@ -27,17 +27,16 @@ from napari_vdsr.training.checkpoint import (
     write_checkpoint,
 )
 from napari_vdsr.training.config import TrainingConfig
-from napari_vdsr.training.describe import describe
 from napari_vdsr.training.history import (
     Event,
     History,
     Loss,
     Report,
     TrainedModel,
+    describe,
 )
-from napari_vdsr.training.learner import Learner, hidden_precision
+from napari_vdsr.training.learner import Learner, first_network, hidden_precision
 from napari_vdsr.training.optimise import learning_rate, stage_at
-from napari_vdsr.training.parametrise import first_network
 from napari_vdsr.training.prepare import TrainingSet
 from napari_vdsr.training.validate import Score, Validation
 from napari_vdsr.zoo.model import Model

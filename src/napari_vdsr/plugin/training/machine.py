@@ -17,7 +17,7 @@ from napari_vdsr.plugin.training.session import a_core_left
 from napari_vdsr.zoo import load_model
 
 if TYPE_CHECKING:
-    from napari_vdsr.training.rehearsal import Pace
+    from napari_vdsr.training.run import Pace
 
 
 class Machine:
@@ -74,7 +74,7 @@ class Machine:
 
     def learn(self, plan: Plan, steps: int, seconds: float) -> None:
         """Remember how long a training took."""
-        from napari_vdsr.training.rehearsal import Pace
+        from napari_vdsr.training.run import Pace
 
         if seconds > 0:
             self._paces[self._key(plan)] = Pace(seconds / steps)
@@ -117,7 +117,7 @@ def _devices() -> list[str]:
 
 def _pace(plan: Plan, stopped: Callable[[], bool]) -> "Pace | None":
     """Run in a thread; None for what Start will meet and report."""
-    from napari_vdsr.training.rehearsal import rehearse
+    from napari_vdsr.training.run import rehearse
 
     start = None
     try:
