@@ -5,24 +5,20 @@ from typing import Annotated
 import typer
 
 from napari_vdsr.cli.console import note, print_json, show
-from napari_vdsr.cli.options import Json
+from napari_vdsr.cli.options import Json, option
 
 
 def bench(
     device: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A device; may be given several times.  [default: all there are]",
-            show_default=False,
-        ),
+        option("A device; may be given several times.  [default: all there are]"),
     ] = None,
     largest: Annotated[
         int | None,
-        typer.Option(
-            min=64,
-            help="Output pixels per edge of the largest image; smaller ones are "
+        option(
+            "Output pixels per edge of the largest image; smaller ones are "
             "halves of it.  [default: 1024 on the CPU, 8192 elsewhere]",
-            show_default=False,
+            min=64,
         ),
     ] = None,
     repeats: Annotated[

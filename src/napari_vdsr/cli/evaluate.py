@@ -1,13 +1,18 @@
 """`napari-vdsr evaluate`: models scored on images whose truth is known."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from napari_vdsr.cli.console import print_json, progress_bar, show
-from napari_vdsr.cli.options import Json, named_path, takes_run_options
+from napari_vdsr.cli.options import (
+    Json,
+    Overwrite,
+    named_path,
+    option,
+    takes_run_options,
+)
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.options import RunOptions
 
@@ -15,20 +20,8 @@ if TYPE_CHECKING:
     from napari_vdsr.evaluation.report import Evaluation
 
 
-class Protocol(StrEnum):
-    """How images are reduced and scored."""
-
-    A = "A"
-    direct = "direct"
-
-
-class Sampling(StrEnum):
-    """How images are taken."""
-
-    scanner = "scanner"
-    camera = "camera"
-    reduced = "reduced"
-    gaussian = "gaussian"
+Protocol = Literal["A", "direct"]
+Sampling = Literal["scanner", "camera", "reduced", "gaussian"]
 
 
 @takes_run_options(without=("model", "intensity_range"), precision="float32")
@@ -43,87 +36,72 @@ def evaluate(
     ],
     factor: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NUMBER",
-            help="A whole factor from 2 to 8; may be given several times.  "
+        option(
+            "A whole factor from 2 to 8; may be given several times.  "
             "[default: 2, 3, 4]",
-            show_default=False,
+            "NUMBER",
         ),
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="MODEL",
-            help="Name of a model or a weight file; may be given several times.  "
+        option(
+            "Name of a model or a weight file; may be given several times.  "
             "[default: the one that is meant for it, vdsr20 under protocol A]",
-            show_default=False,
+            "MODEL",
         ),
     ] = None,
     protocol: Annotated[
         Protocol | None,
-        typer.Option(
-            metavar="A|direct",
-            case_sensitive=False,
-            help="A: as the papers score, on luminance. direct: from images that are "
+        option(
+            "A: as the papers score, on luminance. direct: from images that are "
             "rounded to their own bit depth, as low-resolution files would be.  "
             "[default: A, or direct with --sampling or --noise]",
-            show_default=False,
+            "A|direct",
+            case_sensitive=False,
         ),
     ] = None,
     sampling: Annotated[
         Sampling | None,
-        typer.Option(
-            metavar="scanner|camera|reduced|gaussian",
-            help="How are the images taken? scanner = points (confocal, two-photon, "
+        option(
+            "How are the images taken? scanner = points (confocal, two-photon, "
             "SEM), camera = areas of pixels, reduced = by software, gaussian = by "
             "scikit-image.  [default: as each model was trained for]",
-            show_default=False,
+            "scanner|camera|reduced|gaussian",
         ),
     ] = None,
     noise: Annotated[
         str | None,
-        typer.Option(
-            metavar="LEVEL",
-            help="Noise added to the small images: weak, strong, estimated (as much "
+        option(
+            "Noise added to the small images: weak, strong, estimated (as much "
             "as the image has itself), or electrons at white: 900 is strong, 8000 "
             "weak.  [default: none]",
-            show_default=False,
+            "LEVEL",
         ),
     ] = None,
     low: Annotated[
         Path | None,
-        typer.Option(
-            parser=named_path,
-            metavar="FOLDER",
-            help="Real low-resolution images of the same names: nothing is reduced, "
+        option(
+            "Real low-resolution images of the same names: nothing is reduced, "
             "and the factor is the ratio of the sizes.",
-            show_default=False,
+            "FOLDER",
+            parser=named_path,
         ),
     ] = None,
     *,
     options: RunOptions,
     csv: Annotated[
-        Path | None,
-        typer.Option(
-            parser=named_path,
-            metavar="FILE",
-            help="Also write the figures as CSV.",
-            show_default=False,
-        ),
+        Path | None, option("Also write the figures as CSV.", "FILE", parser=named_path)
     ] = None,
     grid: Annotated[
         Path | None,
-        typer.Option(
-            parser=named_path,
-            metavar="FILE.png",
-            help="Also draw the first image at the first factor: truth, input and "
+        option(
+            "Also draw the first image at the first factor: truth, input and "
             "results with their PSNR, a detail and the errors.",
-            show_default=False,
+            "FILE.png",
+            parser=named_path,
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that exist.")
-    ] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Score models in decibels, with interpolation beside them.
@@ -163,10 +141,10 @@ def evaluate(
             f"{wrong} is for images that are reduced here: leave it out with --low"
         )
     if protocol is None:
-        protocol = Protocol.A if sampling is None and noise is None else Protocol.direct
+        protocol = "A" if sampling is None and noise is None else "direct"
     setup: dict[str, Any] = {
-        "protocol": protocol.value,
-        "sampling": None if sampling is None else sampling.value,
+        "protocol": protocol,
+        "sampling": sampling,
         "noise": _level(noise),
     }
     if not folder.exists():

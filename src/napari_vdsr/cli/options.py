@@ -68,15 +68,22 @@ def takes_run_options(
     return change
 
 
+def option(text: str, value: str | None = None, **more: Any) -> Any:
+    """An option that need not be given; `value` is what its help calls the value."""
+    return typer.Option(metavar=value, help=text, show_default=False, **more)
+
+
 Device = Annotated[str, _run_option("device")]
 Axes = Annotated[
     str | None,
-    typer.Option(
-        metavar="LETTERS",
-        help="What the axes are, where the file does not tell or is wrong: a "
-        "letter each, such as TCZYX; S stands for colours.",
-        show_default=False,
+    option(
+        "What the axes are, where the file does not tell or is wrong: a letter each, "
+        "such as TCZYX; S stands for colours.",
+        "LETTERS",
     ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that exist.")
 ]
 Json = Annotated[
     bool,

@@ -1,21 +1,12 @@
 """`napari-vdsr psnr`: comparing two files."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from napari_vdsr.cli.console import print_json, show
-from napari_vdsr.cli.options import Json, named_path
-
-
-class Luminance(StrEnum):
-    """Whether to compare the luminance of colours."""
-
-    auto = "auto"
-    yes = "yes"
-    no = "no"
+from napari_vdsr.cli.options import Json, named_path, option
 
 
 def psnr(
@@ -33,23 +24,22 @@ def psnr(
     ],
     data_range: Annotated[
         float | None,
-        typer.Option(
-            metavar="PEAK",
-            help="Peak value.  [default: 255 for 8-bit images, 1 for floats within "
+        option(
+            "Peak value.  [default: 255 for 8-bit images, 1 for floats within "
             "0 and 1, otherwise the reference's maximum minus minimum]",
-            show_default=False,
+            "PEAK",
         ),
     ] = None,
     border: Annotated[
         int, typer.Option(metavar="PIXELS", help="Pixels to cut off at every side.")
     ] = 0,
     luminance: Annotated[
-        Luminance,
+        Literal["auto", "yes", "no"],
         typer.Option(
             help="Whether to compare the luminance of colour images (auto, yes) or "
             "R, G and B together (no)."
         ),
-    ] = Luminance.auto,
+    ] = "auto",
     fit: Annotated[
         bool,
         typer.Option(
@@ -73,14 +63,12 @@ def psnr(
     """
     from napari_vdsr import api
 
-    meanings: dict[Luminance, bool | Literal["auto"]]
-    meanings = {Luminance.auto: "auto", Luminance.yes: True, Luminance.no: False}
     report = api.psnr(
         reference,
         image,
         data_range=data_range,
         border=border,
-        luminance=meanings[luminance],
+        luminance=luminance if luminance == "auto" else luminance == "yes",
         fit=fit,
     )
     if as_json:

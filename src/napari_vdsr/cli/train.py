@@ -1,40 +1,16 @@
 """`napari-vdsr train`: a network from a folder of images."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from napari_vdsr.cli.options import Device, Json, named_path
+from napari_vdsr.cli.options import Device, Json, Overwrite, named_path, option
 
-
-class Recipe(StrEnum):
-    """Trainings that are known to work."""
-
-    modern = "modern"
-    paper = "paper"
-    course = "course"
-    quick = "quick"
-    adapt = "adapt"
-    microscope = "microscope"
-
-
-class Variant(StrEnum):
-    """Networks that can be trained."""
-
-    equivariant = "equivariant"
-    paper = "paper"
-    course = "course"
-    srcnn_915 = "srcnn-915"
-    srcnn_955 = "srcnn-955"
-
-
-class Kernel(StrEnum):
-    """How reduced images are enlarged again."""
-
-    bicubic = "bicubic"
-    bilinear = "bilinear"
+# As in `napari_vdsr.training`, which help and wrong arguments need not wait for.
+Recipe = Literal["modern", "paper", "course", "quick", "adapt", "microscope"]
+Variant = Literal["equivariant", "paper", "course", "srcnn-915", "srcnn-955"]
+Kernel = Literal["bicubic", "bilinear"]
 
 
 def train(
@@ -56,171 +32,138 @@ def train(
     ],
     recipe: Annotated[
         Recipe | None,
-        typer.Option(
-            help="quick: minutes on a CPU; modern: how the released models are made; "
+        option(
+            "quick: minutes on a CPU; modern: how the released models are made; "
             "paper and course: as published; adapt: to fine-tune; microscope: to "
             "fine-tune on what a microscope does, its sampling, spot and noise.  "
-            "[default: quick, or adapt with --start-from]",
-            show_default=False,
+            "[default: quick, or adapt with --start-from]"
         ),
     ] = None,
     variant: Annotated[
-        Variant | None,
-        typer.Option(
-            help="Kind of network.  [default: the recipe's]", show_default=False
-        ),
+        Variant | None, option("Kind of network.  [default: the recipe's]")
     ] = None,
-    depth: Annotated[
-        int | None,
-        typer.Option(help="Layers.  [default: the recipe's]", show_default=False),
-    ] = None,
+    depth: Annotated[int | None, option("Layers.  [default: the recipe's]")] = None,
     steps: Annotated[
         int | None,
-        typer.Option(
-            help="Updates of the weights; all stages of the recipe are stretched "
-            "alike.  [default: the recipe's]",
-            show_default=False,
+        option(
+            "Updates of the weights; all stages of the recipe are stretched "
+            "alike.  [default: the recipe's]"
         ),
     ] = None,
     factor: Annotated[
         list[float] | None,
-        typer.Option(
-            help="How much the images are reduced; whole or not, may be given several "
-            "times.  [default: the recipe's]",
-            show_default=False,
+        option(
+            "How much the images are reduced; whole or not, may be given several "
+            "times.  [default: the recipe's]"
         ),
     ] = None,
-    patch: Annotated[
-        int | None,
-        typer.Option(help="Pixels per edge of a patch.", show_default=False),
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option(help="Patches per step.", show_default=False)
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="At its highest.", show_default=False)
-    ] = None,
+    patch: Annotated[int | None, option("Pixels per edge of a patch.")] = None,
+    batch: Annotated[int | None, option("Patches per step.")] = None,
+    learning_rate: Annotated[float | None, option("At its highest.")] = None,
     kernel: Annotated[
-        Kernel | None,
-        typer.Option(help="How reduced images are enlarged again.", show_default=False),
+        Kernel | None, option("How reduced images are enlarged again.")
     ] = None,
     sampling: Annotated[
         str | None,
-        typer.Option(
-            metavar="HOW",
-            help="How were the images taken? scanner: point by point (confocal, "
+        option(
+            "How were the images taken? scanner: point by point (confocal, "
             "two-photon, STED, SEM); camera: every pixel collects light over its area "
             "(widefield, spinning disk); reduced: made smaller by software; gaussian: "
             "by software that blurs first, as scikit-image does. Or shares of these, "
             "as in scanner=0.7,camera=0.3. For scanner and camera, images "
             "are used at half their size.  [default: the recipe's]",
-            show_default=False,
+            "HOW",
         ),
     ] = None,
     spot: Annotated[
         tuple[float, float] | None,
-        typer.Option(
-            metavar="LOW HIGH",
-            help="How wide is the spot of the instrument? Its least and its most "
+        option(
+            "How wide is the spot of the instrument? Its least and its most "
             "standard deviation, in pixels of the coarse image; drawn for each patch "
             "and the same for the coarse image and the truth. 0 0 switches it off.  "
             "[default: the recipe's]",
-            show_default=False,
+            "LOW HIGH",
         ),
     ] = None,
     blur: Annotated[
         float | None,
-        typer.Option(
-            help="Standard deviation of a blur of the coarse image alone, in pixels "
-            "of the full-size image.",
-            show_default=False,
+        option(
+            "Standard deviation of a blur of the coarse image alone, in pixels "
+            "of the full-size image."
         ),
     ] = None,
     noise: Annotated[
         tuple[float, float, float] | None,
-        typer.Option(
-            metavar="GAIN OFFSET READ",
-            help="Noise of a camera that you know: electrons per count, counts in "
+        option(
+            "Noise of a camera that you know: electrons per count, counts in "
             "the dark, and read noise in electrons.",
-            show_default=False,
+            "GAIN OFFSET READ",
         ),
     ] = None,
     blind_noise: Annotated[
         tuple[float, float] | None,
-        typer.Option(
-            metavar="WHITE_LOW WHITE_HIGH",
-            help="Noise of unknown strength: least and most electrons (detected "
+        option(
+            "Noise of unknown strength: least and most electrons (detected "
             "photons) where an image is brightest; drawn for each patch.  [default: "
             "the recipe's]",
-            show_default=False,
+            "WHITE_LOW WHITE_HIGH",
         ),
     ] = None,
     read_noise: Annotated[
         tuple[float, float] | None,
-        typer.Option(
-            metavar="LOW HIGH",
-            help="With noise of unknown strength: least and most read noise, in "
+        option(
+            "With noise of unknown strength: least and most read noise, in "
             "electrons.  [default: the recipe's, or 0 3]",
-            show_default=False,
+            "LOW HIGH",
         ),
     ] = None,
     clean: Annotated[
         float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="With noise of unknown strength: share of the patches without any, "
+        option(
+            "With noise of unknown strength: share of the patches without any, "
             "from 0 to 1; 1 switches it off.  [default: the recipe's, or 0.25]",
-            show_default=False,
+            "SHARE",
         ),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(help="Decides weights and patches.", show_default=False),
-    ] = None,
+    seed: Annotated[int | None, option("Decides weights and patches.")] = None,
     start_from: Annotated[
         str | None,
-        typer.Option(
-            metavar="MODEL",
-            help="Fine-tune this model (a name or a file) instead of starting anew.",
-            show_default=False,
+        option(
+            "Fine-tune this model (a name or a file) instead of starting anew.", "MODEL"
         ),
     ] = None,
     low: Annotated[
         Path | None,
-        typer.Option(
-            parser=named_path,
-            metavar="FOLDER",
-            help="Registered low-resolution images of the same fields, in the same "
+        option(
+            "Registered low-resolution images of the same fields, in the same "
             "order: nothing is reduced.",
-            show_default=False,
+            "FOLDER",
+            parser=named_path,
         ),
     ] = None,
     validation: Annotated[
         list[Path] | None,
-        typer.Option(
+        option(
+            "Images to score on.  [default: some of FOLDER are held out]",
+            "FOLDER",
             parser=named_path,
-            metavar="FOLDER",
-            help="Images to score on.  [default: some of FOLDER are held out]",
-            show_default=False,
         ),
     ] = None,
     domain: Annotated[
         list[Path] | None,
-        typer.Option(
+        option(
+            "Images that the second stage of the recipe modern leans to.",
+            "FOLDER",
             parser=named_path,
-            metavar="FOLDER",
-            help="Images that the second stage of the recipe modern leans to.",
-            show_default=False,
         ),
     ] = None,
     device: Device = "auto",
     precision: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Of the hidden layers: auto, float32, float16 or bfloat16.  "
+        option(
+            "Of the hidden layers: auto, float32, float16 or bfloat16.  "
             "[default: auto, the fastest that serves]",
-            show_default=False,
+            "NAME",
         ),
     ] = None,
     resume: Annotated[
@@ -235,16 +178,13 @@ def train(
     ] = False,
     log: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "Also write loss, learning rate and PSNR as CSV.",
+            "FILE.csv",
             parser=named_path,
-            metavar="FILE.csv",
-            help="Also write loss, learning rate and PSNR as CSV.",
-            show_default=False,
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that exist.")
-    ] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Train a network on your own images, or fine-tune one.
@@ -267,14 +207,14 @@ def train(
     from napari_vdsr.cli.training import Job, configured
 
     changes: dict[str, Any] = {
-        "variant": None if variant is None else variant.value,
+        "variant": variant,
         "depth": depth,
         "steps": steps,
         "factors": tuple(factor) if factor else None,
         "patch": patch,
         "batch": batch,
         "learning_rate": learning_rate,
-        "kernel": None if kernel is None else kernel.value,
+        "kernel": kernel,
         "sampling": sampling,
         "spot": spot,
         "blur": blur,
@@ -285,7 +225,7 @@ def train(
         "seed": seed,
         "precision": precision,
     }
-    name = recipe.value if recipe else "adapt" if start_from else "quick"
+    name = recipe or ("adapt" if start_from else "quick")
     job = Job(
         images=images,
         low=low,

@@ -5,24 +5,23 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from napari_vdsr.cli.console import note, print_json
-from napari_vdsr.cli.options import Axes, Json, named_path, takes_run_options
+from napari_vdsr.cli.options import (
+    Axes,
+    Json,
+    Overwrite,
+    named_path,
+    option,
+    takes_run_options,
+)
 from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.options import RunOptions
 from napari_vdsr.plain_text import reason_beside
-
-
-class OmeZarr(StrEnum):
-    """Versions of OME-Zarr that can be written."""
-
-    old = "0.4"
-    new = "0.5"
 
 
 @takes_run_options()
@@ -47,20 +46,18 @@ def upscale(
     ],
     factor: Annotated[
         str | None,
-        typer.Option(
-            metavar="NUMBER",
-            help="How much larger: any number from 1 to 8, or one for Y and one for "
+        option(
+            "How much larger: any number from 1 to 8, or one for Y and one for "
             "X as in 2.0,3.0.  [default: 2]",
-            show_default=False,
+            "NUMBER",
         ),
     ] = None,
     pixel_size: Annotated[
         str | None,
-        typer.Option(
-            metavar="LENGTH",
-            help="Instead of a factor: the pixel size wanted, in the unit of the file "
+        option(
+            "Instead of a factor: the pixel size wanted, in the unit of the file "
             "(0.05) or in another (50nm); Y and X as in 0.05,0.1.",
-            show_default=False,
+            "LENGTH",
         ),
     ] = None,
     *,
@@ -75,9 +72,7 @@ def upscale(
             show_default=False,
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that exist.")
-    ] = False,
+    overwrite: Overwrite = False,
     skip_existing: Annotated[
         bool,
         typer.Option(
@@ -87,26 +82,24 @@ def upscale(
         ),
     ] = False,
     ome_zarr: Annotated[
-        OmeZarr,
+        Literal["0.4", "0.5"],
         typer.Option("--ome-zarr", help="Version of OME-Zarr to write."),
-    ] = OmeZarr.new,
+    ] = "0.5",
     workers: Annotated[
         int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="For OUT.zarr: work in so many processes on this machine, each on a "
+        option(
+            "For OUT.zarr: work in so many processes on this machine, each on a "
             "GPU of its own where there are several.",
-            show_default=False,
+            "N",
+            min=1,
         ),
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="For OUT.zarr: work on the machines of a dask cluster, such as "
+        option(
+            "For OUT.zarr: work on the machines of a dask cluster, such as "
             "tcp://10.0.0.1:8786. All of them have to see IN and OUT.",
-            show_default=False,
+            "ADDRESS",
         ),
     ] = None,
     as_json: Json = False,
@@ -162,7 +155,7 @@ def upscale(
         axes=axes,
         rgb=rgb,
         overwrite=overwrite,
-        ome_zarr=ome_zarr.value,
+        ome_zarr=ome_zarr,
     )
     with _cluster(workers, scheduler) as cluster:
         settings = replace(settings, cluster=cluster)
