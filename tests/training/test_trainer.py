@@ -32,10 +32,10 @@ from napari_vdsr.training import (
     TrainedModel,
     Trainer,
     TrainingConfig,
+    batches,
     learner,
     prepare,
     recipe,
-    store,
     train,
 )
 from napari_vdsr.training import (
@@ -315,7 +315,7 @@ def test_a_report_tells_the_mean_loss_since_the_last_one(
 def test_images_are_not_needed_once_they_have_been_looked_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "ROUND", 4)
+    monkeypatch.setattr(batches, "ROUND", 4)
     for number, image in enumerate(IMAGES):
         Image.fromarray(image).save(tmp_path / f"{number}.png")
     config = tiny(validation_share=0.0)
