@@ -23,8 +23,8 @@ from napari_vdsr.layers.upscale import enlarged_layer
 from napari_vdsr.network import VDSR
 from napari_vdsr.options import RunOptions
 from napari_vdsr.plugin.enlarge.plan import plan_tasks
-from napari_vdsr.plugin.enlarge.script import as_script
 from napari_vdsr.plugin.enlarge.settings import Settings
+from napari_vdsr.plugin.enlarge.words import as_script
 from napari_vdsr.zoo import Model
 
 # One option asks for it, whatever the processor.

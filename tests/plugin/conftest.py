@@ -16,10 +16,10 @@ import napari_vdsr
 from napari_vdsr.network.stack import VDSR
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.enlarge.settings import Settings
+from napari_vdsr.plugin.jobs import release_memory
 from napari_vdsr.plugin.settings import save_settings
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.settings import TrainingSettings
-from napari_vdsr.plugin.upscalers import release_memory
 from napari_vdsr.zoo import Model
 
 MANIFEST = Path(napari_vdsr.__file__).parent / "napari.yaml"

@@ -11,8 +11,7 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel
 
-from napari_vdsr.plugin.fields import read_numbers, shown
-from napari_vdsr.plugin.settings import FieldError, Remembered
+from napari_vdsr.plugin.settings import FieldError, Remembered, read_numbers, shown
 from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.number_box import NumberBox
 

@@ -16,6 +16,7 @@ from qtpy.QtCore import QThreadPool
 
 from napari_vdsr.errors import Cancelled, InputError
 from napari_vdsr.plugin import jobs
+from napari_vdsr.plugin.background import Run
 from napari_vdsr.plugin.jobs import (
     Job,
     Ticker,
@@ -23,7 +24,6 @@ from napari_vdsr.plugin.jobs import (
     device_unless,
     sentence,
 )
-from napari_vdsr.plugin.run import Run
 
 
 class Clock:
@@ -246,7 +246,7 @@ def test_a_click_queued_behind_run_starts_nothing(
             answers.append(panel.run.start(second))
         return cancelable_progress(**options)
 
-    monkeypatch.setattr("napari_vdsr.plugin.run.cancelable_progress", bar)
+    monkeypatch.setattr("napari_vdsr.plugin.background.cancelable_progress", bar)
     first = Small(begun.append)
     assert panel.run.start(first)
     qtbot.waitUntil(lambda: not panel.run.running, timeout=10_000)
@@ -262,7 +262,7 @@ def test_a_panel_closed_while_its_run_starts_starts_nothing(
         panel.run.close()
         return cancelable_progress(**options)
 
-    monkeypatch.setattr("napari_vdsr.plugin.run.cancelable_progress", bar)
+    monkeypatch.setattr("napari_vdsr.plugin.background.cancelable_progress", bar)
     begun: list[Small] = []
     assert not panel.run.start(Small(begun.append))
     assert not panel.run.running

@@ -11,8 +11,7 @@ from npe2 import PluginManager, PluginManifest
 import napari_vdsr
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.enlarge.settings import Settings
-from napari_vdsr.plugin.preferences import apply_cache_folder, preferred
-from napari_vdsr.plugin.settings import save_settings
+from napari_vdsr.plugin.settings import apply_cache_folder, preferred, save_settings
 
 MANIFEST = Path(napari_vdsr.__file__).parent / "napari.yaml"
 

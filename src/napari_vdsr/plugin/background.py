@@ -1,14 +1,28 @@
-"""Work in a background thread; the result is handed over in the GUI thread."""
+"""Work in threads: what is found out in the background, and jobs that show progress.
 
-from collections.abc import Callable
+The threads touch nothing of Qt or of a viewer; a timer of the GUI thread reports.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from threading import Thread
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from qtpy.QtCore import QObject, QTimer
+from napari.qt.threading import create_worker
+from napari.utils import cancelable_progress
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QObject, QThreadPool, QTimer
+
+from napari_vdsr.plugin.jobs import Job, Tick, Ticker, never
 
 Result = TypeVar("Result")
 
-_EVERY = 50  # milliseconds between two checks of the thread
+_CHECK_EVERY = 50  # milliseconds, whether a background thread has ended
+_READ_EVERY = 100  # milliseconds, how far a job has come
+_STEPS = 100  # of a bar
+
+
+def _ignore(*_: Any) -> None:
+    """Nobody listens any more."""
 
 
 class Background(Generic[Result]):
@@ -30,7 +44,7 @@ class Background(Generic[Result]):
         self._found: list[Result | Exception] = []
         self.busy = False
         self._timer = QTimer(parent)
-        self._timer.setInterval(_EVERY)
+        self._timer.setInterval(_CHECK_EVERY)
         self._timer.timeout.connect(self._look)
 
     def start(self, work: Callable[[], Result]) -> None:
@@ -52,3 +66,149 @@ class Background(Generic[Result]):
             self._timer.stop()
             self.busy = False
             self._hand_over(self._found.pop())
+
+
+class Run:
+    """Runs jobs, one at a time, and reports them in the GUI thread.
+
+    The worker thread touches nothing of Qt: it counts, and a timer reads the counters.
+    That keeps the signals few however fast the tiles come. `on_tick` gets the progress,
+    `on_result` one result at a time and `on_end` the job after the last result. Showing
+    a result may have steps, which `on_result` yields: the viewer draws between them.
+    """
+
+    def __init__(
+        self,
+        parent: QObject,
+        *,
+        on_tick: Callable[[Tick], None],
+        on_result: Callable[[Any], Iterable[None] | None],
+        on_end: Callable[[Any], None],
+    ) -> None:
+        self.job: Job | None = None  # the one that is going on
+        self._on_tick, self._on_result, self._on_end = on_tick, on_result, on_end
+        self._closed = False
+        self._bar: Any = None
+        self._steps: Iterator[None] = iter(())  # left to do to show a result
+        self._task: _Call | None = None
+        self._timer = QTimer(parent)
+        self._timer.setInterval(_READ_EVERY)
+        self._timer.timeout.connect(self._look)
+
+    @property
+    def running(self) -> bool:
+        """Whether the end of a job has not been reported yet."""
+        return self.job is not None
+
+    def start(self, job: Job) -> bool:
+        """Start a job; False, and nothing happens, while another one is going on."""
+        if self.running or self._closed:
+            return False
+        # At once: napari handles events, such as a second click, while it makes a bar.
+        self.job = job
+        self._bar = cancelable_progress(total=_STEPS, desc=str(job))
+        if self._closed:  # by one of these events
+            self._let_go()
+            return False
+        self._task = _Call(job)
+        worker = create_worker(self._task)
+        job.ticker.stopped_elsewhere = lambda: worker.abort_requested
+        self._timer.start()
+        _thread_pool().releaseThread()
+        worker.start()
+        return True
+
+    def cancel(self) -> None:
+        """Stop after the tile or step in work."""
+        if self.job is not None:
+            self.job.ticker.cancel()
+
+    def close(self) -> None:
+        """Stop, and report nothing more: the panel is going away."""
+        self.cancel()
+        self._closed = True
+        self._on_tick = self._on_result = self._on_end = _ignore
+        self._steps = iter(())
+        self._timer.stop()
+        if self._task is not None:  # otherwise `start` goes on, and sees it
+            self._let_go()
+
+    def _look(self) -> None:
+        job, task = self.job, self._task
+        if job is None or task is None:
+            return
+        if self._bar.is_canceled:
+            self.cancel()
+        # Read this first, or a result that comes after the look would be lost.
+        ended = task.ended
+        if self._go_on():
+            return
+        if job.results:
+            self._steps = iter(self._on_result(job.results.popleft()) or ())
+            self._go_on()
+        elif ended:
+            self._timer.stop()
+            self._let_go()
+            self._on_end(job)
+            if job.fault is not None:
+                kind, trace = type(job.fault), job.fault.__traceback__
+                notification_manager.receive_error(kind, job.fault, trace)
+        else:
+            self._show(job.ticker)
+
+    def _go_on(self) -> bool:
+        """Do one step of showing a result; False when there is none left."""
+        try:
+            next(self._steps)
+        except StopIteration:
+            return False
+        return True
+
+    def _show(self, ticker: Ticker) -> None:
+        tick = ticker.read()
+        done = round(tick.fraction * _STEPS)
+        if done > self._bar.n:
+            self._bar.update(done - self._bar.n)
+        self._on_tick(tick)
+
+    def _let_go(self) -> None:
+        bar, self._bar, self._task, self.job = self._bar, None, None, None
+        if bar is not None:
+            bar.close()
+
+
+def _thread_pool() -> QThreadPool:
+    """The pool of napari's workers, which has one thread for each core.
+
+    A job takes one more, as a training for hours would let others wait: with one core,
+    nothing else would run.
+    """
+    pool = QThreadPool.globalInstance()
+    assert pool is not None
+    return pool
+
+
+class _Call:
+    """A job as the worker calls it; afterwards it keeps nothing of the job.
+
+    Qt keeps finished workers in a cycle that garbage collection cannot see. The layers
+    of the job, its panel and its viewer would stay in memory with it.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job: Job | None = job
+        self._title = str(job)
+        self.ended = False
+
+    def __str__(self) -> str:
+        return self._title
+
+    def __call__(self) -> None:
+        job, self._job = self._job, None
+        assert job is not None
+        try:
+            job()
+        finally:
+            _thread_pool().reserveThread()
+            job.ticker.stopped_elsewhere = never  # the other one knows the worker
+            self.ended = True

@@ -1,8 +1,10 @@
 """Jobs for a worker thread: what they count, how they end, who has the device.
 
-Nothing here knows Qt; `plugin.run` starts a job and shows how it goes.
+Nothing here knows Qt; `plugin.background.Run` starts a job and shows how it goes.
 """
 
+import gc
+import sys
 import threading
 import time
 from collections import deque
@@ -10,9 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.errors import Cancelled, VdsrError
+from napari_vdsr.options import RunOptions
+from napari_vdsr.progress import Progress
+
+if TYPE_CHECKING:
+    from napari_vdsr.inference.upscaler import Upscaler
 
 # Held during computations: two at once would share the device and its memory.
 device_in_use = threading.Lock()
@@ -242,3 +249,35 @@ def _is_out_of_memory(error: Exception) -> bool:
     from napari_vdsr.inference.device import is_out_of_memory
 
     return is_out_of_memory(error)
+
+
+# The network that was used last, kept until its memory is wanted back
+
+
+def ready_upscaler(
+    options: RunOptions, image: Any, progress: Progress | None = None
+) -> "Upscaler":
+    """The upscaler for an image: the one of the last run where it fits.
+
+    `progress` is told of downloads and may stop them.
+    """
+    from napari_vdsr.inference.kept import kept_upscaler
+    from napari_vdsr.inference.settings import with_range
+
+    return kept_upscaler(with_range(options.loaded(progress), image))
+
+
+def release_memory() -> None:
+    """Forget the networks and give back all unused device memory."""
+    if (kept := sys.modules.get("napari_vdsr.inference.kept")) is not None:
+        kept.forget_upscalers()
+    if (engine := sys.modules.get("napari_vdsr.inference.engine")) is not None:
+        engine.forget_engines()
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is None:  # no device memory was ever taken
+        return
+    for kind in ("cuda", "mps", "xpu"):
+        library = getattr(torch, kind, None)
+        if library is not None and library.is_available():
+            library.empty_cache()

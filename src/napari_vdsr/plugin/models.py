@@ -6,7 +6,7 @@ from weakref import WeakSet
 from qtpy.QtCore import QObject
 
 from napari_vdsr.plugin.background import Background
-from napari_vdsr.plugin.preferences import apply_cache_folder
+from napari_vdsr.plugin.settings import apply_cache_folder
 from napari_vdsr.zoo import Card, models
 
 _lists: "WeakSet[ModelList]" = WeakSet()

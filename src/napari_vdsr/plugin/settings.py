@@ -1,9 +1,11 @@
-"""What panels are set to, and what they remember between two openings."""
+"""What panels are set to: their fields, what they remember, and the preferences."""
 
 import contextlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -11,6 +13,11 @@ from napari_vdsr.errors import InputError
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 WAIT = "Getting ready …"  # until a thread has found out what there is
+
+T = TypeVar("T", bool, int, float, str)
+
+_SHOWN = "shown"  # key in the metadata of a field
+_FIRST = "super-resolution"  # the panel meant by default
 
 
 class FieldError(InputError):
@@ -47,9 +54,74 @@ class Remembered:
         return replace(self, **mine)
 
 
-Kind = TypeVar("Kind", bound=Remembered)
+# What a form shows
 
-_FIRST = "super-resolution"
+
+@dataclass(frozen=True)
+class Shown:
+    """How a form shows one field; the type of its default decides on the widget.
+
+    Text is typed, or chosen where there are `choices`; numbers have a spin box, truth
+    values a box to tick.
+    """
+
+    label: str  # also the accessible name; a question stands above its field
+    tooltip: str
+    row: str = ""  # label of the row, where it is not that of the field
+    beside: bool = False  # in the row of the field before it
+    when: Callable[[Any], bool] = lambda settings: True  # whether the field matters
+    choices: Mapping[str, str] | None = None  # from text to value
+    least: float = 0
+    most: float = 1e9
+    blank: str = ""  # what the least number, or no text, is shown as
+    folder: bool = False  # the text is that of a folder
+    fold: bool = False  # opens and closes all fields that follow
+
+
+def shown(default: T, label: str, tooltip: str = "", **more: Any) -> T:
+    """Make a field of a settings dataclass that a form shows; `more` is as in Shown."""
+    return field(default=default, metadata={_SHOWN: Shown(label, tooltip, **more)})
+
+
+def shown_fields(settings: Any) -> dict[str, Shown]:
+    """The fields of a settings dataclass that a form shows, by name, in order."""
+    return {
+        name: item.metadata[_SHOWN]
+        for name, item in settings.__dataclass_fields__.items()
+        if _SHOWN in item.metadata
+    }
+
+
+def read_numbers(name: str, text: str, what: str, example: str) -> list[float]:
+    """Read numbers that are separated by ", " or ";", such as "2, 3, 4".
+
+    "2,5" may mean one number or two, so it is refused. Raises FieldError of that name.
+    """
+    if re.search(r"\d,\d", text):
+        pair = re.search(r"[\d.]+,\d+", text)
+        said = pair[0] if pair else text
+        raise FieldError(
+            name,
+            f"'{said}' may be one number or two: type {said.replace(',', '.')} for "
+            f"one, or {said.replace(',', ', ')} for two.",
+        )
+    try:
+        values = [
+            float(part.strip().lstrip("×x"))
+            for part in re.split("[,;]", text)
+            if part.strip()
+        ]
+    except ValueError:
+        values = []
+    if values:
+        return values
+    wrong = f"The {what} is '{text}'" if text.strip() else f"There is no {what} yet"
+    raise FieldError(name, f"{wrong}: type {example}.")
+
+
+# What is kept between two openings of a panel
+
+Kind = TypeVar("Kind", bound=Remembered)
 
 
 def state_file(panel: str = _FIRST) -> Path:
@@ -78,3 +150,41 @@ def save_settings(settings: Kind, defaults: Kind, panel: str = _FIRST) -> None:
             json.dumps(settings.changes_from(defaults), indent=1), encoding="utf-8"
         )
         partial.replace(path)
+
+
+# What the user set in napari's preferences
+
+
+def preferred() -> dict[str, str]:
+    """Model, device and precision, as far as napari has preferences of plugins.
+
+    The first call takes long, as napari reads all plugins' manifests again: panels make
+    it in a thread.
+    """
+    chosen = _preferences()
+    names = ("model", "device", "precision")
+    values = {name: getattr(chosen, name, None) for name in names}
+    return {name: value for name, value in values.items() if value}
+
+
+def apply_cache_folder() -> None:
+    """Tell the model store about the folder set in the preferences.
+
+    An environment variable set outside napari wins: it is meant for this session.
+    """
+    folder = getattr(_preferences(), "cache", "")
+    if folder:
+        os.environ.setdefault("NAPARI_VDSR_CACHE", folder)
+
+
+def _preferences() -> Any:
+    """The preferences of this plugin, or None."""
+    try:
+        # New in napari 0.9.
+        from napari.settings import get_plugin_settings
+    except ImportError:
+        return None
+    try:
+        return getattr(get_plugin_settings("napari-vdsr"), "defaults", None)
+    except KeyError:  # the plugin runs from a script, without its manifest
+        return None

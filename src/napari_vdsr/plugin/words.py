@@ -1,9 +1,17 @@
-"""Lines that panels show."""
+"""Lines that panels show: outlooks, numbers for people, names, models, scripts."""
 
 from collections.abc import Container
 from dataclasses import dataclass, replace
+from html import escape
+from textwrap import fill
 
 from napari_vdsr.plugin.jobs import Tick
+from napari_vdsr.zoo import Card
+
+_NEAR = 0.1  # results have whole pixels, so that the factor is near what was asked for
+_WIDTH = 70  # characters in a line of a tooltip
+# Short, as the narrowest panel has room for some 24 letters.
+_FOR = {"scanner": "confocal", "camera": "camera", "reduced": "reduced images"}
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,14 @@ def plain_name(name: str) -> str:
     return "".join(c if c.isprintable() else " " for c in name).strip()
 
 
+def call_in_words(name: str, arguments: list[str]) -> str:
+    """A call in a script, one argument a line where they need more than 60 letters."""
+    text = ", ".join(arguments)
+    if len(text) > 60:
+        text = "\n    " + ",\n    ".join(arguments) + ",\n"
+    return f"{name}({text})"
+
+
 def free_text(text: str, taken: Container[str]) -> str:
     """A text that is not taken: with a number, such as "cells (2)", where it is."""
     free, number = text, 1
@@ -78,3 +94,35 @@ def shorten_name(name: str, length: int = 13) -> str:
     """The beginning of a long name, so that it fits a box of `length` characters."""
     name = plain_name(name)
     return name if len(name) <= length else f"{name[: length - 1].rstrip()}…"
+
+
+def label_of(card: Card) -> str:
+    """Name of a model and what it is for, or what is to be fetched before."""
+    # What counts comes first, because the box may be too narrow for the full text.
+    if card.here:
+        # The title of a model from the training panel begins with its name.
+        title = card.title.removeprefix(f"{card.name}: ")
+        use = _FOR.get(card.sampling)
+        return f"{card.name}: {use}" if use else f"{card.name} – {title}"
+    return f"needs {card.size / 1e6:.1f} MB – {card.title}"
+
+
+def tooltip_of(card: Card) -> str:
+    """What is known about a model, in lines that fit a tooltip.
+
+    Descriptions come from files of others: whatever looks like HTML is escaped.
+    """
+    lines = fill(card.text, _WIDTH).splitlines()
+    return f"<qt>{'<br>'.join(map(escape, lines))}</qt>"
+
+
+def made_for_others(card: Card | None, factor: float) -> str:
+    """The factors that a model is made for when this is none of them, else empty.
+
+    SRCNN is trained for one factor, unlike VDSR.
+    """
+    if card is None or card.architecture != "srcnn":
+        return ""
+    if any(abs(factor - each) < _NEAR for each in card.factors):
+        return ""
+    return " and ".join(f"×{each:g}" for each in card.factors)

@@ -10,15 +10,19 @@ from napari.layers import Image
 
 from napari_vdsr.errors import Cancelled
 from napari_vdsr.files.folders import file_name
-from napari_vdsr.plugin.cards import label_of, tooltip_of
-from napari_vdsr.plugin.enlarge.machine import Speeds
 from napari_vdsr.plugin.enlarge.plan import Batch, plan_tasks
-from napari_vdsr.plugin.enlarge.script import as_script
+from napari_vdsr.plugin.enlarge.probes import Speeds
 from napari_vdsr.plugin.enlarge.settings import Settings
-from napari_vdsr.plugin.enlarge.words import look_ahead
+from napari_vdsr.plugin.enlarge.words import as_script, look_ahead
 from napari_vdsr.plugin.jobs import Ticker
 from napari_vdsr.plugin.settings import save_settings, saved_values, state_file
-from napari_vdsr.plugin.words import Outlook, format_bytes, format_duration
+from napari_vdsr.plugin.words import (
+    Outlook,
+    format_bytes,
+    format_duration,
+    label_of,
+    tooltip_of,
+)
 from napari_vdsr.zoo import models
 
 

@@ -1,6 +1,6 @@
 """The panel "Super-resolution"."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,26 +8,22 @@ from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
 
 from napari_vdsr.memory import free_memory
-from napari_vdsr.plugin.enlarge.compare import AFTER, SPLIT, Comparison
-from napari_vdsr.plugin.enlarge.controls import Controls
-from napari_vdsr.plugin.enlarge.describer import Describer
-from napari_vdsr.plugin.enlarge.form import SELECTED, EnlargeForm, is_file
-from napari_vdsr.plugin.enlarge.machine import Prober
+from napari_vdsr.plugin.background import Run
 from napari_vdsr.plugin.enlarge.plan import Batch, plan_batch, plan_preview
-from napari_vdsr.plugin.enlarge.results import Results
-from napari_vdsr.plugin.enlarge.save_dialog import ask_for_target
-from napari_vdsr.plugin.enlarge.script import as_script
+from napari_vdsr.plugin.enlarge.probes import Describer, Prober
+from napari_vdsr.plugin.enlarge.results import AFTER, SPLIT, Results
 from napari_vdsr.plugin.enlarge.settings import Settings
-from napari_vdsr.plugin.enlarge.words import how_it_ended, look_ahead
-from napari_vdsr.plugin.enlarge.work import (
-    Execution,
-    Result,
-    Saving,
-    targets_of,
+from napari_vdsr.plugin.enlarge.view import (
+    SELECTED,
+    Controls,
+    EnlargeForm,
+    ask_for_target,
+    is_file,
 )
-from napari_vdsr.plugin.run import Run
+from napari_vdsr.plugin.enlarge.words import as_script, how_it_ended, look_ahead
+from napari_vdsr.plugin.enlarge.work import Execution, Result, Saving, targets_of
+from napari_vdsr.plugin.jobs import release_memory
 from napari_vdsr.plugin.settings import WAIT, FieldError
-from napari_vdsr.plugin.upscalers import release_memory
 from napari_vdsr.plugin.viewer import Sources
 from napari_vdsr.plugin.widgets.colours import emphasise, message_colour
 from napari_vdsr.plugin.widgets.labels import copy_text
@@ -52,14 +48,14 @@ class SuperResolution(Panel[Settings]):
         self.controls = Controls()
         self.fill(self.form, self.controls)
         self._sources = Sources(self._viewer)
-        self._comparison = Comparison(self._viewer)
         self._run = Run(
             self,
             on_tick=self.controls.show_tick,
             on_result=self._show_result,
             on_end=self._ended,
         )
-        self._results = Results(self._viewer, self._comparison)
+        self._results = Results(self._viewer)
+        self._comparison = self._results.comparison
         self._news = Outlook("")
         self._batch: Batch | None = None
         self._planned_for: Any = None
@@ -108,9 +104,7 @@ class SuperResolution(Panel[Settings]):
 
     def start(self) -> None:
         """Start a run, unless one is going on or a field is wrong."""
-        batch = self._ready_batch()
-        if batch is not None:
-            self._start(batch)
+        self._with_batch(self._start)
 
     def upscale_active(self, factor: str) -> None:
         """Enlarge all of the active layer by "2", "3" or "4".
@@ -128,26 +122,21 @@ class SuperResolution(Panel[Settings]):
 
     def start_preview(self) -> None:
         """Enlarge a part in the middle of the view."""
-        if self._ready_batch() is None:
-            return
-        try:
+
+        def do(_: Batch) -> None:
             batch = plan_preview(self._layers, self._wanted, self._viewer.dims)
-        except FieldError as error:
-            self._show_error(error)
-            return
-        self._start(batch, preview=True)
+            self._start(batch, preview=True)
+
+        self._with_batch(do)
 
     def save_to(self, chosen: Path, *, overwrite: bool = False) -> None:
         """Enlarge into a file for one result, or into a folder for several."""
-        batch = self._ready_batch()
-        if batch is None:
-            return
-        try:
+
+        def do(batch: Batch) -> None:
             targets = targets_of(batch.tasks, chosen)
-        except FieldError as error:
-            self._show_error(error)
-            return
-        self._begin(Saving(batch, self._wanted, targets, overwrite))
+            self._begin(Saving(batch, self._wanted, targets, overwrite))
+
+        self._with_batch(do)
 
     def cancel(self) -> None:
         """Stop the run after the current tile."""
@@ -160,11 +149,10 @@ class SuperResolution(Panel[Settings]):
         """Put Python that makes the same results as Run on the clipboard."""
         settings = self._wanted
         try:
-            text = as_script(self._plan().tasks, settings)
+            copy_text(as_script(self._plan().tasks, settings))
         except FieldError as error:
             show_warning(str(error))
             return
-        copy_text(text)
         alone = settings.bicubic or settings.consistency
         without = ", without the layers beside the result" if alone else ""
         show_info(f"The script is on the clipboard{without}.")
@@ -201,25 +189,26 @@ class SuperResolution(Panel[Settings]):
         if in_view or self._batch is None or wanted != self._planned_for:
             self._batch = plan_batch(layers, settings, self._viewer.dims, shapes)
             self._planned_for = wanted
-        self._check_model(settings.model)
+        model = settings.model
+        if self.models.find(model) is None and not is_file(model):
+            raise FieldError(
+                "model", f"There is no model '{model}' any more: choose another."
+            )
         self._prober.check(self._batch.tasks, settings)
         return self._batch
 
-    def _check_model(self, name: str) -> None:
-        if self.models.find(name) is None and not is_file(name):
-            msg = f"There is no model '{name}' any more: choose another."
-            raise FieldError("model", msg)
+    def _with_batch(self, do: Callable[[Batch], object]) -> None:
+        """Do something with what Run would do; say so if a field is wrong.
 
-    def _ready_batch(self) -> Batch | None:
-        """What Run would do; None while it does something, or when a field is wrong."""
+        Nothing happens while a run is going on.
+        """
         if self._closed or self.running:
-            return None
+            return
         self._update_lists()
         try:
-            return self._plan()
+            do(self._plan())
         except FieldError as error:
             self._show_error(error)
-            return None
 
     def changed(self, *_: Any) -> None:
         """A layer or the theme has changed."""
@@ -267,8 +256,7 @@ class SuperResolution(Panel[Settings]):
         self.form.mark(outlook.field, colour)
         controls = self.controls
         emphasise(controls.run.native, controls.bar.native, self._viewer.theme)
-        ready = outlook.level in ("info", "warning")
-        controls.show_outlook(outlook, colour, ready)
+        controls.show_outlook(outlook, colour)
         controls.allow_comparison(bool(self._comparison.pairs))
 
     def _probed(self) -> None:
@@ -286,17 +274,13 @@ class SuperResolution(Panel[Settings]):
             self.start()
 
     def _save_pressed(self) -> None:
-        batch = self._ready_batch()
-        if batch is None:
-            return
-        try:
+        def do(batch: Batch) -> None:
             target = ask_for_target(self, batch.tasks)
-        except FieldError as error:
-            self._show_error(error)
-            return
-        if target is not None:
-            chosen, overwrite = target
-            self.save_to(chosen, overwrite=overwrite)
+            if target is not None:
+                chosen, overwrite = target
+                self.save_to(chosen, overwrite=overwrite)
+
+        self._with_batch(do)
 
     def _release_pressed(self) -> None:
         release_memory()

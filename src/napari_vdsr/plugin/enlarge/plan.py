@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari.components import Dims
+from napari.layers import Image, Layer, Shapes
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.files.units import convert_length, normalise_unit
@@ -13,11 +15,6 @@ from napari_vdsr.layers.plan import is_lazy, level_data, levels_of
 from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.jobs import sentence
 from napari_vdsr.plugin.settings import FieldError
-
-if TYPE_CHECKING:
-    from napari.components import Dims
-    from napari.layers import Image, Layer, Shapes
-
 
 Region = tuple[slice, ...]
 Parts = Sequence[Region | None]
@@ -32,7 +29,7 @@ _NAMED = 3  # layers named in the panel; it has no room for more
 class Task:
     """One result that is to be made."""
 
-    layer: "Image"
+    layer: Image
     levels: list[Any]  # pixels when the task was planned, the finest level first
     region: Region | None  # in source pixels; None for all
     plan: LayerPlan
@@ -80,17 +77,17 @@ def in_short(lines: list[str], what: str) -> list[str]:
 
 
 def plan_batch(
-    layers: Sequence["Layer"],
+    layers: Sequence[Layer],
     settings: Settings,
-    dims: "Dims",
-    shapes: "Layer | None" = None,
+    dims: Dims,
+    shapes: Layer | None = None,
 ) -> Batch:
     """Plan what Run would do; `shapes` is the layer for the area of that name.
 
     Raises FieldError when a field is wrong.
     """
 
-    def parts_of(layer: "Image") -> Parts:
+    def parts_of(layer: Image) -> Parts:
         if settings.area == "view":
             return [region_in_view(layer, dims)]
         if settings.area == "rectangles":
@@ -100,7 +97,7 @@ def plan_batch(
     return plan_tasks(layers, settings, parts_of)
 
 
-def plan_preview(layers: Sequence["Layer"], settings: Settings, dims: "Dims") -> Batch:
+def plan_preview(layers: Sequence[Layer], settings: Settings, dims: Dims) -> Batch:
     """Plan a preview of the first layer that fits; the area does not matter.
 
     Raises FieldError when a field is wrong.
@@ -110,7 +107,7 @@ def plan_preview(layers: Sequence["Layer"], settings: Settings, dims: "Dims") ->
 
 
 def plan_tasks(
-    layers: Sequence["Layer"],
+    layers: Sequence[Layer],
     settings: Settings,
     parts_of: Callable[[Any], Parts],
 ) -> Batch:
@@ -120,8 +117,10 @@ def plan_tasks(
     FieldError when a setting is wrong or no layer fits.
     """
     if not layers:
-        msg = "No layer is selected: open an image, or select one in the layer list."
-        raise FieldError("layer", msg)
+        raise FieldError(
+            "layer",
+            "No layer is selected: open an image, or select one in the layer list.",
+        )
     _ = settings.scaling, settings.intensity_range  # raise where they are wrong
     tasks: list[Task] = []
     errors: list[FieldError] = []
@@ -139,7 +138,7 @@ def plan_tasks(
 
 
 def _tasks_of(
-    layer: "Layer", settings: Settings, parts_of: Callable[[Any], Parts]
+    layer: Layer, settings: Settings, parts_of: Callable[[Any], Parts]
 ) -> list[Task]:
     # First without a factor, to tell errors of the layer from those of the factor.
     yx = _planned("layer", layer, factor=1).yx
@@ -148,18 +147,20 @@ def _tasks_of(
     for region in parts_of(layer):
         plan = _planned("factor", layer, **scaling, region=region)
         if plan.plane_factors == (1.0, 1.0):
-            msg = f"'{layer.name}' would stay as it is: choose a factor above 1."
-            raise FieldError("factor", msg)
+            raise FieldError(
+                "factor",
+                f"'{layer.name}' would stay as it is: choose a factor above 1.",
+            )
         tasks.append(Task(layer, levels_of(layer), region, plan))
     return tasks
 
 
-def _left_out(layer: "Layer", error: FieldError) -> str:
+def _left_out(layer: Layer, error: FieldError) -> str:
     name, reason = f"'{layer.name}'", str(error)
     return f"Left out: {reason}" if name in reason else f"Left out: {name}. {reason}"
 
 
-def _planned(field: str, layer: "Layer", **arguments: Any) -> LayerPlan:
+def _planned(field: str, layer: Layer, **arguments: Any) -> LayerPlan:
     try:
         return plan_layer(layer, **arguments)
     except InputError as error:
@@ -169,7 +170,7 @@ def _planned(field: str, layer: "Layer", **arguments: Any) -> LayerPlan:
 # The part of a layer
 
 
-def region_in_view(layer: "Image", dims: "Dims") -> Region:
+def region_in_view(layer: Image, dims: Dims) -> Region:
     """The part of the current plane that the canvas shows, in pixels of level 0.
 
     Raises FieldError when the display is 3-D, shows other axes or nothing of the layer.
@@ -177,11 +178,11 @@ def region_in_view(layer: "Image", dims: "Dims") -> Region:
     yx = plan_layer(layer, factor=1).yx
     displayed = {axis - dims.ndim + layer.ndim for axis in dims.displayed}
     if dims.ndisplay != 2 or displayed != set(yx):
-        msg = (
+        raise FieldError(
+            "area",
             f"The viewer does not show planes of '{layer.name}' as they are "
-            "enlarged: switch to the 2-D display, or choose the whole layer."
+            "enlarged: switch to the 2-D display, or choose the whole layer.",
         )
-        raise FieldError("area", msg)
     sizes = level_data(layer).shape[: layer.ndim]
     point = layer.world_to_data(dims.point)
     parts = [slice(round(c), round(c) + 1) for c in point]
@@ -193,7 +194,7 @@ def region_in_view(layer: "Image", dims: "Dims") -> Region:
     return _within(layer, parts, sizes, "in view")
 
 
-def preview_region(layer: "Image", dims: "Dims") -> Region:
+def preview_region(layer: Image, dims: Dims) -> Region:
     """The middle of what is in view, at most `PREVIEW_EDGE` pixels high and wide.
 
     Raises FieldError as `region_in_view`, and when next to nothing is in view.
@@ -204,29 +205,29 @@ def preview_region(layer: "Image", dims: "Dims") -> Region:
         part = parts[axis]
         extent = part.stop - part.start
         if extent < min(_LEAST, sizes[axis]):
-            msg = (
+            raise FieldError(
+                "area",
                 f"Next to nothing of '{layer.name}' is in view: move it into the view "
-                "for a preview."
+                "for a preview.",
             )
-            raise FieldError("area", msg)
         if extent > PREVIEW_EDGE:
             start = part.start + (extent - PREVIEW_EDGE) // 2
             parts[axis] = slice(start, start + PREVIEW_EDGE)
     return tuple(parts)
 
 
-def regions_of_shapes(layer: "Image", shapes: "Layer | None") -> list[Region]:
+def regions_of_shapes(layer: Image, shapes: Layer | None) -> list[Region]:
     """The bounding boxes of all shapes of a Shapes layer, in pixels of the image.
 
     The Shapes layer may have any transform; axes that it lacks are taken in full.
     Raises FieldError without a Shapes layer, or when a shape lies outside the image.
     """
     if shapes is None or not len(shapes.data):
-        msg = (
+        raise FieldError(
+            "area",
             "There are no rectangles: add a Shapes layer and draw some, "
-            "or choose another area."
+            "or choose another area.",
         )
-        raise FieldError("area", msg)
     sizes = level_data(layer).shape[: layer.ndim]
     regions = []
     for vertices in shapes.data:
@@ -242,7 +243,7 @@ def regions_of_shapes(layer: "Image", shapes: "Layer | None") -> list[Region]:
     return regions
 
 
-def _in_pixels(vertices: Corners, shapes: "Shapes", layer: "Image") -> Corners:
+def _in_pixels(vertices: Corners, shapes: Shapes, layer: Image) -> Corners:
     """Vertices of a shape in pixels of a layer, for the axes that both have."""
     world = [np.asarray(shapes.data_to_world(vertex)) for vertex in vertices]
     count = min(shapes.ndim, layer.ndim)
@@ -253,7 +254,7 @@ def _in_pixels(vertices: Corners, shapes: "Shapes", layer: "Image") -> Corners:
     return pixels[:, -count:]
 
 
-def _unit_ratios(shapes: "Shapes", layer: "Image", count: int) -> list[float]:
+def _unit_ratios(shapes: Shapes, layer: Image, count: int) -> list[float]:
     """The units of the last axes of a Shapes layer in those of an image."""
     pairs = zip(shapes.units[-count:], layer.units[-count:], strict=True)
     ratios = []
@@ -264,13 +265,15 @@ def _unit_ratios(shapes: "Shapes", layer: "Image", count: int) -> list[float]:
     return ratios
 
 
-def _within(layer: "Image", parts: list[slice], sizes: Any, where: str) -> Region:
+def _within(layer: Image, parts: list[slice], sizes: Any, where: str) -> Region:
     """The parts cut to the layer's borders; FieldError if nothing is left."""
     cut = tuple(
         slice(max(0, part.start), min(int(size), part.stop))
         for part, size in zip(parts, sizes, strict=True)
     )
     if any(part.stop <= part.start for part in cut):
-        msg = f"Nothing of '{layer.name}' is {where}: move there, or choose all of it."
-        raise FieldError("area", msg)
+        raise FieldError(
+            "area",
+            f"Nothing of '{layer.name}' is {where}: move there, or choose all of it.",
+        )
     return cut

@@ -8,8 +8,13 @@ from typing import Any
 from napari_vdsr.files.units import convert_length, normalise_unit
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.options import RunOptions
-from napari_vdsr.plugin.fields import read_numbers, shown
-from napari_vdsr.plugin.settings import PRECISIONS, FieldError, Remembered
+from napari_vdsr.plugin.settings import (
+    PRECISIONS,
+    FieldError,
+    Remembered,
+    read_numbers,
+    shown,
+)
 from napari_vdsr.zoo import DEFAULT_MODEL
 
 CUSTOM = "custom"
@@ -153,8 +158,10 @@ class Settings(Remembered):
             "factor", text, what, "one number, or two for Y and X such as '2, 3'"
         )
         if len(values) > 2:
-            msg = f"'{self.value}' is more than two numbers: type one for Y and X each."
-            raise FieldError("factor", msg)
+            raise FieldError(
+                "factor",
+                f"'{self.value}' is more than two numbers: type one for Y and X each.",
+            )
         name = what.replace(" ", "_")
         return {name: values[0] if len(values) == 1 else (values[0], values[1])}
 
@@ -173,11 +180,11 @@ class Settings(Remembered):
                 value, normalise_unit(unit) or unit, normalise_unit(theirs) or ""
             )
             if length is None:
-                msg = (
+                raise FieldError(
+                    "factor",
                     f"'{self.value}' cannot be had: the unit of the layer is "
-                    f"{theirs}. Type a number in that unit."
+                    f"{theirs}. Type a number in that unit.",
                 )
-                raise FieldError("factor", msg)
             converted.append(length)
         return {"pixel_size": (converted[0], converted[1])}
 
@@ -206,11 +213,11 @@ class Settings(Remembered):
             "nothing" if value == UNSET else f"{value:g}"
             for value in (self.black, self.white)
         )
-        msg = (
+        raise FieldError(
+            "black",
             f"The intensity range is {black} to {white}: "
-            "give black, then a larger white."
+            "give black, then a larger white.",
         )
-        raise FieldError("black", msg)
 
     def without_range(self) -> "Settings":
         """The same settings for a model that need not know black and white."""

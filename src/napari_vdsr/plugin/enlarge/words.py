@@ -1,16 +1,20 @@
-"""What a run will make and how it ended, in words."""
+"""What a run will make and how it ended, in words, and the same run as a script."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from itertools import groupby
 
 from napari_vdsr.files.units import normalise_unit
-from napari_vdsr.plugin.cards import made_for_others
 from napari_vdsr.plugin.enlarge.plan import Batch, Task, in_short
+from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.enlarge.work import Execution, Saving
-from napari_vdsr.plugin.words import Outlook, format_bytes, format_duration
-
-if TYPE_CHECKING:
-    from napari_vdsr.zoo import Card
+from napari_vdsr.plugin.words import (
+    Outlook,
+    call_in_words,
+    format_bytes,
+    format_duration,
+    made_for_others,
+)
+from napari_vdsr.zoo import Card
 
 
 def look_ahead(
@@ -18,7 +22,7 @@ def look_ahead(
     seconds: float | None,
     available: float,
     extras: bool = False,
-    card: "Card | None" = None,
+    card: Card | None = None,
 ) -> Outlook:
     """Say what a run will make, and warn where it will not be good or not fit.
 
@@ -75,7 +79,7 @@ def _pixel_size_in_words(task: Task) -> str:
     return f" of {y if y == x else f'{y} × {x}'} {units.pop()}"
 
 
-def _unfit_in_words(tasks: Sequence[Task], card: "Card | None") -> str:
+def _unfit_in_words(tasks: Sequence[Task], card: Card | None) -> str:
     """What is wrong with a model for a factor; empty if nothing is."""
     for task in tasks:
         factor = max(task.plan.plane_factors)
@@ -92,11 +96,8 @@ def how_it_ended(execution: Execution) -> Outlook:
     """Sum up a finished run: outcome, what failed and why, and what was left out."""
     batch = execution.batch
     reasons = execution.message.splitlines()
-    lines = [
-        _outcome(execution),
-        *in_short(reasons, "failed"),
-        *batch.left_out_in_short,
-    ]
+    failed = in_short(reasons, "failed")
+    lines = [_outcome(execution), *failed, *batch.left_out_in_short]
     return Outlook("\n".join(lines), details="\n".join([*reasons, *batch.left_out]))
 
 
@@ -120,3 +121,39 @@ def _outcome(execution: Execution) -> str:
     if execution.failed:
         news += f" {execution.failed} of {count} failed."
     return news
+
+
+def as_script(tasks: Sequence[Task], settings: Settings) -> str:
+    """Write a program that makes the same results in napari's console.
+
+    It also runs in a script with a viewer.
+    """
+    lines = [
+        "import napari",
+        "from napari_vdsr.layers import upscale_layer",
+        "",
+        "viewer = napari.current_viewer()",
+    ]
+    several = settings.options.spread
+    add = "viewer.layers.extend" if several else "viewer.add_layer"
+    for layer, group in groupby(tasks, key=lambda task: task.layer):
+        lines += ["", f"layer = viewer.layers[{layer.name!r}]"]
+        for task in group:
+            call = call_in_words("upscale_layer", ["layer", *_keywords(task, settings)])
+            lines.append(f"{add}({call})")
+    return "\n".join(lines) + "\n"
+
+
+def _keywords(task: Task, settings: Settings) -> list[str]:
+    """Those of the call; what is as by default is left out."""
+    units = [str(task.layer.units[axis]) for axis in task.plan.yx]
+    values = {
+        **settings.scaling_in(units),
+        "model": settings.model,
+        **settings.options.keywords(),
+    }
+    words = [f"{name}={value!r}" for name, value in values.items()]
+    if task.region is not None:
+        parts = ", ".join(f"slice({part.start}, {part.stop})" for part in task.region)
+        words.append(f"region=({parts})")
+    return words

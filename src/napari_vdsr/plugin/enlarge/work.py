@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_vdsr.errors import Cancelled, FileError, ModelError, VdsrError
 from napari_vdsr.files.folders import free_paths
@@ -20,28 +21,14 @@ from napari_vdsr.layers.upscale import compute_plan, enlarged_levels
 from napari_vdsr.options import RunOptions
 from napari_vdsr.plugin.enlarge.plan import Batch, Task
 from napari_vdsr.plugin.enlarge.settings import Settings
-from napari_vdsr.plugin.jobs import Job, Ticker
+from napari_vdsr.plugin.jobs import Job, ready_upscaler
 from napari_vdsr.plugin.settings import FieldError
-from napari_vdsr.plugin.upscalers import ready_upscaler
 from napari_vdsr.zoo import models
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 
 _SMALL = 256e6  # bytes; arrays up to this size are copied before the work
 _ENDINGS = (".zarr", ".ome.tif", ".tif", ".tiff")
 _OTHER_ENDING = re.compile(r"\.[a-z]\w{1,3}", re.IGNORECASE)  # of a file of any kind
 _NAMED = 5  # files named in a question
-
-
-@dataclass(frozen=True, eq=False)
-class Extra:
-    """Pixels of a layer beside the result."""
-
-    # "bicubic" and "spread", on the result's grid, or "consistency", on the source's.
-    kind: str
-    data: "NDArray[Any]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +39,9 @@ class Result:
     data: Any  # pixels, or a list of lazy levels
     name: str  # of the new layer
     provenance: Provenance
-    extras: Sequence[Extra]
+    # Pixels of layers beside it: "bicubic" and "spread", on the result's grid, and
+    # "consistency", on the source's.
+    extras: Mapping[str, NDArray[Any]]
 
 
 class Execution(Job):
@@ -63,10 +52,7 @@ class Execution(Job):
     """
 
     def __init__(
-        self,
-        batch: Batch,
-        settings: Settings,
-        expected: float | None = None,
+        self, batch: Batch, settings: Settings, expected: float | None = None
     ) -> None:
         super().__init__()
         self.batch = batch
@@ -115,34 +101,34 @@ class Execution(Job):
         start = time.monotonic()
         pixels, *spread = compute_plan(task.plan, data, upscaler, self.ticker)
         self.seconds += time.monotonic() - start
-        self.results.append(
-            _result(
-                task,
-                pixels,
-                upscaler.options,
-                [
-                    *make_extras(task, data, pixels, self.settings, self.ticker),
-                    *(Extra("spread", each) for each in spread),
-                ],
-            )
-        )
+        extras = self._extras(task, data, pixels)
+        for each in spread:  # one, if it was asked for
+            extras["spread"] = each
+        self.results.append(_result(task, pixels, upscaler.options, extras))
+
+    def _extras(self, task: Task, data: Any, pixels: NDArray[Any]) -> dict[str, Any]:
+        """Make the extra layers that the settings ask for; `data` is the source."""
+        extras = {}
+        if self.settings.bicubic:
+            extras["bicubic"] = bicubic_plan(task.plan, data, self.ticker.check)
+        if self.settings.consistency and task.region is None:
+            self.ticker.check()
+            extras["consistency"] = _consistency_map(task, data, pixels)
+        return extras
 
     def _lazy_result(self, task: Task) -> Result:
         """A result of which nothing is computed yet."""
         options = replace(self.settings.options, spread=False).loaded(self.ticker)
         (levels,) = enlarged_levels(task.plan, task.levels, options)
-        return _result(task, levels, options)
+        return _result(task, levels, options, {})
 
 
 def _result(
-    task: Task,
-    data: Any,
-    options: RunOptions,
-    extras: Sequence[Extra] = (),
+    task: Task, data: Any, options: RunOptions, extras: Mapping[str, NDArray[Any]]
 ) -> Result:
     """A result with its name and provenance."""
-    model = options.load()
-    name = result_name(task.layer.name, task.plan.plane_factors, model.name)
+    model = options.load().name
+    name = result_name(task.layer.name, task.plan.plane_factors, model)
     told = Provenance.of_result(task.layer, task.plan, options)
     return Result(task, data, name, told, extras)
 
@@ -154,22 +140,9 @@ def _safe_from_changes(data: Any) -> Any:
     return data
 
 
-def make_extras(
-    task: Task, data: Any, pixels: "NDArray[Any]", settings: Settings, ticker: Ticker
-) -> list[Extra]:
-    """Make the extra layers that the settings ask for; `data` is the source."""
-    extras = []
-    if settings.bicubic:
-        extras.append(Extra("bicubic", bicubic_plan(task.plan, data, ticker.check)))
-    if settings.consistency and task.region is None:
-        ticker.check()
-        extras.append(Extra("consistency", _consistency_map(task, data, pixels)))
-    return extras
-
-
 def _consistency_map(
-    task: Task, data: Any, pixels: "NDArray[Any]"
-) -> "NDArray[np.float32]":
+    task: Task, data: Any, pixels: NDArray[Any]
+) -> NDArray[np.float32]:
     """The result reduced again minus the source; the mean over colours."""
     from napari_vdsr.evaluation.consistency import consistency
 
@@ -201,8 +174,7 @@ class Saving(Execution):
         super().__init__(batch, settings)
         self.title = f"saving of {self.title}"
         self._overwrite = overwrite
-        pairs = zip(batch.tasks, targets, strict=True)
-        self.targets: Mapping[Task, Path] = dict(pairs)
+        self.targets = dict(zip(batch.tasks, targets, strict=True))
 
     def _do(self, task: Task) -> None:
         target = self.targets[task]
@@ -226,8 +198,7 @@ class Saving(Execution):
 def check_whole(tasks: Sequence[Task]) -> None:
     """Raise FieldError when a task is not a full layer."""
     if any(task.region is not None for task in tasks):
-        msg = "Whole layers are saved: set the area to 'whole'."
-        raise FieldError("area", msg)
+        raise FieldError("area", "Whole layers are saved: set the area to 'whole'.")
 
 
 def targets_of(
@@ -267,11 +238,11 @@ def _with_ending(path: Path, ending: str) -> Path:
     if path.name.lower().endswith(_ENDINGS):
         return path
     if _OTHER_ENDING.fullmatch(path.suffix):
-        msg = (
+        raise FieldError(
+            "",
             f"'{path.name}' cannot be saved: its name must end in "
-            f"{', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}."
+            f"{', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}.",
         )
-        raise FieldError("", msg)
     return path.with_name(f"{path.name}{ending}")
 
 

@@ -14,9 +14,9 @@ from napari_vdsr.evaluation.noise import NoiseEstimate
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.layers.upscale import compute_plan
 from napari_vdsr.options import RunOptions
+from napari_vdsr.plugin.jobs import ready_upscaler
 from napari_vdsr.plugin.scores.layers import Origin, Snapshot
 from napari_vdsr.plugin.scores.work import ScoringWork
-from napari_vdsr.plugin.upscalers import ready_upscaler
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from napari_vdsr.plugin.fields import shown
-from napari_vdsr.plugin.settings import Remembered
+from napari_vdsr.plugin.settings import Remembered, shown
 from napari_vdsr.zoo import DEFAULT_MODEL
 
 LUMINANCE, COLOURS = "luminance", "R, G, B"

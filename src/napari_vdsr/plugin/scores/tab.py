@@ -7,8 +7,8 @@ from magicgui.widgets import ComboBox
 from napari.layers import Image
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_vdsr.plugin.background import Run
 from napari_vdsr.plugin.jobs import Tick
-from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.scores.layers import is_map
 from napari_vdsr.plugin.scores.parts import WorkView
 from napari_vdsr.plugin.scores.work import ScoringWork

@@ -7,7 +7,6 @@ from napari.layers import Image
 from qtpy.QtWidgets import QFrame, QLabel
 
 from napari_vdsr.layers.provenance import Provenance
-from napari_vdsr.plugin.preferences import preferred
 from napari_vdsr.plugin.scores.checks import (
     Consistency,
     ConsistencyJob,
@@ -29,7 +28,7 @@ from napari_vdsr.plugin.scores.parts import WorkView, labelled, words_label
 from napari_vdsr.plugin.scores.tab import Tab
 from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
 from napari_vdsr.plugin.scores.work import ScoringWork
-from napari_vdsr.plugin.settings import FieldError
+from napari_vdsr.plugin.settings import FieldError, preferred
 from napari_vdsr.plugin.viewer import add_quietly, is_made
 from napari_vdsr.plugin.widgets.form import combo_box
 

@@ -10,8 +10,6 @@ from napari.layers import Image
 from napari_vdsr.evaluation.baselines import BestLinear, Spline
 from napari_vdsr.evaluation.compare import Comparison
 from napari_vdsr.evaluation.protocols import PROTOCOLS
-from napari_vdsr.plugin.cards import made_for_others
-from napari_vdsr.plugin.preferences import preferred
 from napari_vdsr.plugin.scores.layers import Snapshot, check_memory, take_snapshot
 from napari_vdsr.plugin.scores.maps import Tiling, coarser_layer, finer_layer
 from napari_vdsr.plugin.scores.model_work import (
@@ -26,11 +24,11 @@ from napari_vdsr.plugin.scores.results import ResultsView
 from napari_vdsr.plugin.scores.settings import NONE, OWN, ModelOptions
 from napari_vdsr.plugin.scores.tab import Tab
 from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
-from napari_vdsr.plugin.settings import WAIT, FieldError
+from napari_vdsr.plugin.settings import WAIT, FieldError, preferred
 from napari_vdsr.plugin.viewer import add_quietly, likely_truth
 from napari_vdsr.plugin.widgets.colours import emphasise
 from napari_vdsr.plugin.widgets.form import Form, combo_box, frame
-from napari_vdsr.plugin.words import free_text
+from napari_vdsr.plugin.words import free_text, made_for_others
 from napari_vdsr.zoo import Card
 
 _ABOUT = (

@@ -8,10 +8,10 @@ from napari.layers import Layer
 from napari.utils.notifications import show_error, show_info, show_warning
 
 from napari_vdsr.errors import FileError
+from napari_vdsr.plugin.background import Run
 from napari_vdsr.plugin.commands import open_with_model
 from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.models import announce_change
-from napari_vdsr.plugin.run import Run
 from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.machine import Machine

@@ -4,9 +4,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.plugin.fields import read_numbers, shown
 from napari_vdsr.plugin.jobs import sentence
-from napari_vdsr.plugin.settings import PRECISIONS, FieldError, Remembered
+from napari_vdsr.plugin.settings import (
+    PRECISIONS,
+    FieldError,
+    Remembered,
+    read_numbers,
+    shown,
+)
 
 if TYPE_CHECKING:
     from napari_vdsr.training import BlindNoise, Spot, TrainingConfig

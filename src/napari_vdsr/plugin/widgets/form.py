@@ -8,13 +8,11 @@ from psygnal import Signal
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QToolButton, QWidget
 
-from napari_vdsr.plugin.cards import label_of, tooltip_of
-from napari_vdsr.plugin.fields import Shown, shown_fields
-from napari_vdsr.plugin.settings import Remembered
+from napari_vdsr.plugin.settings import Remembered, Shown, shown_fields
 from napari_vdsr.plugin.widgets.colours import set_style
 from napari_vdsr.plugin.widgets.folder_field import FolderField
 from napari_vdsr.plugin.widgets.number_box import NumberBox
-from napari_vdsr.plugin.words import free_text
+from napari_vdsr.plugin.words import free_text, label_of, tooltip_of
 from napari_vdsr.zoo import Card
 
 Settings = TypeVar("Settings", bound=Remembered)

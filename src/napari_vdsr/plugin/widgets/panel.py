@@ -25,8 +25,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_vdsr.plugin.models import ModelList
-from napari_vdsr.plugin.preferences import preferred
-from napari_vdsr.plugin.settings import Remembered, save_settings, saved_values
+from napari_vdsr.plugin.settings import (
+    Remembered,
+    preferred,
+    save_settings,
+    saved_values,
+)
 from napari_vdsr.plugin.viewer import ViewerWatcher
 from napari_vdsr.plugin.widgets.colours import set_style, theme_colour
 from napari_vdsr.plugin.widgets.form import leave_wheel_alone

@@ -1,21 +1,27 @@
-"""What this machine offers and how fast it is, found out in the background."""
+"""What is found out in the background: devices, speeds, and what an image is like."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 import numpy as np
+from napari.layers import Image, Layer
 from qtpy.QtCore import QObject
 
 from napari_vdsr.errors import VdsrError
+from napari_vdsr.evaluation.description import describe_image
+from napari_vdsr.evaluation.image_report import ImageReport
+from napari_vdsr.layers.plan import levels_of
+from napari_vdsr.layers.provenance import Provenance
 from napari_vdsr.plugin.background import Background
 from napari_vdsr.plugin.enlarge.plan import Task
 from napari_vdsr.plugin.enlarge.settings import Settings
-from napari_vdsr.plugin.jobs import device_in_use
+from napari_vdsr.plugin.jobs import device_in_use, ready_upscaler
 from napari_vdsr.plugin.settings import FieldError
-from napari_vdsr.plugin.upscalers import ready_upscaler
-from napari_vdsr.plugin.words import plain_name
+from napari_vdsr.plugin.words import Outlook, plain_name, shorten_name
 from napari_vdsr.zoo import Card
 
 Key = tuple[str, str, str, bool]  # model, device, precision, ensemble
@@ -31,9 +37,6 @@ class Speeds:
 
     def __init__(self) -> None:
         self._known: dict[Key, tuple[float, float, float]] = {}  # pixels, pace, start
-
-    def __contains__(self, key: Key) -> bool:
-        return key in self._known
 
     def learn(self, key: Key, pixels: float, seconds: float) -> None:
         """Take a measurement in; `seconds` is without loading or waiting."""
@@ -78,11 +81,6 @@ class Prober:
         """Whether it is finding something out."""
         return self._background.busy
 
-    def lacks(self, device: str) -> bool:
-        """Whether a device is known not to exist; False before the first look."""
-        kinds = {name.split(":")[0] for name in self.devices}
-        return self._looked and device not in {"auto", *self.devices, *kinds}
-
     def want(self, settings: Settings, card: Card | None) -> None:
         """Find out about these settings, unless that was done already.
 
@@ -115,6 +113,29 @@ class Prober:
         """Call back no more."""
         self._callback = None
 
+    def check(self, tasks: Sequence[Task], settings: Settings) -> None:
+        """Raise FieldError where a device or an intensity range is missing."""
+        if self.problem:
+            raise FieldError("device", self.problem)
+        kinds = {name.split(":")[0] for name in self.devices}
+        device = settings.device
+        if self._looked and device not in {"auto", *self.devices, *kinds}:
+            raise FieldError(
+                "device", f"This machine has no device '{device}': choose another."
+            )
+        if not self.needs_range(settings.model) or settings.intensity_range is not None:
+            return
+        for task in tasks:
+            # The range of float arrays in memory is found from their values.
+            found = task.plan.dtype.kind == "f" and isinstance(task.data, np.ndarray)
+            if not found and task.plan.dtype != "uint8":
+                raise FieldError(
+                    "black",
+                    "This model has to know black and white of "
+                    f"'{plain_name(task.layer.name)}': "
+                    "type them, or choose a model that follows any scale.",
+                )
+
     def _take(self, found: "Probe | Exception") -> None:
         settings = self._probing
         assert settings is not None
@@ -126,32 +147,12 @@ class Prober:
             if found.busy:  # tried again when somebody asks again
                 self._tried.discard(_key(settings))
                 news = not self._looked
-            self._speeds.learn(_key(settings), found.pixels, found.seconds)
+            self.learn(settings, found.pixels, found.seconds)
             if found.needs_range:
                 self._needing_range.add(settings.model)
         self._looked = True
         if news and self._callback is not None:
             self._callback()
-
-    def check(self, tasks: Sequence[Task], settings: Settings) -> None:
-        """Raise FieldError where a device or an intensity range is missing."""
-        if self.problem:
-            raise FieldError("device", self.problem)
-        if self.lacks(settings.device):
-            msg = f"This machine has no device '{settings.device}': choose another."
-            raise FieldError("device", msg)
-        if not self.needs_range(settings.model) or settings.intensity_range is not None:
-            return
-        for task in tasks:
-            # The range of float arrays in memory is found from their values.
-            found = task.plan.dtype.kind == "f" and isinstance(task.data, np.ndarray)
-            if not found and task.plan.dtype != "uint8":
-                msg = (
-                    "This model has to know black and white of "
-                    f"'{plain_name(task.layer.name)}': "
-                    "type them, or choose a model that follows any scale."
-                )
-                raise FieldError("black", msg)
 
 
 def _key(settings: Settings) -> Key:
@@ -198,3 +199,80 @@ def _measured(settings: Settings, devices: list[str]) -> Probe:
     upscaler.region(plane, (_EDGE, _EDGE))
     seconds = time.perf_counter() - start
     return Probe(devices, _EDGE**2, seconds, not upscaler.model.equivariant)
+
+
+# What an image is like
+
+
+class Describer:
+    """Describes one layer at a time, and each only once until its data change.
+
+    `callback` is called in the GUI thread when more is known.
+    """
+
+    def __init__(self, parent: QObject, callback: Callable[[], object]) -> None:
+        self._callback: Callable[[], object] | None = callback
+        self._known: WeakKeyDictionary[Image, Outlook] = WeakKeyDictionary()
+        self._followed: WeakSet[Image] = WeakSet()
+        self._in_work: Any = lambda: None
+        self._background: Background[ImageReport] = Background(parent, self._take)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is looking at a layer."""
+        return self._background.busy
+
+    def words_on(self, layers: Sequence[Layer]) -> Outlook:
+        """What is known of the first image; starts finding it out if nothing is."""
+        image = next((layer for layer in layers if isinstance(layer, Image)), None)
+        if image is None or self._callback is None:
+            return Outlook("")
+        words = self._known.get(image)
+        if words is None and _is_lazy_result(image):
+            words = Outlook("Enlarged already, as it is viewed: choose its source")
+        if words is None:
+            self._look_at(image)
+            words = Outlook("Looking at the image …")
+        if len(layers) == 1:
+            return words
+        return replace(words, text=f"'{shorten_name(image.name)}': {words.text}")
+
+    def stop(self) -> None:
+        """Call back no more."""
+        self._callback = None
+        for layer in self._followed:
+            layer.events.data.disconnect(self._data_changed)
+        self._followed.clear()
+
+    def _look_at(self, layer: Image) -> None:
+        if self.busy:
+            return  # the caller is called back, and asks again
+        if layer not in self._followed:
+            layer.events.data.connect(self._data_changed)
+            self._followed.add(layer)
+        self._in_work = ref(layer)
+        pixels, rgb = levels_of(layer)[0], bool(layer.rgb)
+        self._background.start(partial(describe_image, pixels, rgb=rgb))
+
+    def _data_changed(self, event: Any) -> None:
+        """Forget the description of the old data."""
+        self._known.pop(event.source, None)
+        if self._in_work() is event.source:
+            self._in_work = lambda: None
+
+    def _take(self, found: ImageReport | Exception) -> None:
+        layer = self._in_work()
+        if layer is not None:
+            self._known[layer] = (
+                Outlook(f"Cannot say anything about the image: {found}")
+                if isinstance(found, Exception)
+                else Outlook(found.summary, details=found.to_text())
+            )
+        if self._callback is not None:
+            self._callback()
+
+
+def _is_lazy_result(layer: Image) -> bool:
+    """Whether looking at a layer would run a network, perhaps beside a run."""
+    made = Provenance.read(layer) is not None
+    return made and hasattr(levels_of(layer)[0], "dask")
