@@ -4,12 +4,13 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.plugin.jobs import sentence
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 WAIT = "Getting ready …"  # until a thread has found out what there is
@@ -26,6 +27,15 @@ class FieldError(InputError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+@contextlib.contextmanager
+def blame(field: str) -> Iterator[None]:
+    """Turn an InputError into the FieldError of a field."""
+    try:
+        yield
+    except InputError as error:
+        raise FieldError(field, sentence(error)) from error
 
 
 @dataclass(frozen=True)

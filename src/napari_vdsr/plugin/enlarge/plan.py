@@ -8,13 +8,11 @@ import numpy as np
 from napari.components import Dims
 from napari.layers import Image, Layer, Shapes
 
-from napari_vdsr.errors import InputError
 from napari_vdsr.files.units import convert_length, normalise_unit
 from napari_vdsr.layers import LayerPlan, plan_layer
 from napari_vdsr.layers.plan import is_lazy, level_data, levels_of
 from napari_vdsr.plugin.enlarge.settings import Settings
-from napari_vdsr.plugin.jobs import sentence
-from napari_vdsr.plugin.settings import FieldError
+from napari_vdsr.plugin.settings import FieldError, blame
 
 Region = tuple[slice, ...]
 Parts = Sequence[Region | None]
@@ -141,11 +139,14 @@ def _tasks_of(
     layer: Layer, settings: Settings, parts_of: Callable[[Any], Parts]
 ) -> list[Task]:
     # First without a factor, to tell errors of the layer from those of the factor.
-    yx = _planned("layer", layer, factor=1).yx
-    scaling = settings.scaling_in([str(layer.units[axis]) for axis in yx])
+    with blame("layer"):
+        yx = plan_layer(layer, factor=1).yx
+    units = [str(layer.units[axis]) for axis in yx]
+    scaling: dict[str, Any] = settings.scaling_in(units)
     tasks = []
     for region in parts_of(layer):
-        plan = _planned("factor", layer, **scaling, region=region)
+        with blame("factor"):
+            plan = plan_layer(layer, **scaling, region=region)
         if plan.plane_factors == (1.0, 1.0):
             raise FieldError(
                 "factor",
@@ -158,13 +159,6 @@ def _tasks_of(
 def _left_out(layer: Layer, error: FieldError) -> str:
     name, reason = f"'{layer.name}'", str(error)
     return f"Left out: {reason}" if name in reason else f"Left out: {name}. {reason}"
-
-
-def _planned(field: str, layer: Layer, **arguments: Any) -> LayerPlan:
-    try:
-        return plan_layer(layer, **arguments)
-    except InputError as error:
-        raise FieldError(field, sentence(error)) from error
 
 
 # The part of a layer

@@ -3,12 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari_vdsr.errors import InputError
-from napari_vdsr.plugin.jobs import sentence
 from napari_vdsr.plugin.settings import (
     PRECISIONS,
     FieldError,
     Remembered,
+    blame,
     read_numbers,
     shown,
 )
@@ -321,10 +320,8 @@ class TrainingSettings(Remembered):
 
         changes = self.changes
         for name, value in changes.items():
-            try:
+            with blame(_FIELDS.get(name, name)):
                 recipe(self.recipe, **{name: value})
-            except InputError as error:
-                raise FieldError(_FIELDS.get(name, name), sentence(error)) from error
         config = recipe(self.recipe, **changes)
         if self.start_from is not None and channels != config.channels:
             config = replace(
@@ -386,7 +383,5 @@ def _checked(
             "number first.",
         )
     changes: dict[str, Any] = {name: value}
-    try:
+    with blame(field):
         return replace(settings, **changes)
-    except InputError as error:
-        raise FieldError(field, sentence(error)) from error
