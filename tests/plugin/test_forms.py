@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from qtpy.QtCore import QEvent, QLocale, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QLabel
+from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.settings import FieldError, Remembered, read_numbers, shown
 from napari_vdsr.plugin.widgets.form import Form
-from napari_vdsr.plugin.widgets.number_box import NumberBox
+from napari_vdsr.plugin.widgets.inputs import NumberBox
 
 
 @dataclass(frozen=True)
@@ -199,3 +199,43 @@ def test_numbers_that_may_be_misread_are_refused(text: str) -> None:
 
 def test_numbers_that_an_older_version_kept_as_text_are_read() -> None:
     assert Coffee().changed({"cups": "4", "grind": "x", "milk": 1}) == Coffee(cups=4)
+
+
+def test_what_a_fold_hides_is_made_when_it_is_needed(qtbot: Any) -> None:
+    """Opening a panel took longest for fields that nobody saw."""
+    form = Form(Coffee(kind="filter", note="hot"))
+    qtbot.addWidget(form)
+    before = len(form.findChildren(QWidget))
+    form.settings = form.settings.changed({"note": "cold"})
+    form.mark("cups", "#ff0000")
+    form.mark("", "")
+    assert len(form.findChildren(QWidget)) == before
+    assert form.settings == Coffee(kind="filter", note="cold")
+    assert form["note"].value == "cold"
+    assert len(form.findChildren(QWidget)) > before
+    assert form["note"].native.isHidden()
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_the_tab_key_goes_through_an_opened_fold(qtbot: Any, remembered: bool) -> None:
+    around, below = QWidget(), QPushButton()
+    qtbot.addWidget(around)
+    form = Form(Coffee(kind="filter", note="hot", more=remembered))
+    column = QVBoxLayout(around)
+    column.addWidget(form)
+    column.addWidget(below)
+    around.show()
+    if not remembered:
+        form["more"].native.click()
+    assert form["note"].native.isVisible()
+    assert form.settings.note == "hot"
+    assert following(form["more"].native) is form["note"].native
+    assert following(form["note"].native) is below
+
+
+def following(widget: Any) -> Any:
+    """What the Tab key comes to next."""
+    widget = widget.nextInFocusChain()
+    while not widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+        widget = widget.nextInFocusChain()
+    return widget

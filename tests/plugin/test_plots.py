@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from napari_vdsr.plugin.training.curves import Curves
-from napari_vdsr.plugin.widgets.plots import make_plot
+from napari_vdsr.plugin.widgets.elements import make_plot
 
 
 def test_the_title_below_a_plot_is_not_cut(qtbot: Any) -> None:

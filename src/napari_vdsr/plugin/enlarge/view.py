@@ -25,14 +25,17 @@ from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.settings import FieldError, shown_fields
 from napari_vdsr.plugin.viewer import Sources
 from napari_vdsr.plugin.widgets.colours import colour_words
-from napari_vdsr.plugin.widgets.form import Form, combo_box, frame, offer
-from napari_vdsr.plugin.widgets.labels import breakable, tooltip_of_lines, words_below
-from napari_vdsr.plugin.widgets.working import (
+from napari_vdsr.plugin.widgets.elements import (
     BAR_STEPS,
+    breakable,
     keep_slim,
     push_button,
     side_by_side,
+    tooltip_of_lines,
+    words_below,
 )
+from napari_vdsr.plugin.widgets.form import Form
+from napari_vdsr.plugin.widgets.inputs import combo_box, frame, offer
 from napari_vdsr.plugin.words import Outlook, plain_name, words_of
 from napari_vdsr.zoo import Card
 
@@ -68,7 +71,6 @@ class EnlargeForm(Form[Settings]):
         self._shapes_row = self.add_row("Shapes", self.shapes.native, 3)
         for box, name in ((self.layer, "Layer"), (self.shapes, "Shapes")):
             box.native.setAccessibleName(name)
-        self._align_labels()
         self.changed.connect(self._show_more)
         self._show_more()
 

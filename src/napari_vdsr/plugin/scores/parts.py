@@ -19,8 +19,13 @@ from qtpy.QtWidgets import (
 from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
 from napari_vdsr.plugin.widgets.colours import colour_words
-from napari_vdsr.plugin.widgets.labels import breakable, let_wrap
-from napari_vdsr.plugin.widgets.working import BAR_STEPS, BUTTON_HEIGHT, keep_slim
+from napari_vdsr.plugin.widgets.elements import (
+    BAR_STEPS,
+    BUTTON_HEIGHT,
+    breakable,
+    keep_slim,
+    let_wrap,
+)
 from napari_vdsr.plugin.words import words_of
 
 

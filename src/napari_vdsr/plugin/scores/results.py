@@ -39,6 +39,7 @@ from napari_vdsr.plugin.scores.words import (
 )
 from napari_vdsr.plugin.scores.work import WARNING, Score
 from napari_vdsr.plugin.widgets.colours import (
+    colour_plot,
     colour_words,
     is_dark,
     is_dark_colour,
@@ -46,8 +47,7 @@ from napari_vdsr.plugin.widgets.colours import (
     message_colour,
     theme_colour,
 )
-from napari_vdsr.plugin.widgets.labels import copy_text
-from napari_vdsr.plugin.widgets.plots import colour_plot, make_plot
+from napari_vdsr.plugin.widgets.elements import copy_text, make_plot
 
 _EXPLAINED = {
     "mean": "Mean of the planes' figures, as papers report it.",

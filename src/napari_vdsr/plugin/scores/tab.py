@@ -14,7 +14,7 @@ from napari_vdsr.plugin.scores.parts import WorkView
 from napari_vdsr.plugin.scores.work import ScoringWork
 from napari_vdsr.plugin.viewer import Sources
 from napari_vdsr.plugin.widgets.colours import message_colour
-from napari_vdsr.plugin.widgets.form import offer
+from napari_vdsr.plugin.widgets.inputs import offer
 
 
 class Tab(QWidget):

@@ -30,7 +30,7 @@ from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
 from napari_vdsr.plugin.scores.work import ScoringWork
 from napari_vdsr.plugin.settings import FieldError, preferred
 from napari_vdsr.plugin.viewer import add_quietly, is_made
-from napari_vdsr.plugin.widgets.form import combo_box
+from napari_vdsr.plugin.widgets.inputs import combo_box
 
 _ABOUT = (
     "Without a sharper image of the same sample nobody can say how true new detail "

@@ -27,7 +27,8 @@ from napari_vdsr.plugin.scores.work import LayerScore, Score, ScoringJob, Subjec
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import is_made, likely_truth
 from napari_vdsr.plugin.widgets.colours import emphasise
-from napari_vdsr.plugin.widgets.form import Form, combo_box, frame
+from napari_vdsr.plugin.widgets.form import Form
+from napari_vdsr.plugin.widgets.inputs import combo_box, frame
 
 
 class CompareTab(Tab):

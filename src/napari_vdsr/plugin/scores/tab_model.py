@@ -27,7 +27,8 @@ from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
 from napari_vdsr.plugin.settings import WAIT, FieldError, preferred
 from napari_vdsr.plugin.viewer import add_quietly, likely_truth
 from napari_vdsr.plugin.widgets.colours import emphasise
-from napari_vdsr.plugin.widgets.form import Form, combo_box, frame
+from napari_vdsr.plugin.widgets.form import Form
+from napari_vdsr.plugin.widgets.inputs import combo_box, frame
 from napari_vdsr.plugin.words import free_text, made_for_others
 from napari_vdsr.zoo import Card
 

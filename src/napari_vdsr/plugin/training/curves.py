@@ -7,8 +7,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.training.words import gain_words
-from napari_vdsr.plugin.widgets.colours import is_dark_colour, line_colour
-from napari_vdsr.plugin.widgets.plots import colour_plot, make_plot
+from napari_vdsr.plugin.widgets.colours import colour_plot, is_dark_colour, line_colour
+from napari_vdsr.plugin.widgets.elements import make_plot
 
 if TYPE_CHECKING:
     from napari_vdsr.training import History

@@ -28,7 +28,7 @@ from napari_vdsr.plugin.training.settings import (
 from napari_vdsr.plugin.training.view import TrainingView
 from napari_vdsr.plugin.training.words import foresee, news_of, title_of
 from napari_vdsr.plugin.viewer import Sources, selection_in_words
-from napari_vdsr.plugin.widgets.labels import copy_text
+from napari_vdsr.plugin.widgets.elements import copy_text
 from napari_vdsr.plugin.widgets.panel import Panel
 from napari_vdsr.plugin.words import Outlook
 

@@ -30,14 +30,17 @@ from napari_vdsr.plugin.widgets.colours import (
     message_colour,
     theme_colour,
 )
-from napari_vdsr.plugin.widgets.form import Form, combo_box, offer
-from napari_vdsr.plugin.widgets.labels import breakable, tooltip_of_lines, words_below
-from napari_vdsr.plugin.widgets.working import (
+from napari_vdsr.plugin.widgets.elements import (
     BAR_STEPS,
+    breakable,
     keep_slim,
     push_button,
     side_by_side,
+    tooltip_of_lines,
+    words_below,
 )
+from napari_vdsr.plugin.widgets.form import Form
+from napari_vdsr.plugin.widgets.inputs import combo_box, offer
 from napari_vdsr.plugin.words import Outlook, words_of
 
 _START = "Train. The state is kept on disk now and then, so that nothing is lost."

@@ -1,5 +1,7 @@
 """Colours that can be read in every theme."""
 
+from typing import Any
+
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QWidget
 
@@ -57,3 +59,12 @@ def emphasise(button: QWidget, bar: QWidget, theme: str) -> None:
     style = f"QPushButton:enabled {{ background-color: {colour}; }}"
     if set_style(button, style):
         bar.setStyleSheet(f"QProgressBar::chunk {{ background-color: {colour}; }}")
+
+
+def colour_plot(plot: Any, background: str, foreground: str) -> None:
+    """Draw a plot in these colours of a theme."""
+    plot.setBackground(background)
+    for side in ("left", "bottom"):
+        axis = plot.getAxis(side)
+        axis.setPen(foreground)
+        axis.setTextPen(foreground)

@@ -1,25 +1,16 @@
 """What the panels have in common."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from napari.utils.notifications import notification_manager
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
-    QAbstractSlider,
-    QAbstractSpinBox,
-    QComboBox,
-    QFormLayout,
     QFrame,
     QLabel,
-    QLayout,
-    QLayoutItem,
     QScrollArea,
-    QScrollBar,
-    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -33,12 +24,11 @@ from napari_vdsr.plugin.settings import (
 )
 from napari_vdsr.plugin.viewer import ViewerWatcher
 from napari_vdsr.plugin.widgets.colours import set_style, theme_colour
-from napari_vdsr.plugin.widgets.form import leave_wheel_alone
-from napari_vdsr.plugin.widgets.labels import let_wrap
+from napari_vdsr.plugin.widgets.elements import let_wrap
+from napari_vdsr.plugin.widgets.inputs import make_accessible
 
 Kept = TypeVar("Kept", bound=Remembered)
 
-_BY_TAB = Qt.FocusPolicy.TabFocus
 _WAIT = 60  # milliseconds in which several changes count as one
 _FAILED = (
     "This panel could not be opened, because of a fault of napari-vdsr or of what is "
@@ -76,7 +66,7 @@ class Panel(QWidget, Generic[Kept]):
             self._defaults = self.kind()
             self._saved = self._defaults.changed(self._kept)
             self.build()
-            _make_accessible(self)
+            make_accessible(self)
             self._changes = ViewerWatcher(
                 self._viewer,
                 on_layers=self.reset_choices,
@@ -232,59 +222,6 @@ class Panel(QWidget, Generic[Kept]):
         let_wrap(label)
         QVBoxLayout(self).addWidget(label)
         notification_manager.receive_error(type(error), error, error.__traceback__)
-
-
-def _make_accessible(panel: QWidget) -> None:
-    """Let the Tab key go from top to bottom, and leave the wheel to scrolling."""
-    fields = [each for each in _in_order(panel) if each.focusPolicy() & _BY_TAB]
-    for field, following in pairwise(fields):
-        QWidget.setTabOrder(field, following)
-    wheeled = (QComboBox, QAbstractSpinBox, QAbstractSlider)
-    leave_wheel_alone(
-        *(
-            field
-            for field in panel.findChildren(QWidget)
-            if isinstance(field, wheeled) and not isinstance(field, QScrollBar)
-        )
-    )
-
-
-def _in_order(widget: QWidget) -> Iterator[QWidget]:
-    """All widgets in another one in the order of its layout."""
-    layout = widget.layout()
-    if isinstance(widget, QTabWidget):
-        pages = [widget.widget(index) for index in range(widget.count())]
-        inner = [widget.tabBar(), *pages]
-    else:
-        inner = [widget.widget()] if isinstance(widget, QScrollArea) else []
-    parts = [part for part in inner if part is not None]
-    for part in parts:
-        yield from _in_order(part)
-    if layout is not None and not parts:
-        yield from _laid_out(layout)
-    elif not parts:
-        yield widget
-
-
-def _laid_out(layout: QLayout) -> Iterator[QWidget]:
-    """All widgets in a layout and in those within it."""
-    for item in _items(layout):
-        if item is None:
-            continue
-        part, within = item.widget(), item.layout()
-        if part is not None:
-            yield from _in_order(part)
-        elif within is not None:
-            yield from _laid_out(within)
-
-
-def _items(layout: QLayout) -> list[QLayoutItem | None]:
-    """The items of a layout in their order; a form lists rows as they were added."""
-    if not isinstance(layout, QFormLayout):
-        return [layout.itemAt(index) for index in range(layout.count())]
-    roles = QFormLayout.ItemRole.FieldRole, QFormLayout.ItemRole.SpanningRole
-    rows = range(layout.rowCount())
-    return [layout.itemAt(row, role) for row in rows for role in roles]
 
 
 def scrolled(widget: QWidget) -> QScrollArea:

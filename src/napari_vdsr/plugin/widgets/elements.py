@@ -1,16 +1,30 @@
-"""Labels for text of any length: they wrap, and can be copied."""
+"""Labels, buttons, bars and plots as all panels have them."""
 
 import re
 from html import escape
+from typing import Any
 
-from magicgui.widgets import Label
+from magicgui.widgets import Label, PushButton
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QApplication, QLabel, QMenu, QSizePolicy
+from qtpy.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QProgressBar,
+    QSizePolicy,
+    QWidget,
+)
+
+BAR_STEPS = 1000  # of a full bar
+BUTTON_HEIGHT = 28  # pixels; without it, it changes with the state of the button
 
 _WORD = 30  # characters that fit a line of the narrowest panel
 _BREAK = "\u200b"
 _NEW_LINES = str.maketrans({"\u2028": "\n", "\u2029": "\n", _BREAK: None})
+_BELOW_AXIS = 36  # pixels of numbers and a title below a plot
+_MARGIN = 7  # pixels below the lowest title, which pyqtgraph sets below its axis
 
 
 def let_wrap(label: QLabel) -> None:
@@ -49,6 +63,51 @@ def copy_text(text: str) -> None:
     clipboard = QApplication.clipboard()
     assert clipboard is not None
     clipboard.setText(text)
+
+
+def keep_slim(bar: QProgressBar, height: int) -> None:
+    """Show a bar as a line that keeps its space even while it is hidden."""
+    bar.setTextVisible(False)
+    bar.setFixedHeight(height)
+    policy = bar.sizePolicy()
+    policy.setRetainSizeWhenHidden(True)  # so that nothing below it moves
+    bar.setSizePolicy(policy)
+
+
+def push_button(text: str, tooltip: str) -> PushButton:
+    """Make a button whose height does not change."""
+    button = PushButton(text=text, tooltip=tooltip)
+    button.native.setFixedHeight(BUTTON_HEIGHT)
+    return button
+
+
+def side_by_side(*buttons: PushButton) -> QWidget:
+    """Put buttons into a row."""
+    row = QWidget()
+    line = QHBoxLayout(row)
+    line.setContentsMargins(0, 0, 0, 0)
+    for button in buttons:
+        line.addWidget(button.native)
+    return row
+
+
+def make_plot(left: str, bottom: str, height: int) -> Any:
+    """Make a plot of this height that cannot be moved, with titles of its axes."""
+    # Imported late: it takes a second.
+    import pyqtgraph
+
+    plot = pyqtgraph.PlotWidget()
+    plot.setMenuEnabled(False)
+    plot.hideButtons()
+    plot.setMouseEnabled(x=False, y=False)
+    plot.setFixedHeight(height)
+    plot.getPlotItem().layout.setContentsMargins(1, 1, 1, _MARGIN)
+    for side, title in (("left", left), ("bottom", bottom)):
+        axis = plot.getAxis(side)
+        axis.setLabel(title)
+        axis.enableAutoSIPrefix(False)
+    plot.getAxis("bottom").setHeight(_BELOW_AXIS)
+    return plot
 
 
 class _Copier(QObject):
