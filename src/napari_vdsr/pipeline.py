@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.errors import VdsrError
 from napari_vdsr.files import Picture, check_output, write_image
-from napari_vdsr.files.folders import TIFF_SUFFIXES
+from napari_vdsr.files.folders import TIFF_SUFFIXES, ZARR_SUFFIX
+from napari_vdsr.files.image_files import Source
 from napari_vdsr.files.picture import planned_array
-from napari_vdsr.files.writing import Source
-from napari_vdsr.files.zarr_library import ZARR_SUFFIX
 from napari_vdsr.inference.arrays import upscale_array, warn_of_factors
 from napari_vdsr.inference.enlarged_array import EnlargedArray
 from napari_vdsr.inference.kept import kept_upscaler

@@ -121,13 +121,13 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
     code = f"""
 import os, signal
 import numpy as np
-from napari_vdsr.files import Picture, write_image, writing
+from napari_vdsr.files import Picture, image_files, write_image
 
 def killed(path, *_, **__):
     path.write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
 
-writing.write_tiff = killed
+image_files.write_tiff = killed
 picture = Picture(np.zeros((4, 5), np.uint8), "YX")
 write_image({str(tmp_path / "b.tif")!r}, picture, overwrite=True)
 """

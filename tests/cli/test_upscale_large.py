@@ -270,10 +270,10 @@ MEASURED = """
 import re, sys
 from napari_vdsr import pipeline
 from napari_vdsr.cli import main
-from napari_vdsr.files import tiff_region
+from napari_vdsr.files import tiff_pixels
 
 pipeline._LARGE = 0
-tiff_region._KEPT = 2**20  # which the smaller image fills
+tiff_pixels._KEPT = 2**20  # which the smaller image fills
 status = main(sys.argv[1:])
 with open("/proc/self/status") as file:
     print(re.search(r"VmHWM:\\s*(\\d+)", file.read())[1])

@@ -22,7 +22,7 @@ from napari_vdsr.evaluation.compare import compare
 from napari_vdsr.evaluation.data_range import range_of
 from napari_vdsr.evaluation.evaluate import evaluate_pairs
 from napari_vdsr.evaluation.grids import compare_on_grid
-from napari_vdsr.files import tiff_region
+from napari_vdsr.files import tiff_pixels
 from napari_vdsr.images import stack
 from napari_vdsr.zoo import Model
 
@@ -139,7 +139,7 @@ def test_memory_is_that_of_a_few_planes(
 ) -> None:
     shape = (90, 128, 256)  # of 6 MB, which are not kept
     monkeypatch.setattr(stack, "KEPT", 4e6)
-    monkeypatch.setattr(tiff_region, "_KEPT", 2e6)
+    monkeypatch.setattr(tiff_pixels, "_KEPT", 2e6)
     planes = [RNG.integers(0, 4000, shape[1:], np.uint16) for _ in range(2)]
     path = tmp_path / "a.zarr"
     array = zarr.create_array(

@@ -27,7 +27,8 @@ from PIL import Image
 
 from napari_vdsr.errors import FileError, VdsrError
 from napari_vdsr.files import open_image, write_image
-from napari_vdsr.files.ngff import described, ngff_attributes
+from napari_vdsr.files.ngff import ngff_attributes
+from napari_vdsr.files.ome_zarr_writer import described
 
 PIXELS = np.random.default_rng(0).integers(0, 250, (48, 40, 3), np.uint8)
 GREY = PIXELS[..., 0].astype("u2") * 16

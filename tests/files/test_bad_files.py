@@ -175,16 +175,16 @@ def test_an_existing_file_is_refused_unless_overwriting(tmp_path: Path) -> None:
 def test_a_file_made_meanwhile_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_vdsr.files import writing
+    from napari_vdsr.files import image_files
 
     path = tmp_path / "a.png"
-    real = writing.write_raster
+    real = image_files.write_raster
 
     def slow(*arguments: object) -> None:
         real(*arguments)
         path.write_bytes(b"precious")
 
-    monkeypatch.setattr(writing, "write_raster", slow)
+    monkeypatch.setattr(image_files, "write_raster", slow)
     with pytest.raises(FileError, match="exists already"):
         write_image(path, GREY)
     assert path.read_bytes() == b"precious"
@@ -253,9 +253,9 @@ def test_too_little_space_is_found_before_writing(small_disk: Path) -> None:
 def test_a_disk_that_fills_up_meanwhile_leaves_nothing(
     name: str, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_vdsr.files import writing
+    from napari_vdsr.files import image_files
 
-    monkeypatch.setattr(writing, "check_space", lambda *_: None)
+    monkeypatch.setattr(image_files, "check_space", lambda *_: None)
     kept = small_disk / f"old-{name}"
     write_image(kept, GREY)
     before = kept.read_bytes()
@@ -283,13 +283,13 @@ def test_a_limit_on_file_size_leaves_nothing(name: str, tmp_path: Path) -> None:
 def test_an_interrupt_while_writing_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_vdsr.files import writing
+    from napari_vdsr.files import image_files
 
     def interrupted(path: Path, *_: object) -> None:
         path.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(writing, "write_raster", interrupted)
+    monkeypatch.setattr(image_files, "write_raster", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_image(tmp_path / "a.png", GREY)
     assert not list(tmp_path.iterdir())

@@ -13,8 +13,12 @@ from hypothesis import strategies as st
 
 from napari_vdsr.errors import FileError, VdsrWarning
 from napari_vdsr.files import open_image
-from napari_vdsr.files.ngff import ngff_attributes, parse_image
-from napari_vdsr.files.omero import completed_omero, mended_omero
+from napari_vdsr.files.ngff import (
+    completed_omero,
+    mended_omero,
+    ngff_attributes,
+    parse_image,
+)
 
 STEPS = [{"type": "scale", "scale": [1, 0.5, 0.25]}]
 WINDOW = {"min": 0.0, "max": 9.0, "start": 1.0, "end": 5.0}

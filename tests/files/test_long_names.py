@@ -9,7 +9,6 @@ from sample_pictures import noise
 from napari_vdsr.errors import FileError
 from napari_vdsr.files import Picture, check_output, read_image, write_image
 from napari_vdsr.files.atomic import bounded_name
-from napari_vdsr.files.multiscale import Axis, Multiscale
 from napari_vdsr.files.ome_zarr_writer import (
     ZarrPlan,
     finish_zarr,
@@ -17,6 +16,7 @@ from napari_vdsr.files.ome_zarr_writer import (
     start_zarr,
     writing_alone,
 )
+from napari_vdsr.files.picture import Axis, Multiscale
 
 LONG = "細" * 80  # 240 bytes
 PICTURE = Picture(noise((8, 9)), "YX")

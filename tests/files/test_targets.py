@@ -11,7 +11,7 @@ from sample_pictures import noise
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files import Picture, read_image, write_image
 from napari_vdsr.files.atomic import replacing
-from napari_vdsr.files.writing import Inputs, check_name
+from napari_vdsr.files.image_files import Inputs, check_name
 
 GREY = Picture(noise((20, 30)), "YX")
 

@@ -114,18 +114,18 @@ def test_any_part_equals_that_part_of_the_whole(
 def test_only_the_tiles_needed_are_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_vdsr.files import tiff_region
+    from napari_vdsr.files import tiff_pixels
 
     options = {"tile": (16, 16), "compression": "zlib", **GREY}
     path = write(tmp_path / "a.tif", STACK, options)
     decoded = []
-    real = tiff_region._decode
+    real = tiff_pixels._decode
 
     def counted(page: Any, index: int) -> Any:
         decoded.append(index)
         return real(page, index)
 
-    monkeypatch.setattr(tiff_region, "_decode", counted)
+    monkeypatch.setattr(tiff_pixels, "_decode", counted)
     with open_image(path) as image:
         key = (1, 0, slice(20, 40), slice(17, 31))
         image.pixels[key]

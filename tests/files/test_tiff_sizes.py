@@ -10,7 +10,7 @@ import tifffile
 from sample_pictures import doubled, noise
 
 from napari_vdsr.files import read_image, write_image
-from napari_vdsr.files.tiff_sizes import tiff_pixel_size
+from napari_vdsr.files.tiff_metadata import tiff_pixel_size
 
 PLANE = noise((8, 6))
 

@@ -27,7 +27,7 @@ from training_helpers import (
     wait_for_steps,
 )
 
-from napari_vdsr.files import reading
+from napari_vdsr.files import image_files
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.plugin.jobs import device_in_use
 from napari_vdsr.plugin.training import unfinished
@@ -537,7 +537,7 @@ def test_files_are_opened_while_they_are_looked_through_and_not_after_a_cancel(
         tifffile.imwrite(tmp_path / f"{seed}.tif", discs(seed))
     panel = open_training(images="a folder", folder=str(tmp_path), name="mine")
     settle(panel)
-    real, phases = reading.open_tiff, []
+    real, phases = image_files.open_tiff, []
 
     def opened(path: Path) -> OpenImage:
         session = panel._session
@@ -546,7 +546,7 @@ def test_files_are_opened_while_they_are_looked_through_and_not_after_a_cancel(
         session.ask_for("cancel")
         return real(path)
 
-    monkeypatch.setattr(reading, "open_tiff", opened)
+    monkeypatch.setattr(image_files, "open_tiff", opened)
     panel.controls.start.native.click()
     wait_for_end(panel, qtbot)
     assert phases == ["Looking through the images"]

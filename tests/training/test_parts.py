@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from small_training import picture, pixels_of, prepared, tiny
 
 from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
-from napari_vdsr.files import opening, reading
+from napari_vdsr.files import image_files, opening
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.training import Trainer, TrainingSet, prepare, train
 from napari_vdsr.training.checkpoint import read_checkpoint
@@ -124,7 +124,7 @@ def openings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return opened
 
     for name in ("open_tiff", "open_zarr"):
-        monkeypatch.setattr(reading, name, counting(getattr(reading, name)))
+        monkeypatch.setattr(image_files, name, counting(getattr(image_files, name)))
     return counts
 
 

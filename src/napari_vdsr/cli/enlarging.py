@@ -13,12 +13,12 @@ from napari_vdsr.cli.models import fetching_bar
 from napari_vdsr.cli.options import parse_lengths, parse_pair
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.files import Picture, open_image
+from napari_vdsr.files.folders import ZARR_SUFFIX, is_zarr_folder
+from napari_vdsr.files.image_files import check_name
 from napari_vdsr.files.ngff import NgffVersion
 from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import OpenImage
-from napari_vdsr.files.units import convert_length, normalise_unit
-from napari_vdsr.files.writing import check_name
-from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
+from napari_vdsr.files.picture import convert_length, normalise_unit
 from napari_vdsr.imaging.geometry import (
     Enlargement,
     Factor,

@@ -132,8 +132,7 @@ def upscale(
         napari-vdsr upscale slide.zarr slide-x2.zarr --workers 2
     """
     from napari_vdsr.cli.enlarging import Settings
-    from napari_vdsr.files.folders import result_name
-    from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr_folder
+    from napari_vdsr.files.folders import ZARR_SUFFIX, is_zarr_folder, result_name
 
     # Each of zarr's threads would keep the memory that it has freed to itself.
     os.environ.setdefault("ZARR_THREADING__MAX_WORKERS", "1")
@@ -213,7 +212,7 @@ def _enlarge_folder(
     from napari_vdsr.files import list_images
     from napari_vdsr.files.atomic import resolved
     from napari_vdsr.files.folders import result_name
-    from napari_vdsr.files.writing import Inputs
+    from napari_vdsr.files.image_files import Inputs
 
     inner, outer = resolved(source), resolved(target)
     if inner == outer or inner in outer.parents or outer in inner.parents:

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_vdsr.files.folders import list_images
+    from napari_vdsr.files.image_files import (
+        check_output,
+        open_image,
+        read_image,
+        write_image,
+    )
     from napari_vdsr.files.picture import Metadata, Picture
-    from napari_vdsr.files.reading import open_image, read_image
-    from napari_vdsr.files.writing import check_output, write_image
 
 __all__ = [
     "Metadata",
@@ -26,11 +30,11 @@ __all__ = [
 _MODULES = {
     "Metadata": "picture",
     "Picture": "picture",
-    "check_output": "writing",
+    "check_output": "image_files",
     "list_images": "folders",
-    "open_image": "reading",
-    "read_image": "reading",
-    "write_image": "writing",
+    "open_image": "image_files",
+    "read_image": "image_files",
+    "write_image": "image_files",
 }
 
 

@@ -1,4 +1,4 @@
-"""Which files of a folder are images that can be read."""
+"""Names of image files, and which files of a folder are images that can be read."""
 
 import os
 import re
@@ -8,21 +8,32 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 
 from napari_vdsr.errors import FileError, VdsrWarning
-from napari_vdsr.files.zarr_library import ZARR_SUFFIX, is_zarr
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
 _TIFF_OF_MICROSCOPES = (".svs", ".ndpi", ".scn", ".bif", ".qptiff", ".lsm", ".stk")
-RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+RASTER_KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
+ZARR_SUFFIX = ".zarr"
+MARKS = ("zarr.json", ".zgroup", ".zarray")  # of which a zarr has one
 
 # Names that Windows keeps for devices, with any ending.
 _DEVICES = re.compile("con|prn|aux|nul|(?:com|lpt)[0-9¹²³]", re.IGNORECASE)
 _LONGEST = 200  # bytes of a name, so that an ending and a number fit
-_READ = TIFF_SUFFIXES + _TIFF_OF_MICROSCOPES + RASTER_SUFFIXES
+_READ = TIFF_SUFFIXES + _TIFF_OF_MICROSCOPES + tuple(RASTER_KINDS)
 _NOT_READ = frozenset(  # images, which are not passed over in silence
     ".czi .lif .nd2 .oib .oif .oir .vsi .ims .dv .r3d .mrc .rec .dm3 .dm4 .ser .emd "
     ".mrxs .dcm .h5 .hdf5 .n5 .npy .npz .gif .webp .jp2 .j2k .jxl .heic .avif .psd "
     ".exr .tga .ppm .pgm .nii .nrrd .mha .fits .sld .zvi .lof .xlif".split()
 )
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a zarr group or array, whatever its name."""
+    return any((path / mark).is_file() for mark in MARKS)
+
+
+def is_zarr_folder(path: Path) -> bool:
+    """Whether a path is a folder that is a zarr, or is named like one."""
+    return path.is_dir() and (path.suffix.lower() == ZARR_SUFFIX or is_zarr(path))
 
 
 def list_images(
@@ -67,7 +78,7 @@ def _once_a_set(
     """The images without those that are read as parts of another one."""
     if sum(path.suffix.lower() in TIFF_SUFFIXES for path in images) < 2:
         return images
-    from napari_vdsr.files.tiff_checks import members_of
+    from napari_vdsr.files.tiff_reader import members_of
 
     within = set(images)
     part_of: dict[Path, Path] = {}

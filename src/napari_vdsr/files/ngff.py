@@ -1,36 +1,23 @@
 """The attributes of an OME-Zarr group: read, and made for one that is written."""
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from napari_vdsr.errors import FileError, InputError
-from napari_vdsr.files.multiscale import AXIS_TYPES, FREE_LETTERS, Axis, Multiscale
-from napari_vdsr.files.ome_xml import ome_channels, ome_steps
-from napari_vdsr.files.omero import mended_omero, omero_of_colours
-from napari_vdsr.files.picture import Picture
+from napari_vdsr.files.picture import AXIS_TYPES, FREE_LETTERS, Axis, Multiscale
 
 NgffVersion = Literal["0.4", "0.5"]
 
 _OLD = ("0.1", "0.2", "0.3")  # axes are names, or else TCZYX; pixels have no size
 _KNOWN = (*_OLD, "0.4", "0.5")
-_UNITS = {
-    "m": "meter",
-    "dm": "decimeter",
-    "cm": "centimeter",
-    "mm": "millimeter",
-    "µm": "micrometer",
-    "nm": "nanometer",
-    "pm": "picometer",
-    "Å": "angstrom",
-    "in": "inch",
-    "s": "second",
-    "ms": "millisecond",
-    "µs": "microsecond",
-    "min": "minute",
-    "h": "hour",
-}
+_HEXADECIMAL = re.compile(r"#?([0-9A-Fa-f]{6})(?:[0-9A-Fa-f]{2})?")
+_COLOURS = {"R": "FF0000", "G": "00FF00", "B": "0000FF", "alpha": "FFFFFF"}
+_WINDOW = {"min": "start", "max": "end", "start": "min", "end": "max"}
 
 
 class VersionError(FileError):
@@ -186,64 +173,6 @@ def _lettered(names: Sequence[str], axes: Sequence[Axis]) -> Iterator[str]:
         yield letter
 
 
-def described(picture: Picture) -> Multiscale:
-    """Axes and places of a picture from any file, in the words of OME-Zarr.
-
-    What an OME-Zarr image said itself, or else what is known from the pixel size, with
-    the first pixel at the origin.
-    """
-    said = picture.metadata.multiscale
-    if said is not None and len(said.axes) == len(picture.axes):
-        return said
-    steps = dict.fromkeys(picture.axes, (1.0, None)) | _known_steps(picture)
-    return Multiscale(
-        tuple(
-            Axis(
-                "c" if axis == "S" else axis.lower(),
-                AXIS_TYPES.get(axis),
-                steps[axis][1],
-            )
-            for axis in picture.axes
-        ),
-        tuple(steps[axis][0] for axis in picture.axes),
-        (0.0,) * len(picture.axes),
-        omero=_known_channels(picture),
-    )
-
-
-def _known_steps(picture: Picture) -> dict[str, tuple[float, str | None]]:
-    """Distance of neighbours, and its unit, along the axes that a file describes."""
-    steps: dict[str, tuple[float, str | None]] = {}
-    unit = _UNITS.get(picture.unit or "", picture.unit)
-    for axis, size in zip("YX", picture.pixel_size or (), strict=False):
-        steps[axis] = size, unit
-    if picture.metadata.ome is not None:
-        for axis, (size, given) in ome_steps(picture.metadata.ome).items():
-            steps[axis] = size, _UNITS.get(given, given)
-    imagej = picture.metadata.imagej or {}
-    if _is_length(imagej.get("spacing")) and picture.unit is not None:
-        steps["Z"] = float(imagej["spacing"]), unit
-    if _is_length(imagej.get("finterval")):
-        steps["T"] = float(imagej["finterval"]), "second"
-    return steps
-
-
-def _known_channels(picture: Picture) -> dict[str, Any] | None:
-    """Names and colours of channels as an OME-TIFF gives them, or those of RGB."""
-    if picture.rgb and "S" in picture.axes:
-        samples = picture.array.shape[picture.axes.index("S")]
-        return omero_of_colours(samples, picture.array.dtype)
-    if picture.metadata.ome is None or "C" not in picture.axes:
-        return None
-    channels = ome_channels(picture.metadata.ome)
-    size = picture.array.shape[picture.axes.index("C")]
-    return {"channels": channels} if len(channels) == size else None
-
-
-def _is_length(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 < value < math.inf
-
-
 def ngff_order(axes: str, name: str) -> tuple[int, ...]:
     """The order in which OME-Zarr wants the axes: time, channel, space.
 
@@ -306,3 +235,112 @@ def _as_json(axis: Axis) -> dict[str, str]:
     # One without a type would be counted among those of space.
     fields = {"name": axis.name, "type": axis.type or "other", "unit": axis.unit}
     return {key: value for key, value in fields.items() if value is not None}
+
+
+def omero_of_colours(samples: int, dtype: Any) -> dict[str, Any]:
+    """Describe samples of a pixel, 3 or 4, as channels: red, green, blue, alpha."""
+    high = float(np.iinfo(dtype).max) if np.dtype(dtype).kind in "iu" else 1.0
+    window = {"min": 0.0, "max": high, "start": 0.0, "end": high}
+    channels = [
+        {"label": label, "color": colour, "window": window, "active": label != "alpha"}
+        for label, colour in _COLOURS.items()
+    ]
+    return {"channels": channels[:samples], "rdefs": {"model": "color"}}
+
+
+def mended_omero(said: Any) -> tuple[dict[str, Any] | None, list[str]]:
+    """Make the entry "omero" of a group valid, and say what was wrong with it.
+
+    A colour becomes six hexadecimal digits, a window four numbers; what cannot be
+    understood is left out. None where there is no list of channels.
+    """
+    channels = said.get("channels") if isinstance(said, Mapping) else None
+    if not isinstance(channels, list) or not all(
+        isinstance(channel, Mapping) for channel in channels
+    ):
+        return None, ["it has no list of channels"]
+    faults: list[str] = []
+    mended = [_mended_channel(dict(channel), faults) for channel in channels]
+    return {**said, "channels": mended}, list(dict.fromkeys(faults))
+
+
+def _mended_channel(channel: dict[str, Any], faults: list[str]) -> dict[str, Any]:
+    colour = channel.get("color", "FFFFFF")
+    channel["color"] = _hexadecimal(colour)
+    if isinstance(colour, str) and colour.upper() == channel["color"]:
+        channel["color"] = colour
+    elif "color" in channel:
+        faults.append(f"color {colour!r}")
+    for key, kind in (("label", str), ("family", str), ("active", bool)):
+        if key in channel and not isinstance(channel[key], kind):
+            faults.append(f"{key} {channel[key]!r}")
+            value = channel.pop(key)
+            if key == "label" and isinstance(value, (int, float)):
+                channel[key] = str(value)
+    if "window" in channel:
+        window = channel.pop("window")
+        mended = _mended_window(window)
+        if mended is None or mended != window:
+            faults.append(f"window {window!r}")
+        if mended is not None:
+            channel["window"] = mended
+    return channel
+
+
+def _hexadecimal(colour: Any) -> str:
+    """Six hexadecimal digits; white for what cannot be understood."""
+    if isinstance(colour, str) and (found := _HEXADECIMAL.fullmatch(colour.strip())):
+        return found[1].upper()
+    if isinstance(colour, int) and -(2**31) <= colour < 2**32:
+        # Three bytes are RGB; with a fourth, OME's order is RGBA.
+        return f"{(colour if 0 <= colour < 2**24 else colour % 2**32 >> 8):06X}"
+    if isinstance(colour, list) and len(colour) >= 3:
+        if all(isinstance(value, int) and 0 <= value < 256 for value in colour[:3]):
+            return "".join(f"{value:02X}" for value in colour[:3])
+    return "FFFFFF"
+
+
+def _mended_window(window: Any) -> dict[str, Any] | None:
+    """The window with numbers for the limits that it has; None where it has none."""
+    if not isinstance(window, Mapping):
+        return None
+    numbers = {key: _number(window[key]) for key in _WINDOW if key in window}
+    if not numbers or None in numbers.values():
+        return None
+    return {**window, **numbers}
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def completed_omero(
+    omero: Mapping[str, Any], limits: Sequence[tuple[float, float]]
+) -> Mapping[str, Any] | None:
+    """Complete the windows of channels with these limits, where they have gaps.
+
+    None where the channels are not those that the limits are of.
+    """
+    if len(omero["channels"]) != len(limits):
+        return None
+    channels = []
+    for channel, (low, high) in zip(omero["channels"], limits, strict=True):
+        said = channel.get("window", {})
+        known = {key: said.get(key, said.get(other)) for key, other in _WINDOW.items()}
+        usual = {"min": low, "max": high, "start": low, "end": high}
+        window = {k: usual[k] if known[k] is None else known[k] for k in _WINDOW}
+        channels.append({**channel, "window": {**said, **window}})
+    return {**omero, "channels": channels}
+
+
+def has_windows(omero: Mapping[str, Any]) -> bool:
+    """Whether every channel says which intensities to show."""
+    return all(
+        set(_WINDOW) <= set(each.get("window", ())) for each in omero["channels"]
+    )

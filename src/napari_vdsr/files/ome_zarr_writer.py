@@ -6,8 +6,8 @@ that is finished. A run that resumes takes only those for good; everything else 
 written again.
 """
 
-import contextlib
 import json
+import math
 import os
 import secrets
 import shutil
@@ -19,23 +19,48 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.atomic import bounded_name, locked, resolved, writing_to
-from napari_vdsr.files.multiscale import Multiscale
-from napari_vdsr.files.ngff import NgffVersion, ngff_attributes
-from napari_vdsr.files.omero import completed_omero, has_windows
-from napari_vdsr.files.partial_zarr import WORK_IS_KEPT, PartialZarr, sums_of
-from napari_vdsr.files.zarr_library import (
+from napari_vdsr.files.folders import is_zarr
+from napari_vdsr.files.ngff import (
+    NgffVersion,
+    completed_omero,
+    has_windows,
+    ngff_attributes,
+    omero_of_colours,
+)
+from napari_vdsr.files.partial_zarr import (
+    WORK_IS_KEPT,
+    PartialZarr,
     check_existing_zarr,
     foreign_files,
-    is_zarr,
-    zarr_library,
+    move_into_place,
+    sums_of,
+    sweep,
 )
+from napari_vdsr.files.picture import AXIS_TYPES, Axis, Multiscale, Picture
+from napari_vdsr.files.tiff_metadata import ome_channels, ome_steps
+from napari_vdsr.files.zarr_chunks import zarr_library
 
 if TYPE_CHECKING:
     import numpy as np
 
 _KEY = "napari-vdsr"
 _EDGE = 512  # pixels a side of a chunk
-_LEFTOVERS = "*.partial"  # zarr's own, of a chunk that was being written
+_UNITS = {
+    "m": "meter",
+    "dm": "decimeter",
+    "cm": "centimeter",
+    "mm": "millimeter",
+    "µm": "micrometer",
+    "nm": "nanometer",
+    "pm": "picometer",
+    "Å": "angstrom",
+    "in": "inch",
+    "s": "second",
+    "ms": "millisecond",
+    "µs": "microsecond",
+    "min": "minute",
+    "h": "hour",
+}
 
 
 @dataclass(frozen=True)
@@ -99,7 +124,7 @@ def start_zarr(
             ours = sums.is_file() or _job_of(part) is not None
             reason = "was not begun by this program, or its metadata are damaged"
             if ours and not (reason := _difference(part, plan, job)):
-                _sweep(part)
+                sweep(part)
                 begun = PartialZarr(part)
                 if not sums.is_file():  # the folder was moved, say
                     begun.note_what_decodes()
@@ -249,30 +274,59 @@ def finish_zarr(
     move_into_place(part.folder, target, overwrite=overwrite)
 
 
-def move_into_place(folder: Path, target: Path, *, overwrite: bool) -> None:
-    """Give a complete image its name; a zarr of this name goes when it has worked."""
-    target = resolved(target)
-    with writing_to(target, WORK_IS_KEPT):
-        _sweep(folder)
-        if hasattr(os, "sync"):  # so that it outlives a power cut
-            os.sync()
-        check_existing_zarr(target, overwrite=overwrite)
-        old = target.with_name(
-            f".{bounded_name(target.name)}.{secrets.token_hex(4)}.old"
-        )
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(target, old)
-        try:
-            os.rename(folder, target)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(old, target)
-            raise
-        sums_of(folder).unlink(missing_ok=True)
-        shutil.rmtree(old, ignore_errors=True)
+def described(picture: Picture) -> Multiscale:
+    """Axes and places of a picture from any file, in the words of OME-Zarr.
+
+    What an OME-Zarr image said itself, or else what is known from the pixel size, with
+    the first pixel at the origin.
+    """
+    said = picture.metadata.multiscale
+    if said is not None and len(said.axes) == len(picture.axes):
+        return said
+    steps = dict.fromkeys(picture.axes, (1.0, None)) | _known_steps(picture)
+    return Multiscale(
+        tuple(
+            Axis(
+                "c" if axis == "S" else axis.lower(),
+                AXIS_TYPES.get(axis),
+                steps[axis][1],
+            )
+            for axis in picture.axes
+        ),
+        tuple(steps[axis][0] for axis in picture.axes),
+        (0.0,) * len(picture.axes),
+        omero=_known_channels(picture),
+    )
 
 
-def _sweep(part: Path) -> None:
-    """Remove what a killed process was writing."""
-    for leftover in part.rglob(_LEFTOVERS):
-        leftover.unlink(missing_ok=True)
+def _known_steps(picture: Picture) -> dict[str, tuple[float, str | None]]:
+    """Distance of neighbours, and its unit, along the axes that a file describes."""
+    steps: dict[str, tuple[float, str | None]] = {}
+    unit = _UNITS.get(picture.unit or "", picture.unit)
+    for axis, size in zip("YX", picture.pixel_size or (), strict=False):
+        steps[axis] = size, unit
+    if picture.metadata.ome is not None:
+        for axis, (size, given) in ome_steps(picture.metadata.ome).items():
+            steps[axis] = size, _UNITS.get(given, given)
+    imagej = picture.metadata.imagej or {}
+    if _is_length(imagej.get("spacing")) and picture.unit is not None:
+        steps["Z"] = float(imagej["spacing"]), unit
+    if _is_length(imagej.get("finterval")):
+        steps["T"] = float(imagej["finterval"]), "second"
+    return steps
+
+
+def _known_channels(picture: Picture) -> dict[str, Any] | None:
+    """Names and colours of channels as an OME-TIFF gives them, or those of RGB."""
+    if picture.rgb and "S" in picture.axes:
+        samples = picture.array.shape[picture.axes.index("S")]
+        return omero_of_colours(samples, picture.array.dtype)
+    if picture.metadata.ome is None or "C" not in picture.axes:
+        return None
+    channels = ome_channels(picture.metadata.ome)
+    size = picture.array.shape[picture.axes.index("C")]
+    return {"channels": channels} if len(channels) == size else None
+
+
+def _is_length(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 < value < math.inf

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_vdsr.errors import FileError, VdsrError
 from napari_vdsr.files.picture import Picture
-from napari_vdsr.memory import free_memory
+from napari_vdsr.memory import check_memory
 
 _OUT_OF_REACH = (
     errno.ENOENT,
@@ -162,18 +162,6 @@ def guarded(
 
     pixels = _Guarded(path, image.pixels)
     return replace(image, pixels=pixels, read=read, identity=identity)
-
-
-def check_memory(what: str, needed: int) -> None:
-    """Raise `FileError` when something to be read is larger than the free memory."""
-    if needed < 2**28:
-        return
-    free = free_memory()
-    if needed > free:
-        raise FileError(
-            f"reading {what} needs {needed / 1e9:,.1f} GB of memory, but "
-            f"{free / 1e9:,.1f} GB are free"
-        )
 
 
 @contextmanager

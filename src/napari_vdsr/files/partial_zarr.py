@@ -1,7 +1,10 @@
-"""The chunks of an OME-Zarr that is being written, and which of them are finished."""
+"""An OME-Zarr that is being written, and which of its chunks are finished."""
 
 import contextlib
+import os
 import re
+import secrets
+import shutil
 from collections.abc import Iterator, Mapping
 from itertools import product
 from math import prod
@@ -13,9 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.files.atomic import writing_to
-from napari_vdsr.files.zarr_chunks import SUMS, Chunks, ZarrPixels, checksum_of
-from napari_vdsr.files.zarr_library import zarr_library
+from napari_vdsr.files.atomic import already_there, bounded_name, resolved, writing_to
+from napari_vdsr.files.folders import is_zarr
+from napari_vdsr.files.zarr_chunks import (
+    SUMS,
+    Chunks,
+    ZarrPixels,
+    checksum_of,
+    zarr_library,
+)
 
 Chunk = tuple[int, ...]
 """Which chunk along each axis."""
@@ -27,11 +36,44 @@ WORK_IS_KEPT = (
 )
 _CONFIGURED = Lock()  # zarr's settings are those of the whole process
 _LINE = re.compile(r"(\d{1,9}) (\d{1,18}) ([0-9a-f]{16})\.")
+_LEFTOVERS = "*.partial"  # zarr's own, of a chunk that was being written
+_ZARR_FILES = ("zarr.json", ".z", "METADATA.ome.xml", ".DS_Store", "Thumbs.db")
+_CHUNK_NAME = re.compile(r"c|(c\.)?\d+(\.\d+)*|.*\.partial")
 
 
 def sums_of(folder: Path) -> Path:
     """The file beside an unfinished image that lists its finished chunks."""
     return folder.with_name(f"{folder.name}.sums")
+
+
+def check_existing_zarr(target: Path, *, overwrite: bool) -> None:
+    """Raise `FileError` when there is anything but a zarr that may be replaced."""
+    if not os.path.lexists(target):
+        return
+    if not target.is_dir() or not (is_zarr(target) or _is_empty(target)):
+        raise FileError(
+            f"cannot write {target}: it is there already, and it is no zarr"
+        )
+    if not overwrite:
+        raise FileError(already_there(target))
+    foreign = next(foreign_files(target), None)
+    if foreign is not None:
+        raise FileError(
+            f"cannot replace {target}: it also holds {foreign.relative_to(target)}, "
+            "which is no part of a zarr: move that away, or choose another name"
+        )
+
+
+def foreign_files(folder: Path) -> Iterator[Path]:
+    """Files in a zarr that are neither metadata nor chunks."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if not (name.startswith(_ZARR_FILES) or _CHUNK_NAME.fullmatch(name)):
+                yield Path(parent, name)
+
+
+def _is_empty(folder: Path) -> bool:
+    return not any(folder.iterdir())
 
 
 class PartialZarr:
@@ -193,3 +235,32 @@ class PartialZarr:
                 limits = float(np.nanmin(pixels)), float(np.nanmax(pixels))
                 ranges[0 if axis is None else chunk[axis]] += limits
         return [(min(each), max(each)) if each else (0.0, 1.0) for each in ranges]
+
+
+def move_into_place(folder: Path, target: Path, *, overwrite: bool) -> None:
+    """Give a complete image its name; a zarr of this name goes when it has worked."""
+    target = resolved(target)
+    with writing_to(target, WORK_IS_KEPT):
+        sweep(folder)
+        if hasattr(os, "sync"):  # so that it outlives a power cut
+            os.sync()
+        check_existing_zarr(target, overwrite=overwrite)
+        old = target.with_name(
+            f".{bounded_name(target.name)}.{secrets.token_hex(4)}.old"
+        )
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(target, old)
+        try:
+            os.rename(folder, target)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(old, target)
+            raise
+        sums_of(folder).unlink(missing_ok=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def sweep(part: Path) -> None:
+    """Remove what a killed process was writing."""
+    for leftover in part.rglob(_LEFTOVERS):
+        leftover.unlink(missing_ok=True)

@@ -1,13 +1,89 @@
-"""An image as a file holds it: numbers, names of the axes, size of a pixel."""
+"""An image as a file holds it: numbers, axes, and the size of a pixel with its unit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.files.multiscale import FREE_LETTERS, Multiscale
+AXIS_TYPES = {"T": "time", "C": "channel", "S": "channel"} | dict.fromkeys(
+    "ZYX", "space"
+)
+"""What OME-Zarr calls the axes with a letter of their own."""
+
+FREE_LETTERS = "QIPLHERAMVWBDFGJKNOU"
+"""For axes without one."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of an image.
+
+    `type` is "time", "channel", "space" or something else, `unit` as OME-Zarr spells
+    it, such as "micrometer".
+    """
+
+    name: str
+    type: str | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Multiscale:
+    """Axes, places and channels of an image; all sequences follow its axes.
+
+    `scale` is the distance between neighbouring pixel centres and `translation` the
+    centre of the first pixel, in the unit of the axis. `omero` says how to show the
+    channels: names, colours, windows of intensity.
+    """
+
+    axes: tuple[Axis, ...]
+    scale: tuple[float, ...]
+    translation: tuple[float, ...]
+    name: str = ""
+    omero: Mapping[str, Any] | None = None
+
+    def resized(self, before: Sequence[int], after: Sequence[int]) -> "Multiscale":
+        """The same image on a finer or coarser grid of the same outer edges.
+
+        `before` and `after` are the pixels of every axis.
+
+        Examples
+        --------
+        >>> one = Multiscale((Axis("x"),), (0.5,), (10.0,))
+        >>> finer = one.resized([4], [8])
+        >>> finer.scale, finer.translation
+        ((0.25,), (9.875,))
+        """
+        ratios = [old / new for old, new in zip(before, after, strict=True)]
+        scale = [step * ratio for step, ratio in zip(self.scale, ratios, strict=True)]
+        places = zip(self.translation, self.scale, ratios, strict=True)
+        translation = [place + step * (ratio - 1) / 2 for place, step, ratio in places]
+        return replace(self, scale=tuple(scale), translation=tuple(translation))
+
+    def pixel_size(
+        self, y: int, x: int
+    ) -> tuple[tuple[float, float] | None, str | None]:
+        """Height and width of a pixel with their unit; Nones where they are unknown.
+
+        Both are in the unit of `y`. Without any unit, 1 × 1 says nothing.
+        """
+        height, width = abs(self.scale[y]), abs(self.scale[x])
+        units = [normalise_unit(self.axes[axis].unit) for axis in (y, x)]
+        if units == [None, None]:
+            return (None if height == width == 1 else (height, width)), None
+        return plane_size((height, width), units)
+
+    def ordered(self, order: Sequence[int]) -> "Multiscale":
+        """The image with its axes in another order."""
+        return replace(
+            self,
+            axes=tuple(self.axes[axis] for axis in order),
+            scale=tuple(self.scale[axis] for axis in order),
+            translation=tuple(self.translation[axis] for axis in order),
+        )
 
 
 def flipped_axes(orientation: int, y: int, x: int) -> tuple[int, ...]:
@@ -127,3 +203,91 @@ class Picture:
         sizes = zip(self.pixel_size, self.plane_shape, result.plane_shape, strict=True)
         height, width = (size * before / after for size, before, after in sizes)
         return replace(result, pixel_size=(height, width))
+
+
+_METRES = {
+    "m": 1.0,
+    "dm": 1e-1,
+    "cm": 1e-2,
+    "mm": 1e-3,
+    "µm": 1e-6,
+    "nm": 1e-9,
+    "pm": 1e-12,
+    "Å": 1e-10,
+    "in": 0.0254,
+}
+
+_SPELLINGS = {
+    "um": "µm",
+    "\u03bcm": "µm",  # Greek mu instead of the micro sign
+    "\\u00b5m": "µm",  # as ImageJ escapes it
+    "\\u00c5": "Å",
+    "å": "Å",
+    "micron": "µm",
+    "microns": "µm",
+    "micrometer": "µm",
+    "micrometre": "µm",
+    "nanometer": "nm",
+    "nanometre": "nm",
+    "millimeter": "mm",
+    "millimetre": "mm",
+    "centimeter": "cm",
+    "centimetre": "cm",
+    "meter": "m",
+    "metre": "m",
+    "inch": "in",
+    "inches": "in",
+    "angstrom": "Å",
+    "second": "s",
+    "millisecond": "ms",
+    "microsecond": "µs",
+    "nanosecond": "ns",
+    "minute": "min",
+    "hour": "h",
+}
+
+_NO_LENGTH = {"", "none", "pixel", "pixels", "px", "null", "reference frame"}
+
+
+def normalise_unit(unit: str | None) -> str | None:
+    """The usual symbol of a unit; an unknown one as it is; None for none or pixels.
+
+    Examples
+    --------
+    >>> normalise_unit("micron")
+    'µm'
+    """
+    text = (unit or "").strip()
+    if text.lower() in _NO_LENGTH:
+        return None
+    return _SPELLINGS.get(text.lower(), text)
+
+
+def convert_length(value: float, unit: str, target: str) -> float | None:
+    """A length in another unit; None when a unit is unknown.
+
+    Units are as `normalise_unit` gives them.
+
+    Examples
+    --------
+    >>> convert_length(250, "nm", "µm")
+    0.25
+    """
+    if unit == target:
+        return value
+    if unit not in _METRES or target not in _METRES:
+        return None
+    return float(f"{value * _METRES[unit] / _METRES[target]:.15g}")
+
+
+def plane_size(
+    size: tuple[float, float], units: Sequence[str | None]
+) -> tuple[tuple[float, float] | None, str | None]:
+    """Height and width of a pixel in the unit of the height, and that unit.
+
+    Two Nones where a size is not above 0 or the units cannot be converted.
+    """
+    width = convert_length(size[1], units[1] or "", units[0] or "")
+    if width is None or not all(0 < value < inf for value in size):
+        return None, None
+    return (size[0], width), units[0]

@@ -12,12 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from napari_vdsr.errors import FileError
-from napari_vdsr.files.opening import check_memory
-from napari_vdsr.files.picture import Metadata, Picture, as_shown, flipped_axes
-from napari_vdsr.files.units import convert_length
+from napari_vdsr.errors import FileError, InputError
+from napari_vdsr.files.folders import RASTER_KINDS
+from napari_vdsr.files.picture import (
+    Metadata,
+    Picture,
+    as_shown,
+    convert_length,
+    flipped_axes,
+)
+from napari_vdsr.memory import check_memory
 
 _LENGTHS = {"PNG": "m", "JPEG": "in", "BMP": "in"}  # units of the resolution
+_DTYPES = {"PNG": ("uint8", "uint16"), "JPEG": ("uint8",), "BMP": ("uint8",)}
+_SAMPLES = {"PNG": (1, 2, 3, 4), "JPEG": (1, 3), "BMP": (1, 3)}
+_LONGEST = {"PNG": 2**31 - 1, "JPEG": 65_500, "BMP": 2**31 - 1}
 _JPEG_QUALITY = 95
 _PNG_SAMPLES = {2: 3, 4: 2, 6: 4}  # of a pixel, by the type of colours
 _DEFLATE = 1_100  # bytes that one of deflate can stand for, at most
@@ -174,3 +183,37 @@ def _with_chunks(
 def _chunk(name: bytes, content: bytes) -> bytes:
     length, checksum = len(content), zlib.crc32(name + content)
     return struct.pack(">I", length) + name + content + struct.pack(">I", checksum)
+
+
+def check_raster(path: Path, picture: Picture) -> None:
+    """Raise `InputError` when a file of this name cannot hold the picture."""
+    kind = RASTER_KINDS[path.suffix.lower()]
+    array = picture.array
+    if picture.axes not in ("YX", "YXS"):
+        raise InputError(
+            f"{kind} holds one image plane, but {path.name} would have axes "
+            f"{picture.axes} {array.shape}: write a TIFF file"
+        )
+    if array.dtype.name not in _DTYPES[kind]:
+        allowed = " and ".join(_DTYPES[kind])
+        better = "PNG or TIFF" if array.dtype == np.uint16 else "TIFF"
+        raise InputError(
+            f"{kind} holds {allowed}, but {path.name} would be {array.dtype.name}: "
+            f"write a {better} file, or convert the image first"
+        )
+    samples = array.shape[2] if picture.axes == "YXS" else 1
+    if samples not in _SAMPLES[kind]:
+        raise InputError(
+            f"{kind} cannot hold {samples} samples per pixel (alpha?), as "
+            f"{path.name} would have: write a PNG or TIFF file"
+        )
+    if samples in (2, 4) and "unspecified" in picture.metadata.extra:
+        raise InputError(
+            f"the last of {samples} samples per pixel is not said to be alpha, but in "
+            f"{path.name} it would be: write a TIFF file"
+        )
+    if max(picture.plane_shape) > _LONGEST[kind]:
+        raise InputError(
+            f"{kind} ends at {_LONGEST[kind]} pixels a side, but {path.name} would "
+            f"have {picture.plane_shape}: write a TIFF file"
+        )

@@ -1,34 +1,51 @@
-"""Reading TIFF, OME-TIFF and ImageJ TIFF."""
+"""Reading TIFF, OME-TIFF and ImageJ TIFF, with all that a file promises checked."""
 
 import contextlib
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.files.ome_xml import ome_fault
 from napari_vdsr.files.opening import OpenImage, identity_of
 from napari_vdsr.files.picture import Metadata, Picture, flipped_axes, planned_array
-from napari_vdsr.files.tiff_checks import (
-    check_segments,
-    check_series,
-    files_of,
-    set_remarks,
+from napari_vdsr.files.tiff_metadata import (
+    files_named,
+    ome_fault,
+    states_sizes,
+    tiff_pixel_size,
 )
-from napari_vdsr.files.tiff_region import TiffPixels
-from napari_vdsr.files.tiff_sizes import states_sizes, tiff_pixel_size
+from napari_vdsr.files.tiff_pixels import (
+    Arranged,
+    Arrangement,
+    TiffPixels,
+    check_segments,
+    colours_of,
+    segment_shape,
+)
+from napari_vdsr.memory import check_memory
+from napari_vdsr.plain_text import counted
 
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _EXTRA = {1: "assocalpha", 2: "unassalpha"}
 _GREY = (_PHOTOMETRIC.MINISBLACK, _PHOTOMETRIC.MINISWHITE)
+_COMPRESSION = tifffile.COMPRESSION
+_NAMED = 5  # missing planes and files that a message names
+_HIGHEST_RATIOS = {  # pixels for a byte, more than the format can reach
+    _COMPRESSION.NONE: 8,
+    _COMPRESSION.LZW: 8 * 1_400,
+    _COMPRESSION.DEFLATE: 8 * 1_100,
+    _COMPRESSION.ADOBE_DEFLATE: 8 * 1_100,
+}
+_START = 3000  # characters of a description in which its kind shows
 
 
 def open_tiff(path: Path) -> OpenImage:
@@ -48,14 +65,14 @@ def open_tiff(path: Path) -> OpenImage:
             check()  # a damaged header can ask for very many pixels
             if 0 in series.shape:
                 raise FileError(f"{path} holds no pixels: its shape is {series.shape}")
-            check_series(path, tif, series)
+            _check_series(path, tif, series)
             if len(tif.series) > 1:
                 remarks += (
                     f"{path} holds {len(tif.series)} images of different shape or "
                     "kind: the first one that is no thumbnail is read, the others are "
                     "left out",
                 )
-            remarks += set_remarks(path, tif, series)
+            remarks += _set_remarks(path, tif, series)
             arrangement = _arrangement(path, series)
             size, unit = tiff_pixel_size(tif, series.keyframe)
             arrangement = _upright(tif, series.keyframe, arrangement)
@@ -66,7 +83,7 @@ def open_tiff(path: Path) -> OpenImage:
     except BaseException:
         tif.close()
         raise
-    pixels = _Arranged(TiffPixels(path, tif, series), arrangement)
+    pixels = Arranged(TiffPixels(path, tif, series), arrangement)
     picture = Picture(
         planned_array(pixels.shape, pixels.dtype),
         arrangement.axes,
@@ -88,7 +105,7 @@ def open_tiff(path: Path) -> OpenImage:
     return OpenImage(
         picture,
         pixels,
-        partial(identity_of, path, files_of(path, series)),
+        partial(identity_of, path, _files_of(path, series)),
         read,
         tif.close,
         remarks,
@@ -144,7 +161,7 @@ def _complaints_of_tifffile(path: Path) -> Iterator[Callable[[], None]]:
         logger.removeHandler(collector)
 
 
-def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> "_Arrangement":
+def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> Arrangement:
     """Find out what the axes and colours of an image are to be."""
     page: Any = series.keyframe
     axes, shape = series.axes, series.shape
@@ -155,9 +172,9 @@ def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> "_Arrangement":
     if photometric == _PHOTOMETRIC.PALETTE:
         # ImageJ's palettes only colour intensities; elsewhere they are the colours.
         if page.parent.is_imagej:
-            return _Arrangement(axes, as_stored)
-        palette = _palette(page.colormap)
-        return _Arrangement(axes + "S", as_stored, rgb=True, palette=palette)
+            return Arrangement(axes, as_stored)
+        palette = colours_of(page.colormap)
+        return Arrangement(axes + "S", as_stored, rgb=True, palette=palette)
     is_colour = photometric == _PHOTOMETRIC.RGB or (
         photometric == _PHOTOMETRIC.YCBCR
         and page.compression == tifffile.COMPRESSION.JPEG  # decoded to RGB
@@ -174,13 +191,13 @@ def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> "_Arrangement":
             "their own"
         )
     if not is_colour or "S" not in axes or shape[axes.index("S")] not in (3, 4):
-        return _Arrangement(axes, as_stored)
+        return Arrangement(axes, as_stored)
     samples = axes.index("S")
     order = (*(axis for axis in as_stored if axis != samples), samples)
-    return _Arrangement("".join(axes[axis] for axis in order), order, rgb=True)
+    return Arrangement("".join(axes[axis] for axis in order), order, rgb=True)
 
 
-def _upright(tif: Any, page: Any, stored: "_Arrangement") -> "_Arrangement":
+def _upright(tif: Any, page: Any, stored: Arrangement) -> Arrangement:
     """Turn an image as its tag Orientation says; OME and ImageJ do not use it."""
     tag = page.tags.get("Orientation")
     orientation = int(tag.value) if tag is not None else 1
@@ -192,74 +209,6 @@ def _upright(tif: Any, page: Any, stored: "_Arrangement") -> "_Arrangement":
         order[y], order[x] = order[x], order[y]
     flipped = flipped_axes(orientation, y, x)
     return replace(stored, order=tuple(order), flipped=flipped, turned=orientation >= 5)
-
-
-@dataclass(frozen=True, eq=False)
-class _Arrangement:
-    """How the axes of a file become those of a picture.
-
-    `order` says which axis of the file comes first, second and so on. The values of the
-    file are looked up in `palette`, of shape (colours, 3), where there is one. Then the
-    axes `flipped` run the other way; `turned` says that Y and X have changed places.
-    """
-
-    axes: str
-    order: tuple[int, ...]
-    rgb: bool = False
-    palette: NDArray[Any] | None = None
-    flipped: tuple[int, ...] = ()
-    turned: bool = False
-
-    def applied(self, array: NDArray[Any]) -> NDArray[Any]:
-        """The pixels of the file as those of the picture, in the machine's order."""
-        array = array.astype(array.dtype.newbyteorder("="), copy=False)
-        array = np.flip(array.transpose(self.order), self.flipped)
-        return array if self.palette is None else self.palette[array]
-
-
-class _Arranged:
-    """The pixels of a file with the axes of a picture."""
-
-    def __init__(self, pixels: TiffPixels, arrangement: _Arrangement) -> None:
-        self._pixels = pixels
-        self._arrangement = arrangement
-        palette, order = arrangement.palette, arrangement.order
-        self.shape = tuple(pixels.shape[axis] for axis in order)
-        self.dtype = pixels.dtype.newbyteorder("=")
-        if palette is not None:
-            self.shape += (palette.shape[1],)
-            self.dtype = palette.dtype
-
-    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
-        order = self._arrangement.order
-        parts = [
-            slice(*item.indices(size)[:2])
-            if isinstance(item, slice)
-            else slice(item, item + 1)
-            for item, size in zip(key, self.shape, strict=True)
-        ]
-        for axis in self._arrangement.flipped:
-            part, size = parts[axis], self.shape[axis]
-            parts[axis] = slice(size - max(part.stop, part.start), size - part.start)
-        stored = [slice(0)] * len(order)
-        for axis, part in zip(order, parts[: len(order)], strict=True):
-            stored[axis] = part
-        pixels = self._arrangement.applied(self._pixels.region(tuple(stored)))
-        if len(parts) > len(order):
-            pixels = pixels[..., parts[-1]]
-        kept = (slice(None) if isinstance(item, slice) else 0 for item in key)
-        return pixels[tuple(kept)]
-
-
-def _palette(colormap: NDArray[np.uint16]) -> NDArray[Any]:
-    """A palette as a table of colours; its 16 bits often hold 8-bit values."""
-    colours: NDArray[Any] = colormap
-    if colormap.max(initial=0) < 256:  # written as bytes, against the standard
-        return colormap.astype(np.uint8).T
-    for step in (257, 256):
-        if not (colormap % step).any():
-            colours = (colormap // step).astype(np.uint8)
-    return colours.T
 
 
 def _shaped(tif: tifffile.TiffFile) -> dict[str, Any]:
@@ -290,3 +239,143 @@ def _metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
         premultiplied=tifffile.EXTRASAMPLE.ASSOCALPHA in extra,
         compressed=page.compression != tifffile.COMPRESSION.NONE,
     )
+
+
+def _check_series(path: Path, tif: Any, series: Any) -> None:
+    """Raise `FileError` when planes of a series are missing or its sizes are absurd.
+
+    tifffile would give zeros for the missing ones.
+    """
+    _check_sizes(path, series)
+    if series.dataoffset is not None:
+        if series.dataoffset == 0:
+            raise FileError(f"cannot read {path}: it does not say where its pixels lie")
+        return
+    pages = series.pages
+    missing = [number for number, page in enumerate(pages) if _is_lost(page)]
+    within = series.keyframe.shape
+    sizes, axes = series.shape[: -len(within)], series.axes[: -len(within)]
+    count = prod(sizes)
+    if len(pages) < count and series.shape[-len(within) :] == within:
+        missing += range(len(pages), count)
+    if missing:
+        places = [np.unravel_index(number, sizes) for number in missing[:_NAMED]]
+        named = ", ".join(
+            " ".join(f"{axis} {at}" for axis, at in zip(axes, place, strict=True))
+            for place in places
+        )
+        more = ", …" if len(missing) > _NAMED else ""
+        raise FileError(
+            f"cannot read {path}: {len(missing)} of {count} planes are missing "
+            f"(counted from 0: {named}{more}){_lost_files(path, tif)}"
+        )
+
+
+def _set_remarks(path: Path, tif: Any, series: Any) -> tuple[str, ...]:
+    """Tell of what belongs to an image, but is not in it.
+
+    That are pages which the OME-XML of a file passes over, an OME-XML in another file,
+    and planes that a Micro-Manager file plans, but does not hold. An acquisition that
+    was stopped looks like that, and so does a part of a set whose other files are gone:
+    raises `FileError` where the file names such other files.
+    """
+    if series.kind == "ome":
+        return _ome_remarks(path, tif)
+    if "BinaryOnly" in (tif.pages.first.description or "")[:_START]:
+        return (
+            f"{path} is a part of an OME-TIFF whose metadata are in another file: its "
+            "pages are read as they lie in it, without axes and sizes",
+        )
+    if series.kind != "mmstack":
+        return ()
+    lost = _lost_files(path, tif)
+    if lost:
+        raise FileError(f"cannot read {path}: its set is incomplete{lost}")
+    summary = (tif.micromanager_metadata or {}).get("Summary", {})
+    names = ("Frames", "Positions", "Slices", "Channels")
+    try:
+        planned = prod(max(1, int(summary.get(name, 1))) for name in names)
+    except (TypeError, ValueError):
+        return ()
+    if planned <= len(series.pages):
+        return ()
+    return (
+        f"{path} holds {len(series.pages)} of the {planned} planes that its "
+        "Micro-Manager summary plans: those that are there are read",
+    )
+
+
+def _ome_remarks(path: Path, tif: Any) -> tuple[str, ...]:
+    here = [
+        page
+        for series in tif.series
+        for page in series.pages
+        if page is not None and page.parent is tif
+    ]
+    unused = len(tif.pages) - len({page.offset for page in here})
+    if unused <= 0:
+        return ()
+    return (
+        f"{path} holds {counted(unused, 'more page')} than its OME-XML describes: what "
+        "it does not is left out",
+    )
+
+
+def _is_lost(page: Any) -> bool:
+    """Whether tifffile stands for a plane that it did not find."""
+    return page is None or tuple(page.dataoffsets[:2]) == (0,)
+
+
+def _check_sizes(path: Path, series: Any) -> None:
+    """Raise `FileError` for sizes that the bytes of the file cannot amount to."""
+    frame = series.keyframe
+    kind = "tiles" if frame.is_tiled else "strips"
+    rows, columns = segment_shape(frame)
+    if rows < 1 or columns < 1:
+        raise FileError(
+            f"cannot read {path}: damaged, its strips or tiles have "
+            f"{rows} x {columns} pixels"
+        )
+    pixels = prod(series.shape)
+    size = path.stat().st_size if path.exists() else 0
+    ratio = _HIGHEST_RATIOS.get(frame.compression, math.inf)
+    one_file = len(series.pages) <= len(frame.parent.pages)
+    if one_file and frame.size > ratio * size:
+        raise FileError(
+            f"cannot read {path}: its header promises {pixels:,} pixels, which cannot "
+            f"be in {size:,} bytes"
+        )
+    if frame.compression != _COMPRESSION.NONE:
+        rows, columns = min(rows, frame.imagelength), min(columns, frame.imagewidth)
+        samples = frame.samplesperpixel if frame.planarconfig == 1 else 1
+        what = f"{path}, whose {kind} have {rows:,} x {columns:,} pixels,"
+        check_memory(what, rows * columns * samples * frame.dtype.itemsize)
+
+
+def _lost_files(path: Path, tif: Any) -> str:
+    """Which files of a set are not beside this one, as the end of a sentence."""
+    named = dict.fromkeys(files_named(tif.ome_metadata))
+    lost = [name for name in named if not (path.parent / name).exists()]
+    if not lost:
+        return ""
+    more = ", …" if len(lost) > _NAMED else ""
+    names = ", ".join(lost[:_NAMED])
+    return f"; files of its set that are not in {path.parent}: {names}{more}"
+
+
+def members_of(path: Path) -> list[Path]:
+    """Other files beside a TIFF file that are read with it; none if it is damaged."""
+    try:
+        with tifffile.TiffFile(path) as tif:
+            xml = tif.ome_metadata
+    except Exception:  # said when it is read
+        return []
+    return [path.parent / name for name in dict.fromkeys(files_named(xml))]
+
+
+def _files_of(path: Path, series: Any) -> list[Path]:
+    """Other files that the pages of a series are in."""
+    if series.dataoffset is not None:
+        return []
+    found = {page.parent.filehandle.path for page in series.pages if page is not None}
+    return sorted(Path(name) for name in found if Path(name).name != path.name)

@@ -11,10 +11,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError, VdsrWarning
-from napari_vdsr.files.ome_xml import enlarged_ome
 from napari_vdsr.files.opening import Blocks
-from napari_vdsr.files.picture import Picture
-from napari_vdsr.files.units import convert_length, normalise_unit
+from napari_vdsr.files.picture import Picture, convert_length, normalise_unit
+from napari_vdsr.files.tiff_metadata import enlarged_ome
 
 _CLASSIC_LIMIT = 2**32 - 2**25  # bytes that 32-bit offsets reach, less some headers
 TILE = 512  # pixels per edge of a tile, and rows of a strip

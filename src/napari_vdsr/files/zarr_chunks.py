@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.files.opening import check_memory
+from napari_vdsr.memory import check_memory
 
 SUMS = ".zsums"
 """Beside the chunks of an array that this program wrote: their checksums, in C order.
@@ -27,6 +27,23 @@ _METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", SUMS)
 _COUNTED = 100_000  # chunks up to which the missing ones are counted at once
 _SMALL = 256  # pixels of a chunk; ten million such chunks are no image
 _MANY = 10_000_000
+
+
+def zarr_library() -> Any:
+    """Import zarr 3, or raise a `FileError` that says how to get it."""
+    try:
+        import zarr
+    except ImportError as error:
+        raise FileError(
+            "reading and writing OME-Zarr needs the package zarr: "
+            'pip install "napari-vdsr[zarr]"'
+        ) from error
+    if not hasattr(zarr, "create_array"):
+        raise FileError(
+            f"zarr {zarr.__version__} is too old, OME-Zarr needs zarr 3: "
+            'pip install --upgrade "napari-vdsr[zarr]"'
+        )
+    return zarr
 
 
 def checksum_of(content: bytes) -> int:

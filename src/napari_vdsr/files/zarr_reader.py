@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.files.multiscale import Axis, Multiscale
+from napari_vdsr.files.folders import MARKS, is_zarr
 from napari_vdsr.files.ngff import VersionError, axis_letters, parse_image
 from napari_vdsr.files.opening import OpenImage, Reordered, state_of
-from napari_vdsr.files.picture import Metadata, Picture, planned_array
-from napari_vdsr.files.zarr_chunks import Chunks, ZarrPixels, root_of_zip
-from napari_vdsr.files.zarr_library import MARKS, is_zarr, zarr_library
+from napari_vdsr.files.picture import Axis, Metadata, Multiscale, Picture, planned_array
+from napari_vdsr.files.zarr_chunks import Chunks, ZarrPixels, root_of_zip, zarr_library
 
 
 def open_zarr(path: Path, *, axes_told: bool = False) -> OpenImage:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_vdsr.files import Picture
-    from napari_vdsr.files.multiscale import Multiscale
+    from napari_vdsr.files.picture import Multiscale
 
 
 _LABELS = {"T": ("t", "time"), "C": ("c", "ch", "channel"), "Z": ("z",)}
@@ -43,10 +43,9 @@ def save_enlarged(
     `InputError` when the layer cannot be stored in such a file or shows that very file,
     and `FileError` when it cannot be written.
     """
-    from napari_vdsr.files.folders import TIFF_SUFFIXES
+    from napari_vdsr.files.folders import TIFF_SUFFIXES, ZARR_SUFFIX
+    from napari_vdsr.files.image_files import Inputs, check_name
     from napari_vdsr.files.opening import OpenImage
-    from napari_vdsr.files.writing import Inputs, check_name
-    from napari_vdsr.files.zarr_library import ZARR_SUFFIX
     from napari_vdsr.inference.settings import in_use, with_range
     from napari_vdsr.lazy.task import Target, Task
     from napari_vdsr.lazy.to_zarr import files_of, identity_of
@@ -135,7 +134,7 @@ def _refuse_slant(layer: "Image") -> None:
 
 def _letters(labels: Sequence[str], plan: LayerPlan) -> str:
     """A letter for each axis: by its label, or else Z and T from the back."""
-    from napari_vdsr.files.multiscale import FREE_LETTERS
+    from napari_vdsr.files.picture import FREE_LETTERS
 
     letters = [""] * len(labels)
     letters[plan.yx[0]], letters[plan.yx[1]] = "Y", "X"
@@ -151,7 +150,7 @@ def _letters(labels: Sequence[str], plan: LayerPlan) -> str:
 
 def _places(layer: "Image", axes: str) -> "Multiscale":
     """Scale, units and contrast of a layer in the words of OME-Zarr."""
-    from napari_vdsr.files.multiscale import AXIS_TYPES, Axis, Multiscale
+    from napari_vdsr.files.picture import AXIS_TYPES, Axis, Multiscale
 
     units = [str(unit) for unit in layer.units]
     described = [

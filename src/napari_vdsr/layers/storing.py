@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.files.writing import Inputs, check_name, write_image
-from napari_vdsr.files.zarr_library import ZARR_SUFFIX
+from napari_vdsr.files.folders import ZARR_SUFFIX
+from napari_vdsr.files.image_files import Inputs, check_name, write_image
 from napari_vdsr.imaging.geometry import Axes
 from napari_vdsr.layers.plan import level_data, plan_layer
 from napari_vdsr.layers.saving import PixelsOfLayer, picture_of
@@ -47,9 +47,10 @@ def store_layer(layer: "Image", path: Path) -> None:
 
 
 def _store_zarr(path: Path, picture: "Picture", pixels: "Pixels", axes: Axes) -> None:
-    from napari_vdsr.files.ngff import described, ngff_order
+    from napari_vdsr.files.ngff import ngff_order
     from napari_vdsr.files.ome_zarr_writer import (
         ZarrPlan,
+        described,
         discard,
         finish_zarr,
         part_of,

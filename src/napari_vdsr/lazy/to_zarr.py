@@ -12,9 +12,10 @@ from dask.array import Array
 from dask.base import tokenize
 
 from napari_vdsr.errors import FileError, InputError
-from napari_vdsr.files.ngff import described, ngff_order
+from napari_vdsr.files.ngff import ngff_order
 from napari_vdsr.files.ome_zarr_writer import (
     ZarrPlan,
+    described,
     discard,
     finish_zarr,
     start_zarr,

@@ -8,7 +8,7 @@ import numpy as np
 from napari.components import Dims
 from napari.layers import Image, Layer, Shapes
 
-from napari_vdsr.files.units import convert_length, normalise_unit
+from napari_vdsr.files.picture import convert_length, normalise_unit
 from napari_vdsr.layers import LayerPlan, plan_layer
 from napari_vdsr.layers.plan import is_lazy, level_data, levels_of
 from napari_vdsr.plugin.enlarge.settings import Settings

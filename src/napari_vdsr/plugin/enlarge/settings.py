@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from napari_vdsr.files.units import convert_length, normalise_unit
+from napari_vdsr.files.picture import convert_length, normalise_unit
 from napari_vdsr.imaging.geometry import Factor
 from napari_vdsr.options import RunOptions
 from napari_vdsr.plugin.settings import (

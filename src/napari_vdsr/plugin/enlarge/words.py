@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from napari_vdsr.files.units import normalise_unit
+from napari_vdsr.files.picture import normalise_unit
 from napari_vdsr.plugin.enlarge.plan import Batch, Task, in_short
 from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.enlarge.work import Execution, Saving

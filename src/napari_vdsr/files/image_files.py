@@ -1,12 +1,13 @@
-"""Writing an image to a file, checked before any work is done."""
+"""Reading and writing an image file, whichever kind it is."""
 
 import os
+import re
+import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from napari_vdsr.errors import FileError, InputError
+from napari_vdsr.errors import FileError, InputError, VdsrWarning
 from napari_vdsr.files.atomic import (
     already_there,
     check_place,
@@ -14,19 +15,106 @@ from napari_vdsr.files.atomic import (
     replacing,
     resolved,
 )
-from napari_vdsr.files.folders import RASTER_SUFFIXES, TIFF_SUFFIXES
+from napari_vdsr.files.folders import (
+    RASTER_KINDS,
+    TIFF_SUFFIXES,
+    ZARR_SUFFIX,
+    is_zarr_folder,
+)
 from napari_vdsr.files.ome_zarr_writer import part_of
-from napari_vdsr.files.opening import Blocks
+from napari_vdsr.files.opening import (
+    Blocks,
+    OpenImage,
+    guarded,
+    identity_of,
+    reading_from,
+    state_of,
+)
+from napari_vdsr.files.partial_zarr import check_existing_zarr
 from napari_vdsr.files.picture import Picture
-from napari_vdsr.files.raster import write_raster
+from napari_vdsr.files.raster import check_raster, read_raster, write_raster
+from napari_vdsr.files.tiff_reader import open_tiff
 from napari_vdsr.files.tiff_writer import check_tiff, write_tiff
-from napari_vdsr.files.zarr_library import ZARR_SUFFIX, check_existing_zarr
+from napari_vdsr.files.zarr_reader import open_zarr
 
-_RASTER = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
-_DTYPES = {"PNG": ("uint8", "uint16"), "JPEG": ("uint8",), "BMP": ("uint8",)}
-_SAMPLES = {"PNG": (1, 2, 3, 4), "JPEG": (1, 3), "BMP": (1, 3)}
-_LONGEST = {"PNG": 2**31 - 1, "JPEG": 65_500, "BMP": 2**31 - 1}
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP"}
 _HEADERS = 1_000_000  # bytes allowed for all that is not pixels
+
+
+def read_image(path: Path | str) -> Picture:
+    """Read a TIFF, OME-TIFF, ImageJ TIFF, PNG, JPEG or BMP file, or an OME-Zarr.
+
+    The first bytes of a file decide how it is read, not its name. Palettes become
+    colours, one-bit PNG becomes 0 and 255. Warns when a file holds several images: the
+    first one is read. Raises `FileError` when the file is missing, damaged, empty or of
+    another format.
+    """
+    with open_image(path) as image:
+        return image.read()
+
+
+def open_image(
+    path: Path | str, *, axes_told: bool = False, warn: bool = True
+) -> OpenImage:
+    """Open an image whose pixels are read part by part.
+
+    TIFF files and OME-Zarr folders are; others are small and are read at once.
+    `axes_told` says that the user names the axes, should the file leave them open.
+    Without `warn` the caller has to show the remarks. Errors are those of `read_image`.
+    """
+    path = Path(path)
+    with reading_from(path):
+        # Before, so that the pixels are never those of an earlier file of this name.
+        before = state_of(path) if path.is_file() else None
+        image = guarded(path, _opened(path, axes_told), before)
+    if warn:
+        for remark in image.remarks:
+            warnings.warn(remark, VdsrWarning, stacklevel=2)
+    return image
+
+
+def _opened(path: Path, axes_told: bool) -> OpenImage:
+    if is_zarr_folder(path):
+        return open_zarr(path, axes_told=axes_told)
+    start = _first_bytes(path)
+    if start.startswith(_TIFF):
+        return open_tiff(path)
+    if start.startswith(b"PK\3\4"):
+        return open_zarr(path, axes_told=axes_told)
+    picture, remarks = read_raster(path, _raster_format(path, start))
+    identity = partial(identity_of, path)
+    return OpenImage(picture, picture.array, identity, lambda: picture, remarks=remarks)
+
+
+def _first_bytes(path: Path) -> bytes:
+    """Read enough of a file to tell its format."""
+    if path.is_dir():
+        raise FileError(f"{path} is a folder, not an image file")
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise FileError(f"{path} is no regular file: copy it into one")
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except FileNotFoundError as error:
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+            raise FileError(
+                f"{path} is an address, but files and folders of this machine are "
+                "read: download it first"
+            ) from error
+        raise FileError(f"{path} does not exist") from error
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}") from error
+    if not start:
+        raise FileError(f"{path} is empty (0 bytes)")
+    return start
+
+
+def _raster_format(path: Path, start: bytes) -> str:
+    for signature, name in _SIGNATURES.items():
+        if start.startswith(signature):
+            return name
+    raise FileError(f"{path} is no image that can be read: not TIFF, PNG, JPEG or BMP")
 
 
 class Inputs:
@@ -100,7 +188,7 @@ def write_image(
             f"{path} cannot be written part by part: choose a .tif or .zarr"
         )
     with replacing(path, overwrite=overwrite) as temporary:
-        kind = _RASTER.get(path.suffix.lower())
+        kind = RASTER_KINDS.get(path.suffix.lower())
         if kind is None:
             write_tiff(temporary, picture, name=path.name, pixels=pixels)
         else:
@@ -130,7 +218,7 @@ def check_output(
     if path.suffix.lower() in TIFF_SUFFIXES:
         check_tiff(picture, name=path.name)
     else:
-        _check_raster(path, picture)
+        check_raster(path, picture)
     size = picture.array.size * picture.array.itemsize
     check_space(path.absolute().parent, size + _HEADERS)
 
@@ -142,7 +230,7 @@ def check_name(path: Path, *, overwrite: bool, source: Source) -> None:
     be written to, and `FileError` when the file exists, or its folder is
     missing or cannot be written to.
     """
-    suffixes = (*TIFF_SUFFIXES, *RASTER_SUFFIXES, ZARR_SUFFIX)
+    suffixes = (*TIFF_SUFFIXES, *RASTER_KINDS, ZARR_SUFFIX)
     if path.suffix.lower() not in suffixes:
         raise InputError(
             f"cannot tell the format of {path}: its name must end in "
@@ -158,36 +246,3 @@ def check_name(path: Path, *, overwrite: bool, source: Source) -> None:
             raise FileError(f"cannot write {path}: it is no regular file")
         elif not overwrite:
             raise FileError(already_there(path))
-
-
-def _check_raster(path: Path, picture: Picture) -> None:
-    kind = _RASTER[path.suffix.lower()]
-    array = picture.array
-    if picture.axes not in ("YX", "YXS"):
-        raise InputError(
-            f"{kind} holds one image plane, but {path.name} would have axes "
-            f"{picture.axes} {array.shape}: write a TIFF file"
-        )
-    if array.dtype.name not in _DTYPES[kind]:
-        allowed = " and ".join(_DTYPES[kind])
-        better = "PNG or TIFF" if array.dtype == np.uint16 else "TIFF"
-        raise InputError(
-            f"{kind} holds {allowed}, but {path.name} would be {array.dtype.name}: "
-            f"write a {better} file, or convert the image first"
-        )
-    samples = array.shape[2] if picture.axes == "YXS" else 1
-    if samples not in _SAMPLES[kind]:
-        raise InputError(
-            f"{kind} cannot hold {samples} samples per pixel (alpha?), as "
-            f"{path.name} would have: write a PNG or TIFF file"
-        )
-    if samples in (2, 4) and "unspecified" in picture.metadata.extra:
-        raise InputError(
-            f"the last of {samples} samples per pixel is not said to be alpha, but in "
-            f"{path.name} it would be: write a TIFF file"
-        )
-    if max(picture.plane_shape) > _LONGEST[kind]:
-        raise InputError(
-            f"{kind} ends at {_LONGEST[kind]} pixels a side, but {path.name} would "
-            f"have {picture.plane_shape}: write a TIFF file"
-        )

@@ -1,8 +1,9 @@
-"""Reading parts of a TIFF file: only the rows or tiles that are asked for."""
+"""The pixels of a TIFF file by parts, with the axes that a picture has."""
 
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 from math import ceil, prod
 from pathlib import Path
@@ -12,9 +13,10 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_vdsr.files.tiff_checks import check_segments, segment_shape
+from napari_vdsr.errors import FileError
 
 _KEPT = 32_000_000  # bytes of decoded strips and tiles that are kept for the next read
+_GDAL_NODATA = 42113
 
 
 class TiffPixels:
@@ -151,6 +153,58 @@ class TiffPixels:
             yield segment, (plane, y * height, x * width)
 
 
+def check_segments(path: Path, page: Any, number: int) -> None:
+    """Raise `FileError` when strips or tiles of a plane are missing from the file.
+
+    Files that say which value those have (GDAL), or whose format leaves out what was
+    not scanned (Philips), are taken at their word.
+    """
+    frame = page.keyframe
+    if _GDAL_NODATA in frame.tags or frame.parent.is_philips:
+        return
+    sizes, offsets = page.databytecounts, page.dataoffsets
+    kind = "tiles" if frame.is_tiled else "strips"
+    expected = _segments(frame)
+    lost = max(0, expected - min(len(sizes), len(offsets)))
+    lost += sum(not (size and at) for size, at in zip(sizes, offsets, strict=False))
+    if lost:
+        raise FileError(
+            f"cannot read {path}: {lost} of {expected} {kind} are missing in its plane "
+            f"{number}, counted from 0"
+        )
+    end = page.parent.filehandle.size
+    cut = sum(at + size > end for size, at in zip(sizes, offsets, strict=False))
+    if (
+        cut and frame.compression != tifffile.COMPRESSION.NONE
+    ):  # some codecs would not mind
+        raise FileError(
+            f"cannot read {path}: it is cut short: {cut} of {expected} {kind} of its "
+            f"plane {number}, counted from 0, would end behind its last byte"
+        )
+
+
+def segment_shape(frame: Any) -> tuple[int, int]:
+    """Rows and columns of a strip or tile."""
+    if frame.is_tiled:
+        return frame.tilelength, frame.tilewidth
+    return frame.rowsperstrip, frame.imagewidth
+
+
+def _segments(frame: Any) -> int:
+    """How many strips or tiles a plane has to have."""
+    if frame.is_contiguous:
+        return 1  # tifffile joins strips that follow one another
+    height, width = segment_shape(frame)
+    depth = frame.tiledepth if frame.is_tiled else 1
+    planes = frame.samplesperpixel if frame.planarconfig == 2 else 1
+    return int(
+        planes
+        * ceil(frame.imagedepth / max(1, depth))
+        * ceil(frame.imagelength / height)
+        * ceil(frame.imagewidth / width)
+    )
+
+
 def _of_whole_page(page: Any) -> NDArray[Any]:
     """A page, also of another file of a set, which is closed."""
     file = page.parent.filehandle
@@ -211,3 +265,71 @@ class _Cache:
         while self._size > self._limit and len(self._held) > 1:
             self._size -= self._held.popitem(last=False)[1].nbytes
         return array
+
+
+@dataclass(frozen=True, eq=False)
+class Arrangement:
+    """How the axes of a file become those of a picture.
+
+    `order` says which axis of the file comes first, second and so on. The values of the
+    file are looked up in `palette`, of shape (colours, 3), where there is one. Then the
+    axes `flipped` run the other way; `turned` says that Y and X have changed places.
+    """
+
+    axes: str
+    order: tuple[int, ...]
+    rgb: bool = False
+    palette: NDArray[Any] | None = None
+    flipped: tuple[int, ...] = ()
+    turned: bool = False
+
+    def applied(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The pixels of the file as those of the picture, in the machine's order."""
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
+        array = np.flip(array.transpose(self.order), self.flipped)
+        return array if self.palette is None else self.palette[array]
+
+
+class Arranged:
+    """The pixels of a file with the axes of a picture."""
+
+    def __init__(self, pixels: TiffPixels, arrangement: Arrangement) -> None:
+        self._pixels = pixels
+        self._arrangement = arrangement
+        palette, order = arrangement.palette, arrangement.order
+        self.shape = tuple(pixels.shape[axis] for axis in order)
+        self.dtype = pixels.dtype.newbyteorder("=")
+        if palette is not None:
+            self.shape += (palette.shape[1],)
+            self.dtype = palette.dtype
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+        order = self._arrangement.order
+        parts = [
+            slice(*item.indices(size)[:2])
+            if isinstance(item, slice)
+            else slice(item, item + 1)
+            for item, size in zip(key, self.shape, strict=True)
+        ]
+        for axis in self._arrangement.flipped:
+            part, size = parts[axis], self.shape[axis]
+            parts[axis] = slice(size - max(part.stop, part.start), size - part.start)
+        stored = [slice(0)] * len(order)
+        for axis, part in zip(order, parts[: len(order)], strict=True):
+            stored[axis] = part
+        pixels = self._arrangement.applied(self._pixels.region(tuple(stored)))
+        if len(parts) > len(order):
+            pixels = pixels[..., parts[-1]]
+        kept = (slice(None) if isinstance(item, slice) else 0 for item in key)
+        return pixels[tuple(kept)]
+
+
+def colours_of(colormap: NDArray[np.uint16]) -> NDArray[Any]:
+    """A palette as a table of colours; its 16 bits often hold 8-bit values."""
+    colours: NDArray[Any] = colormap
+    if colormap.max(initial=0) < 256:  # written as bytes, against the standard
+        return colormap.astype(np.uint8).T
+    for step in (257, 256):
+        if not (colormap % step).any():
+            colours = (colormap // step).astype(np.uint8)
+    return colours.T
