@@ -39,8 +39,8 @@ from PIL import Image
 from scipy import ndimage
 
 import napari_vdsr
-from napari_vdsr.evaluation.baselines import splined
 from napari_vdsr.evaluation.decibels import decibels, root_mean_square
+from napari_vdsr.evaluation.methods import splined
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.imaging.sampling import Instrument, Sampling, sampling_rows
 from napari_vdsr.simulation.scenes import SCENES, Scene

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.evaluation.baselines import BASELINES
+from napari_vdsr.evaluation.methods import BASELINES
 from napari_vdsr.files.folders import file_name
 from napari_vdsr.plugin.scores.parts import words_label
 from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
