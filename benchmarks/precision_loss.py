@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from napari_vdsr.benchmark.ways import engines_of
-from napari_vdsr.evaluation.compare import outcomes_of
+from napari_vdsr.evaluation.evaluate import outcomes_of
 from napari_vdsr.evaluation.protocols import ScoringPair, pair_of
 from napari_vdsr.images.find import named, opened
 from napari_vdsr.inference.device import resolve_device

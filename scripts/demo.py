@@ -15,7 +15,7 @@ import numpy as np
 from skimage import data
 
 import napari_vdsr
-from napari_vdsr.evaluation.compare import compare
+from napari_vdsr.evaluation.evaluate import compare
 from napari_vdsr.evaluation.figure import save_picture
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.zoo import DEFAULT_MODEL

@@ -12,8 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_vdsr import evaluate
 from napari_vdsr.errors import Cancelled
-from napari_vdsr.evaluation.compare import compare, outcomes_of
-from napari_vdsr.evaluation.evaluate import evaluate_pairs
+from napari_vdsr.evaluation.evaluate import compare, evaluate_pairs, outcomes_of
 from napari_vdsr.evaluation.methods import BestLinear, Spline, best_sigma, splined
 from napari_vdsr.evaluation.protocols import ScoringPair, pair_of
 from napari_vdsr.images.stack import Stack

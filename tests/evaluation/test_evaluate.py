@@ -18,8 +18,7 @@ from napari_vdsr import evaluate
 from napari_vdsr.api import upscale as upscale_array
 from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError, VdsrWarning
 from napari_vdsr.evaluation.acquisition import resized
-from napari_vdsr.evaluation.compare import compare
-from napari_vdsr.evaluation.evaluate import evaluate_pairs
+from napari_vdsr.evaluation.evaluate import compare, evaluate_pairs
 from napari_vdsr.evaluation.psnr import psnr
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.zoo import Model, user_folder

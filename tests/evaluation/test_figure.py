@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.evaluation.compare import Comparison, compare
+from napari_vdsr.evaluation.evaluate import Comparison, compare
 from napari_vdsr.evaluation.figure import draw, error_colours, save_picture
 from napari_vdsr.zoo import Model
 

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from napari_vdsr import api, evaluate
 from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError
 from napari_vdsr.evaluation.acquisition import resized
-from napari_vdsr.evaluation.compare import compare
 from napari_vdsr.evaluation.data_range import range_of
-from napari_vdsr.evaluation.evaluate import evaluate_pairs
+from napari_vdsr.evaluation.evaluate import compare, evaluate_pairs
 from napari_vdsr.evaluation.grids import compare_on_grid
 from napari_vdsr.files import tiff_pixels
 from napari_vdsr.images import stack

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from scoring_helpers import CAMERA, Caught, names, stack, texts
 from skimage import data
 
-from napari_vdsr.evaluation.compare import compare
+from napari_vdsr.evaluation.evaluate import compare
 from napari_vdsr.plugin.scores.layers import take_snapshot
 from napari_vdsr.plugin.scores.model_work import ModelJob
 from napari_vdsr.plugin.scores.panel import Psnr

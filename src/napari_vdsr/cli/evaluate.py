@@ -123,7 +123,7 @@ def evaluate(
         napari-vdsr evaluate truth/ --low camera/ --csv figures.csv
     """
     from napari_vdsr.cli.models import loaded_model
-    from napari_vdsr.evaluation.compare import compare
+    from napari_vdsr.evaluation.evaluate import compare
     from napari_vdsr.evaluation.evaluate import evaluate as evaluate_images
     from napari_vdsr.evaluation.figure import save_picture
 

@@ -1,40 +1,120 @@
-"""Scoring models on images whose truth is known."""
+"""Scoring models on images whose truth is known: one with its results, or many."""
 
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from math import fsum, prod
 from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
 from napari_vdsr.errors import Cancelled, InputError, VdsrError, VdsrWarning
-from napari_vdsr.evaluation.acquisition import Noise, acquisitions_for
-from napari_vdsr.evaluation.compare import Outcome, outcomes_of
+from napari_vdsr.evaluation.acquisition import Acquisition, Noise, acquisitions_for
 from napari_vdsr.evaluation.decibels import mean_decibels
 from napari_vdsr.evaluation.grids import matched
 from napari_vdsr.evaluation.methods import (
     IN_FLOAT32,
     Method,
     Models,
-    default_model,
     methods_for,
 )
 from napari_vdsr.evaluation.protocols import (
     Protocol,
     ScoringPair,
     check_protocol,
+    pair_of,
     pairs_of,
     real_pairs,
 )
+from napari_vdsr.evaluation.psnr import PsnrReport, measured
 from napari_vdsr.evaluation.report import Evaluation, Row
+from napari_vdsr.evaluation.ssim import SMALLEST, similarity
 from napari_vdsr.images.find import Found, NamedImage, named, opened
 from napari_vdsr.images.stack import check_image
 from napari_vdsr.imaging.sampling import Sampling
 from napari_vdsr.options import RunOptions
 from napari_vdsr.plain_text import reason_beside
 from napari_vdsr.progress import Part, Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What one method made of an image."""
+
+    method: str
+    image: NDArray[Any]  # as it was scored
+    psnr: PsnrReport  # with the range-invariant PSNR
+    ssim: float | None  # mean over planes; None if smaller than the window of SSIM
+    seconds: float  # wall time of enlarging
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A truth, its reduced image and what every method made of it."""
+
+    name: str
+    protocol: Protocol
+    pair: ScoringPair  # the truth (`reference`) and the reduced image (`low`)
+    outcomes: tuple[Outcome, ...]  # bicubic first
+
+
+def compare(
+    image: Any,
+    factor: int = 2,
+    *,
+    model: Models | None = None,
+    protocol: Protocol = "direct",
+    sampling: Sampling | None = None,
+    noise: Noise | None = None,
+    options: RunOptions = IN_FLOAT32,
+    rgb: bool | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Reduce an image, enlarge it again in several ways and score them.
+
+    Arguments and errors as for `napari_vdsr.evaluate`, with one image (an array, path
+    or layer) and one factor; by default the sampling that the first model is made for.
+    `progress` counts enlarged pixels.
+    """
+    name = str(getattr(image, "name", "image"))
+    methods, ways = _methods_and_ways(model, options, protocol, sampling, noise)
+    with opened(image, name, rgb) as stack:
+        check_image(stack, name)
+        pair = pair_of(stack, factor, protocol, ways[0])
+    if progress is not None:
+        progress.reset(pair.pixels * len(methods))
+    return Comparison(name, protocol, pair, outcomes_of(pair, methods, progress))
+
+
+def outcomes_of(
+    pair: ScoringPair, methods: Sequence[Method], progress: Progress | None = None
+) -> tuple[Outcome, ...]:
+    """Run and score on a pair the methods that are made for its factor.
+
+    `progress` counts enlarged pixels.
+    """
+    return tuple(
+        _run(pair, method, progress) for method in methods if method.serves(pair)
+    )
+
+
+def _run(pair: ScoringPair, method: Method, progress: Progress | None) -> Outcome:
+    started = time.perf_counter()
+    result = method.enlarge(pair, progress)
+    seconds = time.perf_counter() - started
+    planes = pair.beside(result)
+    large_enough = min(pair.shape) - 2 * pair.border >= SMALLEST
+    return Outcome(
+        method.name,
+        result,
+        measured(planes, fit=True),
+        similarity(planes).mean if large_enough else None,
+        seconds,
+    )
 
 
 def evaluate(
@@ -58,24 +138,20 @@ def evaluate(
     asked = list(factors) if isinstance(factors, Iterable) else [factors]
     for factor in asked:
         check_protocol(protocol, factor)
-    model = default_model(protocol, sampling) if model is None else model
-    methods = methods_for(model, options)
-    trades = [each.sampling for each in methods if each.asked_for]
-    ways = acquisitions_for(protocol, trades, sampling, noise)
+    methods, ways = _methods_and_ways(model, options, protocol, sampling, noise)
     found = named(images)
 
     def pairs(image: NamedImage) -> Iterator[_Planes]:
         with opened(image.image, image.name, rgb) as stack:
             check_image(stack, image.name)
             for factor, way in product(asked, ways):
-                planes = pairs_of(stack, factor, protocol, way)
-                yield _Planes(prod(stack.stack), planes)
+                yield prod(stack.stack), pairs_of(stack, factor, protocol, way)
 
     jobs = [
         _Job(each.name, each.in_file, partial(pairs, each)) for each in found.images
     ]
-    scoring = _Scoring(methods, len(asked) * len(ways), progress)
-    return scoring.evaluation(jobs, [found], protocol, options)
+    units = len(asked) * len(ways)
+    return _evaluation(jobs, [found], methods, units, protocol, options, progress)
 
 
 def evaluate_pairs(
@@ -94,8 +170,7 @@ def evaluate_pairs(
     and exposures differ. All else as for `evaluate`; raises InputError when the images
     do not make pairs.
     """
-    model = default_model("pairs", None) if model is None else model
-    methods = methods_for(model, options)
+    methods = methods_for(model, options, "pairs")
     high_found, low_found = named(high), named(low)
     highs, lows = high_found.images, low_found.images
     if len(highs) != len(lows):
@@ -112,28 +187,31 @@ def evaluate_pairs(
             check_image(one, truth.name)
             check_image(other, image.name)
             one, other = matched(one, other)
-            yield _Planes(prod(one.stack), real_pairs(one, other))
+            yield prod(one.stack), real_pairs(one, other)
 
     jobs = [
         _Job(one.name, one.in_file or other.in_file, partial(pairs, one, other))
         for one, other in zip(highs, lows, strict=True)
     ]
-    scoring = _Scoring(methods, 1, progress)
-    return scoring.evaluation(jobs, [high_found, low_found], "pairs", options)
+    found = [high_found, low_found]
+    return _evaluation(jobs, found, methods, 1, "pairs", options, progress)
 
 
-def _device(name: str) -> str:
-    """The device that a name such as "auto" stands for."""
-    from napari_vdsr.inference.device import resolve_device
+def _methods_and_ways(
+    model: Models | None,
+    options: RunOptions,
+    protocol: Protocol,
+    sampling: Sampling | None,
+    noise: Noise | None,
+) -> tuple[list[Method], list[Acquisition]]:
+    """What is scored, and how the small images are taken for it."""
+    methods = methods_for(model, options, protocol, sampling)
+    trades = [each.sampling for each in methods if each.asked_for]
+    return methods, acquisitions_for(protocol, trades, sampling, noise)
 
-    return str(resolve_device(name))
 
-
-class _Planes(NamedTuple):
-    """One image at one factor, plane by plane."""
-
-    number: int
-    pairs: Iterator[ScoringPair]
+_Planes = tuple[int, Iterator[ScoringPair]]
+"""One image at one factor: the number of its planes, and each of them."""
 
 
 class _Job(NamedTuple):
@@ -144,81 +222,78 @@ class _Job(NamedTuple):
     pairs: Callable[[], Iterator[_Planes]]
 
 
-class _Scoring:
-    """Runs all methods on all images and keeps the figures, not the images."""
+def _evaluation(
+    jobs: Sequence[_Job],
+    found: Sequence[Found],
+    methods: Sequence[Method],
+    units: int,
+    protocol: Protocol,
+    options: RunOptions,
+    progress: Progress | None,
+) -> Evaluation:
+    """Score images; of several, files that cannot be used are left out."""
+    from napari_vdsr.inference.device import resolve_device
 
-    def __init__(
-        self, methods: Sequence[Method], units: int, progress: Progress | None
-    ) -> None:
-        self._methods, self._units, self._progress = methods, units, progress
-        self.left_out: list[tuple[str, str]] = []  # images and reasons
-        self._unserved: set[tuple[str, float]] = set()  # methods and factors
-
-    def evaluation(
-        self,
-        jobs: Sequence[_Job],
-        found: Sequence[Found],
-        protocol: Protocol,
-        options: RunOptions,
-    ) -> Evaluation:
-        """Score images; of several, files that cannot be used are left out."""
-        if not jobs or not self._units:
-            raise InputError("there is no image or no factor to evaluate")
-        for each in found:
-            self.left_out += each.left_out
-            for remark in each.remarks:
-                _warn(remark)
-        if self._progress is not None:
-            self._progress.reset(len(jobs) * self._units)
-        rows: list[Row] = []
-        for job in jobs:
-            try:
-                rows += self._rows(job)
-            except Cancelled:
-                raise
-            except (VdsrError, MemoryError) as error:
-                if len(jobs) == 1 or not job.in_file:
-                    raise
-                self.left_out.append((job.name, reason_beside(job.name, error)))
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in self.left_out)
-        if not rows and self.left_out:
-            raise InputError(f"no image can be evaluated: {reasons}")
-        if self.left_out:
-            _warn(f"{len(self.left_out)} of the images are left out: {reasons}")
-        for name, factor in sorted(self._unserved):
-            _warn(f"{name} is left out at factor {factor:g}, for which it is not made")
-        device = _device(options.device)
-        left = tuple(self.left_out)
-        return Evaluation(tuple(rows), protocol, device, options.precision, left)
-
-    def _rows(self, job: _Job) -> list[Row]:
-        rows: list[Row] = []
-        progress = None if self._progress is None else _Counting(self._progress)
+    if not jobs or not units:
+        raise InputError("there is no image or no factor to evaluate")
+    left_out = [image for each in found for image in each.left_out]
+    for remark in (remark for each in found for remark in each.remarks):
+        _warn(remark)
+    if progress is not None:
+        progress.reset(len(jobs) * units)
+    rows: list[Row] = []
+    unserved: set[tuple[str, float]] = set()  # methods and factors
+    for job in jobs:
         try:
-            for planes in job.pairs():
-                found: dict[str, list[Row]] = {}
-                for pair in planes.pairs:
-                    for outcome in self._outcomes(pair, planes.number, progress):
-                        row = _row(job.name, pair, outcome)
-                        found.setdefault(row.method, []).append(row)
-                rows += [_mean_of(each) for each in found.values()]
-        finally:
-            if progress is not None and not isinstance(sys.exception(), Cancelled):
-                progress.update(max(0.0, self._units - progress.done))
-        return rows
+            rows += _rows(job, methods, units, unserved, progress)
+        except Cancelled:
+            raise
+        except (VdsrError, MemoryError) as error:
+            if len(jobs) == 1 or not job.in_file:
+                raise
+            left_out.append((job.name, reason_beside(job.name, error)))
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out)
+    if not rows and left_out:
+        raise InputError(f"no image can be evaluated: {reasons}")
+    if left_out:
+        _warn(f"{len(left_out)} of the images are left out: {reasons}")
+    for name, factor in sorted(unserved):
+        _warn(f"{name} is left out at factor {factor:g}, for which it is not made")
+    device = str(resolve_device(options.device))
+    return Evaluation(tuple(rows), protocol, device, options.precision, tuple(left_out))
 
-    def _outcomes(
-        self, pair: ScoringPair, planes: int, progress: Progress | None
-    ) -> Sequence[Outcome]:
-        self._unserved |= {
-            (method.name, max(pair.factors))
-            for method in self._methods
-            if method.asked_for and not method.serves(pair)
-        }
-        # A bar that counted those left out would never be full.
-        serving = sum(method.serves(pair) for method in self._methods) * planes
-        part = None if progress is None else Part(progress, pair.pixels * serving)
-        return outcomes_of(pair, self._methods, part)
+
+def _rows(
+    job: _Job,
+    methods: Sequence[Method],
+    units: int,
+    unserved: set[tuple[str, float]],
+    progress: Progress | None,
+) -> list[Row]:
+    """Run all methods on an image, and keep the figures, not the images."""
+    rows: list[Row] = []
+    bar = None if progress is None else _Counting(progress)
+    try:
+        for planes, pairs in job.pairs():
+            found: dict[str, list[Row]] = {}
+            for pair in pairs:
+                serving = [method for method in methods if method.serves(pair)]
+                unserved |= {
+                    (method.name, max(pair.factors))
+                    for method in methods
+                    if method.asked_for and method not in serving
+                }
+                # A bar that counted those left out would never be full.
+                pixels = pair.pixels * len(serving) * planes
+                part = None if bar is None else Part(bar, pixels)
+                for outcome in outcomes_of(pair, serving, part):
+                    row = _row(job.name, pair, outcome)
+                    found.setdefault(row.method, []).append(row)
+            rows += [_mean_of(each) for each in found.values()]
+    finally:
+        if bar is not None and not isinstance(sys.exception(), Cancelled):
+            bar.update(max(0.0, units - bar.done))
+    return rows
 
 
 class _Counting:

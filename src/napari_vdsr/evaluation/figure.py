@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.evaluation.compare import Comparison, Outcome
+from napari_vdsr.evaluation.evaluate import Comparison, Outcome
 from napari_vdsr.evaluation.planes import scaled_luminance
 
 if TYPE_CHECKING:

@@ -230,19 +230,23 @@ def _plane_by_plane(
     return np.moveaxis(changed, 0, -1) if rgb else changed
 
 
-def default_model(protocol: str, sampling: str | None) -> str:
-    """The model that is meant for images reduced like this."""
-    if protocol == "A" or sampling in ("reduced", "gaussian"):
-        return REDUCED
-    return CAMERA if sampling == "camera" else DEFAULT_MODEL
-
-
-def methods_for(model: Any, options: RunOptions) -> list[Method]:
+def methods_for(
+    model: Any,
+    options: RunOptions,
+    protocol: str,
+    sampling: str | None = None,
+) -> list[Method]:
     """Interpolation, SRCNN and every model asked for, with names that differ.
 
-    SRCNN, the network that VDSR was first compared with, stands beside the others where
-    its weights are on this machine; nothing is fetched for that.
+    Without a model it is the one that is meant for images reduced like this. SRCNN, the
+    network that VDSR was first compared with, stands beside the others where its
+    weights are on this machine; nothing is fetched for that.
     """
+    if model is None:
+        if protocol == "A" or sampling in ("reduced", "gaussian"):
+            model = REDUCED
+        else:
+            model = CAMERA if sampling == "camera" else DEFAULT_MODEL
     several = isinstance(model, Iterable) and not isinstance(model, str)
     asked = list(model) if several else [model]
     baselines = [

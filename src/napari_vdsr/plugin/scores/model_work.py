@@ -7,7 +7,7 @@ import numpy as np
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS, Noise, noise_in_words
-from napari_vdsr.evaluation.compare import Comparison, compare
+from napari_vdsr.evaluation.evaluate import Comparison, compare
 from napari_vdsr.evaluation.methods import BASELINES, IN_FLOAT32
 from napari_vdsr.evaluation.report import BEST_IN_WORDS
 from napari_vdsr.images.stack import stack_of

@@ -7,7 +7,7 @@ from weakref import ref
 from magicgui.widgets import CheckBox
 from napari.layers import Image
 
-from napari_vdsr.evaluation.compare import Comparison
+from napari_vdsr.evaluation.evaluate import Comparison
 from napari_vdsr.evaluation.methods import BestLinear, Spline
 from napari_vdsr.evaluation.protocols import PROTOCOLS
 from napari_vdsr.plugin.scores.layers import Snapshot, check_memory, take_snapshot
