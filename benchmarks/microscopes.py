@@ -39,7 +39,7 @@ from PIL import Image
 from scipy import ndimage
 
 import napari_vdsr
-from napari_vdsr.evaluation.decibels import decibels, root_mean_square
+from napari_vdsr.evaluation.data_range import decibels, root_mean_square
 from napari_vdsr.evaluation.methods import splined
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.imaging.sampling import Instrument, Sampling, sampling_rows

@@ -26,11 +26,16 @@ MODULES = {  # and the tests that are to notice, the quickest first
     ),
     "resample": ("imaging/resample", "imaging/test_resample peers/test_definitions"),
     "geometry": ("imaging/geometry", "imaging/test_geometry inference/test_arrays"),
-    "psnr": ("evaluation/psnr", "evaluation/test_psnr peers/test_definitions"),
-    "ssim": ("evaluation/ssim", "evaluation/test_ssim peers/test_definitions"),
-    "decibels": ("evaluation/decibels", "evaluation/test_psnr"),
+    "psnr": (
+        "evaluation/psnr",
+        "evaluation/test_psnr evaluation/test_ssim peers/test_definitions",
+    ),
+    "range": (
+        "evaluation/data_range",
+        "evaluation/test_data_range evaluation/test_psnr",
+    ),
     "degrade": ("training/degrade", "training/test_degrade training/test_pairs"),
-    "detection": ("simulation/detection", "simulation/test_detection"),
+    "microscope": ("simulation/microscope", "simulation/test_detection"),
 }
 SLOWEST = 300  # seconds of a run of tests
 

@@ -15,7 +15,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.evaluation.psnr import psnr
-from napari_vdsr.evaluation.ssim import ssim as similarity
+from napari_vdsr.evaluation.psnr import ssim as similarity
 
 DTYPES = [
     "uint8",

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_vdsr.errors import InputError, VdsrWarning
-from napari_vdsr.evaluation.ssim import ssim
+from napari_vdsr.evaluation.psnr import ssim
 
 
 def random_pair(dtype, shape=(32, 40)):

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from napari_vdsr.evaluation.psnr import psnr
-from napari_vdsr.evaluation.ssim import ssim
+from napari_vdsr.evaluation.psnr import psnr, ssim
 from napari_vdsr.imaging.resample import resize, resize_rows
 
 # --- Known answers of the definitions -------------------------------------------------

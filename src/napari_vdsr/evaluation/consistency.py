@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.acquisition import resized
-from napari_vdsr.evaluation.data_range import DataRange, range_of
-from napari_vdsr.evaluation.decibels import finite_or_none
+from napari_vdsr.evaluation.data_range import DataRange, finite_or_none, range_of
 from napari_vdsr.images.arrays import is_colour
 from napari_vdsr.images.stack import check_image
 from napari_vdsr.imaging.geometry import Factor, check_factor, enlarged_size

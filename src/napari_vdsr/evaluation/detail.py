@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.decibels import finite_or_none
+from napari_vdsr.evaluation.data_range import finite_or_none
 from napari_vdsr.evaluation.noise import NoiseEstimate
 
 Verdict = Literal["oversampled", "noisy", "fine"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import Cancelled, InputError, VdsrError, VdsrWarning
 from napari_vdsr.evaluation.acquisition import Acquisition, Noise, acquisitions_for
-from napari_vdsr.evaluation.decibels import mean_decibels
+from napari_vdsr.evaluation.data_range import mean_decibels
 from napari_vdsr.evaluation.grids import matched
 from napari_vdsr.evaluation.methods import (
     IN_FLOAT32,
@@ -30,9 +30,8 @@ from napari_vdsr.evaluation.protocols import (
     pairs_of,
     real_pairs,
 )
-from napari_vdsr.evaluation.psnr import PsnrReport, measured
+from napari_vdsr.evaluation.psnr import SMALLEST, PsnrReport, measured, similarity
 from napari_vdsr.evaluation.report import Evaluation, Row
-from napari_vdsr.evaluation.ssim import SMALLEST, similarity
 from napari_vdsr.images.find import Found, NamedImage, named, opened
 from napari_vdsr.images.stack import check_image
 from napari_vdsr.imaging.sampling import Sampling

@@ -6,11 +6,11 @@ from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.data_range import DataRange
-from napari_vdsr.images.stack import Stack, stack_of
+from napari_vdsr.evaluation.data_range import DataRange, contradiction, range_of
+from napari_vdsr.images.stack import Stack, check_image, stack_of
 from napari_vdsr.imaging.intensities import studio_luminance
 
 Luminance = bool | Literal["auto"]
@@ -62,6 +62,34 @@ class Planes:
         return values
 
 
+def comparable(
+    reference: ArrayLike | Stack,
+    image: ArrayLike | Stack,
+    *,
+    data_range: float | None = None,
+    border: int = 0,
+    luminance: Luminance = "auto",
+    rgb: bool | None = None,
+) -> tuple[Planes, str | None]:
+    """Check two images and choose the data range; says why a given one cannot be right.
+
+    Arguments as for `napari_vdsr.psnr`. Raises InputError for images or arguments that
+    cannot be used, and VdsrError for a plane that cannot be read.
+    """
+    luminance, border = _checked_luminance(luminance), _checked_border(border)
+    reference = stack_of(reference, "reference", rgb)
+    image = stack_of(image, "image", rgb)
+    check_image(reference, "reference")
+    check_image(image, "image")
+    chosen = range_of(reference, data_range)
+    given = data_range is not None
+    problem = contradiction(reference, chosen.value) if given else None
+    planes = planes_of(
+        reference, image, chosen, border=border, luminance=luminance, rgb=rgb
+    )
+    return planes, problem
+
+
 def planes_of(
     reference: NDArray[Any] | Stack,
     image: NDArray[Any] | Stack,
@@ -80,8 +108,7 @@ def planes_of(
         raise InputError(_misaligned(reference.shape, image.shape))
     reference = stack_of(reference, "reference", rgb)
     image = stack_of(image, "image", rgb)
-    by_luminance, border = checked_luminance(luminance), checked_border(border)
-    if by_luminance is True and not reference.rgb:
+    if luminance is True and not reference.rgb:
         raise InputError(
             "luminance=True, but the images have no colours: use luminance='auto'"
         )
@@ -91,11 +118,11 @@ def planes_of(
             f"border is {border}: with {size} pixels on the shorter side it can be "
             f"0 to {(size - 1) // 2}"
         )
-    by_luminance = reference.rgb and by_luminance is not False
+    by_luminance = reference.rgb and luminance is not False
     return Planes(reference, image, data_range, by_luminance, border)
 
 
-def checked_luminance(value: Any) -> Luminance:
+def _checked_luminance(value: Any) -> Luminance:
     """True, False or "auto"; raise InputError for everything else."""
     if isinstance(value, str) and value == "auto":
         return "auto"
@@ -104,7 +131,7 @@ def checked_luminance(value: Any) -> Luminance:
     raise InputError(f"luminance is {value!r}: it can be True, False or 'auto'")
 
 
-def checked_border(value: Any) -> int:
+def _checked_border(value: Any) -> int:
     """A whole number of pixels; raise InputError for everything else."""
     if isinstance(value, Integral) and not isinstance(value, bool):
         return int(value)

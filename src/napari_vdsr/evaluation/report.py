@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 
 from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS, noise_in_words
-from napari_vdsr.evaluation.data_range import DataRange
-from napari_vdsr.evaluation.decibels import finite_or_none, mean_decibels
+from napari_vdsr.evaluation.data_range import DataRange, finite_or_none, mean_decibels
 from napari_vdsr.evaluation.methods import BestLinear, Bicubic, Spline
 from napari_vdsr.evaluation.protocols import PROTOCOLS, Protocol
 from napari_vdsr.imaging.sampling import Sampling

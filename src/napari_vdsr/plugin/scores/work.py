@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.data_range import DataRange, Spreads
-from napari_vdsr.evaluation.planes import Planes, exact_origin, scaled_luminance
-from napari_vdsr.evaluation.psnr import PsnrReport, comparable, measured
-from napari_vdsr.evaluation.ssim import similarity_of_plane
+from napari_vdsr.evaluation.planes import (
+    Planes,
+    comparable,
+    exact_origin,
+    scaled_luminance,
+)
+from napari_vdsr.evaluation.psnr import PsnrReport, measured, similarity_of_plane
 from napari_vdsr.images.stack import Stack
 from napari_vdsr.layers.bicubic import bicubic_planes
 from napari_vdsr.plugin.jobs import Job, load_plots
