@@ -41,8 +41,7 @@ from scipy import ndimage
 import napari_vdsr
 from napari_vdsr.evaluation.data_range import decibels, root_mean_square
 from napari_vdsr.evaluation.methods import splined
-from napari_vdsr.imaging.resample import resize
-from napari_vdsr.imaging.sampling import Instrument, Sampling, sampling_rows
+from napari_vdsr.imaging.resample import Instrument, Sampling, resize, sampling_rows
 from napari_vdsr.simulation.scenes import SCENES, Scene
 from napari_vdsr.zoo import Model
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from napari_vdsr import evaluate
 from napari_vdsr.evaluation.report import Evaluation
-from napari_vdsr.imaging.sampling import SAMPLINGS
+from napari_vdsr.imaging.resample import SAMPLINGS
 
 
 def main() -> None:

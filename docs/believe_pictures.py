@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 import napari_vdsr
-from napari_vdsr.imaging.sampling import sampling_rows
+from napari_vdsr.imaging.resample import sampling_rows
 
 Array = NDArray[np.float64]
 

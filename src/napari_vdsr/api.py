@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_vdsr.evaluation.description import describe_image
     from napari_vdsr.evaluation.psnr import PsnrReport
     from napari_vdsr.evaluation.report import Evaluation
-    from napari_vdsr.imaging.sampling import Sampling
+    from napari_vdsr.imaging.resample import Sampling
     from napari_vdsr.training import train
 
 __all__ = [

@@ -13,7 +13,7 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation import acquisition
 from napari_vdsr.evaluation.acquisition import Acquisition, acquisitions_for
 from napari_vdsr.evaluation.evaluate import compare
-from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling, sampling_rows
+from napari_vdsr.imaging.resample import SAMPLINGS, Sampling, sampling_rows
 from napari_vdsr.zoo import Model
 
 factors = st.integers(2, 8)

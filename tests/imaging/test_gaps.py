@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_vdsr.imaging.gaps import fill_gaps
+from napari_vdsr.imaging.intensities import fill_gaps
 
 
 def test_valid_pixels_stay_and_gaps_take_their_neighbours_mean() -> None:

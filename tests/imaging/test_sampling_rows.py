@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling, sampling_rows
+from napari_vdsr.imaging.resample import SAMPLINGS, Sampling, sampling_rows
 
 kinds = st.sampled_from(SAMPLINGS)
 

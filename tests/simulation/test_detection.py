@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_vdsr.simulation.detection import detected, sampled, through_optics
+from napari_vdsr.simulation.microscope import detected, sampled, through_optics
 from napari_vdsr.simulation.scenes import PER_FINE
 
 factors = st.integers(1, 8)

@@ -12,8 +12,12 @@ import napari_vdsr
 from napari_vdsr import simulate
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.simulation.detection import sampled, through_optics
-from napari_vdsr.simulation.microscope import INSTRUMENTS, WHITE
+from napari_vdsr.simulation.microscope import (
+    INSTRUMENTS,
+    WHITE,
+    sampled,
+    through_optics,
+)
 from napari_vdsr.simulation.scenes import PER_FINE, SCENES, draw
 
 ROUNDED = 0.5 + 1e-3  # counts of the image are whole, those of the truth float32

@@ -6,8 +6,7 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from small_training import picture, tiny
 
-from napari_vdsr.imaging.resample import resize
-from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling
+from napari_vdsr.imaging.resample import SAMPLINGS, Sampling, resize
 from napari_vdsr.training import BlindNoise, CameraNoise, Spot, TrainingConfig
 from napari_vdsr.training.degrade import (
     Axis,

@@ -13,8 +13,7 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.description import describe_image
 from napari_vdsr.evaluation.image_report import ImageReport
 from napari_vdsr.images.stack import Stack
-from napari_vdsr.imaging.resample import resize
-from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling, sampling_rows
+from napari_vdsr.imaging.resample import SAMPLINGS, Sampling, resize, sampling_rows
 
 Noise = float | Literal["weak", "strong", "estimated"]
 

@@ -17,9 +17,8 @@ from napari_vdsr.evaluation.image_report import ImageReport, instrument_of
 from napari_vdsr.evaluation.noise import NoiseEstimate, noise_of
 from napari_vdsr.images.find import opened
 from napari_vdsr.images.stack import Stack
-from napari_vdsr.imaging.gaps import fill_gaps
-from napari_vdsr.imaging.intensities import FULL_RANGE
-from napari_vdsr.imaging.sampling import Instrument
+from napari_vdsr.imaging.intensities import FULL_RANGE, fill_gaps
+from napari_vdsr.imaging.resample import Instrument
 
 Place = tuple[tuple[int, ...], slice, slice]  # index of a plane, rows and columns
 

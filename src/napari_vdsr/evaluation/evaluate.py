@@ -34,7 +34,7 @@ from napari_vdsr.evaluation.psnr import SMALLEST, PsnrReport, measured, similari
 from napari_vdsr.evaluation.report import Evaluation, Row
 from napari_vdsr.images.find import Found, NamedImage, named, opened
 from napari_vdsr.images.stack import check_image
-from napari_vdsr.imaging.sampling import Sampling
+from napari_vdsr.imaging.resample import Sampling
 from napari_vdsr.options import RunOptions
 from napari_vdsr.plain_text import reason_beside
 from napari_vdsr.progress import Part, Progress

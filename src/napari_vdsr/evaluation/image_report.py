@@ -7,7 +7,7 @@ from typing import Any
 from napari_vdsr.evaluation.detail import SamplingReport, noise_of_range
 from napari_vdsr.evaluation.history import ValueHistory
 from napari_vdsr.evaluation.noise import NoiseEstimate
-from napari_vdsr.imaging.sampling import Instrument
+from napari_vdsr.imaging.resample import Instrument
 
 # https://www.openmicroscopy.org/Schemas/Documentation/Generated/OME-2016-06/ome_xsd.html
 _SCANNERS = {

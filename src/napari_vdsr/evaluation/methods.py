@@ -16,7 +16,7 @@ from napari_vdsr.evaluation.image_report import CAMERA, REDUCED
 from napari_vdsr.evaluation.protocols import ScoringPair
 from napari_vdsr.evaluation.psnr import measured
 from napari_vdsr.imaging.geometry import Factor
-from napari_vdsr.imaging.sampling import Sampling
+from napari_vdsr.imaging.resample import Sampling
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Part, Progress
 from napari_vdsr.zoo import DEFAULT_MODEL, Model, models

@@ -15,8 +15,7 @@ from napari_vdsr.evaluation.data_range import DataRange, limits_of, range_of
 from napari_vdsr.evaluation.planes import Planes, planes_of, scaled_luminance
 from napari_vdsr.images.stack import Stack, all_values
 from napari_vdsr.imaging.intensities import black_and_white
-from napari_vdsr.imaging.resample import resize
-from napari_vdsr.imaging.sampling import Sampling
+from napari_vdsr.imaging.resample import Sampling, resize
 
 
 @dataclass(frozen=True, eq=False)

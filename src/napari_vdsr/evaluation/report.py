@@ -10,7 +10,7 @@ from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS, noise_in_words
 from napari_vdsr.evaluation.data_range import DataRange, finite_or_none, mean_decibels
 from napari_vdsr.evaluation.methods import BestLinear, Bicubic, Spline
 from napari_vdsr.evaluation.protocols import PROTOCOLS, Protocol
-from napari_vdsr.imaging.sampling import Sampling
+from napari_vdsr.imaging.resample import Sampling
 
 _FIRST, _COLUMN = 24, 19  # characters of a table's columns, at least
 

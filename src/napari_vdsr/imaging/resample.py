@@ -4,7 +4,8 @@ Integer coordinates are pixel centres and an axis of n pixels covers
 [-0.5, n - 0.5]. Both outer edges stay where they are, so output pixel i lies at
 ``(i + 0.5) / s - 0.5`` of the source, with s the ratio of the two sizes. Each
 output row is a short row of weights over the source, whichever part of the output
-is asked for: a tile is the same as that region of the whole.
+is asked for: a tile is the same as that region of the whole. `sampling_rows` are those
+that instruments make coarse pixels with.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError
 
 Kernel = Literal["bicubic", "bilinear"]
+Sampling = Literal["reduced", "gaussian", "camera", "scanner"]
+Instrument = Literal["camera", "scanner"]
+SAMPLINGS: tuple[Sampling, ...] = ("reduced", "gaussian", "camera", "scanner")
 
 _NOTHING = 1e-12
 _BLOCK = 256  # output rows resized at a time, to keep the weight matrices small
@@ -41,7 +45,7 @@ class Rows(NamedTuple):
         return slice(self.first, self.first + int(self.weights.shape[1]))
 
 
-def cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Keys' cubic convolution kernel with a = -0.5."""
     x = np.abs(x)
     near = (1.5 * x - 2.5) * x * x + 1
@@ -58,7 +62,7 @@ def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 _KERNELS: dict[
     str, tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], float]
-] = {"bicubic": (cubic, 2.0), "bilinear": (_triangle, 1.0)}
+] = {"bicubic": (_cubic, 2.0), "bilinear": (_triangle, 1.0)}
 
 
 def resize_rows(
@@ -119,26 +123,20 @@ def resize_rows(
     taps = np.floor(centre - reach).astype(int)[:, None] + np.arange(
         int(np.ceil(2 * reach)) + 2
     )
-    values = function((centre[:, None] - taps) * shrink)
-    values[np.abs(values) < _NOTHING] = 0  # what rounding left where the kernel is 0
-    values /= values.sum(axis=1, keepdims=True)
-    return gathered(mirrored(taps, size), values)
+    return _rows(taps, function((centre[:, None] - taps) * shrink), size)
 
 
-def mirrored(index: NDArray[np.int_], size: int) -> NDArray[np.int_]:
-    """Fold indices beyond a border back into the axis."""
-    index = index % (2 * size)
-    return np.where(index < size, index, 2 * size - 1 - index)
-
-
-def gathered(index: NDArray[np.int_], values: NDArray[np.float64]) -> Rows:
-    """Collect weights per tap in a matrix over the source pixels that are used."""
-    used = index[values != 0]
-    first, last = int(used.min()), int(used.max())
+def _rows(taps: NDArray[np.int_], weights: NDArray[np.float64], size: int) -> Rows:
+    """Weights per tap, normalised, as a matrix over the source pixels that are used."""
+    weights = np.where(np.abs(weights) < _NOTHING, 0, weights)  # what rounding left
+    weights /= weights.sum(axis=1, keepdims=True)
+    index = taps % (2 * size)  # beyond a border the axis is mirrored
+    index = np.where(index < size, index, 2 * size - 1 - index)
+    keep = weights != 0
+    first, last = int(index[keep].min()), int(index[keep].max())
     matrix = np.zeros((len(index), last - first + 1))
     row = np.broadcast_to(np.arange(len(index))[:, None], index.shape)
-    keep = values != 0
-    np.add.at(matrix, (row[keep], index[keep] - first), values[keep])
+    np.add.at(matrix, (row[keep], index[keep] - first), weights[keep])
     return Rows(first, matrix)
 
 
@@ -185,3 +183,63 @@ def _resize_axis(
         rows = resize_rows(size, new_size, start, stop, kernel)
         result[..., start:stop] = moved[..., rows.source] @ rows.weights.T
     return np.moveaxis(result, -1, axis)
+
+
+def sampling_rows(size: int, coarse: int, sampling: Sampling) -> Rows:
+    """Weights that make the coarse pixels of an axis from its source pixels.
+
+    "camera" is the mean over the area of the coarse pixel. "scanner" is the mean of the
+    two source pixels at the centre of the coarse pixel (interpolated cubically where
+    the centre is not between two of them): a point sample with a spot twice as wide as
+    a source pixel. "reduced" is bicubic, antialiased, as software does. "gaussian"
+    takes points behind a Gaussian whose standard deviation is half the factor less one,
+    as ``skimage.transform.resize`` does.
+
+    >>> sampling_rows(8, 2, "camera").weights[0].tolist()
+    [0.25, 0.25, 0.25, 0.25, 0.0, 0.0, 0.0, 0.0]
+    >>> rows = sampling_rows(8, 2, "scanner")
+    >>> rows.source, rows.weights[0].tolist()
+    (slice(1, 7, None), [0.5, 0.5, 0.0, 0.0, 0.0, 0.0])
+    """
+    if not 1 <= coarse <= size:
+        raise InputError(f"cannot sample {size} pixels as {coarse}: give 1 to {size}")
+    if sampling == "reduced":
+        return resize_rows(size, coarse)
+    if sampling == "camera":
+        return _area_rows(size, coarse)
+    if sampling == "scanner":
+        return _point_rows(size, coarse, (-0.5, 0.5))
+    if sampling == "gaussian":
+        return _gaussian_rows(size, coarse)
+    raise InputError(f"sampling is {sampling!r}: choose {', '.join(SAMPLINGS)}")
+
+
+def _area_rows(size: int, coarse: int) -> Rows:
+    """Share of each source pixel in the area of each coarse pixel."""
+    width = size / coarse
+    edges = np.arange(coarse + 1) * width  # pixel i covers i to i + 1 here
+    first = np.floor(edges[:-1] + _NOTHING).astype(int)
+    taps = first[:, None] + np.arange(int(np.ceil(width)) + 1)
+    overlap = np.minimum(edges[1:, None], taps + 1) - np.maximum(edges[:-1, None], taps)
+    return _rows(taps, overlap.clip(0), size)
+
+
+def _point_rows(size: int, coarse: int, sides: tuple[float, ...]) -> Rows:
+    """Mean of the values at `sides` of the centre, interpolated cubically."""
+    centre = (np.arange(coarse) + 0.5) * size / coarse - 0.5
+    taps = np.floor(centre + sides[0]).astype(int)[:, None] + np.arange(-2, 5)
+    weights = sum(_cubic(centre[:, None] + side - taps) for side in sides)
+    return _rows(taps, np.asarray(weights), size)
+
+
+def _gaussian_rows(size: int, coarse: int) -> Rows:
+    """Points behind a Gaussian, mirrored at the borders."""
+    points = _point_rows(size, coarse, (0.0,))
+    sigma = (size / coarse - 1) / 2
+    reach = int(np.ceil(4 * sigma))
+    distance = np.arange(-reach, reach + 1)
+    kernel = np.exp(-0.5 * (distance / max(sigma, _NOTHING)) ** 2)
+    taps = points.first + np.arange(points.weights.shape[1])
+    taps = (taps[:, None] + distance).ravel()
+    weights = (points.weights[:, :, None] * kernel).reshape(coarse, -1)
+    return _rows(np.broadcast_to(taps, weights.shape), weights, size)

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.gaps import fill_gaps
-from napari_vdsr.imaging.intensities import FULL_RANGE
+from napari_vdsr.imaging.intensities import FULL_RANGE, fill_gaps
 from napari_vdsr.inference.engine import Engine
 from napari_vdsr.inference.ensemble import Ensemble, mean_and_spread
 from napari_vdsr.inference.transfer import uploaded

@@ -11,23 +11,16 @@ from numpy.typing import NDArray
 
 from napari_vdsr.checks import is_number, require_choice
 from napari_vdsr.errors import InputError
-from napari_vdsr.imaging.geometry import (
-    LARGEST_FACTOR,
-    pixel_centre_shift,
-)
-from napari_vdsr.imaging.sampling import Instrument
+from napari_vdsr.imaging.geometry import LARGEST_FACTOR, pixel_centre_shift
+from napari_vdsr.imaging.resample import Instrument, sampling_rows
 from napari_vdsr.memory import free_memory
-from napari_vdsr.simulation.detection import (
-    detected,
-    sampled,
-    through_optics,
-)
 from napari_vdsr.simulation.scenes import PER_FINE, SCENES, Scene, draw
 
 INSTRUMENTS = ("scanner", "camera")
 WHITE = 4000  # counts of the brightest pixel above the offset
 DARK = 100  # counts of the offset, besides 5 standard deviations of the read noise
 
+_FOCUS = 1.5  # planes from the focal plane to where half of the light is left
 _LARGEST_PSF = 50  # fine pixels
 _MOST_PHOTONS = 1e15  # numpy draws Poisson numbers up to about 9e18
 _STEP_OF_Z = 3  # in pixels of the image
@@ -247,3 +240,44 @@ def _check_positive(name: str, value: Any, most: float, hint: str = "") -> None:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def through_optics(
+    objects: NDArray[np.float64], psf: float, defocus: float
+) -> NDArray[np.float64]:
+    """Blur by a Gaussian of `psf` fine pixels, wider and dimmer out of focus.
+
+    `defocus` counts planes from the focal plane.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    spread = 1 + (defocus / _FOCUS) ** 2
+    width = psf * PER_FINE * math.sqrt(spread)
+    return np.asarray(gaussian_filter(objects, width, mode="wrap")) / spread
+
+
+def sampled(
+    light: NDArray[np.float64], shape: tuple[int, int], sampling: Instrument
+) -> NDArray[np.float64]:
+    """Sample light on the source grid by the pixels of an instrument."""
+    from scipy.sparse import csr_array  # each pixel sees only a few source pixels
+
+    for size in shape:  # each turn samples Y and exchanges the axes
+        rows = sampling_rows(light.shape[0], size, sampling)
+        light = (csr_array(rows.weights) @ light[rows.source]).T
+    return light
+
+
+def detected(
+    brightness: NDArray[np.float64],
+    photons: float,
+    read_noise: float,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Count photons, `photons` where brightness is 1; give brightness with noise."""
+    if photons == math.inf:
+        return brightness
+    electrons = rng.poisson(photons * brightness) + read_noise * rng.standard_normal(
+        brightness.shape
+    )
+    return np.asarray(electrons / photons)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_vdsr.imaging.sampling import Sampling
+from napari_vdsr.imaging.resample import Sampling
 from napari_vdsr.training.config import Stage, TrainingConfig
 from napari_vdsr.training.dataset import Dataset
 from napari_vdsr.training.degrade import Axis, Degradation, crop_axis, degrade

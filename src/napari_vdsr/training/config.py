@@ -14,8 +14,7 @@ from napari_vdsr.checks import (
 )
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import check_factor
-from napari_vdsr.imaging.resample import Kernel
-from napari_vdsr.imaging.sampling import SAMPLINGS, Sampling
+from napari_vdsr.imaging.resample import SAMPLINGS, Kernel, Sampling
 from napari_vdsr.training.instrument import (
     BlindNoise,
     CameraNoise,

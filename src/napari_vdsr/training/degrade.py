@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_vdsr.imaging.geometry import enlarged_size
-from napari_vdsr.imaging.resample import Kernel, resize_rows
-from napari_vdsr.imaging.sampling import Sampling, sampling_rows
+from napari_vdsr.imaging.resample import Kernel, Sampling, resize_rows, sampling_rows
 from napari_vdsr.training.config import TrainingConfig, source_pixels
 from napari_vdsr.training.instrument import BlindNoise, CameraNoise, Spot
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from napari_vdsr.imaging.sampling import Sampling
+from napari_vdsr.imaging.resample import Sampling
 from napari_vdsr.plain_text import counted
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.prepare import TrainingSet

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from napari_vdsr.zoo.card import factors_in
 
 if TYPE_CHECKING:
-    from napari_vdsr.imaging.resample import Kernel
-    from napari_vdsr.imaging.sampling import Sampling
+    from napari_vdsr.imaging.resample import Kernel, Sampling
     from napari_vdsr.network import ConvStack
 
 _NEAR = 0.5
@@ -53,7 +52,7 @@ class Model:
     @property
     def sampling(self) -> "Sampling":
         """How the images were taken that it is made for."""
-        from napari_vdsr.imaging.sampling import SAMPLINGS
+        from napari_vdsr.imaging.resample import SAMPLINGS
 
         told = self.metadata.get("sampling")
         return next((known for known in SAMPLINGS if known == told), "reduced")

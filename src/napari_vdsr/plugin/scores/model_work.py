@@ -11,7 +11,7 @@ from napari_vdsr.evaluation.evaluate import Comparison, compare
 from napari_vdsr.evaluation.methods import BASELINES, IN_FLOAT32
 from napari_vdsr.evaluation.report import BEST_IN_WORDS
 from napari_vdsr.images.stack import stack_of
-from napari_vdsr.imaging.sampling import Sampling
+from napari_vdsr.imaging.resample import Sampling
 from napari_vdsr.plugin.jobs import load_plots
 from napari_vdsr.plugin.scores.layers import Snapshot
 from napari_vdsr.plugin.scores.words import gain_over_bicubic
