@@ -38,7 +38,7 @@ from napari_vdsr.files import open_image
 from napari_vdsr.memory import check_memory
 from napari_vdsr.network import VDSR
 from napari_vdsr.zoo import Model, load_model
-from napari_vdsr.zoo.formats.reading import read_weights
+from napari_vdsr.zoo.formats import read_weights
 
 _SIZE = 320  # pixels a side of the image that is enlarged
 _SUFFIXES = (".png", ".tif", ".zarr")

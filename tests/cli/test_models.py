@@ -61,7 +61,7 @@ def test_what_cannot_be_fetched_ends_with_status_1(
 ) -> None:
     for name in ("HTTPS_PROXY", "https_proxy"):  # nobody listens there
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    monkeypatch.setattr("napari_vdsr.zoo.fetching._RETRIES", 0)
+    monkeypatch.setattr("napari_vdsr.zoo.weight_files._RETRIES", 0)
     assert main(["models", "fetch", "vdsr20-kim2016", "--json"]) == 1
     captured = capsys.readouterr()
     error = json.loads(captured.out)["error"]

@@ -8,7 +8,7 @@ import pytest
 from webserver import Server, giving
 
 from napari_vdsr.network import VDSR
-from napari_vdsr.zoo import Model, fetching, registry
+from napari_vdsr.zoo import Model, registry, weight_files
 
 
 @pytest.fixture
@@ -57,5 +57,5 @@ def listed(
     }
     entries = [*registry._entries(), entry]
     monkeypatch.setattr(registry, "_entries", lambda: entries)
-    monkeypatch.setattr(fetching, "_RETRIES", 0)
+    monkeypatch.setattr(weight_files, "_RETRIES", 0)
     return entry

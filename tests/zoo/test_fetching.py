@@ -13,7 +13,7 @@ import pytest
 from webserver import Answer, Server, giving
 
 from napari_vdsr.errors import Cancelled, FetchError
-from napari_vdsr.zoo import fetch, fetching, load_model, models
+from napari_vdsr.zoo import fetch, load_model, models, weight_files
 
 URL_OF_THE_PAPER = "https://github.com/huangzehao/caffe-vdsr/raw/5a839232d179"
 
@@ -87,7 +87,7 @@ def test_a_failed_download_names_address_content_and_place(
 ) -> None:
     answer, reason = FAILURES[kind]
     server.answers = [answer]
-    monkeypatch.setattr(fetching, "_TIMEOUT", 0.3)
+    monkeypatch.setattr(weight_files, "_TIMEOUT", 0.3)
     with pytest.raises(FetchError) as caught:
         load_model("small")
     message = str(caught.value)
@@ -172,7 +172,7 @@ def test_a_failed_download_is_tried_again(
     weights: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fetching, "_RETRIES", 1)
+    monkeypatch.setattr(weight_files, "_RETRIES", 1)
     server.answers = [giving(b"bad"), giving(weights)]
     assert fetch("small").read_bytes() == weights
     assert len(server.paths) == 2

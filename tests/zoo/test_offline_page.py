@@ -16,7 +16,7 @@ from webserver import Server, giving
 
 from napari_vdsr.cli import main
 from napari_vdsr.network import VDSR
-from napari_vdsr.zoo import fetching, registry
+from napari_vdsr.zoo import registry, weight_files
 
 BLOCKS = blocks(ROOT / "docs" / "offline.md", "ci: offline")
 FILE = "model_epoch_50.pth"
@@ -39,7 +39,7 @@ def author(
     entry |= {"sha256": hashlib.sha256(weights).hexdigest(), "size": len(weights)}
     entry["urls"] = [f"{server.url}/{FILE}"]
     monkeypatch.setattr(registry, "_entries", lambda: entries)
-    monkeypatch.setattr(fetching, "_RETRIES", 0)
+    monkeypatch.setattr(weight_files, "_RETRIES", 0)
     monkeypatch.chdir(folders)
     tifffile.imwrite("cells.tif", np.arange(80, dtype=np.uint8).reshape(8, 10))
     server.answers = [giving(weights)]

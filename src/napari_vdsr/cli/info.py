@@ -65,7 +65,7 @@ def _gathered() -> dict[str, Any]:
 
     from napari_vdsr.inference.device import available_devices, processor_name
     from napari_vdsr.inference.threads import usable_threads
-    from napari_vdsr.zoo.folders import cache_folder
+    from napari_vdsr.zoo.registry import cache_folder
 
     return {
         "napari_vdsr": __version__,

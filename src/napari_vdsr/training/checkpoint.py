@@ -18,7 +18,7 @@ from napari_vdsr.errors import FileError, InputError, ModelError, VdsrError
 from napari_vdsr.files.atomic import replacing
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.history import History
-from napari_vdsr.zoo.formats.native import read_metadata, read_native
+from napari_vdsr.zoo.formats import read_metadata, read_native
 
 _FORMAT = "napari-vdsr checkpoint 2"
 # The plain values stood in the header, which has a limit, and nothing had a checksum.

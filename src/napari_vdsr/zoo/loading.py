@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 from napari_vdsr.checks import check_progress
 from napari_vdsr.errors import InputError, ModelError
-from napari_vdsr.zoo.card import Card
-from napari_vdsr.zoo.folders import expanded
 from napari_vdsr.zoo.model import Model
-from napari_vdsr.zoo.registry import registered, registered_as
+from napari_vdsr.zoo.registry import Card, expanded, registered, registered_as
 from napari_vdsr.zoo.user import user_cards
 from napari_vdsr.zoo.weight_files import has_content, is_file_like, open_weights
 
@@ -81,7 +79,7 @@ def fetch(name: str, *, progress: "Progress | None" = None) -> Path:
 def _at_hand(card: Card, progress: "Progress | None") -> Path:
     """The file of a model, fetched first if necessary."""
     if card.origin != "user" and not has_content(card.path, card.sha256):
-        from napari_vdsr.zoo.fetching import bring
+        from napari_vdsr.zoo.weight_files import bring
 
         bring(card, progress)
     return card.path

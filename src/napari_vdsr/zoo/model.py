@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_vdsr.zoo.card import factors_in
+from napari_vdsr.zoo.registry import factors_in
 
 if TYPE_CHECKING:
     from napari_vdsr.imaging.resample import Kernel, Sampling
@@ -112,7 +112,7 @@ class Model:
         FileError
             When the file cannot be written.
         """
-        from napari_vdsr.zoo.formats.native import write_native
+        from napari_vdsr.zoo.formats import write_native
 
         state = self.network.state_dict()
         write_native(Path(path), state, self.described(), overwrite=True)

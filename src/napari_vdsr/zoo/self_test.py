@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.zoo.card import factors_in
+from napari_vdsr.zoo.registry import factors_in
 
 if TYPE_CHECKING:
     from napari_vdsr.zoo.model import Model

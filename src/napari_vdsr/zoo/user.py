@@ -7,10 +7,8 @@ from pathlib import Path
 from napari_vdsr.errors import FileError, InputError, ModelError
 from napari_vdsr.files.atomic import replacing
 from napari_vdsr.files.folders import file_name
-from napari_vdsr.zoo.card import Card, factors_in
-from napari_vdsr.zoo.folders import user_folder
-from napari_vdsr.zoo.formats.native import read_metadata
-from napari_vdsr.zoo.registry import registered
+from napari_vdsr.zoo.formats import read_metadata
+from napari_vdsr.zoo.registry import Card, factors_in, registered, user_folder
 from napari_vdsr.zoo.weight_files import FileCache, is_file_like
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

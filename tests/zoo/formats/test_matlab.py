@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import ModelError
 from napari_vdsr.zoo import load_model
-from napari_vdsr.zoo.formats.matlab import read_matlab
+from napari_vdsr.zoo.formats import read_matlab
 from napari_vdsr.zoo.registry import registered
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from napari_vdsr.errors import ModelError
-from napari_vdsr.zoo.formats.pickles import Inert, PickleReader
+from napari_vdsr.zoo.pickles import Inert, PickleReader
 
 
 def read(data: bytes) -> Any:
@@ -160,7 +160,7 @@ WATCHED = """
 import pickle, sys
 from io import BytesIO
 from napari_vdsr.errors import ModelError
-from napari_vdsr.zoo.formats.pickles import PickleReader
+from napari_vdsr.zoo.pickles import PickleReader
 
 files = pickle.load(sys.stdin.buffer)
 seen = []

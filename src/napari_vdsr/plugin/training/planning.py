@@ -18,8 +18,8 @@ from napari_vdsr.plugin.training.settings import (
 )
 from napari_vdsr.plugin.training.unfinished import is_begun
 from napari_vdsr.zoo import Card, models, user_folder
-from napari_vdsr.zoo.folders import expanded
-from napari_vdsr.zoo.formats.native import read_metadata
+from napari_vdsr.zoo.formats import read_metadata
+from napari_vdsr.zoo.registry import expanded
 from napari_vdsr.zoo.user import free_path
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Files of PyTorch's ``torch.save``: the zip format and the older one.
 
 Both are pickles with the numbers beside them. The pickle is read by
-`napari_vdsr.zoo.formats.pickles`, which runs nothing, and no number outside a
+`napari_vdsr.zoo.pickles`, which runs nothing, and no number outside a
 storage is ever looked at.
 """
 
@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import ModelError
-from napari_vdsr.zoo.formats.layouts import is_counter
-from napari_vdsr.zoo.formats.pickles import Inert, PickleReader, TensorRef
+from napari_vdsr.zoo.layouts import is_counter
+from napari_vdsr.zoo.pickles import Inert, PickleReader, TensorRef
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _MOST_MEMBERS = 10_000  # of a zip file
