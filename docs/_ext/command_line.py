@@ -15,7 +15,9 @@ import typer
 from sphinx.application import Sphinx
 from typer.testing import CliRunner
 
-from napari_vdsr.cli.app import app as command_line
+from napari_vdsr.cli.running import application
+
+command_line = application()
 
 
 def setup(sphinx: Sphinx) -> dict[str, Any]:

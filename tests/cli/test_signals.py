@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_vdsr.cli.signals import signals_to_heed
+from napari_vdsr.cli.console import signals_to_heed
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows sends no SIGINT")
 
@@ -16,7 +16,7 @@ PROGRAM = """
 import signal
 import sys
 import time
-from napari_vdsr.cli.signals import Interrupted, signals_raise
+from napari_vdsr.cli.console import Interrupted, signals_raise
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup may run the tests
 with signals_raise():

@@ -8,8 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_vdsr.cli.console import note, progress_bar
-from napari_vdsr.cli.models import fetching_bar
+from napari_vdsr.cli.console import fetching_bar, note, progress_bar
 from napari_vdsr.cli.options import parse_lengths, parse_pair
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.files import Picture, open_image

@@ -1,14 +1,12 @@
 """`napari-vdsr models`: list, fetch, import, export, rename, remove, path."""
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_vdsr.cli.console import note, print_json, progress_bar, show
+from napari_vdsr.cli.console import fetching_bar, note, print_json, show
 from napari_vdsr.cli.options import Json, named_path
-from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
     from napari_vdsr.zoo import Model
@@ -185,11 +183,6 @@ def path(as_json: Json = False) -> None:
     else:
         show(f"fetched   {cache_folder()}")
         show(f"your own  {user_folder()}")
-
-
-def fetching_bar(name: object) -> AbstractContextManager[Progress]:
-    """A bar that is seen while a model is fetched."""
-    return progress_bar(f"fetching {name}", "B")
 
 
 def loaded_model(name: str) -> "Model":

@@ -1,4 +1,4 @@
-"""Running a command: exit status, errors, warnings and signals."""
+"""The program: its commands, their exit status, errors and warnings."""
 
 import re
 import sys
@@ -7,17 +7,23 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, metadata
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from napari_vdsr.cli.console import (
+    Interrupted,
     is_json_printed,
     note,
     print_json,
+    show,
+    signals_raise,
     steady_streams,
     what_is_lost,
 )
-from napari_vdsr.cli.signals import Interrupted, signals_raise
 from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
+from napari_vdsr.version import __version__
+
+if TYPE_CHECKING:
+    import typer
 
 FAILED = 1
 BAD_ARGUMENTS = 2
@@ -27,9 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `napari-vdsr` with arguments, by default those of the command line.
 
     Exit status: 0 done, 1 failed, 2 wrong arguments, 128 and the number of a signal
-    (130 for Ctrl-C) interrupted. What
-    standard output and error can take, or whether they are there, changes no work:
-    where results of it could not be printed, the status is 1.
+    (130 for Ctrl-C) interrupted. What standard output and error can take, or whether
+    they are there, changes no work: where results could not be printed, it is 1.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     with steady_streams() as out, signals_raise(), _warnings_in_one_line():
@@ -49,10 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: list[str]) -> int:
     """Run a command; errors become messages and an exit status."""
-    from napari_vdsr.cli.app import app
-
     try:
-        status = app(given, prog_name="napari-vdsr", standalone_mode=False)
+        status = application()(given, prog_name="napari-vdsr", standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except VdsrError as error:
@@ -73,6 +76,52 @@ def _run(given: list[str]) -> int:
             return _report_usage(given, error)
         return _report_fault(given, error)
     return status if isinstance(status, int) else 0
+
+
+def application() -> "typer.Typer":
+    """All subcommands in one."""
+    import typer
+
+    from napari_vdsr.cli import models, reports
+    from napari_vdsr.cli.evaluate import evaluate, psnr
+    from napari_vdsr.cli.train import train
+    from napari_vdsr.cli.upscale import upscale
+
+    def print_version(wanted: bool) -> None:
+        if wanted:
+            show(__version__)
+            raise typer.Exit
+
+    def program(
+        version: Annotated[
+            bool,
+            typer.Option(
+                "--version",
+                callback=print_version,
+                is_eager=True,
+                help="Print the version and leave.",
+            ),
+        ] = False,
+    ) -> None:
+        """Super-resolution you can measure.
+
+        Results go to standard output, messages and progress to standard error.
+        Exit status: 0 done, 1 failed, 2 wrong arguments, 130 interrupted.
+        """
+
+    made = typer.Typer(
+        name="napari-vdsr",
+        callback=program,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode="markdown",
+    )
+    first, last = (upscale, reports.describe, psnr), (reports.bench, reports.info)
+    for command in (*first, evaluate, train, *last):
+        made.command()(command)
+    made.add_typer(models.app, name="models")
+    return made
 
 
 def _report_fault(given: list[str], error: Exception) -> int:

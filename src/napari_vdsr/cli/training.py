@@ -11,9 +11,8 @@ from typing import Any
 
 import typer
 
-from napari_vdsr.cli.console import note, print_json, progress_bar
+from napari_vdsr.cli.console import note, print_json, progress_bar, signals_call
 from napari_vdsr.cli.models import loaded_model
-from napari_vdsr.cli.signals import signals_call
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.atomic import (
     already_there,

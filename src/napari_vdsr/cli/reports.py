@@ -1,11 +1,14 @@
-"""`napari-vdsr info`: what to paste into a bug report."""
+"""`napari-vdsr describe`, `bench` and `info`: what image and machine are like."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from napari_vdsr.cli.console import print_json, show
-from napari_vdsr.cli.options import Json
+import typer
+
+from napari_vdsr.cli.console import note, print_json, show
+from napari_vdsr.cli.options import Axes, Json, named_path, option
 from napari_vdsr.version import __version__
 
 if TYPE_CHECKING:
@@ -121,3 +124,72 @@ def _device_in_words(device: dict[str, Any]) -> str:
     if "title" in device:
         words.insert(0, f"{device['title']}, {device['memory'] / 2**30:.1f} GiB")
     return "; ".join(words)
+
+
+def describe(
+    image: Annotated[
+        Path, typer.Argument(parser=named_path, metavar="IMAGE", help="The image file.")
+    ],
+    axes: Axes = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what an image says of itself: noise, detail, past, and the model for it.
+
+    At most nine parts of it are read, which takes a few seconds whatever its size.
+    Noise is given as variance against signal, with how sure that is. Detail coarser
+    than the pixels means that enlarging cannot help. Saturation, few values and the
+    grid of JPEG are said.
+
+    For instance:
+
+        napari-vdsr describe cells.ome.tif
+
+        napari-vdsr describe cells.ome.tif --json
+    """
+    from napari_vdsr.evaluation.description import describe_image
+
+    report = describe_image(image, axes=axes)
+    if as_json:
+        print_json({"file": str(image)} | report.to_json())
+    else:
+        show(f"{report.summary}\n\n{report.to_text()}")
+
+
+def bench(
+    device: Annotated[
+        list[str] | None,
+        option("A device; may be given several times.  [default: all there are]"),
+    ] = None,
+    largest: Annotated[
+        int | None,
+        option(
+            "Output pixels per edge of the largest image; smaller ones are "
+            "halves of it.  [default: 1024 on the CPU, 8192 elsewhere]",
+            min=64,
+        ),
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="Timed rounds; medians are shown.")
+    ] = 3,
+    as_json: Json = False,
+) -> None:
+    """Measure speed and memory, this program's way and the usual one in turn.
+
+    The usual way is that of published VDSR code: the whole image at once, in
+    float32, by torch as it comes. Both enlarge a uint16 image twice with the
+    20-layer network, from host memory to host memory. The limit is what a large
+    matrix product reaches on the same device in the same run.
+
+    For instance:
+
+        napari-vdsr bench
+
+        napari-vdsr bench --device cuda --largest 8192 --json
+    """
+    from napari_vdsr.benchmark import bench as measure
+
+    found = measure(device or (), largest=largest, repeats=repeats, say=note)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        show(found.to_text())
