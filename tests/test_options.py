@@ -79,7 +79,7 @@ def test_it_reaches_the_network_from_the_public_function(
 @pytest.mark.parametrize("name", NAMES)
 def test_it_reaches_the_shell(name: str) -> None:
     offered = set(inspect.signature(command).parameters)
-    assert name in offered | {"spread"}, "a second image has no file to go to"
+    assert name in offered
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,12 +5,14 @@ In memory, by parts, or chunk by chunk: whatever fits the size and the format.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_vdsr.errors import VdsrError
-from napari_vdsr.files import Picture, check_output, write_image
+from numpy.typing import NDArray
+
+from napari_vdsr.errors import InputError, VdsrError
+from napari_vdsr.files import Metadata, Picture, check_output, write_image
 from napari_vdsr.files.folders import TIFF_SUFFIXES, ZARR_SUFFIX
 from napari_vdsr.files.image_files import Source
 from napari_vdsr.files.picture import planned_array
@@ -57,22 +59,38 @@ def upscale_file(
     may become the last axes of a TIFF, and `cluster` makes the chunks of an OME-Zarr.
     Progress counts pixels and may raise `Cancelled`. When this raises, no target is
     left, but the finished chunks of an OME-Zarr are kept beside it and the next run
-    resumes there.
+    resumes there. The spread of an ensemble gets a file of its own, and both are made
+    in memory: raises `InputError` for that of an OME-Zarr.
     """
+    options = replace(options, spread=target.spread is not None)
     if target.path.suffix.lower() == ZARR_SUFFIX:
+        if target.spread is not None:
+            raise InputError(
+                f"the spread is made in memory, but {target.path} chunk by chunk: "
+                "write a .tif, or leave the spread out"
+            )
         return _into_zarr(task, target, options, cluster, progress)
     count = len(task.axes)
     order = task.plan.axes.moved_last(count) if planes_last else tuple(range(count))
     planned = _planned(task, order)
     where: dict[str, Any] = {"overwrite": target.overwrite, "source": source}
     check_output(target.path, planned, **where)
+    if target.spread is not None:
+        dtype = options.result_dtype(planned.array.dtype)["spread"]
+        empty = planned_array(planned.array.shape, dtype)
+        check_output(target.spread, _spread_beside(planned, empty), **where)
     if _is_large(task, target, order):
         unchanged = partial(task.image.check_unchanged, task.image.identity())
-        pixels = _by_parts(task, options, order, progress)
-        write_image(target.path, planned, pixels=pixels, check=unchanged, **where)
+        parts = _by_parts(task, options, order, progress)
+        write_image(target.path, planned, pixels=parts, check=unchanged, **where)
     else:
-        planned = _in_memory(task, target, options, order, progress)
-        write_image(target.path, planned, **where)
+        pixels, *spreads = _in_memory(task, target, options, order, progress)
+        planned = task.picture.reordered(order).enlarged(pixels)
+        beside = None  # what is written before the result gets its name
+        if target.spread is not None:
+            spread = _spread_beside(planned, spreads[0])
+            beside = partial(write_image, target.spread, spread, **where)
+        write_image(target.path, planned, check=beside, **where)
     return Done(planned, _ordered(task.axes, order), options.precision)
 
 
@@ -80,6 +98,11 @@ def _planned(task: Task, order: Sequence[int]) -> Picture:
     """The result, without its pixels."""
     planned = planned_array(task.plan.shape, task.picture.array.dtype)
     return task.picture.enlarged(planned).reordered(order)
+
+
+def _spread_beside(result: Picture, spread: NDArray[Any]) -> Picture:
+    """The spread as an image of its own, to which a file's colour maps do not apply."""
+    return replace(result, array=spread, metadata=Metadata())
 
 
 def _ordered(axes: str, order: Sequence[int]) -> str:
@@ -95,6 +118,7 @@ def _is_large(task: Task, target: Target, order: Sequence[int]) -> bool:
         and target.path.suffix.lower() in TIFF_SUFFIXES
         and stored.endswith(("YX", "YXS"))
         and not colours_apart
+        and target.spread is None
     )
 
 
@@ -108,14 +132,18 @@ def _in_memory(
     options: RunOptions,
     order: Sequence[int],
     progress: Progress | None,
-) -> Picture:
-    """The full result."""
+) -> tuple[NDArray[Any], ...]:
+    """The full result, and its spread if there is to be one."""
     needed, free = _bytes(task), free_memory()
+    other = "write an OME-Zarr (.zarr), which is made chunk by chunk"
+    if target.spread is not None:
+        kind = options.result_dtype(task.picture.array.dtype)
+        needed = 2 * math.prod(task.plan.shape) * kind.itemsize  # made, then parted
+        other = "leave the spread out"
     if needed > free:
         raise VdsrError(
             f"making {target.path} needs {needed / 1e9:.1f} GB of memory, but "
-            f"{free / 1e9:.1f} GB are free: use a smaller factor, or write an OME-Zarr "
-            "(.zarr), which is made chunk by chunk"
+            f"{free / 1e9:.1f} GB are free: use a smaller factor, or {other}"
         )
     result = upscale_array(
         task.image.read().array.transpose(order),
@@ -124,7 +152,7 @@ def _in_memory(
         axes=_ordered(task.axes, order),
         progress=progress,
     )
-    return task.picture.reordered(order).enlarged(result)
+    return result if isinstance(result, tuple) else (result,)
 
 
 def _by_parts(

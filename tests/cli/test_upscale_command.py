@@ -12,6 +12,8 @@ import tifffile
 from numpy.typing import NDArray
 
 import napari_vdsr
+from napari_vdsr import pipeline
+from napari_vdsr.errors import FileError
 from napari_vdsr.files import Metadata, Picture, read_image, write_image
 from napari_vdsr.zoo import DEFAULT_MODEL
 
@@ -55,6 +57,94 @@ def test_an_ensemble_reaches_the_file(
     expected = napari_vdsr.upscale(GREY, ensemble=True)
     assert np.abs(written - expected).max() <= 1  # a tie may go either way
     assert (expected != plain).any()
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_the_spread_of_an_ensemble_gets_a_file(
+    large: bool, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if large:  # which would be written by parts without it
+        monkeypatch.setattr(pipeline, "_LARGE", 0)
+    stack = np.stack([GREY, GREY[::-1]]).astype(np.uint16) * 9
+    size = {"pixel_size": (0.2, 0.2), "unit": "µm"}
+    source = stored(tmp_path / "a.ome.tif", stack, "ZYX", **size)
+    target, spread = tmp_path / "b.ome.tif", tmp_path / "unsure.ome.tif"
+    words = ("--ensemble", "--spread", spread, "--json")
+    outcome = run("upscale", source, target, *words)
+    assert outcome.status == 0, outcome.err
+    assert json.loads(outcome.out)["results"][0]["spread"] == str(spread)
+    expected = napari_vdsr.upscale(stack, ensemble=True, spread=True)
+    for path, wanted in zip((target, spread), expected, strict=True):
+        written = read_image(path)
+        assert (written.array.dtype, written.axes) == (wanted.dtype, "ZYX")
+        np.testing.assert_allclose(written.array, wanted, atol=1)
+        assert written.pixel_size == pytest.approx((0.1, 0.1))
+    assert read_image(spread).array.max() > 1
+
+
+def test_the_spread_of_colours_is_that_of_each(run: Run, tmp_path: Path) -> None:
+    source = stored(tmp_path / "a.png", COLOUR, "YXS")
+    spread = tmp_path / "unsure.tif"
+    words = ("--ensemble", "--spread", spread)
+    assert run("upscale", source, tmp_path / "b.png", *words).status == 0
+    _, wanted = napari_vdsr.upscale(COLOUR, rgb=True, ensemble=True, spread=True)
+    np.testing.assert_allclose(read_image(spread).array, wanted, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("target", "words", "said"),
+    [
+        ("b.tif", ("--spread", "c.tif"), "give --ensemble, too"),
+        ("b.zarr", ("--ensemble", "--spread", "c.tif"), "leave the spread out"),
+        ("b.tif", ("--ensemble", "--spread", "b.tif"), "is the result itself"),
+        ("b.tif", ("--ensemble", "--spread", "grey.png"), "source itself"),
+        ("b.tif", ("--ensemble", "--spread", "c.png"), "would be float32"),
+        ("b.tif", ("--ensemble", "--spread", "c.zarr"), "OME-Zarr"),
+        ("b.tif", ("--ensemble", "--spread", "c"), "cannot tell the format"),
+    ],
+)
+def test_a_spread_that_cannot_be_written_is_refused_before_the_work(
+    target: str,
+    words: tuple[str, ...],
+    said: str,
+    run: Run,
+    grey: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pipeline, "upscale_array", None)
+    outcome = run("upscale", grey.name, target, *words)
+    assert outcome.status == 2
+    assert said in outcome.err
+    assert list(tmp_path.iterdir()) == [grey]
+
+
+def test_a_spread_is_refused_for_a_folder_and_where_a_file_exists(
+    run: Run, grey: Path, tmp_path: Path
+) -> None:
+    there = stored(tmp_path / "c.tif", GREY, "YX")
+    words = ("--ensemble", "--spread", there)
+    outcome = run("upscale", tmp_path, tmp_path / "out", *words)
+    assert (outcome.status, "is for one image" in outcome.err) == (2, True)
+    outcome = run("upscale", grey, tmp_path / "b.tif", *words)
+    assert (outcome.status, "exists already" in outcome.err) == (1, True)
+    assert not (tmp_path / "b.tif").exists()
+    assert run("upscale", grey, tmp_path / "b.tif", *words, "--overwrite").status == 0
+
+
+def test_without_its_spread_there_is_no_result(
+    run: Run, grey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, *arguments: Any, **options: Any) -> None:
+        if path.name == "c.tif":
+            raise FileError(f"cannot write {path}: the disk is full")
+        write_image(path, *arguments, **options)
+
+    monkeypatch.setattr(pipeline, "write_image", fail)
+    words = ("--ensemble", "--spread", tmp_path / "c.tif")
+    assert run("upscale", grey, tmp_path / "b.tif", *words).status == 1
+    assert list(tmp_path.iterdir()) == [grey]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from napari_vdsr.cli.console import fetching_bar, note, progress_bar
 from napari_vdsr.cli.options import parse_lengths, parse_pair
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.files import Picture, open_image
+from napari_vdsr.files.atomic import resolved
 from napari_vdsr.files.folders import ZARR_SUFFIX, is_zarr_folder
 from napari_vdsr.files.image_files import check_name
 from napari_vdsr.files.ngff import NgffVersion
@@ -48,6 +49,7 @@ class Settings:
     rgb: bool | None
     overwrite: bool
     ome_zarr: NgffVersion = "0.5"
+    spread: Path | None = None  # the file of an ensemble's spread
     cluster: "Cluster | None" = None  # its workers make OME-Zarrs
 
     @classmethod
@@ -99,6 +101,9 @@ class Settings:
             raise InputError(
                 f"workers write OME-Zarr only: let the name of {target} end in .zarr"
             )
+        spread = self.spread
+        if spread is not None and resolved(spread) == resolved(target):
+            raise InputError(f"--spread {spread} is the result itself: name another")
         told = self.axes is not None or self.rgb is not None
         with open_image(source, axes_told=told) as image:
             picture, axes = self._named(image.picture, source)
@@ -110,7 +115,7 @@ class Settings:
             with progress_bar(f"{prefix}{source.name}") as bar, _kept_chunks(target):
                 done = upscale_file(
                     task,
-                    Target(target, self.overwrite, self.ome_zarr),
+                    Target(target, self.overwrite, self.ome_zarr, spread),
                     self.options,
                     source=source,
                     planes_last=is_zarr_folder(source),
@@ -119,6 +124,8 @@ class Settings:
                 )
         enlarged = done.picture
         details = {} if done.chunks is None else _chunks_told(target, done.chunks)
+        if spread is not None:
+            details["spread"] = str(spread)
         return {
             "input": str(source),
             "output": str(target),

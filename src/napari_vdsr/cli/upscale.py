@@ -62,6 +62,16 @@ def upscale(
     ] = None,
     *,
     options: RunOptions,
+    spread: Annotated[
+        Path | None,
+        option(
+            "With --ensemble: also write how far its results differ, the standard "
+            "deviation in the unit of the image, into this TIFF file: where it is "
+            "large, the network is not sure.",
+            "FILE.tif",
+            parser=named_path,
+        ),
+    ] = None,
     axes: Axes = None,
     rgb: Annotated[
         bool | None,
@@ -129,6 +139,8 @@ def upscale(
 
         napari-vdsr upscale images/ enlarged/ --factor 4 --json
 
+        napari-vdsr upscale cells.tif sharp.tif --ensemble --spread unsure.tif
+
         napari-vdsr upscale slide.zarr slide-x2.zarr --workers 2
     """
     from napari_vdsr.cli.enlarging import Settings
@@ -146,6 +158,13 @@ def upscale(
         )
     if skip_existing and not many:
         raise InputError(f"--skip-existing is for folders, but {source} is one image")
+    if spread is not None and many:
+        raise InputError(f"--spread is for one image, but {source} is a folder of them")
+    if spread is not None and not options.ensemble:
+        raise InputError(
+            f"--spread {spread} is how far the results of an ensemble differ: give "
+            "--ensemble, too"
+        )
     settings = Settings.checked(
         factor=factor,
         pixel_size=pixel_size,
@@ -155,6 +174,7 @@ def upscale(
         rgb=rgb,
         overwrite=overwrite,
         ome_zarr=ome_zarr,
+        spread=spread,
     )
     with _cluster(workers, scheduler) as cluster:
         settings = replace(settings, cluster=cluster)

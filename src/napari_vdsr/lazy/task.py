@@ -29,8 +29,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a result goes, and in which version an OME-Zarr."""
+    """Where a result goes, and in which version an OME-Zarr.
+
+    `spread` is the file for the spread of an ensemble.
+    """
 
     path: Path
     overwrite: bool = False
     ome_zarr: NgffVersion = "0.5"
+    spread: Path | None = None
