@@ -82,8 +82,9 @@ def application() -> "typer.Typer":
     """All subcommands in one."""
     import typer
 
-    from napari_vdsr.cli import models, reports
     from napari_vdsr.cli.evaluate import evaluate, psnr
+    from napari_vdsr.cli.models import app as models
+    from napari_vdsr.cli.reports import bench, describe, info
     from napari_vdsr.cli.train import train
     from napari_vdsr.cli.upscale import upscale
 
@@ -117,10 +118,9 @@ def application() -> "typer.Typer":
         context_settings={"help_option_names": ["-h", "--help"]},
         rich_markup_mode="markdown",
     )
-    first, last = (upscale, reports.describe, psnr), (reports.bench, reports.info)
-    for command in (*first, evaluate, train, *last):
+    for command in (upscale, describe, psnr, evaluate, train, bench, info):
         made.command()(command)
-    made.add_typer(models.app, name="models")
+    made.add_typer(models, name="models")
     return made
 
 
