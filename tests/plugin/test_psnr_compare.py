@@ -93,7 +93,7 @@ def test_bicubic_stands_beside_a_result_whose_source_is_known(
     source.name = "renamed"
     assert tab.scores[0].bicubic.psnr.mean != tab.scores[0].psnr.mean
     viewer.layers.remove(source)
-    assert [subject.origin for subject in tab._planned()[1]] == [None]
+    assert [subject.origin for subject in tab.prepare().subjects] == [None]
 
 
 def test_results_are_compared_with_what_was_given(viewer: Any) -> None:

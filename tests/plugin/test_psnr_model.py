@@ -11,8 +11,8 @@ from skimage import data
 
 from napari_vdsr.evaluation.evaluate import compare
 from napari_vdsr.plugin.scores.layers import take_snapshot
-from napari_vdsr.plugin.scores.model_work import ModelJob
 from napari_vdsr.plugin.scores.panel import Psnr
+from napari_vdsr.plugin.scores.work import ModelJob
 from napari_vdsr.zoo import Model, load_model, user_folder
 
 

@@ -1,4 +1,4 @@
 """The panel "PSNR": its settings, work, words and tabs.
 
-`settings`, `layers`, `work`, `model_work`, `checks` and `words` know no Qt.
+`settings`, `layers`, `work`, `checks` and `words` know no Qt.
 """

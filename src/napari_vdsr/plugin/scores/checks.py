@@ -1,4 +1,4 @@
-"""Checks of a layer without a reference."""
+"""Checks of a layer without a reference, and what they say in words."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -43,19 +43,14 @@ class ConsistencyJob(ScoringWork):
 
     def __init__(self, result: Snapshot, origin: Origin) -> None:
         super().__init__()
-        self.result = result
-        self.origin = origin
+        self.result, self.origin = result, origin
 
     def work(self) -> None:
         """Put one `Consistency` into the results."""
         self.ticker.begin("Reducing the result")
-        region = source_region(self.origin)
-        rgb = self.result.rgb
-        report = consistency(
-            np.asarray(self.origin.data[region]),
-            np.asarray(self.result.data),
-            rgb=rgb,
-        )
+        region, rgb = source_region(self.origin), self.result.rgb
+        source, result = self.origin.data[region], self.result.data
+        report = consistency(np.asarray(source), np.asarray(result), rgb=rgb)
         difference = report.difference
         if rgb:
             difference = difference[..., :3].mean(axis=-1)
@@ -83,12 +78,15 @@ class SamplingJob(ScoringWork):
 
 def consistency_in_words(report: ConsistencyReport) -> tuple[str, str]:
     """A headline and an explanation."""
-    share = 100 * report.relative
+    share, bias = 100 * report.relative, report.bias
+    brighter = "as bright"
+    if abs(bias) > 1e-4 * report.data_range.value:
+        brighter = f"{abs(bias):.2g} {'brighter' if bias > 0 else 'darker'}"
     headline = f"Differs from its source by {share:.2f} % of the range."
     text = (
         f"Reduced to the size of its source again, the result differs from it by "
         f"{report.rms:.3g} grey levels (root mean square), {report.largest:.3g} at "
-        f"most; on the whole it is {_brighter(report)}. A small difference means "
+        f"most; on the whole it is {brighter}. A small difference means "
         "that the result agrees with what was measured, not that its new detail is "
         "true: only a sharper image of the same sample can show that."
     )
@@ -104,13 +102,6 @@ def sampling_in_words(report: ImageReport) -> tuple[str, str]:
         f"structure; {report.noise_in_short}.)"
     )
     return _VERDICTS[sampling.verdict], text
-
-
-def _brighter(report: ConsistencyReport) -> str:
-    bias = report.bias
-    if abs(bias) <= 1e-4 * report.data_range.value:
-        return "as bright"
-    return f"{abs(bias):.2g} {'brighter' if bias > 0 else 'darker'}"
 
 
 def source_region(origin: Origin) -> tuple[slice, ...]:

@@ -1,7 +1,7 @@
-"""Layers when a comparison began, what they were made of, and which ones fit."""
+"""Layers as the panel sees them: snapshots, which ones fit, and those that it adds."""
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,15 @@ import numpy as np
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.grids import Overlap, compare_on_grid, overlap_of
 from napari_vdsr.images.stack import Stack
-from napari_vdsr.layers import LayerPlan, plan_layer
+from napari_vdsr.layers import LayerPlan, plan_layer, result_layer
 from napari_vdsr.layers.aligned import between, to_world, unit_ratios
 from napari_vdsr.layers.plan import level_data
-from napari_vdsr.layers.provenance import Provenance
+from napari_vdsr.layers.provenance import Provenance, described
 from napari_vdsr.memory import free_memory
 from napari_vdsr.plugin.jobs import sentence
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.words import format_bytes
+from napari_vdsr.version import __version__
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -55,11 +56,11 @@ def take_snapshot(layer: "Image") -> Snapshot:
     except InputError as error:
         raise FieldError("layer", sentence(error)) from error
     if plan.yx != (layer.ndim - 2, layer.ndim - 1):
-        msg = (
+        raise FieldError(
+            "layer",
             f"The last two axes of '{layer.name}' are not Y and X, as its labels say: "
-            "only planes of Y and X are compared."
+            "only planes of Y and X are compared.",
         )
-        raise FieldError("layer", msg)
     return Snapshot(
         layer.name,
         level_data(layer),
@@ -77,27 +78,27 @@ def check_pair(reference: Snapshot, image: Snapshot) -> Overlap:
     """
     pair = f"'{image.name}' and the reference '{reference.name}'"
     if image.rgb != reference.rgb:
-        msg = (
+        raise FieldError(
+            "layers",
             f"One of {pair} has colours, the other has none: choose layers of one "
-            "kind, or split the colours (right click on the layer)."
+            "kind, or split the colours (right click on the layer).",
         )
-        raise FieldError("layers", msg)
     if len(image.shape) != len(reference.shape):
-        msg = (
+        raise FieldError(
+            "layers",
             f"{pair} have {len(image.shape)} and {len(reference.shape)} axes: compare "
             "stacks with stacks and planes with planes (right click on a layer, "
-            "Split Stack)."
+            "Split Stack).",
         )
-        raise FieldError("layers", msg)
     try:
         return overlap_of(reference.shape, image.shape, _affine(reference, image))
     except InputError as error:
-        msg = (
+        raise FieldError(
+            "layers",
             f"{pair} cannot be compared: {error}. Align them by scale and translate "
             "(right click on a layer, or layer.scale and layer.translate in the "
-            "console) until they cover the same place."
-        )
-        raise FieldError("layers", msg) from error
+            "console) until they cover the same place.",
+        ) from error
 
 
 def on_grid(
@@ -141,13 +142,13 @@ def check_memory(image: Snapshot) -> None:
         return
     free = free_memory()
     size = prod(data.shape) * np.dtype(data.dtype).itemsize
-    if size <= free:
-        return
-    msg = (
-        f"'{image.name}' has {format_bytes(size)}, and {format_bytes(free)} of memory "
-        "are free: take a part of it, such as what is in view, and measure that."
-    )
-    raise FieldError("layer", msg)
+    if size > free:
+        raise FieldError(
+            "layer",
+            f"'{image.name}' has {format_bytes(size)}, and {format_bytes(free)} of "
+            "memory are free: take a part of it, such as what is in view, and measure "
+            "that.",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,3 +195,91 @@ def is_map(layer: "Image") -> bool:
     """Whether a layer shows an analysis, not an image to be compared."""
     made = Provenance.read(layer)
     return made is not None and made.is_map
+
+
+def difference_layer(
+    layer: "Image",
+    data: "NDArray[Any]",
+    *,
+    name: str,
+    kind: str,
+    limit: float,
+    first: Sequence[int] = (),
+) -> "Image":
+    """Show differences (..., Y, X) on the pixels of a layer: pale for none.
+
+    `data` and `limit`, which gets the deepest colours, are in units of the layer.
+    `kind` goes to the metadata; `first` is the layer's pixel of the first difference.
+    """
+    made = Provenance(kind, {"name": layer.name})
+    shown = _shown_over(layer, data, made, name, first)
+    shown.colormap = "PiYG"
+    shown.gamma = 1.0
+    shown.contrast_limits_range = (-4 * limit, 4 * limit)
+    shown.contrast_limits = (-limit, limit)
+    shown.opacity = 1.0
+    shown.blending = "translucent"
+    return shown
+
+
+def coarser_layer(
+    layer: "Image", data: "NDArray[Any]", factor: int, *, name: str, **details: Any
+) -> "Image":
+    """Show the reduced image of a layer on the same outer edges.
+
+    The layer was cut to a multiple of the factor; `details` go to the metadata.
+    """
+    last_two = range(layer.ndim - 2, layer.ndim)
+    factors = [1 / factor if axis in last_two else 1.0 for axis in range(layer.ndim)]
+    details = {"reduced by": factor, **details}
+    made = Provenance("reduced", {"name": layer.name}, details=details)
+    return _shown_over(layer, data, made, name, factors=factors)
+
+
+def finer_layer(
+    layer: "Image",
+    data: "NDArray[Any]",
+    low: "Image",
+    factor: int,
+    *,
+    name: str,
+    method: str,
+) -> "Image":
+    """Show an enlargement of the reduced layer `low` on the pixels of the truth.
+
+    `layer` is the truth. The metadata name `low` as the source, as for any result;
+    `method` is what enlarged it.
+    """
+    made = Provenance(
+        source=described(low, low.data.shape[: low.ndim]),
+        factor=(factor, factor),
+        region=tuple((0, size) for size in data.shape[: layer.ndim]),
+        details={"version": __version__, "model": method},
+    )
+    return _shown_over(layer, data, made, name)
+
+
+def _shown_over(
+    layer: "Image",
+    data: "NDArray[Any]",
+    made: Provenance,
+    name: str,
+    first: Sequence[int] = (),
+    factors: Sequence[float] = (),
+) -> "Image":
+    """Show pixels over a layer, from its pixel `first` on, and as many times as fine.
+
+    It is visible also where the layer is hidden, as in our samples.
+    """
+    starts, sizes = first or (0,) * layer.ndim, data.shape[: layer.ndim]
+    parts = zip(starts, sizes, strict=True)
+    plan = plan_layer(layer, 1)
+    plan = replace(
+        plan,
+        wanted=tuple(slice(start, start + size) for start, size in parts),
+        factors=tuple(factors) or plan.factors,
+        samples=data.shape[-1] if data.ndim > layer.ndim else 0,
+    )
+    shown = result_layer(layer, plan, data, name=name, provenance=made)
+    shown.visible = True
+    return shown

@@ -24,8 +24,6 @@ from qtpy.QtWidgets import (
 from napari_vdsr.errors import FileError
 from napari_vdsr.evaluation.methods import BASELINES
 from napari_vdsr.files.folders import file_name
-from napari_vdsr.plugin.scores.parts import words_label
-from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
 from napari_vdsr.plugin.scores.words import (
     IDENTICAL,
     OF_MEAN_ERROR,
@@ -47,7 +45,7 @@ from napari_vdsr.plugin.widgets.colours import (
     message_colour,
     theme_colour,
 )
-from napari_vdsr.plugin.widgets.elements import copy_text, make_plot
+from napari_vdsr.plugin.widgets.elements import copy_text, make_plot, wrapping_label
 
 _EXPLAINED = {
     "mean": "Mean of the planes' figures, as papers report it.",
@@ -182,21 +180,21 @@ class ResultsView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._scores: list[Score] = []
+        self.scores: list[Score] = []  # what is shown
         self._names: list[str] = []
-        self._reference = ""
+        self._reference = self._theme = ""
         self._shown = 0
-        self.answer = words_label()  # the scores in a sentence
+        self.answer = wrapping_label(rich=True)  # the scores in a sentence
         self.summary = FiguresTable(most=6)  # click on a row to see its planes
-        self.heading = words_label()
+        self.heading = wrapping_label()
         self.planes = FiguresTable(most=9)
         self.curve = CurveView()
-        self.warning = words_label()  # how a given data range contradicts the data
-        self.notes = words_label()  # the data range and why, what was left out
+        self.warning = wrapping_label()  # how a given data range contradicts the data
+        self.notes = wrapping_label()  # the data range and why, what was left out
         self.copy = QPushButton("Copy")
-        self.copy.setToolTip(TOOLTIPS["copy"])
+        self.copy.setToolTip("Copy the tables to the clipboard, for a spreadsheet.")
         self.csv = QPushButton("Save CSV …")
-        self.csv.setToolTip(TOOLTIPS["csv"])
+        self.csv.setToolTip("Save all figures, and what they depend on, as a CSV file.")
         self.copy.clicked.connect(self.copy_tables)
         self.csv.clicked.connect(self._ask_and_save)
         self.summary.cellClicked.connect(self._show_planes)
@@ -217,11 +215,6 @@ class ResultsView(QWidget):
         self.hide()
         self.details.hide()
 
-    @property
-    def scores(self) -> list[Score]:
-        """What is shown."""
-        return self._scores
-
     def show_scores(
         self,
         scores: Sequence[Score],
@@ -232,61 +225,41 @@ class ResultsView(QWidget):
         answer: str,
         remarks: Sequence[str] = (),
     ) -> None:
-        """Show other scores; none hides everything.
+        """Show other scores.
 
         `labels` name the axes of the reference; `answer` stands above the table, and
         `remarks` before the notes.
         """
-        self._scores = list(scores)
-        self._reference = reference
-        self.setVisible(bool(scores))
-        self.details.setVisible(bool(scores))
-        if not scores:
-            return
+        self.scores, self._reference, self._theme = list(scores), reference, theme
+        self.setVisible(True)
+        self.details.setVisible(True)
         self.answer.setText(f"<b>{escape(answer)}</b>")
-        largest = max(scores, key=lambda score: len(score.psnr.values))
-        stack = largest.psnr.stack
-        self._names = plane_names(stack, list(labels)[: len(stack)])
-        many = len(largest.psnr.values) > 1
+        stack = max(scores, key=lambda score: score.planes).psnr.stack
+        self._names = plane_names(stack, labels[: len(stack)])
         notes = notes_on(scores)
         warnings = [note for note in notes if note.startswith(WARNING)]
         self.warning.setText("\n".join(warnings))
         self.warning.setVisible(bool(warnings))
-        others = [*remarks, *(note for note in notes if note not in warnings)]
-        self.notes.setText("\n".join(others))
+        others = [note for note in notes if note not in warnings]
+        self.notes.setText("\n".join([*remarks, *others]))
         for part in (self.curve, self.heading, self.planes):
-            part.setVisible(many)
-        if many:
+            part.setVisible(self._of_stacks)
+        if self._of_stacks:
             self._show_planes(min(self._shown, len(rows_of(scores)) - 1))
-        self.recolour(theme)
+        self._show_in_colour()
 
     def recolour(self, theme: str) -> None:
         """Use the colours of a theme."""
-        if not self._scores:
-            return
-        colour_words(self.warning, message_colour("warning", theme))
-        many = any(len(score.psnr.values) > 1 for score in self._scores)
-        colours = [
-            line_colour(number, is_dark(theme))
-            for number, score in enumerate(self._scores)
-            for _ in rows_of([score])
-        ]
-        # Names have the colours of their curves, instead of a legend.
-        self.summary.show_table(summary(self._scores), colours if many else ())
-        if many:
-            self.curve.show_scores(
-                self._scores,
-                theme_colour(theme, "background"),
-                theme_colour(theme, "text"),
-            )
+        if self.scores and theme != self._theme:
+            self._theme = theme
+            self._show_in_colour()
 
     def copy_tables(self) -> None:
         """Put the tables and the notes on the clipboard."""
-        parts = [summary(self._scores).to_text()]
-        for score in rows_of(self._scores):
-            if len(score.psnr.values) > 1:
-                names = self._names[: len(score.psnr.values)]
-                parts.append(f"{score.name}\n{plane_table(score, names).to_text()}")
+        parts = [summary(self.scores).to_text()]
+        for score in rows_of(self.scores):
+            if score.planes > 1:
+                parts.append(f"{score.name}\n{self._planes_of(score).to_text()}")
         words = [self.warning.text(), self.notes.text()]
         copy_text("\n\n".join([*parts, *filter(None, words)]))
         show_info("The figures are on the clipboard.")
@@ -295,9 +268,31 @@ class ResultsView(QWidget):
         """Write all scores to a file, replacing it if it exists."""
         from napari_vdsr.files.atomic import replacing
 
-        text = to_csv(self._scores, self._names, self._reference)
+        text = to_csv(self.scores, self._names, self._reference)
         with replacing(Path(path), overwrite=True) as temporary:
             temporary.write_text(text, encoding="utf-8")
+
+    # Inside
+
+    @property
+    def _of_stacks(self) -> bool:
+        return any(score.planes > 1 for score in self.scores)
+
+    def _show_in_colour(self) -> None:
+        """Show the table and the curves; names have the colours of their curves."""
+        theme, dark = self._theme, is_dark(self._theme)
+        colour_words(self.warning, message_colour("warning", theme))
+        if not self._of_stacks:
+            self.summary.show_table(summary(self.scores))
+            return
+        colours = [
+            line_colour(number, dark)
+            for number, score in enumerate(self.scores)
+            for _ in rows_of([score])
+        ]
+        self.summary.show_table(summary(self.scores), colours)
+        grounds = theme_colour(theme, "background"), theme_colour(theme, "text")
+        self.curve.show_scores(self.scores, *grounds)
 
     def _ask_and_save(self) -> None:
         start = f"{file_name(f'scores against {self._reference}')}.csv"
@@ -310,12 +305,14 @@ class ResultsView(QWidget):
             show_error(str(error))
 
     def _show_planes(self, row: int, _: int = 0) -> None:
-        score = rows_of(self._scores)[row]
-        self._shown = row
-        many = len(score.psnr.values) > 1
+        rows = rows_of(self.scores)
+        score, self._shown = rows[row], row
+        many = score.planes > 1
         self.planes.setVisible(many)
-        self.heading.setVisible(many and len(rows_of(self._scores)) > 1)
+        self.heading.setVisible(many and len(rows) > 1)
         self.heading.setText(f"Planes of '{score.name}':")
         if many:
-            names = self._names[: len(score.psnr.values)]
-            self.planes.show_table(plane_table(score, names))
+            self.planes.show_table(self._planes_of(score))
+
+    def _planes_of(self, score: Score) -> Table:
+        return plane_table(score, self._names[: score.planes])

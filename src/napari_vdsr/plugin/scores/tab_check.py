@@ -20,21 +20,24 @@ from napari_vdsr.plugin.scores.checks import (
 from napari_vdsr.plugin.scores.layers import (
     Origin,
     check_memory,
+    difference_layer,
     origin_of,
     take_snapshot,
 )
-from napari_vdsr.plugin.scores.maps import difference_layer
-from napari_vdsr.plugin.scores.parts import WorkView, labelled, words_label
-from napari_vdsr.plugin.scores.tab import Tab
-from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
+from napari_vdsr.plugin.scores.tab import Tab, WorkView, labelled, offer_layers
 from napari_vdsr.plugin.scores.work import ScoringWork
 from napari_vdsr.plugin.settings import FieldError, preferred
 from napari_vdsr.plugin.viewer import add_quietly, is_made
+from napari_vdsr.plugin.widgets.elements import wrapping_label
 from napari_vdsr.plugin.widgets.inputs import combo_box
 
 _ABOUT = (
     "Without a sharper image of the same sample nobody can say how true new detail "
     "is. Three things can be checked nevertheless. None is a PSNR."
+)
+_NO_RESULT = (
+    "There is no result here whose source is open: enlarge a layer with the panel "
+    "Super-resolution."
 )
 _FULL_COLOUR = 0.05  # of the data range: the difference shown in full colour
 
@@ -44,38 +47,49 @@ class CheckTab(Tab):
 
     def __init__(self, viewer: Any) -> None:
         super().__init__(viewer)
-        self.result = combo_box(tooltip=TOOLTIPS["result"])
-        self.image = combo_box(tooltip=TOOLTIPS["image"])
-        self.consistency = WorkView("Check consistency", "consistency")
-        self.doubt = WorkView("Where not to believe it", "doubt")
-        self.sampling = WorkView("Check sampling", "sampling")
-        self.consistent = words_label()
-        self.doubtful = words_label()
-        self.verdict = words_label()
-        about = words_label()
-        about.setText(_ABOUT)
+        self.result = combo_box(
+            tooltip="A layer that was made by this plugin. Its source has to be open, "
+            "too."
+        )
+        self.image = combo_box(tooltip="Any image.")
+        self.consistency = WorkView(
+            "Check consistency",
+            "Reduce the result to the size of its source again, and add a map of where "
+            "the two differ.",
+        )
+        self.doubt = WorkView(
+            "Where not to believe it",
+            "Where the network contradicts itself, or its source: have it enlarge the "
+            "source in eight flips and turns, and show how far that spreads, or how "
+            "far the result is from the source, as a map: 1 is what the noise of the "
+            "source allows. Takes eight times as long as Run.",
+        )
+        self.sampling = WorkView(
+            "Check sampling",
+            "Look at how fine the detail is, compared with the pixels.",
+        )
+        # What was found in the result, and in the image; hidden before.
+        self.consistent, self.doubtful, self.verdict = _words(), _words(), _words()
+        for label in (self.consistent, self.doubtful, self.verdict):
+            label.hide()
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
-        for widget in (
-            about,
-            _title("Is a result consistent with its source?"),
+        self.fill(
+            _words(_ABOUT),
+            _words("<b>Is a result consistent with its source?</b>"),
             labelled("Result", self.result.native),
             self.doubtful,
             self.consistent,
             self.consistency,
             self.doubt,
             line,
-            _title("Can enlarging help this image?"),
+            _words("<b>Can enlarging help this image?</b>"),
             labelled("Image", self.image.native),
             self.verdict,
             self.sampling,
-        ):
-            self.column.addWidget(widget)
-        self.column.addStretch(1)
+        )
         self._checked: ref[Image] | None = None
-        self._origin: Origin | None = None
-        for label in (self.consistent, self.doubtful, self.verdict):
-            label.hide()
+        self._origin: Origin | None = None  # its source, while it is checked
         self.result.changed.connect(self._result_changed)
         self.image.changed.connect(self._image_changed)
         self.consistency.button.clicked.connect(self._consistency_pressed)
@@ -86,21 +100,16 @@ class CheckTab(Tab):
         """Update the lists of layers."""
         images = self.images
         results = [layer for layer in images if origin_of(layer, images) is not None]
-        self.offer_layers(self.result, results)
+        if offer_layers(self.result, results):
+            self._result_changed()
         given = next((layer for layer in images if not is_made(layer)), None)
-        self.offer_layers(self.image, images, given)
+        if offer_layers(self.image, images, given):
+            self._image_changed()
         self.refresh()
 
-    def refresh(self) -> None:
+    def show_state(self) -> None:
         """Show what is wrong, if anything, and enable or disable the buttons."""
-        if self._closed or self.running:
-            return
-        text = ""
-        if self.result.value is None:
-            text = (
-                "There is no result here whose source is open: enlarge a layer with "
-                "the panel Super-resolution."
-            )
+        text = "" if self.result.value is not None else _NO_RESULT
         for view in (self.consistency, self.doubt):
             self._show(view, self.result.value, text)
             text = text and " "  # once is enough
@@ -130,7 +139,7 @@ class CheckTab(Tab):
             try:
                 check_memory(take_snapshot(layer))
             except FieldError as error:
-                text, colour = str(error), self.colour("warning")
+                text, colour = str(error), self.warning_colour
         view.say(text, colour)
         view.button.setEnabled(not text)
 
@@ -144,47 +153,42 @@ class CheckTab(Tab):
         self.refresh()
 
     def _consistency_pressed(self) -> None:
-        if self._ready_to_check():
-            work = ConsistencyJob(take_snapshot(self.result.value), self._source)
+        if (origin := self._source()) is not None:
+            work = ConsistencyJob(take_snapshot(self.result.value), origin)
             self._begin(work, self.consistency)
 
     def _doubt_pressed(self) -> None:
-        if self._ready_to_check():
+        if (origin := self._source()) is not None:
             layer = self.result.value
             made = Provenance.read(layer)
             model = "" if made is None else made.model
             device = preferred().get("device", "auto")
-            work = DoubtJob(take_snapshot(layer), self._source, model, device)
+            work = DoubtJob(take_snapshot(layer), origin, model, device)
             self._begin(work, self.doubt)
 
-    def _ready_to_check(self) -> bool:
-        """Find the source of the result; False while something is going on."""
+    def _sampling_pressed(self) -> None:
         if self.running:
             self.cancel()
-            return False
+        else:
+            work = SamplingJob(take_snapshot(self.image.value))
+            self._begin(work, self.sampling)
+
+    def _source(self) -> Origin | None:
+        """The source of the result; None, and a cancel, while something is going on."""
+        if self.running:
+            self.cancel()
+            return None
         self._origin = origin_of(self.result.value, self.images)
         if self._origin is None:
             self.reset_choices()
-            return False
-        self._checked = ref(self.result.value)
-        return True
-
-    @property
-    def _source(self) -> Origin:
-        assert self._origin is not None
+        else:
+            self._checked = ref(self.result.value)
         return self._origin
 
     def _begin(self, work: ScoringWork, view: WorkView) -> None:
         for each in (self.consistency, self.doubt, self.sampling):
             each.button.setEnabled(each is view)
         self.begin(work, view)
-
-    def _sampling_pressed(self) -> None:
-        if self.running:
-            self.cancel()
-            return
-        work = SamplingJob(take_snapshot(self.image.value))
-        self._begin(work, self.sampling)
 
     def _add_consistency(self, found: Consistency) -> None:
         layer = self._checked() if self._checked else None
@@ -224,9 +228,9 @@ class CheckTab(Tab):
             add_quietly(self._viewer, shown)
 
 
-def _title(text: str) -> QLabel:
-    label = words_label()
-    label.setText(f"<b>{text}</b>")
+def _words(text: str = "") -> QLabel:
+    label = wrapping_label(rich=True)
+    label.setText(text)
     return label
 
 

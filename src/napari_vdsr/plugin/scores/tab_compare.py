@@ -1,84 +1,96 @@
-"""The tab that compares layers with a reference."""
+"""The tab that compares layers with a reference, and again when they change."""
 
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakSet, ref
 
 from napari.layers import Image
+from qtpy.QtCore import QObject, QTimer
+from superqt.utils import create_worker
 
 from napari_vdsr.layers.plan import level_data
 from napari_vdsr.layers.provenance import Provenance
-from napari_vdsr.plugin.scores.following import Follower, same
 from napari_vdsr.plugin.scores.layers import (
     Snapshot,
     check_memory,
     check_pair,
+    difference_layer,
+    fingerprint,
     fits_in_memory,
     origin_of,
     take_snapshot,
 )
-from napari_vdsr.plugin.scores.maps import ErrorMaps
-from napari_vdsr.plugin.scores.parts import LayerList, WorkView
-from napari_vdsr.plugin.scores.results import ResultsView
 from napari_vdsr.plugin.scores.settings import ScoreOptions
-from napari_vdsr.plugin.scores.tab import Tab
-from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
+from napari_vdsr.plugin.scores.tab import LayerList, ScoringTab, WorkView, offer_layers
 from napari_vdsr.plugin.scores.words import answer_to
-from napari_vdsr.plugin.scores.work import LayerScore, Score, ScoringJob, Subject
+from napari_vdsr.plugin.scores.work import (
+    LayerScore,
+    Score,
+    ScoringJob,
+    ScoringWork,
+    Subject,
+)
 from napari_vdsr.plugin.settings import FieldError
-from napari_vdsr.plugin.viewer import is_made, likely_truth
-from napari_vdsr.plugin.widgets.colours import emphasise
+from napari_vdsr.plugin.viewer import add_quietly, is_made, likely_truth
 from napari_vdsr.plugin.widgets.form import Form
-from napari_vdsr.plugin.widgets.inputs import combo_box, frame
+from napari_vdsr.plugin.widgets.inputs import combo_box
 
 
-class CompareTab(Tab):
+class CompareTab(ScoringTab):
     """Reference, layers and options above; scores below."""
 
     def __init__(self, viewer: Any) -> None:
-        super().__init__(viewer)
-        self.reference = combo_box(tooltip=TOOLTIPS["reference"])
+        work = WorkView("Compare", "Compare the ticked layers with the reference.")
+        super().__init__(viewer, Form(ScoreOptions()), work)
+        self.reference = combo_box(
+            tooltip="The truth that layers are compared with, pixel by pixel."
+        )
         self.layers = LayerList()
-        self.form = Form(ScoreOptions())
         self.form.add_row("Layers", self.layers, 0)
         self.form.add_row("Reference", self.reference.native, 0)
-        self.work = WorkView("Compare", "compare")
-        self.results = ResultsView()
-        for part in (self.results, self.form, self.work, self.results.details):
-            self.column.addWidget(part)
-        self.column.addStretch(1)
+        self.framed = {"reference": self.reference.native, "layers": self.layers}
         self._compared: list[LayerScore] = []
-        self._subjects: list[ref[Image]] = []
+        self._truth: ref[Image] | None = None  # that they are compared with
         self._seen: WeakSet[Image] = WeakSet()  # layers that were offered before
         self._again = False
         self._left_out: list[str] = []
-        self._maps = ErrorMaps(viewer)
-        self._follower = Follower(self, self._layers_changed)
-        self._connect()
+        self._maps = _ErrorMaps(viewer)
+        self._follower = _Follower(self, self._layers_changed)
+        self.reference.changed.connect(self._reference_changed)
+        self.layers.itemChanged.connect(self._layers_changed)
+        self.form.changed.connect(self._layers_changed)
 
     @property
     def options(self) -> ScoreOptions:
         """How layers are compared."""
-        return self.form.settings
+        options: ScoreOptions = self.form.settings
+        return options
 
     @property
     def scores(self) -> list[Score]:
         """The scores of the last comparison."""
         return self.results.scores
 
+    @property
+    def started(self) -> bool:
+        """Whether anything is chosen; before, nothing is wrong yet."""
+        return bool(self.layers.chosen)
+
+    @property
+    def remark(self) -> str:
+        """The layers that are left out."""
+        return "\n".join(self._left_out)
+
     def reset_choices(self) -> None:
         """Update the lists of layers."""
         before, images = self._wanted(), self.images
-        self.offer_layers(self.reference, images, likely_truth(images))
-        truth = self.reference.value
-        others = [layer for layer in images if layer is not truth]
-        self.layers.offer(others)
-        for layer in others:
-            if is_made(layer) and layer not in self._seen:
-                self.layers.tick(layer)
+        offer_layers(self.reference, images, likely_truth(images))
+        self._offer_others(images)
         self._seen.update(images)
-        if not same(self._wanted(), before):
+        if _same(self._wanted(), before):
+            self.refresh()
+        else:
             self._layers_changed()
-        self.refresh()
 
     def begin_by_itself(self) -> None:
         """Compare results that are in memory without being asked to."""
@@ -87,46 +99,47 @@ class CompareTab(Tab):
         if any(is_made(layer) for layer in wanted[1:]) and quick and not self.scores:
             self.start()
 
-    def refresh(self) -> None:
-        """Show what is wrong, if anything, and enable or disable the buttons."""
-        if self._closed or self.running:
-            return
+    def show_state(self) -> None:
+        """Show what is wrong, if anything, and enable or disable the button."""
         self._follower.follow(self._wanted())
-        field, text, colour = "", "", ""
-        try:
-            self._planned()
-        except FieldError as error:
-            # Nothing is chosen yet: that is not an error.
-            started = bool(self.layers.chosen)
-            colour = self.colour("warning") if started else ""
-            field, text = error.field if started else "", str(error)
         truth = self.reference.value
         self.form.allow("channels", truth is not None and bool(truth.rgb))
-        for name in ("reference", "layers"):
-            native = getattr(getattr(self, name), "native", self.layers)
-            frame(native, colour if name == field else "")
-        self.form.mark(field, colour)
-        ready = not text
-        if ready and self._left_out:
-            text, colour = "\n".join(self._left_out), self.colour("warning")
-        self.work.say(text, colour)
-        self.work.button.setEnabled(ready)
-        emphasise(self.work.button, self.work.bar, self._viewer.theme)
+        super().show_state()
 
-    def start(self) -> None:
-        """Start the comparison, as the button Compare does."""
-        if self.running or self._closed:
-            return
-        try:
-            truth, subjects = self._planned()
-        except FieldError:
-            self.refresh()
-            return
-        layers = [self.reference.value, *(subject.layer() for subject in subjects)]
-        self._subjects = [ref(layer) for layer in layers]
+    def prepare(self) -> ScoringJob:
+        """What Compare would do; FieldError if something is wrong."""
+        self._left_out = []
+        layer, chosen = self.reference.value, self.layers.chosen
+        if layer is None:
+            raise FieldError("reference", "Open two images to compare them.")
+        truth = take_snapshot(layer)
+        if self.options.error_maps:
+            check_memory(truth)  # the map is held in memory
+        if not chosen:
+            others = self.layers.count()
+            raise FieldError(
+                "layers",
+                "Tick the layers to compare with the reference."
+                if others
+                else "Open another image to compare with the reference.",
+            )
+        subjects, errors = [], []
+        for each in chosen:
+            try:
+                subjects.append(self._subject(truth, each))
+            except FieldError as error:
+                errors.append(error)
+        if not subjects:
+            raise errors[0]
+        self._left_out = [f"Left out: {error}" for error in errors]
+        return ScoringJob(truth, subjects, self.options)
+
+    def begin(self, work: ScoringWork, view: WorkView) -> None:
+        """Start the comparison in a thread."""
+        self._truth = ref(self.reference.value)
         self._compared = []
         self._again = False
-        self.begin(ScoringJob(truth, subjects, self.options), self.work)
+        super().begin(work, view)
 
     def deliver(self, result: LayerScore) -> None:
         """Keep the score of one layer until all are there."""
@@ -141,6 +154,11 @@ class CompareTab(Tab):
             self._again = False
             self.start()
 
+    def cancel(self) -> None:
+        """Stop the work as soon as possible, and do not begin again."""
+        self._again = False
+        super().cancel()
+
     def close_down(self) -> None:
         """Stop everything: the panel or the viewer is being closed."""
         super().close_down()
@@ -153,36 +171,11 @@ class CompareTab(Tab):
         truth = self.reference.value
         return [] if truth is None else [truth, *self.layers.chosen]
 
-    def _connect(self) -> None:
-        self.reference.changed.connect(self._reference_changed)
-        self.layers.itemChanged.connect(self._layers_changed)
-        self.form.changed.connect(self._layers_changed)
-        self.work.button.clicked.connect(self._pressed)
-
-    def _planned(self) -> tuple[Snapshot, list[Subject]]:
-        """What Compare would compare; FieldError if something is wrong."""
-        self._left_out = []
-        if self.reference.value is None:
-            raise FieldError("reference", "Open two images to compare them.")
-        truth = take_snapshot(self.reference.value)
-        if self.options.error_maps:
-            check_memory(truth)  # the map is held in memory
-        if not self.layers.chosen:
-            if not self.layers.count():
-                text = "Open another image to compare with the reference."
-            else:
-                text = "Tick the layers to compare with the reference."
-            raise FieldError("layers", text)
-        subjects, errors = [], []
-        for layer in self.layers.chosen:
-            try:
-                subjects.append(self._subject(truth, layer))
-            except FieldError as error:
-                errors.append(error)
-        if not subjects:
-            raise errors[0]
-        self._left_out = [f"Left out: {error}" for error in errors]
-        return truth, subjects
+    def _offer_others(self, images: Sequence[Image]) -> None:
+        """Offer all but the reference; new results are ticked."""
+        others = [layer for layer in images if layer is not self.reference.value]
+        new = [each for each in others if is_made(each) and each not in self._seen]
+        self.layers.offer(others, new)
 
     def _subject(self, truth: Snapshot, layer: Image) -> Subject:
         """A layer to compare; FieldError when it does not fit to the reference."""
@@ -198,16 +191,8 @@ class CompareTab(Tab):
             )
         return Subject(image, origin_of(layer, self.images), ref(layer))
 
-    def _pressed(self) -> None:
-        if self.running:
-            self._again = False
-            self.cancel()
-        else:
-            self.start()
-
     def _reference_changed(self) -> None:
-        truth = self.reference.value
-        self.layers.offer([layer for layer in self.images if layer is not truth])
+        self._offer_others(self.images)
         self._layers_changed()
 
     def _layers_changed(self, *_: Any) -> None:
@@ -228,27 +213,148 @@ class CompareTab(Tab):
         self.start()
 
     def _show(self, work: ScoringJob) -> None:
+        scores = [compared.score for compared in self._compared]
+        layers = [subject.layer() for subject in work.subjects]
         self.results.setEnabled(True)
         self.results.show_scores(
-            [compared.score for compared in self._compared],
+            scores,
             reference=work.reference.name,
             labels=work.reference.labels,
             theme=self._viewer.theme,
-            answer=self._answer(),
+            answer=answer_to(scores, _called(scores, layers)),
         )
-        truth, *layers = [layer() for layer in self._subjects]
+        truth = self._truth() if self._truth else None
         for compared, layer in zip(self._compared, layers, strict=True):
             if truth is not None and layer is not None:
                 self._maps.show(truth, layer, compared)
 
-    def _answer(self) -> str:
-        """The scores in a sentence, each result called by its model."""
-        scores = [compared.score for compared in self._compared]
-        layers = [layer() for layer in self._subjects[1:]]
-        made = [None if layer is None else Provenance.read(layer) for layer in layers]
-        models = ["" if each is None else each.model for each in made]
-        names = [
-            model if model and models.count(model) == 1 else f"'{score.name}'"
-            for model, score in zip(models, scores, strict=True)
-        ]
-        return answer_to(scores, names)
+
+def _called(scores: Sequence[Score], layers: Sequence[Image | None]) -> list[str]:
+    """What an answer calls each result: by its model where that is clear."""
+    made = [None if layer is None else Provenance.read(layer) for layer in layers]
+    models = ["" if each is None else each.model for each in made]
+    return [
+        model if model and models.count(model) == 1 else f"'{score.name}'"
+        for model, score in zip(models, scores, strict=True)
+    ]
+
+
+_FULL_COLOUR = 0.1  # of the data range: the difference shown in full colour
+
+
+class _ErrorMaps:
+    """One map for each pair of layers."""
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._known: dict[tuple[int, int], ref[Any]] = {}
+
+    def show(self, truth: Image, layer: Image, compared: LayerScore) -> None:
+        """Add the map of a comparison, if it has one, or update the existing layer."""
+        if compared.error_map is None or truth not in self._viewer.layers:
+            return
+        shown = difference_layer(
+            truth,
+            compared.error_map,
+            name=f"{layer.name} − {truth.name}",
+            kind="error map",
+            limit=_FULL_COLOUR * compared.score.psnr.data_range.value or 1.0,
+        )
+        key = id(truth), id(layer)
+        known = self._known.get(key, lambda: None)()
+        if known is not None and known in self._viewer.layers:
+            known.data = shown.data
+            for name in ("scale", "translate", "rotate", "shear", "affine"):
+                setattr(known, name, getattr(shown, name))
+            return
+        add_quietly(self._viewer, shown)
+        self._known[key] = ref(shown)
+
+
+_WAIT = 300  # milliseconds in which several changes count as one
+_CHANGES = (
+    *("data", "scale", "translate", "rotate", "shear", "affine", "axis_labels"),
+    "units",
+)
+
+
+class _Follower(QObject):
+    """Calls back in the GUI thread shortly after data or geometry of layers change.
+
+    Painting in place is noticed when the layer is shown again. As moving to another
+    plane shows it again, too, a thread checks whether the pixels have changed.
+    """
+
+    def __init__(self, parent: QObject, callback: Any) -> None:
+        super().__init__(parent)
+        self._callback = callback
+        self._layers: list[Image] = []
+        self._marks: list[int | None] = []
+        self._soon = self._timer(callback)
+        self._look = self._timer(self.look)
+
+    def follow(self, layers: Sequence[Image]) -> None:
+        """Watch these layers instead of the ones before."""
+        if _same(self._layers, layers):
+            return
+        self._disconnect()
+        self._layers, self._marks = list(layers), []
+        for layer in layers:
+            for name in _CHANGES:
+                getattr(layer.events, name).connect(self._changed)
+            layer.events.set_data.connect(self._shown_again)
+
+    def remember(self, marks: Sequence[int | None]) -> None:
+        """Store the fingerprints of the compared layers, and check for changes."""
+        self._marks = list(marks)
+        self.look()
+
+    def look(self) -> None:
+        """Find out, in a thread, whether pixels were changed in place."""
+        if not self._marks or not self._layers:
+            return
+        worker = create_worker(_fingerprints, [level_data(x) for x in self._layers])
+        worker.returned.connect(self._looked)
+        worker.start()
+
+    def stop(self) -> None:
+        """Call back no more."""
+        self._disconnect()
+        self._layers, self._marks = [], []
+        self._soon.stop()
+        self._look.stop()
+
+    def _timer(self, callback: Any) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(_WAIT)
+        timer.timeout.connect(callback)
+        return timer
+
+    def _disconnect(self) -> None:
+        for layer in self._layers:
+            for name in _CHANGES:
+                getattr(layer.events, name).disconnect(self._changed)
+            layer.events.set_data.disconnect(self._shown_again)
+
+    def _changed(self, _: Any) -> None:
+        self._soon.start()
+
+    def _shown_again(self, _: Any) -> None:
+        self._look.start()
+
+    def _looked(self, marks: list[int | None]) -> None:
+        before = self._marks
+        if len(marks) != len(before) or marks == before:
+            return
+        self._marks = marks
+        self._callback()
+
+
+def _same(some: Sequence[Image], others: Sequence[Image]) -> bool:
+    """Whether these are the same layers."""
+    return list(map(id, some)) == list(map(id, others))
+
+
+def _fingerprints(arrays: list[Any]) -> list[int | None]:
+    return [fingerprint(data) for data in arrays]

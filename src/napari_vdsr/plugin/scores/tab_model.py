@@ -1,36 +1,36 @@
 """The tab that scores a model on a layer: reduce it, enlarge it, compare."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from weakref import ref
 
 from magicgui.widgets import CheckBox
-from napari.layers import Image
+from napari.layers import Image, Layer
 
 from napari_vdsr.evaluation.evaluate import Comparison
 from napari_vdsr.evaluation.methods import BestLinear, Spline
 from napari_vdsr.evaluation.protocols import PROTOCOLS
-from napari_vdsr.plugin.scores.layers import Snapshot, check_memory, take_snapshot
-from napari_vdsr.plugin.scores.maps import Tiling, coarser_layer, finer_layer
-from napari_vdsr.plugin.scores.model_work import (
-    ModelJob,
+from napari_vdsr.plugin.models import ModelList
+from napari_vdsr.plugin.scores.layers import (
+    check_memory,
+    coarser_layer,
+    finer_layer,
+    take_snapshot,
+)
+from napari_vdsr.plugin.scores.settings import NONE, OWN, ModelOptions
+from napari_vdsr.plugin.scores.tab import ScoringTab, WorkView, offer_layers
+from napari_vdsr.plugin.scores.words import (
     acquisition_in_words,
     answer_of,
     gain_in_words,
-    scores_of,
 )
-from napari_vdsr.plugin.scores.parts import WorkView, words_label
-from napari_vdsr.plugin.scores.results import ResultsView
-from napari_vdsr.plugin.scores.settings import NONE, OWN, ModelOptions
-from napari_vdsr.plugin.scores.tab import Tab
-from napari_vdsr.plugin.scores.tooltips import TOOLTIPS
+from napari_vdsr.plugin.scores.work import ModelJob, scores_of
 from napari_vdsr.plugin.settings import WAIT, FieldError, preferred
 from napari_vdsr.plugin.viewer import add_quietly, likely_truth
-from napari_vdsr.plugin.widgets.colours import emphasise
+from napari_vdsr.plugin.widgets.elements import wrapping_label
 from napari_vdsr.plugin.widgets.form import Form
-from napari_vdsr.plugin.widgets.inputs import combo_box, frame
+from napari_vdsr.plugin.widgets.inputs import combo_box
 from napari_vdsr.plugin.words import free_text, made_for_others
-from napari_vdsr.zoo import Card
 
 _ABOUT = (
     "An image with fine detail is made smaller and enlarged again by interpolation "
@@ -40,80 +40,94 @@ _FIGURES_ONLY = (Spline.name, BestLinear.name)  # scored, but not added as layer
 _PROTOCOL = f"Protocol 'direct': {PROTOCOLS['direct']}.".replace("`", "")
 
 
-class ModelTab(Tab):
+class ModelTab(ScoringTab):
     """Layer, factor and model above; scores below; images in the viewer."""
 
-    def __init__(self, viewer: Any) -> None:
-        super().__init__(viewer)
-        self.about = words_label()
-        self.about.setText(_ABOUT)
-        self.truth = combo_box(tooltip=TOOLTIPS["truth"])
-        self.tile = CheckBox(text="side by side", tooltip=TOOLTIPS["tile"])
+    def __init__(self, viewer: Any, models: ModelList) -> None:
+        self.tile = CheckBox(
+            text="side by side",
+            tooltip="Show original, reduced, bicubic and predicted image side by side, "
+            "in napari's grid mode; other layers are hidden meanwhile.",
+        )
         self.tile.enabled = False
-        self.form = Form(ModelOptions())
+        work = WorkView(
+            "Score",
+            "Reduce, enlarge, compare, and add all images as layers.",
+            self.tile.native,
+        )
+        about = wrapping_label()
+        about.setText(_ABOUT)
+        super().__init__(viewer, Form(ModelOptions()), work, about)
+        self.truth = combo_box(
+            tooltip="An image with fine detail. It is made smaller, enlarged again, "
+            "and compared with what it was."
+        )
         self.form.add_row("Layer", self.truth.native, 0)
-        self.work = WorkView("Score", "score", self.tile.native)
-        self.results = ResultsView()
-        for widget in (
-            self.about,
-            self.results,
-            self.form,
-            self.work,
-            self.results.details,
-        ):
-            self.column.addWidget(widget)
-        self.column.addStretch(1)
-        self._tiling = Tiling(viewer)
+        self.framed = {"truth": self.truth.native}
+        self._models = models
+        self._tiling = _Tiling(viewer)
         self._tried: ref[Image] | None = None
         self.truth.changed.connect(self.refresh)
         self.form.changed.connect(self.refresh)
         self.tile.changed.connect(self._tiling.show)
-        self.work.button.clicked.connect(self._pressed)
 
     def reset_choices(self) -> None:
         """Update the lists of layers and models."""
+        if self._models.known:
+            self.form.offer_models(self._models.cards)
         images = self.images
-        self.offer_layers(self.truth, images, likely_truth(images))
+        offer_layers(self.truth, images, likely_truth(images))
         self.tile.enabled = self._tiling.ready
         self.refresh()
 
-    def refresh(self) -> None:
-        """Show what is wrong, if anything, and enable or disable the buttons."""
-        if self._closed or self.running:
-            return
+    def show_state(self) -> None:
+        """Show what is wrong, if anything, and enable or disable the button."""
         self.form.explain_model()
-        field, text, colour = "", "", ""
-        try:
-            self._planned()
-        except FieldError as error:
-            field, text = error.field, str(error)
-            colour = self.colour("warning") if field else ""
-        frame(self.truth.native, colour if field == "truth" else "")
-        self.form.mark(field, colour)
-        self.work.say(text, colour)
-        self.work.button.setEnabled(not text)
-        emphasise(self.work.button, self.work.bar, self._viewer.theme)
+        super().show_state()
 
-    def start(self) -> None:
-        """Start the scoring, as the button Score does."""
-        if self.running or self._closed:
-            return
-        try:
-            truth = self._planned()
-        except FieldError:
-            self.refresh()
-            return
-        self._tried = ref(self.truth.value)
-        options: Any = self.form.settings
-        work = ModelJob(
+    def prepare(self) -> ModelJob:
+        """What Score would do; FieldError if something is wrong."""
+        layer, options = self.truth.value, self.form.settings
+        factor = int(options.factor)
+        if layer is None:
+            raise FieldError("", "Open an image to score a model on it.")
+        if not self.form.cards:
+            raise FieldError("", WAIT)
+        truth = take_snapshot(layer)
+        check_memory(truth)
+        card, taken = self.form.cards.get(options.model), options.taken
+        if taken == OWN and card is not None:
+            taken = card.sampling
+        finer = 2 if taken == "scanner" else 1
+        y, x = truth.shape[-2:]
+        if min(y, x) // (factor * finer) < 3:
+            halved = "halved for a scanner's truth and " if finer > 1 else ""
+            raise FieldError(
+                "truth",
+                f"'{layer.name}' has {y} × {x} pixels: too small to be {halved}reduced "
+                f"by {factor}.",
+            )
+        made_for = made_for_others(card, factor)  # SRCNN is made for one factor
+        if card is not None and made_for:
+            raise FieldError(
+                "factor",
+                f"'{card.name}' is made for {made_for} only, not for ×{factor}: choose "
+                "another factor, or another model.",
+            )
+        return ModelJob(
             truth,
-            int(options.factor),
+            factor,
             options.model,
-            preferred().get("device", "auto"),
+            "auto",
             None if options.taken == OWN else options.taken,
             None if options.noise == NONE else options.noise,
         )
-        self.begin(work, self.work)
+
+    def begin(self, work: Any, view: WorkView) -> None:
+        """Start the scoring in a thread, on the preferred device."""
+        self._tried = ref(self.truth.value)
+        work.device = preferred().get("device", "auto")
+        super().begin(work, view)
 
     def deliver(self, result: Comparison) -> Iterator[None]:
         """Show the scores, and then one image after the other."""
@@ -126,11 +140,7 @@ class ModelTab(Tab):
             labels=[str(label) for label in truth.axis_labels],
             theme=self._viewer.theme,
             answer=answer_of(result),
-            remarks=[
-                gain_in_words(result),
-                *acquisition_in_words(result),
-                _PROTOCOL,
-            ],
+            remarks=[gain_in_words(result), *acquisition_in_words(result), _PROTOCOL],
         )
         yield from self._add_layers(truth, result)
 
@@ -140,36 +150,6 @@ class ModelTab(Tab):
         self._tiling.forget()
 
     # Inside
-
-    def _planned(self) -> Snapshot:
-        layer, options = self.truth.value, self.form.settings
-        factor = int(options.factor)
-        if layer is None:
-            raise FieldError("", "Open an image to score a model on it.")
-        if not self.form.cards:
-            raise FieldError("", WAIT)
-        truth = take_snapshot(layer)
-        check_memory(truth)
-        y, x = truth.shape[-2:]
-        card, taken = self.form.cards.get(options.model), options.taken
-        if taken == OWN and card is not None:
-            taken = card.sampling
-        finer = 2 if taken == "scanner" else 1
-        if min(y, x) // (factor * finer) < 3:
-            halved = "halved for a scanner's truth and " if finer > 1 else ""
-            raise FieldError(
-                "truth",
-                f"'{layer.name}' has {y} × {x} pixels: too small to be {halved}reduced "
-                f"by {factor}.",
-            )
-        _check_factor(card, factor)
-        return truth
-
-    def _pressed(self) -> None:
-        if self.running:
-            self.cancel()
-        else:
-            self.start()
 
     def _add_layers(self, truth: Image, result: Comparison) -> Iterator[None]:
         """Add the truth (if it is gone), the reduced image, and enlargements of it."""
@@ -195,18 +175,12 @@ class ModelTab(Tab):
         )
         made.append(low)
         for outcome in result.outcomes:
-            if outcome.method in _FIGURES_ONLY:
-                continue
-            made.append(
-                finer_layer(
-                    fine,
-                    outcome.image,
-                    low,
-                    factor,
-                    name=f"{low.name} {outcome.method}",
-                    method=outcome.method,
+            method, name = outcome.method, f"{low.name} {outcome.method}"
+            if method not in _FIGURES_ONLY:
+                image = outcome.image
+                made.append(
+                    finer_layer(fine, image, low, factor, name=name, method=method)
                 )
-            )
         for layer in made:
             yield
             add_quietly(self._viewer, layer, above=truth)
@@ -215,12 +189,70 @@ class ModelTab(Tab):
         self._tiling.show(self.tile.value)
 
 
-def _check_factor(card: Card | None, factor: int) -> None:
-    """Raise FieldError for a factor that the model is not made for (SRCNN)."""
-    made_for = made_for_others(card, factor)
-    if card is not None and made_for:
-        msg = (
-            f"'{card.name}' is made for {made_for} only, not for ×{factor}: choose "
-            "another factor, or another model."
-        )
-        raise FieldError("factor", msg)
+_FONT = 8  # points, so that long names fit a cell
+
+
+class _Tiling:
+    """Shows some layers in the cells of a grid, and hides the others meanwhile."""
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._layers: list[ref[Layer]] = []
+        self._hidden: list[ref[Layer]] = []
+        self._on = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is anything to show side by side."""
+        return len(self._present()) > 1
+
+    def take(self, layers: Sequence[Layer]) -> None:
+        """Choose what is shown side by side, in reading order."""
+        self.show(False)
+        self._layers = [ref(layer) for layer in layers]
+
+    def show(self, on: bool) -> None:
+        """Show the layers side by side, or restore the view."""
+        # The grid moved to the canvas with napari 0.9.
+        grid = getattr(self._viewer, "canvas", self._viewer).grid
+        shown = self._present()
+        if not on:
+            if self._on:
+                grid.enabled = False
+                for layer in _alive(self._hidden):
+                    layer.visible = True
+                for layer in shown:
+                    _label(layer, False)
+            self._on, self._hidden = False, []
+            return
+        for layer in self._viewer.layers:
+            if layer.visible and not any(layer is one for one in shown):
+                self._hidden.append(ref(layer))
+                layer.visible = False
+        for layer in shown:
+            layer.visible = True
+            _label(layer, True)
+        grid.stride = 1
+        grid.shape = (-1, -1)
+        grid.enabled = self._on = True
+        self._viewer.reset_view()
+
+    def forget(self) -> None:
+        """Release all layers."""
+        self._layers, self._hidden, self._on = [], [], False
+
+    def _present(self) -> list[Layer]:
+        return [x for x in _alive(self._layers) if x in self._viewer.layers]
+
+
+def _alive(kept: list[ref[Layer]]) -> list[Layer]:
+    found = [layer() for layer in kept]
+    return [layer for layer in found if layer is not None]
+
+
+def _label(layer: Layer, on: bool) -> None:
+    """Show the name of a layer in its cell, or hide it again."""
+    overlay = getattr(layer, "name_overlay", None)  # new in napari 0.7
+    if overlay is not None:
+        overlay.font_size = _FONT if on else type(overlay)().font_size
+        overlay.visible = on

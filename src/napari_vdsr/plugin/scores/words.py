@@ -1,4 +1,4 @@
-"""Scores as rows of text: for the screen, the clipboard and files."""
+"""Scores as sentences and rows of text: for the screen, the clipboard and files."""
 
 import csv
 import io
@@ -8,7 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS, noise_in_words
+from napari_vdsr.evaluation.evaluate import Comparison
+from napari_vdsr.evaluation.methods import BASELINES
 from napari_vdsr.evaluation.psnr import PsnrReport
+from napari_vdsr.evaluation.report import BEST_IN_WORDS
 from napari_vdsr.plugin.scores.work import Score
 
 IDENTICAL = "∞ (identical)"
@@ -31,37 +35,29 @@ class Table(NamedTuple):
 
 def summary(scores: Sequence[Score]) -> Table:
     """One row for each score, with that of bicubic enlargement below it."""
-    columns = ["PSNR dB", "fitted dB", "SSIM"]
-    if all(score.psnr.fitted is None for score in scores):
-        columns.remove("fitted dB")
     rows = rows_of(scores)
-    cells = []
-    for score in rows:
-        line = [_mean_in_words(score.psnr)]
-        if "fitted dB" in columns:
-            line.append(_fitted(score, "mean"))
-        cells.append([*line, _ssim(score.ssim)])
-    return Table(columns, [score.name for score in rows], cells)
+    columns = {"PSNR dB": [_mean_in_words(score.psnr) for score in rows]}
+    if any(score.psnr.fitted is not None for score in scores):
+        fits = [score.psnr.fitted for score in rows]
+        means = [None if fit is None else fit.mean for fit in fits]
+        columns["fitted dB"] = [_decibels(mean) for mean in means]
+    columns["SSIM"] = [_ssim(score.ssim, 4) for score in rows]
+    return _table(columns, [score.name for score in rows])
 
 
 def plane_table(score: Score, names: Sequence[str]) -> Table:
     """Mean, extremes and every plane of the score of a stack."""
-    columns = ["PSNR dB"]
-    figures = [_column(score.psnr)]
+    columns = {"PSNR dB": _column(score.psnr)}
     if score.psnr.fitted is not None:
-        columns.append("fitted dB")
-        figures.append(_column(score.psnr.fitted))
+        columns["fitted dB"] = _column(score.psnr.fitted)
     if score.ssim_of_planes:
-        columns.append("SSIM")
         values = score.ssim_of_planes
-        head = (sum(values) / len(values), min(values), max(values))
+        head = sum(values) / len(values), min(values), max(values), None
         # Three digits leave room for the names in a narrow panel.
-        figures.append([*map(_short, head), "–", *map(_short, values)])
+        columns["SSIM"] = [_ssim(value, 3) for value in (*head, *values)]
     if score.bicubic is not None:
-        columns.append("bicubic dB")
-        figures.append(_column(score.bicubic.psnr))
-    rows = ["mean", "min", "max", OF_MEAN_ERROR, *names]
-    return Table(columns, rows, [list(row) for row in zip(*figures, strict=True)])
+        columns["bicubic dB"] = _column(score.bicubic.psnr)
+    return _table(columns, ["mean", "min", "max", OF_MEAN_ERROR, *names])
 
 
 def rows_of(scores: Sequence[Score]) -> list[Score]:
@@ -77,12 +73,13 @@ def notes_on(scores: Sequence[Score]) -> list[str]:
     notes: list[str] = []
     for score in scores:
         report = score.psnr
-        notes += [_about(score, note) for note in score.notes]
-        if report.identical == len(report.errors):
+        for note in score.notes:
+            notes.append(f"{score.name}: {note}" if note.startswith("No ") else note)
+        if report.identical == score.planes:
             notes.append(f"'{score.name}': infinite (identical to the reference).")
         elif report.identical:
             notes.append(
-                f"{report.identical} of {len(report.errors)} planes of "
+                f"{report.identical} of {score.planes} planes of "
                 f"'{score.name}' are identical to the reference: infinite (∞)."
             )
         if report.left_out:
@@ -102,32 +99,50 @@ def notes_on(scores: Sequence[Score]) -> list[str]:
 def answer_to(scores: Sequence[Score], names: Sequence[str]) -> str:
     """The comparison in a sentence: "vdsr20 gains 2.6 dB over bicubic".
 
-    Of several layers, the one with the best PSNR is told of; `names` are how each is
+    Of several layers, the one with the best PSNR is named; `names` are how each is
     called, such as by its model.
     """
-    best = max(range(len(scores)), key=lambda number: scores[number].psnr.mean)
-    score, name = scores[best], names[best]
+    score, name = max(
+        zip(scores, names, strict=True), key=lambda pair: pair[0].psnr.mean
+    )
     leads = " is best and" if len(scores) > 1 else ""
     if score.bicubic is None or math.isinf(score.psnr.mean):
         figure = _mean_in_words(score.psnr)
         unit = "" if figure == IDENTICAL else " dB"
         return f"{name}{leads} has a PSNR of {figure}{unit}"
-    return (
-        f"{name}{leads} {gain_over_bicubic(score.psnr.mean - score.bicubic.psnr.mean)}"
-    )
+    gain = score.psnr.mean - score.bicubic.psnr.mean
+    return f"{name}{leads} {_gain_over_bicubic(gain)}"
 
 
-def gain_over_bicubic(gain: float) -> str:
-    """A difference in words: "gains 2.6 dB over bicubic"."""
-    if math.isnan(gain) or math.isinf(gain):
-        return "cannot be told from bicubic in dB"
-    if round(abs(gain), 1) == 0:
-        return "is as good as bicubic"
-    return (
-        f"gains {gain:.1f} dB over bicubic"
-        if gain > 0
-        else f"is {-gain:.1f} dB below bicubic"
-    )
+def answer_of(comparison: Comparison) -> str:
+    """The scores of a model in a sentence: "vdsr20 gains 2.6 dB over bicubic"."""
+    bicubic, *_, model = comparison.outcomes
+    return f"{model.method} {_gain_over_bicubic(model.psnr.mean - bicubic.psnr.mean)}"
+
+
+def gain_in_words(comparison: Comparison) -> str:
+    """What the model, the last outcome, gained over each interpolation."""
+    *others, model = comparison.outcomes
+    baselines = [each for each in others if each.method in BASELINES]
+    gains = [model.psnr.mean - each.psnr.mean for each in baselines]
+    if not np.isfinite(gains).all():
+        return "One of the results is identical to the original."
+    parts = [
+        f"{gain:+.2f} dB".replace("-", "−") + f" against {each.method}"
+        for gain, each in zip(gains, baselines, strict=True)
+    ]
+    return f"{model.method}: {', '.join(parts)}."
+
+
+def acquisition_in_words(comparison: Comparison) -> list[str]:
+    """How the small image was made, and what the best linear enlargement is."""
+    pair = comparison.pair
+    assert pair.sampling is not None
+    return [
+        f"Small image: {SAMPLING_IN_WORDS[pair.sampling]}.",
+        f"Noise added: {noise_in_words(pair.electrons)}.",
+        f"{BEST_IN_WORDS[:1].upper()}{BEST_IN_WORDS[1:]}.",
+    ]
 
 
 def plane_names(stack: tuple[int, ...], labels: Sequence[str]) -> list[str]:
@@ -157,59 +172,59 @@ def to_csv(scores: Sequence[Score], names: Sequence[str], reference: str) -> str
     )
     for score in rows_of(scores):
         report, fitted = score.psnr, score.psnr.fitted
-        tail = [
-            reference,
-            f"{report.data_range.value:g}",
-            report.data_range.reason,
-            report.channels,
-            report.border,
-        ]
-        for row, plane in enumerate(names[: len(report.values)]):
-            line = [score.name, plane or "0", _exact(report.values[row])]
-            line.append("" if fitted is None else _exact(fitted.values[row]))
-            ssim = score.ssim_of_planes[row : row + 1]
-            writer.writerow([*line, *map(_exact, ssim or [None]), *tail])
-        for figure in ("mean", "minimum", "maximum", "of_mean_error"):
-            line = [
-                score.name,
-                figure.replace("_", " "),
-                _exact(getattr(report, figure)),
-            ]
-            line.append("" if fitted is None else _exact(getattr(fitted, figure)))
-            line.append(_exact(score.ssim) if figure == "mean" else "")
-            writer.writerow([*line, *tail])
+        planes = [plane or "0" for plane in names[: score.planes]]
+        rows = [*planes, "mean", "minimum", "maximum", "of mean error"]
+        psnr = [*report.values, *_head(report)]
+        fits = (
+            [None] * len(rows) if fitted is None else [*fitted.values, *_head(fitted)]
+        )
+        ssim = score.ssim_of_planes or (None,) * score.planes
+        for row, *figures in zip(
+            rows, psnr, fits, [*ssim, score.ssim, None, None, None], strict=True
+        ):
+            line = [score.name, row, *map(_exact, figures), reference]
+            line += [f"{report.data_range.value:g}", report.data_range.reason]
+            writer.writerow([*line, report.channels, report.border])
     return text.getvalue()
 
 
+def _gain_over_bicubic(gain: float) -> str:
+    """A difference in words: "gains 2.6 dB over bicubic"."""
+    if not math.isfinite(gain):
+        return "cannot be told from bicubic in dB"
+    if round(abs(gain), 1) == 0:
+        return "is as good as bicubic"
+    if gain < 0:
+        return f"is {-gain:.1f} dB below bicubic"
+    return f"gains {gain:.1f} dB over bicubic"
+
+
+def _table(columns: dict[str, list[str]], names: list[str]) -> Table:
+    rows = [list(row) for row in zip(*columns.values(), strict=True)]
+    return Table(list(columns), names, rows)
+
+
+def _head(report: PsnrReport) -> tuple[float, float, float, float]:
+    return report.mean, report.minimum, report.maximum, report.of_mean_error
+
+
 def _column(report: PsnrReport) -> list[str]:
-    head = (report.mean, report.minimum, report.maximum, report.of_mean_error)
-    return [_decibels(value) for value in (*head, *report.values)]
+    return [_decibels(value) for value in (*_head(report), *report.values)]
 
 
 def _mean_in_words(report: PsnrReport) -> str:
     return IDENTICAL if math.isinf(report.of_mean_error) else _decibels(report.mean)
 
 
-def _fitted(score: Score, figure: str) -> str:
-    fitted = score.psnr.fitted
-    return "–" if fitted is None else _decibels(getattr(fitted, figure))
-
-
-def _decibels(value: float) -> str:
+def _decibels(value: float | None) -> str:
+    if value is None:
+        return "–"
     return "∞" if math.isinf(value) else f"{value:.2f}"
 
 
-def _ssim(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
-
-
-def _short(value: float) -> str:
-    return f"{value:.3f}"
+def _ssim(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _exact(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
-
-
-def _about(score: Score, note: str) -> str:
-    return f"{score.name}: {note}" if note.startswith("No ") else note

@@ -1,6 +1,6 @@
-"""Scores layers against a reference, in a thread."""
+"""Scores layers against a reference, and a model on a layer, in a thread."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.data_range import DataRange, Spreads
-from napari_vdsr.evaluation.planes import (
-    Planes,
-    comparable,
-    exact_origin,
-    scaled_luminance,
-)
+from napari_vdsr.evaluation.acquisition import Noise
+from napari_vdsr.evaluation.data_range import Spreads
+from napari_vdsr.evaluation.evaluate import Comparison, compare
+from napari_vdsr.evaluation.methods import IN_FLOAT32
+from napari_vdsr.evaluation.planes import comparable, exact_origin, scaled_luminance
 from napari_vdsr.evaluation.psnr import PsnrReport, measured, similarity_of_plane
-from napari_vdsr.images.stack import Stack
+from napari_vdsr.images.stack import Stack, stack_of
+from napari_vdsr.imaging.resample import Sampling
 from napari_vdsr.layers.bicubic import bicubic_planes
 from napari_vdsr.plugin.jobs import Job, load_plots
 from napari_vdsr.plugin.scores.layers import (
@@ -54,39 +53,10 @@ class Score:
     notes: tuple[str, ...] = ()  # warnings, and why a figure is missing
     bicubic: "Score | None" = None  # of bicubic enlargement of the same source
 
-
-@dataclass(frozen=True)
-class _Watched(Planes):
-    """Planes whose iteration can be stopped."""
-
-    check: Callable[[], object] = lambda: None
-
-    def __iter__(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Call `check`, which may raise Cancelled, for each pair of planes."""
-        for pair in super().__iter__():
-            self.check()
-            yield pair
-
-
-class _Similarity:
-    """Collects the SSIM of planes until one has none."""
-
-    def __init__(self, data_range: DataRange) -> None:
-        self._data_range = data_range
-        self.values: list[float] = []
-        self.problem = ""
-
-    def __call__(
-        self, reference: NDArray[np.float64], image: NDArray[np.float64]
-    ) -> None:
-        if self.problem:
-            return
-        try:
-            value = similarity_of_plane(reference, image, self._data_range)
-        except InputError as error:
-            self.problem = f"No SSIM: {error}."
-        else:
-            self.values.append(value)
+    @property
+    def planes(self) -> int:
+        """Number of planes; 1 for an image."""
+        return len(self.psnr.roots)
 
 
 def score_images(
@@ -108,21 +78,26 @@ def score_images(
         luminance=options.luminance if reference.rgb else "auto",
         rgb=reference.rgb,
     )
-    origin = exact_origin(reference, image)
-    watched = _Watched(**vars(planes) | {"origin": origin}, check=check)
-    similar, spreads = _Similarity(planes.data_range), Spreads()
+    origin, spreads = exact_origin(reference, image), Spreads()
+    ssim: list[float] = []
+    no_ssim: list[str] = []  # why there is none of a plane
 
     def look(one: NDArray[np.float64], other: NDArray[np.float64]) -> None:
-        similar(one + origin, other + origin)
+        if not no_ssim:
+            pair = one + origin, other + origin
+            try:
+                ssim.append(similarity_of_plane(*pair, planes.data_range))
+            except InputError as error:
+                no_ssim.append(f"No SSIM: {error}.")
         spreads(one, other)
+        check()
 
-    report = measured(watched, fit=options.fit, beside=look)
+    report = measured(replace(planes, origin=origin), fit=options.fit, beside=look)
     problems = [each for each in (problem, spreads.contradiction()) if each is not None]
     notes = [f"{WARNING}{_in_panel_words(each)}." for each in problems]
-    if similar.problem:
-        return Score(name, report, None, (), (*notes, similar.problem))
-    values = tuple(similar.values)
-    return Score(name, report, sum(values) / len(values), values, tuple(notes))
+    if no_ssim:
+        return Score(name, report, None, (), (*notes, *no_ssim))
+    return Score(name, report, sum(ssim) / len(ssim), tuple(ssim), tuple(notes))
 
 
 def _in_panel_words(problem: str) -> str:
@@ -142,7 +117,7 @@ class Subject:
 
     image: Snapshot
     origin: Origin | None
-    layer: Callable[[], "Image | None"] = lambda: None  # a weak reference
+    layer: Callable[[], "Image | None"]  # a weak reference
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,26 +133,22 @@ class ScoringJob(ScoringWork):
     """Scores layers against one reference."""
 
     def __init__(
-        self,
-        reference: Snapshot,
-        subjects: Sequence[Subject],
-        options: ScoreOptions,
+        self, reference: Snapshot, subjects: Sequence[Subject], options: ScoreOptions
     ) -> None:
         super().__init__()
         # Fingerprints of the pixels that were compared, the reference's first.
         self.marks: list[int | None] = []
-        self.reference = reference
-        self.subjects = subjects
-        self.options = options
+        self.reference, self.subjects, self.options = reference, subjects, options
 
     def work(self) -> None:
         """Put a `LayerScore` for every layer into the results."""
         images = [self.reference, *(subject.image for subject in self.subjects)]
         self.marks = [fingerprint(image.data) for image in images]
-        if prod(self.reference.shape[:-2]) > 1:
+        planes = prod(self.reference.shape[:-2])
+        if planes > 1:
             load_plots()
         visits = sum(1 if each.origin is None else 2 for each in self.subjects)
-        self.ticker.begin("Comparing", visits * prod(self.reference.shape[:-2]))
+        self.ticker.begin("Comparing", visits * planes)
         for subject in self.subjects:
             score, pair = self._score(subject.image)
             if subject.origin is not None:
@@ -213,3 +184,67 @@ class ScoringJob(ScoringWork):
             return values
         # The peak only shifts luminance, so differences do not depend on it.
         return scaled_luminance(values, 255.0)
+
+
+class ModelJob(ScoringWork):
+    """Reduces an image and enlarges it again by interpolation and by a model.
+
+    `factor` is 2 to 8; device, sampling and noise are as for `evaluate`.
+    """
+
+    def __init__(
+        self,
+        truth: Snapshot,
+        factor: int,
+        model: str,
+        device: str,
+        sampling: Sampling | None = None,
+        noise: Noise | None = None,
+    ) -> None:
+        super().__init__()
+        self.truth, self.factor, self.model = truth, factor, model
+        self.device, self.sampling, self.noise = device, sampling, noise
+
+    def work(self) -> None:
+        """Put one `Comparison` into the results."""
+        from napari_vdsr.zoo import load_model
+
+        with self.the_device():
+            self.ticker.begin("Loading the model")
+            if prod(self.truth.shape[:-2]) > 1:
+                load_plots()
+            model = load_model(self.model, progress=self.ticker)
+            if not model.serves((self.factor,)):
+                raise InputError(
+                    f"'{self.model}' is not made for ×{self.factor}: choose another"
+                )
+            self.ticker.begin(f"Reducing and enlarging ×{self.factor}")
+            self.results.append(self._compared())
+
+    def _compared(self) -> Comparison:
+        truth = stack_of(
+            self.truth.data, self.truth.name, self.truth.rgb, self.ticker.check
+        )
+        try:
+            return compare(
+                truth.whole(),
+                self.factor,
+                model=self.model,
+                sampling=self.sampling,
+                noise=self.noise,
+                options=replace(IN_FLOAT32, device=self.device),
+                rgb=self.truth.rgb,
+                progress=self.ticker,
+            )
+        except RuntimeError as error:
+            # torch raises this when the device has no memory left.
+            raise InputError(f"the device '{self.device}' failed: {error}") from error
+
+
+def scores_of(comparison: Comparison) -> list[Score]:
+    """Scores of all methods, bicubic first."""
+    outcomes = comparison.outcomes
+    notes: tuple[str, ...] = ()
+    if any(outcome.ssim is None for outcome in outcomes):
+        notes = ("No SSIM: the image is smaller than its window of 11 × 11.",)
+    return [Score(each.method, each.psnr, each.ssim, (), notes) for each in outcomes]

@@ -35,6 +35,18 @@ def let_wrap(label: QLabel) -> None:
     label.installEventFilter(_Copier(label))
 
 
+def wrapping_label(rich: bool = False) -> QLabel:
+    """Make a label of Qt that wraps its words and never widens the panel.
+
+    Names of layers and files may look like HTML: only `rich` text is taken for it.
+    """
+    label = QLabel()
+    formats = Qt.TextFormat
+    label.setTextFormat(formats.RichText if rich else formats.PlainText)
+    let_wrap(label)
+    return label
+
+
 def words_below() -> Label:
     """Make a label that wraps its words and never widens the panel."""
     label = Label(value="")
