@@ -45,6 +45,9 @@ def panel(request: Any, viewer: Any, cells: Any) -> Any:
     viewer.add_image(cells, name="cells")
     made = request.param(viewer)
     viewer.window.add_dock_widget(made, name="panel")
+    for book in made.findChildren(QTabWidget):
+        for index in reversed(range(book.count())):
+            book.setCurrentIndex(index)  # a page is made when it is first shown
     return made
 
 

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
     QPushButton,
+    QTabWidget,
     QToolButton,
     QWidget,
 )
@@ -45,6 +46,9 @@ def panel(request: pytest.FixtureRequest, viewer: Any, qtbot: Any) -> QWidget:
     made: QWidget = request.param(viewer)
     viewer.window.add_dock_widget(made, name="panel")
     qtbot.waitUntil(lambda: made.models.known, timeout=20_000)  # type: ignore[attr-defined]
+    for book in made.findChildren(QTabWidget):
+        for index in range(book.count()):
+            book.setCurrentIndex(index)  # a page is made when it is first shown
     return made
 
 

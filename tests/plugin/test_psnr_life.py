@@ -8,10 +8,14 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox
 from scoring_helpers import CAMERA, names, stack
 
 from napari_vdsr.layers.provenance import METADATA_KEY, Provenance
 from napari_vdsr.plugin.scores.panel import Psnr
+from napari_vdsr.plugin.scores.settings import PsnrSettings
+from napari_vdsr.plugin.settings import save_settings
 from napari_vdsr.plugin.viewer import LEFT_OF_LINE, TRAINING_PREVIEW
 
 
@@ -41,11 +45,51 @@ def test_it_and_the_training_panel_show_before_torch_is_imported() -> None:
     code = (
         "import sys, napari_vdsr.plugin.scores.panel; "
         "import napari_vdsr.plugin.training.panel; "
-        "print([name for name in ('torch', 'pyqtgraph') "
+        "print([name for name in ('torch', 'pyqtgraph', "
+        "'napari_vdsr.plugin.scores.tab_model', 'napari_vdsr.plugin.scores.tab_check') "
         "if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_tab_is_made_when_it_is_first_shown(viewer: Any, qtbot: Any) -> None:
+    """Making all three at once blocked the window."""
+    viewer.add_image(CAMERA, name="cells")
+    save_settings(PsnrSettings(factor="4", model="tiny"), PsnrSettings(), "psnr")
+    panel = Psnr(viewer)
+    viewer.window.add_dock_widget(panel, name="PSNR")
+    qtbot.waitUntil(lambda: panel.models.known, timeout=20_000)
+    panel.catch_up()
+    pages = [panel.book.widget(index) for index in range(panel.book.count())]
+    assert [bool(page.findChildren(QComboBox)) for page in pages] == [
+        True,
+        False,
+        False,
+    ]
+    assert (panel.settings.factor, panel.settings.model) == ("4", "tiny")
+    for index, name in ((1, "model"), (2, "check")):
+        panel.book.setCurrentIndex(index)
+        tab = pages[index].widget()  # at once, so that nobody sees an empty page
+        assert tab is getattr(panel, name)
+        assert tab.isVisibleTo(panel)
+    assert panel.model.form.settings.factor == "4"
+    assert panel.model.form["model"].native.currentText().startswith("tiny")
+    assert panel.model.truth.value is panel.check.image.value is viewer.layers[0]
+    assert panel.model.work.button.isEnabled()
+
+
+def test_names_of_layers_are_taken_for_no_html(viewer: Any, panel: Psnr) -> None:
+    reference = viewer.add_image(CAMERA, name="truth")
+    colours = viewer.add_image(np.zeros((40, 48, 3), np.uint8), name="<b>rgb</b>")
+    panel.catch_up()
+    tab = panel.compare
+    tab.reference.value = reference
+    tab.layers.tick(colours)
+    assert "<b>rgb</b>" in tab.work.message.text()
+    names = tab.work.message, tab.results.heading, tab.results.warning
+    for label in (*names, tab.results.notes):
+        assert label.textFormat() == Qt.TextFormat.PlainText
 
 
 def test_what_is_chosen_in_its_tabs_is_kept(viewer: Any, panel: Psnr) -> None:
