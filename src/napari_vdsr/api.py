@@ -15,7 +15,7 @@ from napari_vdsr.simulation import simulate
 from napari_vdsr.zoo import DEFAULT_MODEL, Model, load_model, models
 
 if TYPE_CHECKING:
-    from napari_vdsr.evaluation.description import describe_image
+    from napari_vdsr.evaluation.image_report import describe_image
     from napari_vdsr.evaluation.psnr import PsnrReport
     from napari_vdsr.evaluation.report import Evaluation
     from napari_vdsr.imaging.resample import Sampling
@@ -351,7 +351,7 @@ def evaluate(
 
 def __getattr__(name: str) -> Any:
     if name == "describe_image":
-        from napari_vdsr.evaluation.description import describe_image
+        from napari_vdsr.evaluation.image_report import describe_image
 
         return describe_image
     # Loaded when it is asked for, because it needs torch.

@@ -80,7 +80,7 @@ def test_a_look_that_fails_does_not_fail_the_run(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("it burns")
 
-    monkeypatch.setattr("napari_vdsr.evaluation.description.describe_image", broken)
+    monkeypatch.setattr("napari_vdsr.evaluation.image_report.describe_image", broken)
     outcome = run("upscale", cells, tmp_path / "out.tif", "--model", "vdsr5", "--json")
     assert outcome.status == 0
     assert "cannot say anything about the image: it burns" in outcome.err

@@ -229,7 +229,8 @@ def _describe(path: Path, image: OpenImage, axes: str) -> dict[str, Any]:
     Any error becomes that line, because it is no reason not to enlarge the image.
     Damage is left to the enlargement, which meets it as well, to tell of.
     """
-    from napari_vdsr.evaluation.description import UNREADABLE, describe_image
+    from napari_vdsr.evaluation.image_report import describe_image
+    from napari_vdsr.images.windows import UNREADABLE
 
     try:
         report = describe_image(image, axes=axes)

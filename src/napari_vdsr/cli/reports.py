@@ -146,7 +146,7 @@ def describe(
 
         napari-vdsr describe cells.ome.tif --json
     """
-    from napari_vdsr.evaluation.description import describe_image
+    from napari_vdsr.evaluation.image_report import describe_image
 
     report = describe_image(image, axes=axes)
     if as_json:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.description import describe_image
-from napari_vdsr.evaluation.image_report import ImageReport
+from napari_vdsr.evaluation.image_report import ImageReport, describe_image
 from napari_vdsr.images.stack import Stack
 from napari_vdsr.imaging.resample import SAMPLINGS, Sampling, resize, sampling_rows
 

@@ -1,45 +1,11 @@
 """What is found out about an image before it is enlarged, in words."""
 
-import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from napari_vdsr.evaluation.detail import SamplingReport, noise_of_range
 from napari_vdsr.evaluation.history import ValueHistory
 from napari_vdsr.evaluation.noise import NoiseEstimate
-from napari_vdsr.imaging.resample import Instrument
-
-# https://www.openmicroscopy.org/Schemas/Documentation/Generated/OME-2016-06/ome_xsd.html
-_SCANNERS = {
-    "LaserScanningConfocalMicroscopy",
-    "MultiPhotonMicroscopy",
-    "SecondHarmonicGenerationImaging",
-    "FluorescenceLifetime",
-    "STED",
-    "LCM",
-}
-_CAMERAS = {
-    "WideField",
-    "SpinningDiskConfocal",
-    "TotalInternalReflection",
-    "TIRF",
-    "SPIM",
-    "BrightField",
-}
-_MODE = re.compile(r"AcquisitionMode\s*=\s*[\"'](\w+)[\"']")
-
-
-def instrument_of(ome: str | None) -> Instrument | None:
-    """Read the instrument off the OME-XML of a file; None when it does not tell.
-
-    >>> instrument_of('<Channel ID="Channel:0" AcquisitionMode="WideField"/>')
-    'camera'
-    """
-    modes = set(_MODE.findall(ome or ""))
-    if modes and modes <= _SCANNERS:
-        return "scanner"
-    return "camera" if modes and modes <= _CAMERAS else None
-
+from napari_vdsr.evaluation.sampling import Findings, SamplingReport, noise_of_range
 
 REDUCED = "vdsr20"
 """For images without noise that software has made smaller."""
@@ -52,9 +18,10 @@ NOISY = 0.01
 """Noise at mid intensity, relative to the range, that a model has to know of: there
 `vdsr20` begins to lose against a spline."""
 
+_NEXT_TO_NONE = 5e-4  # of the range: an eighth of a grey level of 8 bits
 
-@dataclass(frozen=True)
-class ModelAdvice:
+
+class _Advice(NamedTuple):
     """Whether to enlarge an image, and with which model."""
 
     helps: bool | None  # whether enlarging can add anything; None if unknown
@@ -62,76 +29,8 @@ class ModelAdvice:
     reason: str
 
 
-def advise(
-    noise: NoiseEstimate | None,
-    sampling: SamplingReport | None,
-    history: ValueHistory | None,
-    colour: bool,
-    instrument: Instrument | None,
-) -> ModelAdvice:
-    """Apply the rules that the docstring of `describe_image` lists, in their order."""
-    if history is None:
-        return ModelAdvice(None, (), "nothing can be told from its values")
-    if history.distinct < 2:
-        return ModelAdvice(False, (), "it is constant: there is nothing to enlarge")
-    if history.like_labels:
-        return ModelAdvice(
-            False,
-            (),
-            "it looks like a mask, labels or a drawing: enlarge it without "
-            "interpolation instead",
-        )
-    if sampling is None:
-        return ModelAdvice(None, (), "how fine its detail is cannot be told")
-    if sampling.verdict == "oversampled":
-        return ModelAdvice(
-            False,
-            (),
-            "the detail is coarser than the pixels already: enlarging adds pixels, not "
-            "detail",
-        )
-    why = _why_microscope(noise, sampling, history, colour)
-    if why:
-        return _for_microscopes(why, instrument)
-    kind = "a colour picture" if colour else "an 8-bit picture"
-    return ModelAdvice(True, (REDUCED,), f"{kind} with next to no noise")
-
-
-def _why_microscope(
-    noise: NoiseEstimate | None,
-    sampling: SamplingReport,
-    history: ValueHistory,
-    colour: bool,
-) -> str:
-    """Why a model has to expect noise; empty when it need not."""
-    noisy = noise is None or noise_of_range(noise, sampling) >= NOISY
-    if sampling.verdict == "noisy" or (noisy and noise is not None and noise.sure):
-        return "it is noisy"
-    if noisy:
-        return "its noise cannot be told from fine detail"
-    if not (colour or history.eight_bit):
-        return "it is not a picture of 8 bits or in colour"
-    return ""
-
-
-def _for_microscopes(why: str, instrument: Instrument | None) -> ModelAdvice:
-    if instrument is not None:
-        model = SCANNER if instrument == "scanner" else CAMERA
-        told = f"{why}, and its file says that it comes from a {instrument}"
-        return ModelAdvice(True, (model,), told)
-    return ModelAdvice(
-        True,
-        (SCANNER, CAMERA),
-        f"{why}; whether a scanning microscope or a camera made it cannot be told from "
-        "the pixels, so that you have to choose",
-    )
-
-
-_NEXT_TO_NONE = 5e-4  # of the range: an eighth of a grey level of 8 bits
-
-
 @dataclass(frozen=True)
-class ImageReport:
+class ImageReport(Findings):
     """What is found out about an image before it is enlarged.
 
     Attributes
@@ -151,14 +50,6 @@ class ImageReport:
     unknown : tuple of str
         What could not be found out, and why.
     """
-
-    noise: NoiseEstimate | None
-    sampling: SamplingReport | None
-    history: ValueHistory | None
-    colour: bool
-    instrument: Instrument | None = None
-    pixels: int = 0
-    unknown: tuple[str, ...] = ()
 
     @property
     def helps(self) -> bool | None:
@@ -183,14 +74,26 @@ class ImageReport:
     @property
     def noise_in_short(self) -> str:
         """The noise in a few words, the same wherever it is shown."""
-        return _noise_in_short(self.noise, self.sampling)
+        noise = self.noise
+        if noise is None:
+            return "noise unknown"
+        share = noise_of_range(noise, self.sampling)
+        if share >= 1:
+            return "hardly anything but noise"
+        if share < _NEXT_TO_NONE:
+            return "next to no noise"
+        if not noise.sure:
+            return f"noise at most {_percent(share)} of the range"
+        electrons = noise.electrons_at_white
+        photons = f", some {_rounded(electrons)} photons at white" if electrons else ""
+        return f"noise {_percent(share)} of the range{photons}"
 
     @property
     def summary(self) -> str:
         """The report in one line."""
-        parts = [self.noise_in_short] if self._worth_telling else []
-        if self.history is not None:
-            parts += _history_in_short(self.history)
+        parts = []
+        if self._worth_telling and self.history is not None:
+            parts = [self.noise_in_short, *_history_in_short(self.history)]
         return _sentence(" · ".join([*parts, self._advice_in_short]))
 
     def to_text(self) -> str:
@@ -198,8 +101,9 @@ class ImageReport:
         lines = []
         if self._worth_telling:
             if self.noise is not None:
-                lines += _noise_at_length(self.noise, self.sampling)
-            lines += [self.sampling.advice] if self.sampling else []
+                lines.append(_noise_at_length(self.noise, self.sampling))
+            if self.sampling is not None:
+                lines.append(self.sampling.advice)
         if self.history is not None:
             lines += [_sentence(each) + "." for each in self.history.remarks]
         lines += [_sentence(each) + "." for each in self.unknown]
@@ -209,9 +113,8 @@ class ImageReport:
     def to_json(self) -> dict[str, Any]:
         """Give the report as plain values for JSON."""
         sampling = self.sampling and self.sampling.to_json()
-        for curve in ("frequencies", "power"):
-            if sampling:
-                sampling.pop(curve)
+        if sampling:  # its curves are long
+            del sampling["frequencies"], sampling["power"]
         return {
             "summary": self.summary,
             "helps": self.helps,
@@ -228,10 +131,49 @@ class ImageReport:
         }
 
     @property
-    def _advice(self) -> ModelAdvice:
-        return advise(
-            self.noise, self.sampling, self.history, self.colour, self.instrument
-        )
+    def _advice(self) -> _Advice:
+        """By the rules that the docstring of `describe_image` lists, in their order."""
+        history, sampling = self.history, self.sampling
+        if history is None:
+            return _Advice(None, (), "nothing can be told from its values")
+        if history.distinct < 2:
+            return _Advice(False, (), "it is constant: there is nothing to enlarge")
+        if history.like_labels:
+            reason = (
+                "it looks like a mask, labels or a drawing: enlarge it without "
+                "interpolation instead"
+            )
+            return _Advice(False, (), reason)
+        if sampling is None:
+            return _Advice(None, (), "how fine its detail is cannot be told")
+        if sampling.verdict == "oversampled":
+            reason = (
+                "the detail is coarser than the pixels already: enlarging adds pixels, "
+                "not detail"
+            )
+            return _Advice(False, (), reason)
+        noise = self.noise
+        noisy = noise is None or noise_of_range(noise, sampling) >= NOISY
+        if sampling.verdict == "noisy" or (noisy and noise is not None and noise.sure):
+            return self._for_microscopes("it is noisy")
+        if noisy:
+            return self._for_microscopes("its noise cannot be told from fine detail")
+        if not (self.colour or history.eight_bit):
+            return self._for_microscopes("it is not a picture of 8 bits or in colour")
+        kind = "a colour picture" if self.colour else "an 8-bit picture"
+        return _Advice(True, (REDUCED,), f"{kind} with next to no noise")
+
+    def _for_microscopes(self, why: str) -> _Advice:
+        """A model that expects noise."""
+        if self.instrument is None:
+            reason = (
+                f"{why}; whether a scanning microscope or a camera made it cannot be "
+                "told from the pixels, so that you have to choose"
+            )
+            return _Advice(True, (SCANNER, CAMERA), reason)
+        model = SCANNER if self.instrument == "scanner" else CAMERA
+        reason = f"{why}, and its file says that it comes from a {self.instrument}"
+        return _Advice(True, (model,), reason)
 
     @property
     def _worth_telling(self) -> bool:
@@ -247,39 +189,20 @@ class ImageReport:
         return self.reason
 
 
-def _noise_in_short(
-    noise: NoiseEstimate | None, sampling: SamplingReport | None
-) -> str:
-    if noise is None:
-        return "noise unknown"
-    share = noise_of_range(noise, sampling)
-    if share >= 1:
-        return "hardly anything but noise"
-    if share < _NEXT_TO_NONE:
-        return "next to no noise"
-    if not noise.sure:
-        return f"noise at most {_percent(share)} of the range"
-    electrons = noise.electrons_at_white
-    photons = f", some {_rounded(electrons)} photons at white" if electrons else ""
-    return f"noise {_percent(share)} of the range{photons}"
-
-
-def _noise_at_length(
-    noise: NoiseEstimate, sampling: SamplingReport | None
-) -> list[str]:
+def _noise_at_length(noise: NoiseEstimate, sampling: SamplingReport | None) -> str:
     share = _percent(noise_of_range(noise, sampling))
     if not noise.sure:
-        return [
+        return (
             f"Noise: at most {share} of the range at mid intensity. More cannot be "
             f"told: {'; '.join(noise.doubts)}."
-        ]
+        )
     y, x = noise.correlation
-    return [
+    return (
         f"Noise: {noise.sigma:.3g} grey levels at mid intensity, {share} of the range; "
         f"variance = {noise.gain:.3g} x (signal - {noise.offset:.4g}) + "
         f"{noise.read_noise:.3g}²; neighbours correlate by {y:.2f} along Y and "
         f"{x:.2f} along X."
-    ]
+    )
 
 
 def _history_in_short(history: ValueHistory) -> list[str]:
@@ -289,9 +212,7 @@ def _history_in_short(history: ValueHistory) -> list[str]:
         "contrast was changed": history.comb,
         "was JPEG": history.was_jpeg,
     }
-    return (
-        [] if history.like_labels else [words for words, holds in said.items() if holds]
-    )
+    return [words for words, holds in said.items() if holds]
 
 
 def _percent(share: float) -> str:
@@ -305,3 +226,59 @@ def _rounded(number: float) -> str:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def describe_image(
+    image: Any, *, axes: str | None = None, rgb: bool | None = None
+) -> ImageReport:
+    """Describe an image before it is enlarged.
+
+    Its noise, how fine its detail is compared with its pixels, what was done to it
+    before, which model is meant for it and whether enlarging can help at all. It takes
+    a few seconds at most: of large images and stacks, up to nine parts of 512 x 512
+    pixels are examined; of colours, noise and values are those of green.
+
+    The rules, of which the first that holds decides:
+
+    1. Constant images and what looks like a mask, labels or a drawing: enlarging
+       cannot help.
+    2. The detail is coarser than the pixels already: enlarging adds pixels, not detail.
+    3. Noise of 1 % of the range or more at mid intensity, noise that cannot be told
+       from fine detail, or an image that is neither in colour nor of 8 bits: the models
+       for microscopes, ``vdsr20-scanner`` and ``vdsr20-camera``. Which of the two is
+       not in the pixels: OME metadata may tell, otherwise you have to choose.
+    4. Other pictures, in colour or of 8 bits: ``vdsr20``, for images that software has
+       made smaller.
+
+    Parameters
+    ----------
+    image : napari Image layer, array, torch.Tensor or path
+        Any real dtype; arrays of numpy, dask or zarr. Of a multiscale layer the finest
+        level is taken.
+    axes : str, optional
+        As for `upscale`.
+    rgb : bool, optional
+        Whether the last axis holds colours. Needed for arrays whose last axis has 3 or
+        4 pixels when `axes` is not given; files and layers know.
+
+    Returns
+    -------
+    ImageReport
+        With a line in `summary` and the model in `model`. What cannot be told of a
+        constant, small, saturated or damaged image is said in `unknown`.
+
+    Raises
+    ------
+    InputError
+        When it is no image of real numbers, or the axes do not fit it.
+    FileError
+        When a file cannot be opened.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> report = describe_image(np.full((64, 64), 7, dtype="uint8"))
+    >>> report.helps, report.reason
+    (False, 'it is constant: there is nothing to enlarge')
+    """
+    return ImageReport.of(image, axes, rgb)

@@ -237,7 +237,7 @@ def _means(plane: NDArray[Any], width: int) -> NDArray[Any]:
 
 def _oversampled(plane: NDArray[Any]) -> bool:
     """Whether pixels are finer than the detail, judged from the middle."""
-    from napari_vdsr.evaluation.detail import sampling_of
+    from napari_vdsr.evaluation.sampling import sampling_of
 
     if min(plane.shape) < _TOO_FEW:
         return False

@@ -12,8 +12,7 @@ from napari.layers import Image, Layer
 from qtpy.QtCore import QObject
 
 from napari_vdsr.errors import VdsrError
-from napari_vdsr.evaluation.description import describe_image
-from napari_vdsr.evaluation.image_report import ImageReport
+from napari_vdsr.evaluation.image_report import ImageReport, describe_image
 from napari_vdsr.layers.plan import levels_of
 from napari_vdsr.layers.provenance import Provenance
 from napari_vdsr.plugin.background import Background

@@ -7,10 +7,9 @@ import numpy as np
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.consistency import ConsistencyReport, consistency
-from napari_vdsr.evaluation.description import describe_image
-from napari_vdsr.evaluation.detail import Verdict
-from napari_vdsr.evaluation.image_report import ImageReport
+from napari_vdsr.evaluation.image_report import ImageReport, describe_image
 from napari_vdsr.evaluation.noise import NoiseEstimate
+from napari_vdsr.evaluation.sampling import Verdict
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.layers.upscale import compute_plan
 from napari_vdsr.options import RunOptions
