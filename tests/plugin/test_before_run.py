@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QApplication, QScrollArea
+from qtpy.QtWidgets import QApplication, QFileDialog, QScrollArea
 
 import napari_vdsr
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
@@ -84,6 +84,91 @@ def test_a_model_that_has_to_know_the_range_asks_for_it(
     panel.copy_script()
     assert "intensity_range" not in QApplication.clipboard().text()
     assert saved_values()["white"] == 4095  # for the next model that has to know
+
+
+@pytest.fixture
+def choose_file(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Choose 'model file …', and a file in the dialog; gives the folder it shows."""
+
+    def choose(panel: SuperResolution, path: Path | str) -> str:
+        folders = []
+
+        def answer(_: Any, title: str, folder: str, kinds: str) -> tuple[str, str]:
+            folders.append(folder)
+            assert panel.settings.model == before, "while the dialog is open"
+            return str(path), kinds
+
+        before = panel.settings.model
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", answer)
+        box: Any = panel.form["model"].native
+        box.setCurrentIndex(box.findText("model file …"))
+        return folders[0]
+
+    return choose
+
+
+def test_a_model_file_can_be_chosen(
+    viewer: Any,
+    open_panel: OpenPanel,
+    settle: Any,
+    choose_file: Any,
+    tmp_path: Path,
+    cells: Any,
+) -> None:
+    viewer.add_image(cells, name="cells")
+    panel = open_panel()
+    settle(panel)
+    assert choose_file(panel, "") == ""
+    assert panel.settings.model == "tiny", "nothing was chosen"
+    path = (tmp_path / "models" / "tiny.safetensors").rename(tmp_path / "a<b.pt")
+    choose_file(panel, path)
+    assert panel.form["model"].current_choice == "a<b.pt"
+    assert "a&lt;b.pt" in panel.form["model"].tooltip
+    assert choose_file(panel, "") == str(tmp_path)
+    assert panel.settings.model == str(path)
+
+
+def test_a_model_file_that_has_to_know_the_range_asks_for_it(
+    viewer: Any,
+    open_panel: OpenPanel,
+    settle: Any,
+    run: Any,
+    qtbot: Any,
+    choose_file: Any,
+    tmp_path: Path,
+    cells: Any,
+) -> None:
+    """Run failed, and there was no field to type it in."""
+    viewer.add_image(cells, name="cells")
+    panel = open_panel()
+    settle(panel)
+    path = tmp_path / "models" / "biased.safetensors"
+    choose_file(panel, path)
+    qtbot.waitUntil(
+        lambda: "has to know black and white" in settle(panel), timeout=20_000
+    )
+    assert marked(panel, "black")
+    panel.form["black"].value = 0
+    panel.form["white"].value = 4095
+    run(panel)
+    expected = napari_vdsr.upscale(
+        cells, 2, model=path, device="cpu", tile=128, intensity_range=(0, 4095)
+    )
+    assert np.array_equal(viewer.layers[1].data, expected)
+
+
+def test_a_model_with_a_dot_in_its_name_is_no_file(
+    viewer: Any, open_panel: OpenPanel, settle: Any, tmp_path: Path, cells: Any
+) -> None:
+    models_folder = tmp_path / "models"
+    (models_folder / "tiny.safetensors").rename(models_folder / "v2.5.safetensors")
+    viewer.add_image(cells)
+    panel = open_panel(model="v2.5")
+    assert settle(panel).startswith("Result")
+    assert panel.form["model"].choices.count("v2.5") == 1
+    (models_folder / "v2.5.safetensors").unlink()
+    panel.models.look()
+    assert "no model 'v2.5' any more" in settle(panel)
 
 
 def test_the_estimate_comes_from_a_measurement(

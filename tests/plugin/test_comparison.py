@@ -47,6 +47,23 @@ def test_a_split_shows_the_source_left_of_a_line_that_moves(
     assert result.visible
 
 
+def test_the_split_stays_right_when_one_of_two_results_is_removed(
+    viewer: Any, open_panel: OpenPanel, run: Any, cells: Any
+) -> None:
+    viewer.add_image(cells, name="a")
+    viewer.add_image(cells[:20], name="b")
+    viewer.layers.select_all()
+    panel = open_panel()
+    run(panel)
+    panel.controls.compare.value = "split"
+    viewer.layers.remove("a ×2 tiny")
+    panel.controls.line.setValue(20)
+    assert np.array_equal(viewer.layers["before: b"].data, cells[:20, :10])
+    assert viewer.layers["before: a"].data.shape == (40, 25)
+    panel.controls.compare.value = "after"
+    assert not any(layer.name.startswith("before") for layer in viewer.layers)
+
+
 def test_a_preview_can_be_compared_where_it_is(
     viewer: Any, open_panel: OpenPanel, settle: Any, qtbot: Any
 ) -> None:

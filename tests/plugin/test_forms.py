@@ -184,7 +184,11 @@ def turn_wheel(widget: Any) -> None:
 
 @pytest.mark.parametrize(
     ("text", "numbers"),
-    [("2", [2.0]), ("2, 3", [2.0, 3.0]), ("1.5; 2,", [1.5, 2.0]), ("×2", [2.0])],
+    [
+        *(("2", [2.0]), ("2, 3", [2.0, 3.0]), ("1.5; 2,", [1.5, 2.0]), ("×2", [2.0])),
+        *(("2×", [2.0]), ("2 x", [2.0]), ("2 × 3", [2.0, 3.0]), ("2x3", [2.0, 3.0])),
+        ("×2, ×3", [2.0, 3.0]),
+    ],
 )
 def test_several_numbers(text: str, numbers: list[float]) -> None:
     assert read_numbers("f", text, "factor", "one") == numbers
@@ -199,6 +203,7 @@ def test_numbers_that_may_be_misread_are_refused(text: str) -> None:
 
 def test_numbers_that_an_older_version_kept_as_text_are_read() -> None:
     assert Coffee().changed({"cups": "4", "grind": "x", "milk": 1}) == Coffee(cups=4)
+    assert Coffee().changed({"cups": float("inf")}) == Coffee()
 
 
 def test_what_a_fold_hides_is_made_when_it_is_needed(qtbot: Any) -> None:

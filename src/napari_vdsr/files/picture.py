@@ -224,7 +224,6 @@ _SPELLINGS = {
     "\\u00c5": "Å",
     "å": "Å",
     "micron": "µm",
-    "microns": "µm",
     "micrometer": "µm",
     "micrometre": "µm",
     "nanometer": "nm",
@@ -260,7 +259,8 @@ def normalise_unit(unit: str | None) -> str | None:
     text = (unit or "").strip()
     if text.lower() in _NO_LENGTH:
         return None
-    return _SPELLINGS.get(text.lower(), text)
+    word = text.lower()
+    return _SPELLINGS.get(word) or _SPELLINGS.get(word.removesuffix("s")) or text
 
 
 def convert_length(value: float, unit: str, target: str) -> float | None:

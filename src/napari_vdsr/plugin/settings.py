@@ -57,7 +57,7 @@ class Remembered:
         for item in fields(self):
             value, kind = values.get(item.name), type(mine[item.name])
             if kind in (int, float) and isinstance(value, int | float | str):
-                with contextlib.suppress(ValueError):
+                with contextlib.suppress(ValueError, OverflowError):
                     mine[item.name] = kind(value)
             elif isinstance(value, kind):
                 mine[item.name] = value
@@ -102,10 +102,16 @@ def shown_fields(settings: Any) -> dict[str, Shown]:
     }
 
 
-def read_numbers(name: str, text: str, what: str, example: str) -> list[float]:
-    """Read numbers that are separated by ", " or ";", such as "2, 3, 4".
+_BETWEEN = re.compile(r"[,;×]|x\s*(?=[\d.])", re.IGNORECASE)  # numbers
 
-    "2,5" may mean one number or two, so it is refused. Raises FieldError of that name.
+
+def read_numbers(
+    name: str, text: str, what: str, example: str, typed: str = ""
+) -> list[float]:
+    """Read numbers such as "2, 3, 4", "2; 3", "2 × 3" or "×2".
+
+    "2,5" may mean one number or two, so it is refused. Raises FieldError of that name,
+    with all that was `typed` where the text is a part of it.
     """
     if re.search(r"\d,\d", text):
         pair = re.search(r"[\d.]+,\d+", text)
@@ -116,16 +122,14 @@ def read_numbers(name: str, text: str, what: str, example: str) -> list[float]:
             f"one, or {said.replace(',', ', ')} for two.",
         )
     try:
-        values = [
-            float(part.strip().lstrip("×x"))
-            for part in re.split("[,;]", text)
-            if part.strip()
-        ]
+        parts = [part.strip(" xX") for part in _BETWEEN.split(text)]
+        values = [float(part) for part in parts if part]
     except ValueError:
         values = []
     if values:
         return values
-    wrong = f"The {what} is '{text}'" if text.strip() else f"There is no {what} yet"
+    said = (typed or text).strip()
+    wrong = f"The {what} is '{said}'" if said else f"There is no {what} yet"
     raise FieldError(name, f"{wrong}: type {example}.")
 
 

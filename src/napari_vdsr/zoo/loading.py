@@ -154,13 +154,14 @@ def shared_model(
         raise InputError(
             f"a model is a name, a path or a Model, not a {type(model).__name__}"
         )
-    if isinstance(model, Path) or _is_file_name(model):
+    if isinstance(model, Path) or is_file_name(model):
         return _read(expanded(model), Path(model).stem)
     card = find(model)
     return _read(_at_hand(card, progress), model, card)
 
 
-def _is_file_name(model: str) -> bool:
+def is_file_name(model: str) -> bool:
+    """Whether a model is named by its file: no name of a model looks like one."""
     return is_file_like(model) or "/" in model or "\\" in model
 
 

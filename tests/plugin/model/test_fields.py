@@ -63,6 +63,10 @@ def test_labels_are_no_intensities(viewer: ViewerModel) -> None:
         ({"factor": "custom", "value": "1"}, "choose a factor above 1"),
         ({"factor": "pixel size", "value": "5"}, "Target pixel size is 5"),
         ({"factor": "pixel size", "value": ""}, "There is no pixel size yet"),
+        ({"factor": "pixel size", "value": "1"}, "choose a smaller pixel size"),
+        ({"factor": "pixel size", "value": "0.5 m5"}, "The pixel size is '0.5 m5'"),
+        ({"factor": "pixel size", "value": "1/2 m"}, "The pixel size is '1/2 m'"),
+        ({"factor": "of old"}, "The factor is 'of old'"),
     ],
 )
 def test_a_wrong_factor_is_named(
@@ -187,11 +191,23 @@ def test_when_no_layer_fits_it_is_an_error(viewer: ViewerModel) -> None:
     assert text.startswith("'mask' of dtype bool")
 
 
-@pytest.mark.parametrize("typed", ["0.1 µm", "0.1um", "100 nm", "0.1", "0.0001 mm"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("0.1 µm", "0.1um", "100 nm", "0.1", "0.0001 mm", "1e-7 m", "100 nanometers"),
+        *("0.1 × 0.1 µm", "0.1 x 0.1 µm", "0.1 µm, 0.1 µm", "0.1 µm x 100 nm"),
+    ],
+)
 def test_a_pixel_size_may_have_a_unit(viewer: ViewerModel, typed: str) -> None:
     viewer.add_image(np.zeros((8, 9)), scale=(0.2, 0.3), units=("um", "um"))
     (task,) = batch_of(viewer, factor="pixel size", value=typed).tasks
     assert task.plan.shape == (16, 27)
+
+
+def test_a_pixel_size_may_be_in_pixels(viewer: ViewerModel) -> None:
+    viewer.add_image(np.zeros((8, 9)))
+    (task,) = batch_of(viewer, factor="pixel size", value="0.5 px").tasks
+    assert task.plan.shape == (16, 18)
 
 
 def test_the_image_below_a_selected_shapes_layer_is_meant(viewer: ViewerModel) -> None:

@@ -18,7 +18,6 @@ from napari_vdsr.plugin.enlarge.view import (
     Controls,
     EnlargeForm,
     ask_for_target,
-    is_file,
 )
 from napari_vdsr.plugin.enlarge.words import as_script, how_it_ended, look_ahead
 from napari_vdsr.plugin.enlarge.work import Execution, Result, Saving, targets_of
@@ -29,6 +28,7 @@ from napari_vdsr.plugin.widgets.colours import emphasise, message_colour
 from napari_vdsr.plugin.widgets.elements import copy_text
 from napari_vdsr.plugin.widgets.panel import Panel
 from napari_vdsr.plugin.words import Outlook
+from napari_vdsr.zoo.loading import is_file_name
 
 
 class SuperResolution(Panel[Settings]):
@@ -190,7 +190,7 @@ class SuperResolution(Panel[Settings]):
             self._batch = plan_batch(layers, settings, self._viewer.dims, shapes)
             self._planned_for = wanted
         model = settings.model
-        if self.models.find(model) is None and not is_file(model):
+        if self.models.find(model) is None and not is_file_name(model):
             raise FieldError(
                 "model", f"There is no model '{model}' any more: choose another."
             )

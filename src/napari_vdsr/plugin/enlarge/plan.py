@@ -11,7 +11,7 @@ from napari.layers import Image, Layer, Shapes
 from napari_vdsr.files.picture import convert_length, normalise_unit
 from napari_vdsr.layers import LayerPlan, plan_layer
 from napari_vdsr.layers.plan import is_lazy, level_data, levels_of
-from napari_vdsr.plugin.enlarge.settings import Settings
+from napari_vdsr.plugin.enlarge.settings import PIXEL_SIZE, Settings
 from napari_vdsr.plugin.settings import FieldError, blame
 
 Region = tuple[slice, ...]
@@ -119,7 +119,7 @@ def plan_tasks(
             "layer",
             "No layer is selected: open an image, or select one in the layer list.",
         )
-    _ = settings.scaling, settings.intensity_range  # raise where they are wrong
+    _ = settings.scaling_in(()), settings.intensity_range  # raise where wrong
     tasks: list[Task] = []
     errors: list[FieldError] = []
     left_out = []
@@ -148,9 +148,10 @@ def _tasks_of(
         with blame("factor"):
             plan = plan_layer(layer, **scaling, region=region)
         if plan.plane_factors == (1.0, 1.0):
+            typed = settings.factor == PIXEL_SIZE
+            another = "a smaller pixel size" if typed else "a factor above 1"
             raise FieldError(
-                "factor",
-                f"'{layer.name}' would stay as it is: choose a factor above 1.",
+                "factor", f"'{layer.name}' would stay as it is: choose {another}."
             )
         tasks.append(Task(layer, levels_of(layer), region, plan))
     return tasks

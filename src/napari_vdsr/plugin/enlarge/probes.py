@@ -22,6 +22,7 @@ from napari_vdsr.plugin.jobs import device_in_use, ready_upscaler
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.words import Outlook, plain_name, shorten_name
 from napari_vdsr.zoo import Card
+from napari_vdsr.zoo.loading import is_file_name
 
 Key = tuple[str, str, str, bool]  # model, device, precision, ensemble
 
@@ -88,7 +89,8 @@ class Prober:
         key = _key(settings)
         if self.busy or self._callback is None or (self._looked and key in self._tried):
             return
-        measure = card is not None and card.here
+        here = card is not None and card.here
+        measure = here or is_file_name(settings.model)
         if measure:
             self._tried.add(key)
         elif self._looked:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from napari_vdsr.files.picture import convert_length, normalise_unit
 from napari_vdsr.imaging.geometry import Factor
@@ -17,12 +17,15 @@ from napari_vdsr.plugin.settings import (
 )
 from napari_vdsr.zoo import DEFAULT_MODEL
 
+T = TypeVar("T")
+
 CUSTOM = "custom"
 PIXEL_SIZE = "pixel size"
 UNSET = -1e12  # no intensity: the range is not given
 TILES = ("auto", "128", "256", "512", "1024", "2048", "500 MB", "1 GB", "2 GB")
 
-_WITH_UNIT = re.compile(r"(.*\d)\s*([^\d\s,;.]+)\s*")
+# A unit after a number, where that is no exponent and no "x" between two numbers.
+_UNIT = re.compile(r"(?<=[\d.])\s*(?!e[-+]?\d|x\s*[\d.])([^\d\s,;.×]+)", re.IGNORECASE)
 
 
 def _typed(settings: Any) -> bool:
@@ -144,53 +147,45 @@ class Settings(Remembered):
     )
     link_contrast: bool = True  # source and result share contrast limits and gamma
 
-    @property
-    def scaling(self) -> dict[str, Factor]:
-        """Factor or pixel size as a keyword of `upscale`, without its unit.
+    def scaling_in(self, units: Sequence[str]) -> dict[str, Factor]:
+        """Factor or pixel size as a keyword of `upscale`, for a layer in these units.
 
-        Raises FieldError if there is no number.
+        They are those of Y and X; without them, units that were typed are left out.
+        Raises FieldError without a number, or if its unit is none of length.
         """
-        if not _typed(self):
-            return {"factor": int(self.factor)}
-        what = "pixel size" if self.factor == PIXEL_SIZE else "factor"
-        text = self._number_and_unit()[0]
-        values = read_numbers(
-            "factor", text, what, "one number, or two for Y and X such as '2, 3'"
-        )
+        if self.factor != PIXEL_SIZE:
+            return {"factor": _one_or_two(self._numbers("factor", "2, 3"))}
+        values = self._numbers("pixel size", "0.1, 0.2 µm")
+        typed = _UNIT.findall(self.value)
+        if typed and units:
+            several = zip(_both(values), _both(typed), units, strict=True)
+            values = [self._in_unit(*each) for each in several]
+        return {"pixel_size": _one_or_two(values)}
+
+    def _numbers(self, what: str, example: str) -> list[float]:
+        """The number of a factor or pixel size, or those of Y and X."""
+        text = self.value if _typed(self) else self.factor
+        plain = _UNIT.sub(" ", text) if self.factor == PIXEL_SIZE else text
+        wanted = f"one number, or two for Y and X such as '{example}'"
+        values = read_numbers("factor", plain, what, wanted, text)
         if len(values) > 2:
             raise FieldError(
                 "factor",
-                f"'{self.value}' is more than two numbers: type one for Y and X each.",
+                f"'{text}' is more than two numbers: type one for Y and X each.",
             )
-        name = what.replace(" ", "_")
-        return {name: values[0] if len(values) == 1 else (values[0], values[1])}
+        return values
 
-    def scaling_in(self, units: Sequence[str]) -> dict[str, Factor]:
-        """The scaling for a layer with these units of Y and X.
-
-        Raises FieldError if the unit that was typed is none of length.
-        """
-        unit = self._number_and_unit()[1]
-        if not unit:
-            return self.scaling
-        values = _pair(self.scaling["pixel_size"])
-        converted = []
-        for value, theirs in zip(values, units, strict=True):
-            length = convert_length(
-                value, normalise_unit(unit) or unit, normalise_unit(theirs) or ""
+    def _in_unit(self, value: float, unit: str, layers: str) -> float:
+        """A length that was typed in the unit of a layer."""
+        mine, theirs = (normalise_unit(each) or "" for each in (unit, layers))
+        length = convert_length(value, mine, theirs)
+        if length is None:
+            raise FieldError(
+                "factor",
+                f"'{self.value}' cannot be had: the unit of the layer is {layers}. "
+                "Type a number in that unit.",
             )
-            if length is None:
-                raise FieldError(
-                    "factor",
-                    f"'{self.value}' cannot be had: the unit of the layer is "
-                    f"{theirs}. Type a number in that unit.",
-                )
-            converted.append(length)
-        return {"pixel_size": (converted[0], converted[1])}
-
-    def _number_and_unit(self) -> tuple[str, str]:
-        found = _WITH_UNIT.fullmatch(self.value) if self.factor == PIXEL_SIZE else None
-        return (found[1], found[2]) if found else (self.value, "")
+        return length
 
     @property
     def options(self) -> RunOptions:
@@ -224,6 +219,12 @@ class Settings(Remembered):
         return replace(self, black=UNSET, white=UNSET)
 
 
-def _pair(value: Factor) -> tuple[float, float]:
-    """One number or two as two."""
-    return (value[0], value[1]) if isinstance(value, tuple) else (value, value)
+def _both(values: list[T]) -> tuple[T, T]:
+    """One for Y and one for X, where one may stand for both."""
+    return values[0], values[-1]
+
+
+def _one_or_two(values: list[float]) -> Factor:
+    """A number as `upscale` takes it, whole ones as people write them."""
+    whole = [int(value) if value.is_integer() else value for value in values]
+    return whole[0] if len(whole) == 1 else _both(whole)

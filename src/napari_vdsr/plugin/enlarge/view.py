@@ -38,6 +38,7 @@ from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import combo_box, frame, offer
 from napari_vdsr.plugin.words import Outlook, plain_name, words_of
 from napari_vdsr.zoo import Card
+from napari_vdsr.zoo.loading import is_file_name
 
 # The fields, from the layer down to the layers beside the result
 
@@ -83,7 +84,7 @@ class EnlargeForm(Form[Settings]):
 
     def offer_models(self, cards: Iterable[Card], *more: tuple[str, str]) -> None:
         """Replace the list of models, in this order; the last entry asks for a file."""
-        if is_file(self._model):
+        if is_file_name(self._model):
             more = (*more, (Path(self._model).name, self._model))
         super().offer_models(cards, *more, ("model file …", FILE))
 
@@ -108,16 +109,23 @@ class EnlargeForm(Form[Settings]):
         self._model = settings.model
         self.explain_model()
 
+    def explain_model(self) -> None:
+        """Tell in the tooltip what is known about the chosen model, or its file."""
+        super().explain_model()
+        if is_file_name(self._model):
+            self.explain("model", tooltip_of_lines(self._model))
+
     def _ask_for_model(self) -> None:
         """Let the user choose a file of weights; otherwise the model stays."""
-        chosen, _ = QFileDialog.getOpenFileName(self, "Model file", "", _MODEL_FILES)
-        self.settings = self.settings.changed({"model": chosen or self._model})
-        self.offer_models(self.cards.values())
-
-
-def is_file(model: str) -> bool:
-    """Whether a model is named by its file."""
-    return bool(Path(model).suffix)
+        # At once: the panel lives on while the dialog is open.
+        self.settings = self.settings.changed({"model": self._model})
+        folder = str(Path(self._model).parent) if is_file_name(self._model) else ""
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "Model file", folder, _MODEL_FILES
+        )
+        if chosen:
+            self.settings = self.settings.changed({"model": chosen})
+            self.offer_models(self.cards.values())
 
 
 # The messages, the buttons and the comparison
