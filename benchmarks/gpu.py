@@ -31,7 +31,7 @@ from torch import Tensor
 
 from napari_vdsr.benchmark.measure import copy_rate, cost_of_each, matrix_rate
 from napari_vdsr.benchmark.ways import sample
-from napari_vdsr.inference import layer_forms
+from napari_vdsr.inference import torch_engine
 from napari_vdsr.inference.device import resolve_device
 from napari_vdsr.inference.settings import usable_precisions
 from napari_vdsr.inference.shield import shielded
@@ -228,21 +228,24 @@ def _layers(gpu: Gpu, edge: int) -> None:
         for layer in (hidden, last)
     )
     image = torch.rand(1, 1, edge, edge, device=gpu.device) - 0.5
-    features = layer_forms.first_layer(first, gpu.half)(image)
-    forms: dict[str, tuple[Callable[[], layer_forms.Form], Tensor]] = {
-        "first, plain": (lambda: layer_forms.first_layer(first, gpu.half), image),
-        "first, Triton": (lambda: layer_forms._triton_first(first, gpu.half), image),
-        "first, 8 channels": (lambda: layer_forms._eight_first(first, gpu.half), image),
-        "hidden, plain": (lambda: layer_forms.hidden_layer(hidden), features),
-        "hidden, cuDNN": (lambda: layer_forms._fused(hidden), features),
-        "last, plain": (lambda: layer_forms.last_layer(last), features),
-        "last, Triton": (lambda: layer_forms._triton_last(last), features),
-        "last, 8 channels": (lambda: layer_forms._eight_last(last), features),
+    features = torch_engine.first_layer(first, gpu.half)(image)
+    forms: dict[str, tuple[Callable[[], torch_engine.Form], Tensor]] = {
+        "first, plain": (lambda: torch_engine.first_layer(first, gpu.half), image),
+        "first, Triton": (lambda: torch_engine._triton_first(first, gpu.half), image),
+        "first, 8 channels": (
+            lambda: torch_engine._eight_first(first, gpu.half),
+            image,
+        ),
+        "hidden, plain": (lambda: torch_engine.hidden_layer(hidden), features),
+        "hidden, cuDNN": (lambda: torch_engine._fused(hidden), features),
+        "last, plain": (lambda: torch_engine.last_layer(last), features),
+        "last, Triton": (lambda: torch_engine._triton_last(last), features),
+        "last, 8 channels": (lambda: torch_engine._eight_last(last), features),
     }
     for name, (make, x) in forms.items():
 
         def measure(
-            make: Callable[[], layer_forms.Form] = make, x: Tensor = x
+            make: Callable[[], torch_engine.Form] = make, x: Tensor = x
         ) -> float:
             form = make()
             return round(gpu.milliseconds(lambda: form(x)), 3)

@@ -128,7 +128,7 @@ def walk_of_command(folder: Path) -> Walk:
 
 def _second(call: Callable[[], object]) -> Walk:
     """The walk of a call after one that has imported all modules."""
-    from napari_vdsr.inference.kept import forget_upscalers
+    from napari_vdsr.inference.upscaler import forget_upscalers
 
     call()
     forget_upscalers()

@@ -15,8 +15,8 @@ from napari.layers import Image
 import napari_vdsr
 from napari_vdsr.cli.upscale import upscale as command
 from napari_vdsr.errors import InputError
-from napari_vdsr.inference import arrays
-from napari_vdsr.inference.kept import kept_upscaler
+from napari_vdsr.inference import enlarged_array
+from napari_vdsr.inference.upscaler import kept_upscaler
 from napari_vdsr.layers import plan_layer
 from napari_vdsr.layers.saving import save_enlarged
 from napari_vdsr.layers.upscale import enlarged_layer
@@ -70,7 +70,7 @@ def test_it_reaches_the_network_from_the_public_function(
     def note(image: Any, factor: Any, options: RunOptions, **others: Any) -> None:
         seen.append(options)
 
-    monkeypatch.setattr(arrays, "upscale_array", note)
+    monkeypatch.setattr(enlarged_array, "upscale_array", note)
     values = {each: getattr(changed(name), each) for each in NAMES}
     napari_vdsr.upscale(IMAGE, 2, **values)
     assert seen == [changed(name)] != [FIRST]

@@ -151,10 +151,10 @@ def upscale(
         from napari_vdsr.layers.upscale import enlarged_layer
 
         return enlarged_layer(image, factor, options, **others)
-    from napari_vdsr.inference.arrays import upscale_array
+    from napari_vdsr.inference.enlarged_array import upscale_array
 
     if is_instance(image, "torch", "Tensor"):
-        from napari_vdsr.inference.arrays import upscale_tensor
+        from napari_vdsr.inference.enlarged_array import upscale_tensor
 
         return upscale_tensor(image, factor, options, **others)
     image = as_array(image)

@@ -16,10 +16,13 @@ from napari_vdsr.files import Metadata, Picture, check_output, write_image
 from napari_vdsr.files.folders import TIFF_SUFFIXES, ZARR_SUFFIX
 from napari_vdsr.files.image_files import Source
 from napari_vdsr.files.picture import planned_array
-from napari_vdsr.inference.arrays import upscale_array, warn_of_factors
-from napari_vdsr.inference.enlarged_array import EnlargedArray
-from napari_vdsr.inference.kept import kept_upscaler
+from napari_vdsr.inference.enlarged_array import (
+    EnlargedArray,
+    upscale_array,
+    warn_of_factors,
+)
 from napari_vdsr.inference.settings import with_range
+from napari_vdsr.inference.upscaler import kept_upscaler
 from napari_vdsr.lazy.task import Target, Task
 from napari_vdsr.memory import free_memory
 from napari_vdsr.options import RunOptions

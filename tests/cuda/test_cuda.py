@@ -13,7 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from napari_vdsr.inference import layer_forms, transfer
+from napari_vdsr.inference import torch_engine, transfer
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
@@ -91,8 +91,8 @@ def test_first_and_last_layer_have_faster_forms_that_are_right(
     first, *_, last = load_model("vdsr20").network.layers
     first, last = first.to(DEVICE), last.to(DEVICE, precision)
     with torch.inference_mode():
-        assert layer_forms.fast_first_layer(first, precision) is not None
-        assert layer_forms.fast_last_layer(last) is not None
+        assert torch_engine.fast_first_layer(first, precision) is not None
+        assert torch_engine.fast_last_layer(last) is not None
 
 
 @pytest.mark.parametrize("precision", IMAGE_BOUNDS)

@@ -12,11 +12,9 @@ from torch import Tensor
 
 from napari_vdsr.errors import VdsrError, VdsrWarning
 from napari_vdsr.inference import settings
-from napari_vdsr.inference.device import available_devices
-from napari_vdsr.inference.engine import Engine
-from napari_vdsr.inference.openvino_engine import compile_for_openvino
+from napari_vdsr.inference.device import available_devices, usable_threads
+from napari_vdsr.inference.engine import Engine, compile_for_openvino
 from napari_vdsr.inference.settings import relative_error, resolve_precision
-from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
@@ -186,7 +184,7 @@ import resource, warnings
 from pathlib import Path
 import numpy as np
 import torch
-from napari_vdsr.inference.threads import usable_threads
+from napari_vdsr.inference.device import usable_threads
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.options import RunOptions

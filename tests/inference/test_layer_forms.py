@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_vdsr.inference import layer_forms, torch_engine
-from napari_vdsr.inference.layer_forms import (
+from napari_vdsr.inference import torch_engine
+from napari_vdsr.inference.torch_engine import (
+    TorchEngine,
     fast_first_layer,
     fast_hidden_layer,
     fast_last_layer,
 )
-from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
 
 CPU = torch.device("cpu")
@@ -174,8 +174,8 @@ def test_triton_is_looked_for_on_gpus_alone(
         asked.append(arguments)
         raise ModuleNotFoundError("No module named 'triton'")
 
-    monkeypatch.setattr(layer_forms, "_triton_first", absent)
-    monkeypatch.setattr(layer_forms, "_triton_last", absent)
+    monkeypatch.setattr(torch_engine, "_triton_first", absent)
+    monkeypatch.setattr(torch_engine, "_triton_last", absent)
     network = VDSR(3, features=8).requires_grad_(False)
     TorchEngine(network, CPU, torch.bfloat16)
     assert not asked

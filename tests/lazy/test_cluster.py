@@ -13,8 +13,8 @@ import pytest
 from streaming_helpers import arrivals, count_arrivals
 
 import napari_vdsr
-from napari_vdsr.inference import kept
-from napari_vdsr.inference.kept import forget_upscalers
+from napari_vdsr.inference import upscaler
+from napari_vdsr.inference.upscaler import forget_upscalers
 from napari_vdsr.lazy.worker import own_device
 from napari_vdsr.network import VDSR
 from napari_vdsr.zoo import Model
@@ -49,9 +49,9 @@ def test_two_processes_give_what_one_gives(
 
 
 def _what_is_ready() -> tuple[int, int]:
-    from napari_vdsr.inference.threads import usable_threads
+    from napari_vdsr.inference.device import usable_threads
 
-    return len(kept._kept), usable_threads()
+    return len(upscaler._kept), usable_threads()
 
 
 def test_the_model_reaches_every_worker_once(

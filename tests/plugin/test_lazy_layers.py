@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_vdsr.inference import kept
+from napari_vdsr.inference import upscaler
 from napari_vdsr.lazy import upscale
 from napari_vdsr.plugin.scores.layers import check_memory, take_snapshot
 from napari_vdsr.plugin.settings import FieldError
@@ -45,9 +45,9 @@ def test_run_adds_a_lazy_layer_at_once(
     assert result.contrast_limits == source.contrast_limits
     assert not enlarged
     assert settle(panel).startswith("Added. Save to… writes all of it to a file.\n")
-    assert kept._kept
+    assert upscaler._kept
     panel.controls.release.native.click()
-    assert not kept._kept
+    assert not upscaler._kept
 
 
 def test_parts_of_a_lazy_layer_are_made_at_once(

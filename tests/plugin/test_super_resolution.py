@@ -10,7 +10,7 @@ import pytest
 from qtpy.QtWidgets import QApplication
 
 import napari_vdsr
-from napari_vdsr.inference import engine, kept
+from napari_vdsr.inference import engine, upscaler
 from napari_vdsr.plugin.enlarge import panel as panel_module
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.zoo import DEFAULT_MODEL, load_model
@@ -341,10 +341,10 @@ def test_the_memory_of_the_device_is_given_back(
     viewer.add_image(cells)
     panel = open_panel()
     run(panel)
-    upscaler = ref(next(reversed(kept._kept._values.values())))
+    kept = ref(next(reversed(upscaler._kept._values.values())))
     assert engine._ready
     panel.controls.release.native.click()
-    assert upscaler() is None
+    assert kept() is None
     assert not engine._ready, "the compiled network"
 
 

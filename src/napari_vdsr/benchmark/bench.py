@@ -24,9 +24,9 @@ from napari_vdsr.inference.device import (
     is_out_of_memory,
     processor_name,
     resolve_device,
+    usable_threads,
 )
 from napari_vdsr.inference.settings import usable_precisions
-from napari_vdsr.inference.threads import usable_threads
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import VDSR
 from napari_vdsr.options import RunOptions

@@ -7,8 +7,7 @@ from torch.nn import functional
 
 from napari_vdsr.imaging.intensities import into_dtype
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.inference.engine import Engine
-from napari_vdsr.inference.openvino_engine import compile_for_openvino, has_openvino
+from napari_vdsr.inference.engine import Engine, compile_for_openvino, has_openvino
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.network import ConvStack
 from napari_vdsr.zoo import Model

@@ -66,8 +66,11 @@ def info(as_json: Json = False) -> None:
 def _gathered() -> dict[str, Any]:
     import torch
 
-    from napari_vdsr.inference.device import available_devices, processor_name
-    from napari_vdsr.inference.threads import usable_threads
+    from napari_vdsr.inference.device import (
+        available_devices,
+        processor_name,
+        usable_threads,
+    )
     from napari_vdsr.zoo.registry import cache_folder
 
     return {

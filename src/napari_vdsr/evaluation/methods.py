@@ -136,7 +136,7 @@ class Network(Method):
         rgb: bool,
         progress: Progress | None = None,
     ) -> NDArray[Any]:
-        from napari_vdsr.inference.arrays import upscale_array
+        from napari_vdsr.inference.enlarged_array import upscale_array
 
         options = replace(self._options, intensity_range=limits)
         result: NDArray[Any] = upscale_array(

@@ -1,5 +1,6 @@
 """Which devices there are, which one a name means, and what fits into its memory."""
 
+import math
 import os
 import platform
 import re
@@ -15,6 +16,11 @@ from napari_vdsr.network import ConvStack
 from napari_vdsr.options import budget, checked_device, checked_tile
 
 _locks: dict[torch.device, Lock] = {}
+
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_UNLIMITED = 1 << 30
+_limit = _UNLIMITED
+_alone = False  # in a process whose other threads are gone
 
 
 def available_devices() -> list[str]:
@@ -167,3 +173,43 @@ def tile_edge(tile: int | str, per_pixel: int, halo: int, device: torch.device) 
 def _edge_within(memory: float, per_pixel: int, halo: int) -> int:
     """The largest tile whose window fits into so many bytes."""
     return int((memory / per_pixel) ** 0.5) - 2 * halo
+
+
+def usable_threads() -> int:
+    """Processor cores that the scheduler, a container and `limit_threads` leave us."""
+    if _alone:
+        return 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return max(1, min(cores, _quota(), _limit))
+
+
+def limit_threads(count: int | None) -> None:
+    """Use at most so many cores from now on; None lifts the limit.
+
+    Call it before any model is made ready.
+    """
+    global _limit
+    _limit = _UNLIMITED if count is None else count
+    torch.set_num_threads(usable_threads())
+
+
+def keep_to_one_thread() -> None:
+    """Compute with this thread alone from now on, as has to be after a fork.
+
+    torch would wait for ever for the threads that its parent computed with.
+    """
+    global _alone
+    _alone = True
+    torch.set_num_threads(1)
+
+
+def _quota() -> int:
+    """Cores that a Linux container may use, or very many."""
+    try:
+        quota, period = _QUOTA.read_text().split()
+        return math.ceil(int(quota) / int(period))
+    except (OSError, ValueError):  # no container, or one without a quota ("max")
+        return _UNLIMITED

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_vdsr.inference.threads import keep_to_one_thread
+from napari_vdsr.inference.device import keep_to_one_thread
 
 _DEVICES = ("cpu", "cuda", "xpu", "mps")
 _NUMPY: dict[str, Any] = {

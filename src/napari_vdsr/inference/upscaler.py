@@ -28,8 +28,7 @@ from napari_vdsr.inference.device import (
     release_memory,
     tile_edge,
 )
-from napari_vdsr.inference.engine import Engine, make_engine
-from napari_vdsr.inference.ensemble import Ensemble
+from napari_vdsr.inference.engine import Engine, Ensemble, make_engine
 from napari_vdsr.inference.settings import check_options, in_use, parse_precision
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.tiles import (
@@ -42,6 +41,7 @@ from napari_vdsr.inference.tiles import (
 )
 from napari_vdsr.inference.transfer import AxisWeights, TileDownload, writer_beside
 from napari_vdsr.inference.window import has_gaps, restore_window, sum_device
+from napari_vdsr.last_used import LastUsed
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
 
@@ -358,3 +358,20 @@ class _Enlarged:
         shape = self.shape[0], self.shape[1]
         self._upscaler._fill(out, self._plane, shape, region, max(edges))
         return out
+
+
+_kept: LastUsed[str, Upscaler] = LastUsed(4)
+
+
+def kept_upscaler(options: RunOptions, key: str | None = None) -> Upscaler:
+    """The upscaler for these options, made when first needed; the last few are kept.
+
+    Several threads may use one at once. `key` is that of the options where it is known,
+    as to blocks of one image: making it reads all weights.
+    """
+    return _kept.get(key or options.key, lambda: Upscaler(options))
+
+
+def forget_upscalers() -> None:
+    """Free the networks that this process keeps."""
+    _kept.forget()

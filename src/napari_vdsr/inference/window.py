@@ -15,8 +15,7 @@ from torch import Tensor
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.intensities import FULL_RANGE, fill_gaps
-from napari_vdsr.inference.engine import Engine
-from napari_vdsr.inference.ensemble import Ensemble, mean_and_spread
+from napari_vdsr.inference.engine import Engine, Ensemble, mean_and_spread
 from napari_vdsr.inference.transfer import uploaded
 
 _EXPONENTS = (-1000, 1000)  # of units whose reciprocal is a float64 as well

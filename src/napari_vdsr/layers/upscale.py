@@ -152,7 +152,7 @@ def compute_plan(
     number of output pixels first.
     """
     from napari_vdsr.imaging.intensities import refuse_infinities
-    from napari_vdsr.inference.arrays import warn_of_factors
+    from napari_vdsr.inference.enlarged_array import warn_of_factors
     from napari_vdsr.lazy import readable
 
     if isinstance(data, np.ndarray):

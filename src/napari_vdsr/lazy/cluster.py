@@ -19,7 +19,7 @@ from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.files.partial_zarr import Chunk, PartialZarr
 from napari_vdsr.imaging.geometry import Axes
-from napari_vdsr.inference.threads import usable_threads
+from napari_vdsr.inference.device import usable_threads
 from napari_vdsr.lazy.streaming import Stream
 from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for
 

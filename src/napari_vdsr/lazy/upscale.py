@@ -115,7 +115,7 @@ def enlarge_lazily(
 
     What only a worker of a cluster can know is said when it computes its first block.
     """
-    from napari_vdsr.inference.arrays import warn_of_factors
+    from napari_vdsr.inference.enlarged_array import warn_of_factors
     from napari_vdsr.inference.settings import check_options, with_range
 
     options = with_range(options.loaded(), array)

@@ -84,9 +84,8 @@ def upscaler_for(settings: UpscaleSettings) -> "Upscaler":
 
     Raises `InputError` when this machine cannot do what the settings say.
     """
-    from napari_vdsr.inference.device import available_devices
-    from napari_vdsr.inference.kept import kept_upscaler
-    from napari_vdsr.inference.threads import limit_threads
+    from napari_vdsr.inference.device import available_devices, limit_threads
+    from napari_vdsr.inference.upscaler import kept_upscaler
 
     options, key = settings.options, settings.key.removeprefix(_PREFIX)
     worker = _cluster_worker()

@@ -261,16 +261,16 @@ def ready_upscaler(
 
     `progress` is told of downloads and may stop them.
     """
-    from napari_vdsr.inference.kept import kept_upscaler
     from napari_vdsr.inference.settings import with_range
+    from napari_vdsr.inference.upscaler import kept_upscaler
 
     return kept_upscaler(with_range(options.loaded(progress), image))
 
 
 def release_memory() -> None:
     """Forget the networks and give back all unused device memory."""
-    if (kept := sys.modules.get("napari_vdsr.inference.kept")) is not None:
-        kept.forget_upscalers()
+    if (upscaler := sys.modules.get("napari_vdsr.inference.upscaler")) is not None:
+        upscaler.forget_upscalers()
     if (engine := sys.modules.get("napari_vdsr.inference.engine")) is not None:
         engine.forget_engines()
     gc.collect()

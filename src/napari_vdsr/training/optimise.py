@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_vdsr.network.own_llvm import keep_llvm_apart
+from napari_vdsr.inference.torch_engine import keep_llvm_apart
 from napari_vdsr.training.config import Stage, TrainingConfig
 
 _FLOOR = 2e-3  # half a grey level of 255: smaller errors do not matter

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from napari_vdsr.network.own_llvm import keep_llvm_apart
+from napari_vdsr.inference.torch_engine import keep_llvm_apart
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
 
