@@ -162,6 +162,14 @@ def print_json(result: dict[str, Any]) -> None:
         show(text)
 
 
+def show_result(result: dict[str, Any], text: str, as_json: bool) -> None:
+    """Print a result: as JSON for programs, as text for people."""
+    if as_json:
+        print_json(result)
+    else:
+        show(text)
+
+
 def is_json_printed() -> bool:
     """Whether this run has printed its object."""
     return _Printed.json

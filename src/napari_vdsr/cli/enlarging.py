@@ -1,6 +1,7 @@
-"""Enlarging one file into another with the options of the command line."""
+"""Enlarging files and folders with the options of the command line."""
 
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.cli.console import fetching_bar, note, progress_bar
 from napari_vdsr.cli.options import parse_lengths, parse_pair
-from napari_vdsr.errors import InputError, VdsrError
-from napari_vdsr.files import Picture, open_image
+from napari_vdsr.errors import FileError, InputError, VdsrError
+from napari_vdsr.files import Picture, list_images, open_image
 from napari_vdsr.files.atomic import resolved
-from napari_vdsr.files.folders import ZARR_SUFFIX, is_zarr_folder
-from napari_vdsr.files.image_files import check_name
+from napari_vdsr.files.folders import ZARR_SUFFIX, is_zarr_folder, result_name
+from napari_vdsr.files.image_files import Inputs, check_name
 from napari_vdsr.files.ngff import NgffVersion
 from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import OpenImage
@@ -30,6 +31,7 @@ from napari_vdsr.inference.settings import check_options, in_use
 from napari_vdsr.lazy.task import Target, Task
 from napari_vdsr.options import RunOptions
 from napari_vdsr.pipeline import upscale_file
+from napari_vdsr.plain_text import reason_beside
 
 if TYPE_CHECKING:
     from napari_vdsr.lazy.cluster import Cluster
@@ -171,23 +173,84 @@ class Settings:
                 f"{source} does not say how large its pixels are: use --factor"
             )
         if unit is not None:
-            wanted = self._converted(wanted, normalise_unit(unit) or unit, picture)
+            mine, unit = picture.unit or "pixels", normalise_unit(unit) or unit
+            height, width = (convert_length(size, unit, mine) for size in wanted)
+            if height is None or width is None:
+                raise InputError(
+                    f"cannot turn a pixel size in {unit} into {mine}, the unit of the "
+                    "file: give it without a unit, in that of the file"
+                )
+            wanted = height, width
         return plan_enlargement(
             shape, axes=axes, pixel_size=wanted, source_pixel_size=picture.pixel_size
         )
 
-    @staticmethod
-    def _converted(
-        wanted: tuple[float, float], unit: str, picture: Picture
-    ) -> tuple[float, float]:
-        target = picture.unit or "pixels"
-        height, width = (convert_length(size, unit, target) for size in wanted)
-        if height is None or width is None:
-            raise InputError(
-                f"cannot turn a pixel size in {unit} into {target}, the unit of the "
-                "file: give it without a unit, in that of the file"
+
+def described(result: dict[str, Any]) -> dict[str, Any]:
+    """Tell the user what was done."""
+    shapes = result["source_shape"], result["shape"]
+    before, after = (" × ".join(map(str, shape)) for shape in shapes)
+    note(
+        f"{result['output']}: {result['axes']} {before} -> {after} {result['dtype']}, "
+        f"{result['seconds']:.1f} s ({result['model']}, {result['device']}, "
+        f"{result['precision']})"
+    )
+    return result
+
+
+def enlarge_folder(
+    source: Path, target: Path, settings: Settings, skip_existing: bool
+) -> list[dict[str, Any]]:
+    """Enlarge all images of a folder, continuing after one that fails."""
+    inner, outer = resolved(source), resolved(target)
+    if inner == outer or inner in outer.parents or outer in inner.parents:
+        raise InputError(
+            f"{target} and {source} are the same folder or lie within each other: "
+            "choose a folder beside it for the results"
+        )
+    results: list[dict[str, Any]] = []
+
+    def leave_out(error: OSError) -> None:
+        folder = Path(error.filename or source)
+        message = f"cannot list the folder {folder}: {error.strerror}"
+        note(f"error: {message}: its images are left out")
+        results.append(_failure(folder, "FileError", message))
+
+    images = list_images(source, unreadable=leave_out)
+    inputs, names = Inputs(images), {image.name for image in images}
+    for number, image in enumerate(images, start=1):
+        output = target / image.relative_to(source).parent / result_name(image, names)
+        if skip_existing and output.exists():  # complete: it was moved into place
+            note(f"{number}/{len(images)} {output} is there already")
+            results.append(
+                {"input": str(image), "output": str(output), "skipped": True}
             )
-        return height, width
+            continue
+        try:
+            _make_folder(output.parent)
+            inputs.check(output)
+            result = settings.enlarge(image, output, f"{number}/{len(images)} ")
+            results.append(described(result))
+        except Exception as error:
+            if not isinstance(error, (VdsrError, MemoryError)):
+                note(traceback.format_exc())
+            message = str(error)
+            if isinstance(error, MemoryError):
+                message = f"not enough memory {message}"
+            note(f"error: {image}: {reason_beside(image, message)}")
+            results.append(_failure(image, type(error).__name__, message))
+    return results
+
+
+def _failure(path: Path, kind: str, message: str) -> dict[str, Any]:
+    return {"input": str(path), "error": {"type": kind, "message": message}}
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
 @contextmanager

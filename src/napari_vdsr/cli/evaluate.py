@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from napari_vdsr.cli.console import print_json, progress_bar, show
+from napari_vdsr.cli.console import progress_bar, show_result
 from napari_vdsr.cli.options import (
     Json,
     Overwrite,
@@ -126,27 +126,19 @@ def evaluate(
     from napari_vdsr.evaluation.evaluate import compare
     from napari_vdsr.evaluation.evaluate import evaluate as evaluate_images
     from napari_vdsr.evaluation.figure import save_picture
+    from napari_vdsr.files.atomic import replacing
 
     _check_outputs(csv, grid, overwrite=overwrite)
-    for_reduced = {
-        "--factor": factor or None,
-        "--grid": grid,
-        "--sampling": sampling,
-        "--noise": noise,
-    }
-    given = (name for name, value in for_reduced.items() if value is not None)
-    wrong = next(given, None)
-    if low is not None and wrong:
+    for_reduced = {"factor": factor, "grid": grid, "sampling": sampling, "noise": noise}
+    given = [name for name, value in for_reduced.items() if value not in (None, [])]
+    if low is not None and given:
         raise InputError(
-            f"{wrong} is for images that are reduced here: leave it out with --low"
+            f"--{given[0]} is for images that are reduced here: leave it out with --low"
         )
     if protocol is None:
         protocol = "A" if sampling is None and noise is None else "direct"
-    setup: dict[str, Any] = {
-        "protocol": protocol,
-        "sampling": sampling,
-        "noise": _level(noise),
-    }
+    level = _level(noise)
+    setup: Any = {"protocol": protocol, "sampling": sampling, "noise": level}
     if not folder.exists():
         raise FileError(f"{folder} does not exist")
     factors = [_whole(text) for text in factor or ["2", "3", "4"]]
@@ -157,25 +149,19 @@ def evaluate(
     with progress_bar("scoring", "image") as bar:
         if low is None:
             result = evaluate_images(
-                folder,
-                factors=factors,
-                progress=bar,
-                **setup,
-                **run,
+                folder, factors=factors, progress=bar, **setup, **run
             )
         else:
             result = _evaluate_pairs(folder, low, progress=bar, **run)
     if csv is not None:
-        _write(csv, result.to_csv(), overwrite=overwrite)
+        with replacing(csv, overwrite=overwrite) as temporary:
+            temporary.write_text(result.to_csv(), encoding="utf-8")
     if grid is not None:
         scored = result.rows[0].image
         first = folder / scored if folder.is_dir() else folder
         drawn = compare(first, factors[0], **setup, **run)
         save_picture(grid, drawn, overwrite=overwrite)
-    if as_json:
-        print_json(result.to_json())
-    else:
-        show(result.to_text())
+    show_result(result.to_json(), result.to_text(), as_json)
 
 
 def _whole(text: str) -> int:
@@ -227,13 +213,6 @@ def _check_outputs(csv: Path | None, grid: Path | None, *, overwrite: bool) -> N
         check_place(path)
         if path.exists() and not overwrite:
             raise FileError(already_there(path))
-
-
-def _write(path: Path, text: str, *, overwrite: bool) -> None:
-    from napari_vdsr.files.atomic import replacing
-
-    with replacing(path, overwrite=overwrite) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def psnr(
@@ -298,8 +277,5 @@ def psnr(
         luminance=luminance if luminance == "auto" else luminance == "yes",
         fit=fit,
     )
-    if as_json:
-        files = {"reference": str(reference), "image": str(image)}
-        print_json(files | report.to_json())
-    else:
-        show(report.to_text())
+    files = {"reference": str(reference), "image": str(image)}
+    show_result(files | report.to_json(), report.to_text(), as_json)

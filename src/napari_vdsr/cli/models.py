@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_vdsr.cli.console import fetching_bar, note, print_json, show
+from napari_vdsr.cli.console import fetching_bar, note, print_json, show, show_result
 from napari_vdsr.cli.options import Json, named_path
 
 if TYPE_CHECKING:
@@ -59,10 +59,7 @@ def fetch(name: Name, as_json: Json = False) -> None:
 
     with fetching_bar(name) as bar:
         path = fetch(name, progress=bar)
-    if as_json:
-        print_json({"name": name, "path": str(path)})
-    else:
-        show(str(path))
+    show_result({"name": name, "path": str(path)}, str(path), as_json)
 
 
 @app.command("import")
@@ -94,11 +91,9 @@ def import_model(
     from napari_vdsr.zoo import import_model
 
     card = import_model(file, name, title=title)
-    if as_json:
-        print_json(card.to_dict())
-    else:
+    if not as_json:
         note(f"imported as {card.name}")
-        show(str(card.path))
+    show_result(card.to_dict(), str(card.path), as_json)
 
 
 @app.command("export")
@@ -123,10 +118,7 @@ def export_model(
 
     with fetching_bar(name) as bar:
         path = export_model(name, file, overwrite=overwrite, progress=bar)
-    if as_json:
-        print_json({"name": name, "path": str(path)})
-    else:
-        show(str(path))
+    show_result({"name": name, "path": str(path)}, str(path), as_json)
 
 
 @app.command()
@@ -144,10 +136,7 @@ def rename(
     from napari_vdsr.zoo import rename_model
 
     card = rename_model(name, new_name)
-    if as_json:
-        print_json(card.to_dict())
-    else:
-        show(str(card.path))
+    show_result(card.to_dict(), str(card.path), as_json)
 
 
 @app.command()
@@ -161,11 +150,9 @@ def remove(name: Name, as_json: Json = False) -> None:
     from napari_vdsr.zoo import remove_model
 
     path = remove_model(name)
-    if as_json:
-        print_json({"name": name, "path": str(path)})
-    else:
+    if not as_json:
         note(f"{name} is no longer listed; its file is kept")
-        show(str(path))
+    show_result({"name": name, "path": str(path)}, str(path), as_json)
 
 
 @app.command()
@@ -178,11 +165,9 @@ def path(as_json: Json = False) -> None:
     """
     from napari_vdsr.zoo import cache_folder, user_folder
 
-    if as_json:
-        print_json({"cache": str(cache_folder()), "models": str(user_folder())})
-    else:
-        show(f"fetched   {cache_folder()}")
-        show(f"your own  {user_folder()}")
+    folders = {"cache": str(cache_folder()), "models": str(user_folder())}
+    text = f"fetched   {folders['cache']}\nyour own  {folders['models']}"
+    show_result(folders, text, as_json)
 
 
 def loaded_model(name: str) -> "Model":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_vdsr.cli.console import note, print_json, show
+from napari_vdsr.cli.console import note, print_json, show, show_result
 from napari_vdsr.cli.options import Axes, Json, named_path, option
 from napari_vdsr.version import __version__
 
@@ -152,10 +152,8 @@ def describe(
     from napari_vdsr.evaluation.image_report import describe_image
 
     report = describe_image(image, axes=axes)
-    if as_json:
-        print_json({"file": str(image)} | report.to_json())
-    else:
-        show(f"{report.summary}\n\n{report.to_text()}")
+    text = f"{report.summary}\n\n{report.to_text()}"
+    show_result({"file": str(image)} | report.to_json(), text, as_json)
 
 
 def bench(
@@ -192,7 +190,4 @@ def bench(
     from napari_vdsr.benchmark import bench as measure
 
     found = measure(device or (), largest=largest, repeats=repeats, say=note)
-    if as_json:
-        print_json(found.to_json())
-    else:
-        show(found.to_text())
+    show_result(found.to_json(), found.to_text(), as_json)

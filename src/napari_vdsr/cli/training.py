@@ -38,6 +38,9 @@ from napari_vdsr.zoo import import_model
 from napari_vdsr.zoo.porting import default_name
 from napari_vdsr.zoo.user import free_path
 
+_LINES = 10  # of progress where no bar can be seen
+
+# Options that say more of noise of unknown strength, and the fields they change.
 _BLIND = {"blind_noise": "white", "read_noise": "read_noise", "clean": "clean"}
 
 Noise = BlindNoise | CameraNoise | None
@@ -61,11 +64,6 @@ def parse_sampling(text: str) -> str | dict[str, float]:
             )
         shares[name.strip()] = value
     return shares
-
-
-def spot_of(sigma: tuple[float, float], usual: Spot | None) -> Spot | None:
-    """The recipe's spot with other widths, or None for widths of zero."""
-    return replace(usual or Spot(), sigma=sigma) if any(sigma) else None
 
 
 def noise_of(given: Mapping[str, Any], usual: Noise) -> Noise:
@@ -104,14 +102,12 @@ def configured(name: str, changes: Mapping[str, Any]) -> TrainingConfig:
     usual = recipe(name)
     if "sampling" in given:
         given["sampling"] = parse_sampling(given["sampling"])
-    if "spot" in given:
-        given["spot"] = spot_of(given["spot"], usual.spot)
+    if "spot" in given:  # widths of zero switch it off
+        sigma = given["spot"]
+        widened = replace(usual.spot or Spot(), sigma=sigma) if any(sigma) else None
+        given["spot"] = widened
     given["noise"] = noise_of(given, usual.noise)
-    typed = ("blind_noise", "read_noise", "clean")
-    return recipe(name, **{k: v for k, v in given.items() if k not in typed})
-
-
-_LINES = 10  # of progress where no bar can be seen
+    return recipe(name, **{k: v for k, v in given.items() if k not in _BLIND})
 
 
 @dataclass(frozen=True)
@@ -214,13 +210,13 @@ class Job:
 
     def _report(self, parameters: int, history: History) -> None:
         if self.as_json:
-            result = {
+            told: dict[str, Any] = {
                 "output": str(self.output),
                 "parameters": parameters,
-                "config": self.config.to_json(),
-                "history": history.to_json(),
             }
-            print_json(result)
+            told["config"] = self.config.to_json()
+            told["history"] = history.to_json()
+            print_json(told)
         if history.gave_up:
             note(
                 f"error: stopped early, after step {history.steps} of "
@@ -232,13 +228,12 @@ class Job:
     def _check_names(self) -> None:
         """Check before the training that its result can be written."""
         for path, suffix in ((self.output, ".safetensors"), (self.log, ".csv")):
-            if path is None:
-                continue
-            if path.suffix != suffix:
+            if path is not None and path.suffix != suffix:
                 raise InputError(
                     f"{path} does not end in {suffix}: only that can be written"
                 )
-            check_place(path)
+            if path is not None:
+                check_place(path)
 
     def _check_free(self) -> None:
         """Check that nothing is replaced without being asked for."""

@@ -1,7 +1,6 @@
 """`napari-vdsr upscale`: enlarging files and folders."""
 
 import os
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,9 +18,8 @@ from napari_vdsr.cli.options import (
     option,
     takes_run_options,
 )
-from napari_vdsr.errors import FileError, InputError, VdsrError
+from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.options import RunOptions
-from napari_vdsr.plain_text import reason_beside
 
 
 @takes_run_options()
@@ -143,7 +141,7 @@ def upscale(
 
         napari-vdsr upscale slide.zarr slide-x2.zarr --workers 2
     """
-    from napari_vdsr.cli.enlarging import Settings
+    from napari_vdsr.cli.enlarging import Settings, described, enlarge_folder
     from napari_vdsr.files.folders import ZARR_SUFFIX, is_zarr_folder, result_name
 
     # Each of zarr's threads would keep the memory that it has freed to itself.
@@ -179,11 +177,11 @@ def upscale(
     with _cluster(workers, scheduler) as cluster:
         settings = replace(settings, cluster=cluster)
         if many:
-            results = _enlarge_folder(source, target, settings, skip_existing)
+            results = enlarge_folder(source, target, settings, skip_existing)
         else:
             if target.is_dir() and target.suffix.lower() != ZARR_SUFFIX:
                 target = target / result_name(source)
-            results = [_described(settings.enlarge(source, target))]
+            results = [described(settings.enlarge(source, target))]
     failed = sum("error" in result for result in results)
     skipped = sum("skipped" in result for result in results)
     done = len(results) - failed - skipped
@@ -211,73 +209,3 @@ def _cluster(workers: int | None, scheduler: str | None) -> Iterator[Any]:
     where = started(workers or 1) if scheduler is None else connected(scheduler)
     with where as cluster:
         yield cluster
-
-
-def _described(result: dict[str, Any]) -> dict[str, Any]:
-    """Tell the user what was done."""
-    shapes = result["source_shape"], result["shape"]
-    before, after = (" × ".join(map(str, shape)) for shape in shapes)
-    note(
-        f"{result['output']}: {result['axes']} {before} -> {after} {result['dtype']}, "
-        f"{result['seconds']:.1f} s ({result['model']}, {result['device']}, "
-        f"{result['precision']})"
-    )
-    return result
-
-
-def _enlarge_folder(
-    source: Path, target: Path, settings: Any, skip_existing: bool
-) -> list[dict[str, Any]]:
-    """Enlarge all images of a folder, continuing after one that fails."""
-    from napari_vdsr.files import list_images
-    from napari_vdsr.files.atomic import resolved
-    from napari_vdsr.files.folders import result_name
-    from napari_vdsr.files.image_files import Inputs
-
-    inner, outer = resolved(source), resolved(target)
-    if inner == outer or inner in outer.parents or outer in inner.parents:
-        raise InputError(
-            f"{target} and {source} are the same folder or lie within each other: "
-            "choose a folder beside it for the results"
-        )
-    results: list[dict[str, Any]] = []
-
-    def leave_out(error: OSError) -> None:
-        folder = Path(error.filename or source)
-        message = f"cannot list the folder {folder}: {error.strerror}"
-        note(f"error: {message}: its images are left out")
-        failure = {"type": "FileError", "message": message}
-        results.append({"input": str(folder), "error": failure})
-
-    images = list_images(source, unreadable=leave_out)
-    inputs, names = Inputs(images), {image.name for image in images}
-    for number, image in enumerate(images, start=1):
-        output = target / image.relative_to(source).parent / result_name(image, names)
-        if skip_existing and output.exists():  # complete: it was moved into place
-            note(f"{number}/{len(images)} {output} is there already")
-            results.append(
-                {"input": str(image), "output": str(output), "skipped": True}
-            )
-            continue
-        try:
-            _make_folder(output.parent)
-            inputs.check(output)
-            result = settings.enlarge(image, output, f"{number}/{len(images)} ")
-            results.append(_described(result))
-        except Exception as error:
-            if not isinstance(error, (VdsrError, MemoryError)):
-                note(traceback.format_exc())
-            kind, message = type(error).__name__, str(error)
-            if isinstance(error, MemoryError):
-                message = f"not enough memory {message}"
-            note(f"error: {image}: {reason_beside(image, message)}")
-            failure = {"type": kind, "message": message}
-            results.append({"input": str(image), "error": failure})
-    return results
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error
