@@ -59,6 +59,11 @@ def begin(panel: Training, settle: Any, qtbot: Any, steps: int = 3) -> None:
     wait_for_steps(panel, qtbot, steps)
 
 
+def yes() -> None:
+    box: Any = QApplication.activeModalWidget()
+    box.button(box.StandardButton.Yes).click()
+
+
 def test_a_training_outlives_its_panel(
     viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
 ) -> None:
@@ -197,15 +202,27 @@ def test_a_training_goes_on_only_with_its_images(
     wait_for_end(again, qtbot)
     assert "belongs to a training with other images" in settle(again)
     assert offers_unfinished(again)
-
-    def yes() -> None:
-        box: Any = QApplication.activeModalWidget()
-        box.button(box.StandardButton.Yes).click()
-
     QTimer.singleShot(100, yes)
     again.unfinished.discard.native.click()
     assert not offers_unfinished(again)
     assert not list((user_folder() / "unfinished").iterdir())
+
+
+def test_the_preview_of_an_earlier_panel_goes_with_what_is_discarded(
+    viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
+) -> None:
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps=100000, name="mine")
+    begin(panel, settle, qtbot)
+    qtbot.waitUntil(lambda: "preview of mine" in names(viewer), timeout=30_000)
+    viewer.window.remove_dock_widget(panel)
+    assert nothing_is_left_running()
+    viewer.layers["preview of mine"].name = "how it goes"
+    again = open_training()
+    settle(again)
+    QTimer.singleShot(100, yes)
+    again.unfinished.discard.native.click()
+    assert names(viewer) == ["cells"]
 
 
 def test_images_can_be_enlarged_while_it_trains(

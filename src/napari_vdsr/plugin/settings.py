@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import Cancelled, InputError, VdsrError
 from napari_vdsr.plugin.jobs import sentence
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
@@ -31,10 +31,12 @@ class FieldError(InputError):
 
 @contextlib.contextmanager
 def blame(field: str) -> Iterator[None]:
-    """Turn an InputError into the FieldError of a field."""
+    """Turn an error of the library into the FieldError of a field."""
     try:
         yield
-    except InputError as error:
+    except (Cancelled, FieldError):
+        raise
+    except VdsrError as error:
         raise FieldError(field, sentence(error)) from error
 
 

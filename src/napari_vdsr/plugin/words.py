@@ -10,7 +10,7 @@ from napari_vdsr.zoo import Card
 
 _NEAR = 0.1  # results have whole pixels, so that the factor is near what was asked for
 _WIDTH = 70  # characters in a line of a tooltip
-# Short, as the narrowest panel has room for some 24 letters.
+_ROOM = 24  # letters that a box has in the narrowest panel
 _FOR = {"scanner": "confocal", "camera": "camera", "reduced": "reduced images"}
 
 
@@ -73,12 +73,12 @@ def plain_name(name: str) -> str:
     return "".join(c if c.isprintable() else " " for c in name).strip()
 
 
-def call_in_words(name: str, arguments: list[str]) -> str:
+def call_in_words(name: str, arguments: list[str], brackets: str = "()") -> str:
     """A call in a script, one argument a line where they need more than 60 letters."""
     text = ", ".join(arguments)
     if len(text) > 60:
         text = "\n    " + ",\n    ".join(arguments) + ",\n"
-    return f"{name}({text})"
+    return f"{name}{brackets[0]}{text}{brackets[1]}"
 
 
 def free_text(text: str, taken: Container[str]) -> str:
@@ -99,12 +99,14 @@ def shorten_name(name: str, length: int = 13) -> str:
 def label_of(card: Card) -> str:
     """Name of a model and what it is for, or what is to be fetched before."""
     # What counts comes first, because the box may be too narrow for the full text.
-    if card.here:
+    if not card.here:
+        return f"needs {card.size / 1e6:.1f} MB – {card.title}"
+    use = _FOR.get(card.sampling)
+    if use is None:
         # The title of a model from the training panel begins with its name.
-        title = card.title.removeprefix(f"{card.name}: ")
-        use = _FOR.get(card.sampling)
-        return f"{card.name}: {use}" if use else f"{card.name} – {title}"
-    return f"needs {card.size / 1e6:.1f} MB – {card.title}"
+        return f"{card.name} – {card.title.removeprefix(f'{card.name}: ')}"
+    label = f"{card.name}: {use}"
+    return label if len(label) <= _ROOM else f"{card.name}: {use.split()[0]}"
 
 
 def tooltip_of(card: Card) -> str:

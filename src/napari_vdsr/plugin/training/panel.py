@@ -16,8 +16,7 @@ from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.machine import Machine
 from napari_vdsr.plugin.training.planning import Plan, free_name, plan_training
-from napari_vdsr.plugin.training.preview_layer import PreviewLayer
-from napari_vdsr.plugin.training.script import as_script
+from napari_vdsr.plugin.training.preview import PreviewLayer
 from napari_vdsr.plugin.training.session import Session
 from napari_vdsr.plugin.training.settings import (
     ALL,
@@ -26,7 +25,7 @@ from napari_vdsr.plugin.training.settings import (
     TrainingSettings,
 )
 from napari_vdsr.plugin.training.view import TrainingView
-from napari_vdsr.plugin.training.words import foresee, news_of, title_of
+from napari_vdsr.plugin.training.words import as_script, foresee, news_of, title_of
 from napari_vdsr.plugin.viewer import Sources, selection_in_words
 from napari_vdsr.plugin.widgets.elements import copy_text
 from napari_vdsr.plugin.widgets.panel import Panel
@@ -156,6 +155,7 @@ class Training(Panel[TrainingSettings]):
         chosen = self._chosen_unfinished()
         if chosen is not None and self.view.is_sure():
             unfinished.forget(chosen.name)
+            PreviewLayer(self._viewer, chosen.name).remove()
             self.reset_choices()
             self.catch_up()
 
@@ -171,7 +171,7 @@ class Training(Panel[TrainingSettings]):
         except FieldError as error:
             show_warning(str(error))
             return
-        copy_text(as_script(plan.images, plan.config, plan.settings))
+        copy_text(as_script(plan))
         show_info("The script is on the clipboard.")
 
     # Inside

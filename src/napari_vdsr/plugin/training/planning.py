@@ -1,21 +1,16 @@
 """Turns the panel's settings into a training that can start."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import count
 from math import ceil, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_vdsr.errors import InputError, ModelError, VdsrError
-from napari_vdsr.layers import plan_layer
-from napari_vdsr.plugin.jobs import sentence
-from napari_vdsr.plugin.settings import FieldError
-from napari_vdsr.plugin.training.settings import (
-    FOLDER,
-    LAYER,
-    TrainingSettings,
-)
+from napari_vdsr.errors import ModelError
+from napari_vdsr.layers import LayerPlan, plan_layer
+from napari_vdsr.plugin.settings import FieldError, blame
+from napari_vdsr.plugin.training.settings import FOLDER, LAYER, TrainingSettings
 from napari_vdsr.plugin.training.unfinished import is_begun
 from napari_vdsr.zoo import Card, models, user_folder
 from napari_vdsr.zoo.formats import read_metadata
@@ -46,18 +41,12 @@ def facts_of(card: Card) -> Facts:
     For what is not known, as before a model is fetched, the values of `vdsr20` are
     given.
     """
-    usual = Facts()
-    if not card.here:
-        return usual
+    usual = asdict(Facts())
     try:
-        told = read_metadata(card.path)
-        return Facts(
-            int(told.get("depth", usual.depth)),
-            int(told.get("features", usual.features)),
-            int(told.get("channels", usual.channels)),
-        )
+        told = read_metadata(card.path) if card.here else {}
+        return Facts(**{name: int(told.get(name, usual[name])) for name in usual})
     except (ModelError, ValueError):
-        return usual
+        return Facts()
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,14 +67,18 @@ class Images:
         """How many planes of Y and X there are; None for a folder."""
         if self.folder is not None:
             return None
-        return sum(_planes(layer) for layer in self.layers)
+        return sum(plan.pixels // prod(plan.plane_shape) for plan in self._plans)
 
     @property
     def nbytes(self) -> int | None:
         """Bytes of the pixels in the dtype of the training; None when not known yet."""
         if self.folder is not None:
             return None
-        return sum(_nbytes(layer) for layer in self.layers)
+        return sum(p.pixels * (1 if p.dtype == "uint8" else 4) for p in self._plans)
+
+    @property
+    def _plans(self) -> list[LayerPlan]:
+        return [plan_layer(layer, factor=1) for layer in self.layers]
 
     def in_words(self) -> str:
         """How many there are."""
@@ -150,10 +143,8 @@ def _folder(field: str, text: str) -> Path:
     """Check that a folder exists, but not its contents, because that may take long."""
     if not text.strip():
         raise FieldError(field, "There is no folder yet: choose one.")
-    try:
+    with blame(field):
         folder = expanded(text.strip(), "The folder")
-    except InputError as error:
-        raise FieldError(field, sentence(error)) from error
     if not folder.is_dir():
         raise FieldError(field, f"{folder} is not a folder: choose another.")
     return folder
@@ -161,26 +152,14 @@ def _folder(field: str, text: str) -> Path:
 
 def _size(layer: Any) -> tuple[int, int]:
     """Y and X of a layer; FieldError if it cannot be trained on."""
-    try:
+    with blame("images"):
         plan = plan_layer(layer, factor=1)
-    except InputError as error:
-        raise FieldError("images", sentence(error)) from error
     if plan.yx != (layer.ndim - 2, layer.ndim - 1):
         raise FieldError(
             "images",
             f"Y and X of '{layer.name}' are not its last axes: move them there.",
         )
     return plan.plane_shape
-
-
-def _nbytes(layer: Any) -> int:
-    plan = plan_layer(layer, factor=1)
-    return plan.pixels * (1 if plan.dtype == "uint8" else 4)
-
-
-def _planes(layer: Any) -> int:
-    plan = plan_layer(layer, factor=1)
-    return plan.pixels // prod(plan.plane_shape)
 
 
 def free_name(stem: str = "trained", taken: Iterable[str] | None = None) -> str:
@@ -203,10 +182,8 @@ def free_name(stem: str = "trained", taken: Iterable[str] | None = None) -> str:
 
 def check_name(name: str) -> None:
     """Raise FieldError when a model's name cannot be used or is taken."""
-    try:
+    with blame("name"):
         free_path(name)
-    except VdsrError as error:
-        raise FieldError("name", sentence(error)) from error
     if is_begun(name):
         raise FieldError(
             "name",

@@ -6,16 +6,16 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from napari_vdsr.errors import Cancelled, FileError, InputError, VdsrError
+from napari_vdsr.errors import Cancelled, FileError, InputError
 from napari_vdsr.images.find import named
 from napari_vdsr.plugin.jobs import Job, device_unless, load_plots, sentence
-from napari_vdsr.plugin.settings import FieldError
+from napari_vdsr.plugin.settings import blame
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.planning import Plan, free_name
+from napari_vdsr.plugin.training.preview import Preview
 from napari_vdsr.zoo import import_model, load_model
 
 if TYPE_CHECKING:
-    from napari_vdsr.plugin.training.preview import Preview
     from napari_vdsr.training import History, Report, Trainer
 
 
@@ -107,20 +107,19 @@ class Session(Job):
         return "paused"
 
     def _prepared(self) -> "Trainer":
-        from napari_vdsr.plugin.training.preview import Preview
         from napari_vdsr.training import Trainer, prepare
 
         plan, settings, start = self.plan, self.plan.settings, None
         if settings.start_from is not None:
             self.ticker.begin("Loading the model")
-            with _blaming("model"):
+            with blame("model"):
                 start = load_model(settings.start_from, progress=self.ticker)
             self.config = settings.config(start.network.channels)
-        with _blaming("held_folder"):
+        with blame("held_folder"):
             folder = plan.images.held
             held = None if folder is None else named(folder)
         self.ticker.begin("Looking through the images")
-        with _blaming("images" if plan.images.folder is None else "folder"):
+        with blame("images" if plan.images.folder is None else "folder"):
             prepared = prepare(
                 plan.images.what,
                 self.config,
@@ -238,14 +237,3 @@ def a_core_left() -> "Iterator[None]":
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def _blaming(field: str) -> "Iterator[None]":
-    """Turn errors within into FieldErrors of this field."""
-    try:
-        yield
-    except (Cancelled, FieldError):
-        raise
-    except VdsrError as error:
-        raise FieldError(field, sentence(error)) from error

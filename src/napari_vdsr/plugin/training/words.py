@@ -1,13 +1,22 @@
-"""What Start would do, how far a training is, and how it ended, in words."""
+"""What Start would do, how far a training is, and how it ended, in words.
+
+And the same training as a Python script.
+"""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from napari_vdsr.memory import free_memory
-from napari_vdsr.plugin.training.settings import FOLDER, IN_FOLDER
-from napari_vdsr.plugin.words import Outlook, format_bytes, format_duration
+from napari_vdsr.plugin.training.settings import FOLDER, IN_FOLDER, TrainingSettings
+from napari_vdsr.plugin.words import (
+    Outlook,
+    call_in_words,
+    format_bytes,
+    format_duration,
+)
 
 if TYPE_CHECKING:
     from napari_vdsr.plugin.training.planning import Facts, Plan
@@ -172,3 +181,54 @@ def _score_words(score: "Score", kernel: str) -> str:
         words = f"{factor.replace('x', '×')} {psnr:.2f} dB".replace(" ", "\u00a0")
         figures.append(f"{words}, {gain}")
     return "; ".join(figures)
+
+
+def as_script(plan: "Plan") -> str:
+    """Write a program that does what Start would do, for napari's console.
+
+    It also runs in a script with a viewer.
+    """
+    images, settings = plan.images, plan.settings
+    changes = _changes(plan.config, settings)
+    lines = [
+        "import napari_vdsr",
+        f"from napari_vdsr.training import {_names(changes)}",
+    ]
+    lines += ["from napari_vdsr.zoo import import_model", ""]
+    if images.folder is None:
+        names = [f"viewer.layers[{layer.name!r}]" for layer in images.layers]
+        lines = ["import napari", *lines, "viewer = napari.current_viewer()"]
+        lines += [f"images = {call_in_words('', names, '[]')}"]
+    else:
+        lines += [f"images = {str(images.folder)!r}"]
+    words = [f"{name}={value!r}" for name, value in changes.items()]
+    lines += [f"config = {call_in_words('recipe', [repr(settings.recipe), *words])}"]
+    arguments = ["images", "config=config"]
+    if settings.start_from is not None:
+        arguments.append(f"start_from={settings.start_from!r}")
+    if images.held is not None:
+        arguments.append(f"validation={str(images.held)!r}")
+    if settings.device != "auto":
+        arguments.append(f"device={settings.device!r}")
+    lines += [f"model = {call_in_words('napari_vdsr.train', arguments)}"]
+    lines += [f"import_model(model, {settings.name!r})"]
+    return "\n".join(lines) + "\n"
+
+
+def _changes(config: "TrainingConfig", settings: TrainingSettings) -> dict[str, Any]:
+    """Keywords for `recipe` that give this configuration."""
+    from napari_vdsr.training import recipe
+
+    made = settings.changes
+    plain = recipe(settings.recipe, **made)
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if value != getattr(plain, item.name):
+            made[item.name] = value
+    return made
+
+
+def _names(changes: dict[str, Any]) -> str:
+    """What a script has to import for these changes of a recipe."""
+    kinds = {type(value).__name__ for value in changes.values()}
+    return ", ".join([*sorted(kinds & {"BlindNoise", "Spot"}), "recipe"])

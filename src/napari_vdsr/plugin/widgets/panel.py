@@ -29,6 +29,12 @@ from napari_vdsr.plugin.widgets.inputs import make_accessible
 
 Kept = TypeVar("Kept", bound=Remembered)
 
+# 300 pixels are few, and napari's own boxes keep 44 of them free.
+_BOXES = "QComboBox { padding: 3px 0px 3px 5px; } QComboBox::drop-down { width: 20px; }"
+_FOCUSED = (
+    "QComboBox QAbstractSpinBox QLineEdit QAbstractButton QSlider QListWidget "
+    "QTabBar::tab"
+).split()
 _WAIT = 60  # milliseconds in which several changes count as one
 _FAILED = (
     "This panel could not be opened, because of a fault of napari-vdsr or of what is "
@@ -66,6 +72,7 @@ class Panel(QWidget, Generic[Kept]):
             self._defaults = self.kind()
             self._saved = self._defaults.changed(self._kept)
             self.build()
+            self._style_fields()
             make_accessible(self)
             self._changes = ViewerWatcher(
                 self._viewer,
@@ -156,7 +163,7 @@ class Panel(QWidget, Generic[Kept]):
         if self._closed:
             return
         self._soon.stop()
-        self._show_focus()
+        self._style_fields()
         self._update_lists()
         self.refresh()
         while self._ready and self._when_ready:
@@ -184,15 +191,11 @@ class Panel(QWidget, Generic[Kept]):
 
     # Inside
 
-    def _show_focus(self) -> None:
-        """Outline the field that has the keyboard, in the colours of the theme."""
+    def _style_fields(self) -> None:
+        """Outline the field that has the keyboard; give choices more of their box."""
         colour = theme_colour(self._viewer.theme, "text")
-        kinds = (
-            "QComboBox QAbstractSpinBox QLineEdit QAbstractButton QSlider QListWidget "
-            "QTabBar::tab"
-        ).split()
-        fields = ", ".join(f"{kind}:focus" for kind in kinds)
-        set_style(self, f"{fields} {{ border: 1px solid {colour}; }}")
+        focused = ", ".join(f"{kind}:focus" for kind in _FOCUSED)
+        set_style(self, f"{focused} {{ border: 1px solid {colour}; }} {_BOXES}")
 
     def _follow_preferences(self) -> None:
         """Show what they say of all that the user has not changed."""
