@@ -116,7 +116,7 @@ def plan_layer(
     sizes = tuple(int(size) for size in data.shape[: image.ndim])
     finest = tuple(int(size) for size in level_data(image, 0).shape[: image.ndim])
     yx = names.index("Y"), names.index("X")
-    size = _pixel_size(image)
+    size = pixel_size_of(image)
     shrink = [finest[axis] / sizes[axis] for axis in yx]
     whole = plan_enlargement(
         tuple(data.shape),
@@ -187,7 +187,7 @@ def _axis_names(layer: "Image", axes: str | None) -> str:
     return (letters_of(layer.axis_labels) or last) + colours
 
 
-def _pixel_size(layer: "Image") -> list[float]:
+def pixel_size_of(layer: "Image") -> list[float]:
     """Lengths of a pixel's edges in world units."""
     linear = layer.affine.linear_matrix @ linear_matrix(layer)
     return [float(length) for length in np.linalg.norm(linear, axis=0)]

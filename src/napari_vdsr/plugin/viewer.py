@@ -1,16 +1,13 @@
 """The layers of a viewer: which are meant, which were made of which, what changes."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from napari.components import ViewerModel
 from napari.layers import Image, Layer, Shapes
 
 from napari_vdsr.layers.provenance import Provenance
 from napari_vdsr.plugin.words import shorten_name
-
-if TYPE_CHECKING:
-    from napari.components import ViewerModel
-
 
 # Kinds of layers that only help to look at others.
 LEFT_OF_LINE, TRAINING_PREVIEW = "before", "training preview"
@@ -27,7 +24,7 @@ class ViewerWatcher:
 
     def __init__(
         self,
-        viewer: "ViewerModel",
+        viewer: ViewerModel,
         *,
         on_layers: Callable[..., None],
         on_change: Callable[..., None],
@@ -77,7 +74,7 @@ class ViewerWatcher:
 class Sources:
     """The layers of a viewer, as panels see them."""
 
-    def __init__(self, viewer: "ViewerModel") -> None:
+    def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
 
     @property
@@ -118,11 +115,6 @@ class Sources:
         images = [layer for layer in self.images if layer in below] or self.images
         visible = [layer for layer in images if layer.visible]
         return list([*visible, *images, *chosen][:1])
-
-    @property
-    def selection_in_words(self) -> str:
-        """What is selected, for the layer list of the panel."""
-        return selection_in_words(self.selected)
 
     def named(self, name: str | None) -> list[Layer]:
         """The layer of that name; None for what is selected."""
@@ -175,18 +167,6 @@ def made_of(source: Image, layers: Iterable[Layer]) -> list[Image]:
     return [image for image in images if image in family[1:]]
 
 
-def place_above(source: Image, layers: Iterable[Layer]) -> int:
-    """Index for a new layer above everything made of the same source.
-
-    `layers` are all of the viewer, the lowest first. On top when the source is gone.
-    """
-    layers = list(layers)
-    if source not in layers:
-        return len(layers)
-    family = [source, *made_of(source, layers)]
-    return max(layers.index(layer) for layer in family) + 1
-
-
 def _is_made_of(layer: Image, source: Image, names: set[str]) -> bool:
     made = Provenance.read(layer)
     if made is None:
@@ -202,7 +182,10 @@ def add_quietly(viewer: Any, layer: Image, above: Image | None = None) -> None:
     It goes above everything made of `above`; on top by default, or when that is gone.
     """
     layers = viewer.layers
-    place = len(layers) if above is None else place_above(above, layers)
+    place = len(layers)
+    if above in layers:
+        family = [above, *made_of(above, layers)]
+        place = 1 + max(layers.index(each) for each in family)
     insert_quietly(layers, place, layer)
 
 

@@ -49,6 +49,13 @@ def test_the_outlook_gives_the_size_of_the_pixels() -> None:
     assert text == "Result 2 planes of 60 × 80 px of 0.1 µm · 77 kB · about 3 s"
 
 
+def test_the_size_of_the_pixels_may_come_from_an_affine_transform() -> None:
+    layer = Image(np.zeros((30, 40)), affine=np.diag((0.2, 0.4, 1)), units="um")
+    planned = plan_tasks([layer], Settings(), lambda layer: [None])
+    text = look_ahead(planned, 3.0, available=1e9).text
+    assert text.startswith("Result 60 × 80 px of 0.1 × 0.2 µm")
+
+
 @pytest.mark.parametrize(("factor", "fits"), [("2", False), ("3", True)])
 def test_a_factor_that_srcnn_is_not_made_for_is_said_before_run(
     factor: str, fits: bool

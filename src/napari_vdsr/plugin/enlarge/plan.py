@@ -7,20 +7,18 @@ from typing import Any
 import numpy as np
 from napari.components import Dims
 from napari.layers import Image, Layer, Shapes
+from numpy.typing import NDArray
 
 from napari_vdsr.files.picture import convert_length, normalise_unit
 from napari_vdsr.layers import LayerPlan, plan_layer
-from napari_vdsr.layers.plan import is_lazy, level_data, levels_of
+from napari_vdsr.layers.plan import Region, is_lazy, level_data, levels_of
 from napari_vdsr.plugin.enlarge.settings import PIXEL_SIZE, Settings
 from napari_vdsr.plugin.settings import FieldError, blame
 
-Region = tuple[slice, ...]
 Parts = Sequence[Region | None]
-Corners = np.ndarray[Any, np.dtype[np.float64]]
 
 PREVIEW_EDGE = 128  # source pixels
 _LEAST = 8  # source pixels of a preview; less shows nothing
-_NAMED = 3  # layers named in the panel; it has no room for more
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,19 +57,6 @@ class Batch:
     def pixels(self) -> int:
         """Pixels that Run itself makes, colours counted once."""
         return sum(task.pixels for task in self.tasks)
-
-    @property
-    def left_out_in_short(self) -> list[str]:
-        """At most a few lines about what is left out."""
-        return in_short(self.left_out, "left out")
-
-
-def in_short(lines: list[str], what: str) -> list[str]:
-    """The first lines, and how many more layers were `what` ("failed", "left out")."""
-    more = len(lines) - _NAMED
-    if more <= 0:
-        return lines
-    return [*lines[:_NAMED], f"{more} more {what}: hold the mouse here to read which."]
 
 
 def plan_batch(
@@ -238,7 +223,9 @@ def regions_of_shapes(layer: Image, shapes: Layer | None) -> list[Region]:
     return regions
 
 
-def _in_pixels(vertices: Corners, shapes: Shapes, layer: Image) -> Corners:
+def _in_pixels(
+    vertices: NDArray[np.float64], shapes: Shapes, layer: Image
+) -> NDArray[np.float64]:
     """Vertices of a shape in pixels of a layer, for the axes that both have."""
     world = [np.asarray(shapes.data_to_world(vertex)) for vertex in vertices]
     count = min(shapes.ndim, layer.ndim)

@@ -23,7 +23,7 @@ from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.enlarge.work import check_whole, in_the_way, targets_of
 from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.settings import FieldError, shown_fields
-from napari_vdsr.plugin.viewer import Sources
+from napari_vdsr.plugin.viewer import Sources, selection_in_words
 from napari_vdsr.plugin.widgets.colours import colour_words
 from napari_vdsr.plugin.widgets.elements import (
     BAR_STEPS,
@@ -78,7 +78,7 @@ class EnlargeForm(Form[Settings]):
     def offer_layers(self, sources: Sources) -> None:
         """Replace the lists of layers; the first entry stands for the selection."""
         images = [(plain_name(layer.name), layer) for layer in sources.images]
-        offer(self.layer, [(sources.selection_in_words, SELECTED), *images])
+        offer(self.layer, [(selection_in_words(sources.selected), SELECTED), *images])
         shapes = [(plain_name(layer.name), layer) for layer in sources.shapes]
         offer(self.shapes, shapes)
 

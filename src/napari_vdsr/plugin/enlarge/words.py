@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from napari_vdsr.files.picture import normalise_unit
-from napari_vdsr.plugin.enlarge.plan import Batch, Task, in_short
+from napari_vdsr.layers.plan import pixel_size_of
+from napari_vdsr.plugin.enlarge.plan import Batch, Task
 from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.enlarge.work import Execution, Saving
 from napari_vdsr.plugin.words import (
@@ -15,6 +16,8 @@ from napari_vdsr.plugin.words import (
     made_for_others,
 )
 from napari_vdsr.zoo import Card
+
+_NAMED = 3  # layers named in the panel; it has no room for more
 
 
 def look_ahead(
@@ -48,7 +51,8 @@ def look_ahead(
     if size > available:
         text += f". Only {format_bytes(available)} of memory are free."
     unfit = _unfit_in_words(tasks, card)
-    lines = [text, *([unfit] if unfit else []), *batch.left_out_in_short]
+    left_out = _in_short(batch.left_out, "left out")
+    lines = [text, *([unfit] if unfit else []), *left_out]
     level = "warning" if size > available or unfit or batch.left_out else "info"
     field = "model" if unfit else ""
     return Outlook("\n".join(lines), level, field, "\n".join(batch.left_out))
@@ -71,7 +75,7 @@ def result_in_words(tasks: Sequence[Task]) -> str:
 def _pixel_size_in_words(task: Task) -> str:
     """Size of a pixel of the result; empty where it has no unit of length."""
     layer, plan = task.layer, task.plan
-    sizes = [abs(layer.scale[axis]) / plan.factors[axis] for axis in plan.yx]
+    sizes = [pixel_size_of(layer)[axis] / plan.factors[axis] for axis in plan.yx]
     y, x = (f"{size:.3g}" for size in sizes)
     units = {normalise_unit(str(layer.units[axis])) for axis in plan.yx}
     if len(units) > 1 or None in units:
@@ -96,9 +100,18 @@ def how_it_ended(execution: Execution) -> Outlook:
     """Sum up a finished run: outcome, what failed and why, and what was left out."""
     batch = execution.batch
     reasons = execution.message.splitlines()
-    failed = in_short(reasons, "failed")
-    lines = [_outcome(execution), *failed, *batch.left_out_in_short]
+    failed = _in_short(reasons, "failed")
+    left_out = _in_short(batch.left_out, "left out")
+    lines = [_outcome(execution), *failed, *left_out]
     return Outlook("\n".join(lines), details="\n".join([*reasons, *batch.left_out]))
+
+
+def _in_short(lines: list[str], what: str) -> list[str]:
+    """The first lines, and how many more layers were `what` ("failed", "left out")."""
+    more = len(lines) - _NAMED
+    if more <= 0:
+        return lines
+    return [*lines[:_NAMED], f"{more} more {what}: hold the mouse here to read which."]
 
 
 def _outcome(execution: Execution) -> str:
