@@ -23,8 +23,8 @@ from napari_vdsr.files.folders import (
 )
 from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import (
-    Blocks,
     OpenImage,
+    Pixels,
     guarded,
     identity_of,
     reading_from,
@@ -82,7 +82,14 @@ def _opened(path: Path, axes_told: bool) -> OpenImage:
         return open_tiff(path)
     if start.startswith(b"PK\3\4"):
         return open_zarr(path, axes_told=axes_told)
-    picture, remarks = read_raster(path, _raster_format(path, start))
+    kind = next(
+        (k for bytes_, k in _SIGNATURES.items() if start.startswith(bytes_)), ""
+    )
+    if not kind:
+        raise FileError(
+            f"{path} is no image that can be read: not TIFF, PNG, JPEG or BMP"
+        )
+    picture, remarks = read_raster(path, kind)
     identity = partial(identity_of, path)
     return OpenImage(picture, picture.array, identity, lambda: picture, remarks=remarks)
 
@@ -108,13 +115,6 @@ def _first_bytes(path: Path) -> bytes:
     if not start:
         raise FileError(f"{path} is empty (0 bytes)")
     return start
-
-
-def _raster_format(path: Path, start: bytes) -> str:
-    for signature, name in _SIGNATURES.items():
-        if start.startswith(signature):
-            return name
-    raise FileError(f"{path} is no image that can be read: not TIFF, PNG, JPEG or BMP")
 
 
 class Inputs:
@@ -169,7 +169,7 @@ def write_image(
     *,
     overwrite: bool = False,
     source: Source = None,
-    pixels: Blocks | None = None,
+    pixels: Pixels | None = None,
     check: Callable[[], object] | None = None,
 ) -> None:
     """Write a picture to a file: complete, or not at all.

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,17 +22,6 @@ _OUT_OF_REACH = (
     errno.ENAMETOOLONG,
     errno.ESTALE,
 )
-
-
-class Blocks(Protocol):
-    """Anything that gives the blocks of an array."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Pixels of every axis."""
-
-    def __getitem__(self, key: tuple[slice, ...], /) -> Any:
-        """The pixels of one slice for each axis."""
 
 
 class Pixels(Protocol):
@@ -89,12 +77,7 @@ class OpenImage:
     def __enter__(self) -> "OpenImage":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -173,17 +156,11 @@ def reading_from(path: Path) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise MemoryError(f"not enough memory to read {path}") from error
-    except OSError as error:
-        if error.errno in _OUT_OF_REACH:
-            raise FileError(f"cannot read {path}: {error.strerror}") from error
-        raise _damaged(path, error) from error
     except Exception as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: Exception) -> FileError:
-    what = f"{type(error).__name__}: {error}"
-    return FileError(f"cannot read {path}: damaged or cut short ({what})")
+        reason = f"damaged or cut short ({type(error).__name__}: {error})"
+        if isinstance(error, OSError) and error.errno in _OUT_OF_REACH:
+            reason = str(error.strerror)
+        raise FileError(f"cannot read {path}: {reason}") from error
 
 
 def identity_of(path: Path, others: Sequence[Path] = ()) -> dict[str, Any]:

@@ -244,7 +244,7 @@ _SPELLINGS = {
     "minute": "min",
     "hour": "h",
 }
-
+_SYMBOLS = {word: unit for unit, words in _SPELLINGS.items() for word in words.split()}
 _NO_LENGTH = {"", "none", "pixel", "pixels", "px", "null", "reference frame"}
 
 

@@ -11,7 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError, VdsrWarning
-from napari_vdsr.files.opening import Blocks
+from napari_vdsr.files.opening import Pixels
 from napari_vdsr.files.picture import Picture, convert_length, normalise_unit
 from napari_vdsr.files.tiff_metadata import enlarged_ome
 
@@ -43,7 +43,7 @@ def check_tiff(picture: Picture, *, name: str) -> None:
 
 
 def write_tiff(
-    path: Path, picture: Picture, *, name: str, pixels: Blocks | None = None
+    path: Path, picture: Picture, *, name: str, pixels: Pixels | None = None
 ) -> None:
     """Write a TIFF file of the kind that the picture came from, over one that is there.
 
@@ -71,7 +71,7 @@ def write_tiff(
     if pixels is None:
         tifffile.imwrite(path, picture.array, byteorder="<", **options)
         return
-    parts: Any = _tiles(pixels, picture.axes)
+    parts: Any = _parts(pixels, picture.axes, TILE)
     options |= {"tile": (TILE, TILE), "buffersize": _BUFFER}
     if "imagej" in options:  # it reads no tiles
         parts = _strips(pixels, picture.axes)
@@ -86,22 +86,18 @@ def write_tiff(
     )
 
 
-def _tiles(pixels: Blocks, axes: str) -> Iterator[NDArray[Any]]:
-    """The tiles of all planes, row by row; smaller at the right and lower edge.
-
-    `axes` end in YX, or in YXS where samples lie together.
-    """
-    return _parts(pixels, axes, TILE)
-
-
-def _strips(pixels: Blocks, axes: str) -> Iterator[bytes]:
+def _strips(pixels: Pixels, axes: str) -> Iterator[bytes]:
     """The little-endian strips of all planes, from top to bottom."""
     width = pixels.shape[axes.rindex("X")]
     for part in _parts(pixels, axes, width):
         yield part.astype(part.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
-def _parts(pixels: Blocks, axes: str, width: int) -> Iterator[NDArray[Any]]:
+def _parts(pixels: Pixels, axes: str, width: int) -> Iterator[NDArray[Any]]:
+    """The tiles of all planes, row by row; smaller at the right and lower edge.
+
+    `axes` end in YX, or in YXS where samples lie together.
+    """
     inner = 3 if axes.endswith("YXS") else 2
     stack, plane = pixels.shape[:-inner], pixels.shape[-inner:]
     rows = range(0, plane[0], TILE)

@@ -7,7 +7,7 @@ off the shapes; that the layers fit together is checked when the network is buil
 import re
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Protocol, TypeVar
+from typing import Any
 
 from napari_vdsr.errors import ModelError
 
@@ -17,23 +17,12 @@ _LONGEST_NAME = 200
 _CHANNELS = (1, 3)  # of an image
 
 
-class HasShape(Protocol):
-    """An array or a tensor."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of its axes."""
-
-
-T = TypeVar("T", bound=HasShape)
-
-
 def is_counter(name: str, shape: tuple[int, ...]) -> bool:
     """Whether a tensor is no weight, but counts steps or updates of a mean."""
     return not shape or (shape == (1,) and not name.endswith(("weight", "bias")))
 
 
-def renamed(state: Mapping[str, T]) -> dict[str, T]:
+def renamed(state: Mapping[str, Any]) -> dict[str, Any]:
     """Name the layers ``conv0``, ``conv1`` and so on, in the order in which they run.
 
     Examples
