@@ -27,18 +27,11 @@ __all__ = [
     "write_image",
 ]
 
-_MODULES = {
-    "Metadata": "picture",
-    "Picture": "picture",
-    "check_output": "image_files",
-    "list_images": "folders",
-    "open_image": "image_files",
-    "read_image": "image_files",
-    "write_image": "image_files",
-}
+_MODULES = {"Metadata": "picture", "Picture": "picture", "list_images": "folders"}
 
 
 def __getattr__(name: str) -> object:
-    if name in _MODULES:
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    if name in __all__:
+        module = _MODULES.get(name, "image_files")
+        return getattr(import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -82,10 +82,9 @@ def _opened(path: Path, axes_told: bool) -> OpenImage:
         return open_tiff(path)
     if start.startswith(b"PK\3\4"):
         return open_zarr(path, axes_told=axes_told)
-    kind = next(
-        (k for bytes_, k in _SIGNATURES.items() if start.startswith(bytes_)), ""
-    )
-    if not kind:
+    found = (_SIGNATURES[each] for each in _SIGNATURES if start.startswith(each))
+    kind = next(found, None)
+    if kind is None:
         raise FileError(
             f"{path} is no image that can be read: not TIFF, PNG, JPEG or BMP"
         )

@@ -16,6 +16,9 @@ AXIS_TYPES = {"T": "time", "C": "channel", "S": "channel"} | dict.fromkeys(
 FREE_LETTERS = "QIPLHERAMVWBDFGJKNOU"
 """For axes without one."""
 
+PixelSize = tuple[tuple[float, float] | None, str | None]
+"""Height and width of a pixel with their unit, or two Nones."""
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -63,9 +66,7 @@ class Multiscale:
         translation = [place + step * (ratio - 1) / 2 for place, step, ratio in places]
         return replace(self, scale=tuple(scale), translation=tuple(translation))
 
-    def pixel_size(
-        self, y: int, x: int
-    ) -> tuple[tuple[float, float] | None, str | None]:
+    def pixel_size(self, y: int, x: int) -> PixelSize:
         """Height and width of a pixel with their unit; Nones where they are unknown.
 
         Both are in the unit of `y`. Without any unit, 1 × 1 says nothing.
@@ -260,7 +261,7 @@ def normalise_unit(unit: str | None) -> str | None:
     if text.lower() in _NO_LENGTH:
         return None
     word = text.lower()
-    return _SPELLINGS.get(word) or _SPELLINGS.get(word.removesuffix("s")) or text
+    return _SYMBOLS.get(word) or _SYMBOLS.get(word.removesuffix("s")) or text
 
 
 def convert_length(value: float, unit: str, target: str) -> float | None:
@@ -280,9 +281,7 @@ def convert_length(value: float, unit: str, target: str) -> float | None:
     return float(f"{value * _METRES[unit] / _METRES[target]:.15g}")
 
 
-def plane_size(
-    size: tuple[float, float], units: Sequence[str | None]
-) -> tuple[tuple[float, float] | None, str | None]:
+def plane_size(size: tuple[float, float], units: Sequence[str | None]) -> PixelSize:
     """Height and width of a pixel in the unit of the height, and that unit.
 
     Two Nones where a size is not above 0 or the units cannot be converted.

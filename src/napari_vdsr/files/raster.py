@@ -44,12 +44,12 @@ def read_raster(path: Path, kind: str) -> tuple[Picture, tuple[str, ...]]:
     if kind == "PNG":  # Pillow reduces 16-bit colours to 8 bits
         array = imagecodecs.png_decode(data)
         size = _png_pixel_size(data)
-        orientation = image.getexif().get(0x0112, 1)
-        array = upright(array, orientation)
     else:
         array = _decoded(path, image)
         size = _dots_per_inch_to_size(image.info.get("dpi"))
-        orientation = image.getexif().get(0x0112, 1)
+    orientation = image.getexif().get(0x0112, 1)
+    if kind == "PNG":
+        array = _upright(array, orientation)
     if size and 5 <= orientation <= 8:
         size = size[::-1]
     axes = "YX" if array.ndim == 2 else "YXS"
@@ -84,7 +84,7 @@ def _check_size(path: Path, image: Image.Image, data: bytes, kind: str) -> None:
     check_memory(str(path), pixels * bits // 8)
 
 
-def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+def _upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Turn an image of shape (Y, X, ...) as its EXIF orientation, 1 to 8, says."""
     if 5 <= orientation <= 8:
         array = array.swapaxes(0, 1)

@@ -5,14 +5,19 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from math import inf
 from typing import Any
 from xml.etree import ElementTree
 
 from napari_vdsr.errors import VdsrWarning
-from napari_vdsr.files.picture import Picture, normalise_unit, plane_size
+from napari_vdsr.files.picture import Picture, PixelSize, normalise_unit, plane_size
 
 _STORAGE = ("TiffData", "BinData", "MetadataOnly")
+_TAG_UNITS = {2: "in", 3: "cm", 4: "mm", 5: "µm"}  # of the tag ResolutionUnit
+_STATES_SIZES = re.compile(
+    r"mpp|microns?\s*per|(um|µm|nm)\s*/\s*(px|pixel)|pixel\s*[-_ ]?(size|width|height)"
+    r"|calibration|resolution|physicalsize",
+    re.IGNORECASE,
+)
 
 
 def ome_fault(xml: str) -> str:
@@ -47,7 +52,7 @@ def files_named(xml: str | None) -> Iterator[str]:
             yield os.path.basename(name.replace("\\", "/"))
 
 
-def ome_pixel_size(xml: str) -> tuple[tuple[float, float] | None, str | None]:
+def ome_pixel_size(xml: str) -> PixelSize:
     """Height and width of a pixel of the first image with their unit, or Nones."""
     steps = _steps(xml, {"Y": "PhysicalSizeY", "X": "PhysicalSizeX"}, "µm")
     if len(steps) < 2:
@@ -76,7 +81,7 @@ def _steps(
             step = float(pixels.get(name, "nan"))
         except ValueError:
             continue
-        if 0 < step < inf:
+        if 0 < step < math.inf:
             unit = normalise_unit(pixels.get(f"{name}Unit", usual))
             steps[axis] = step, unit or "pixel"
     return steps
@@ -188,18 +193,7 @@ def _set_storage(pixels: ElementTree.Element, tag: str) -> None:
     pixels.insert(place, ElementTree.Element(tag))
 
 
-Size = tuple[tuple[float, float] | None, str | None]
-"""Height and width of a pixel with their unit, or two Nones."""
-
-_TAG_UNITS = {2: "in", 3: "cm", 4: "mm", 5: "µm"}  # of the tag ResolutionUnit
-_STATES_SIZES = re.compile(
-    r"mpp|microns?\s*per|(um|µm|nm)\s*/\s*(px|pixel)|pixel\s*[-_ ]?(size|width|height)"
-    r"|calibration|resolution|physicalsize",
-    re.IGNORECASE,
-)
-
-
-def tiff_pixel_size(tif: Any, page: Any) -> Size:
+def tiff_pixel_size(tif: Any, page: Any) -> PixelSize:
     """Size of a pixel in Y and X with its unit, or two Nones.
 
     Taken from OME-XML, or what the program of the microscope wrote, or else the tags of
@@ -265,7 +259,7 @@ def _size(tag: Any) -> float:
     return float(size) if 0 < size < math.inf else 0.0
 
 
-def _of_program(size_of: Callable[[Any, Any], Any], tif: Any, page: Any) -> Size:
+def _of_program(size_of: Callable[[Any, Any], Any], tif: Any, page: Any) -> PixelSize:
     """What the metadata of a program say, as far as they can be understood."""
     try:
         height, width, unit = size_of(tif, page)

@@ -84,14 +84,9 @@ def open_tiff(path: Path) -> OpenImage:
         tif.close()
         raise
     pixels = Arranged(TiffPixels(path, tif, series), arrangement)
-    picture = Picture(
-        planned_array(pixels.shape, pixels.dtype),
-        arrangement.axes,
-        arrangement.rgb,
-        size,
-        unit,
-        metadata,
-    )
+    array = planned_array(pixels.shape, pixels.dtype)
+    axes, rgb = arrangement.axes, arrangement.rgb
+    picture = Picture(array, axes, rgb, size, unit, metadata)
 
     def read() -> Picture:
         with _complaints_of_tifffile(path) as check:
@@ -102,14 +97,8 @@ def open_tiff(path: Path) -> OpenImage:
             check()
         return replace(picture, array=array)
 
-    return OpenImage(
-        picture,
-        pixels,
-        partial(identity_of, path, _files_of(path, series)),
-        read,
-        tif.close,
-        remarks,
-    )
+    identity = partial(identity_of, path, _files_of(path, series))
+    return OpenImage(picture, pixels, identity, read, tif.close, remarks)
 
 
 def _opened(path: Path) -> tuple[tifffile.TiffFile, tuple[str, ...]]:
@@ -118,7 +107,7 @@ def _opened(path: Path) -> tuple[tifffile.TiffFile, tuple[str, ...]]:
     fault = "it has no pages"
     try:
         said = tif.pages.first.description
-        fault = ome_fault(said) if tif.is_ome or "<OME " in said[:3000] else ""
+        fault = ome_fault(said) if tif.is_ome or "<OME " in said[:_START] else ""
     finally:
         if fault:
             tif.close()
@@ -211,15 +200,10 @@ def _upright(tif: Any, page: Any, stored: Arrangement) -> Arrangement:
     return replace(stored, order=tuple(order), flipped=flipped, turned=orientation >= 5)
 
 
-def _shaped(tif: tifffile.TiffFile) -> dict[str, Any]:
-    """What tifffile noted about the first image of a file of its own."""
-    noted = tif.shaped_metadata
-    return dict(noted[0]) if noted else {}
-
-
 def _metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
     """Everything that must survive beside axes and pixel size."""
-    shaped = _shaped(tif)
+    noted = tif.shaped_metadata  # by tifffile itself, for each image
+    shaped = dict(noted[0]) if noted else {}
     for derived in ("shape", "axes", "truncated"):
         shaped.pop(derived, None)
     description = page.description or None
@@ -252,7 +236,11 @@ def _check_series(path: Path, tif: Any, series: Any) -> None:
             raise FileError(f"cannot read {path}: it does not say where its pixels lie")
         return
     pages = series.pages
-    missing = [number for number, page in enumerate(pages) if _is_lost(page)]
+    missing = [
+        number
+        for number, page in enumerate(pages)
+        if page is None or tuple(page.dataoffsets[:2]) == (0,)
+    ]
     within = series.keyframe.shape
     sizes, axes = series.shape[: -len(within)], series.axes[: -len(within)]
     count = prod(sizes)
@@ -306,24 +294,15 @@ def _set_remarks(path: Path, tif: Any, series: Any) -> tuple[str, ...]:
 
 
 def _ome_remarks(path: Path, tif: Any) -> tuple[str, ...]:
-    here = [
-        page
-        for series in tif.series
-        for page in series.pages
-        if page is not None and page.parent is tif
-    ]
-    unused = len(tif.pages) - len({page.offset for page in here})
+    pages = (page for series in tif.series for page in series.pages)
+    here = {page.offset for page in pages if page is not None and page.parent is tif}
+    unused = len(tif.pages) - len(here)
     if unused <= 0:
         return ()
     return (
         f"{path} holds {counted(unused, 'more page')} than its OME-XML describes: what "
         "it does not is left out",
     )
-
-
-def _is_lost(page: Any) -> bool:
-    """Whether tifffile stands for a plane that it did not find."""
-    return page is None or tuple(page.dataoffsets[:2]) == (0,)
 
 
 def _check_sizes(path: Path, series: Any) -> None:

@@ -17,6 +17,9 @@ from napari_vdsr.files.opening import OpenImage, Reordered, state_of
 from napari_vdsr.files.picture import Axis, Metadata, Multiscale, Picture, planned_array
 from napari_vdsr.files.zarr_chunks import Chunks, ZarrPixels, root_of_zip, zarr_library
 
+_OWN = "napari-vdsr"  # in the attributes of what this program wrote: every chunk
+_XARRAY = "_ARRAY_DIMENSIONS"
+
 
 def open_zarr(path: Path, *, axes_told: bool = False) -> OpenImage:
     """Open the finest level of an OME-Zarr image (0.4 or 0.5), or a plain zarr array.
@@ -201,10 +204,6 @@ def _plain_axes(array: Any) -> str:
         return letters
     types = {"TIME": "time", "CHANNEL": "channel"}
     return axis_letters([Axis(name, types.get(name)) for name in names])
-
-
-_OWN = "napari-vdsr"  # in the attributes of what this program wrote: every chunk
-_XARRAY = "_ARRAY_DIMENSIONS"
 
 
 def _refuse_doubt(path: Path, axes: str, shape: tuple[int, ...]) -> None:
