@@ -218,32 +218,20 @@ _METRES = {
     "in": 0.0254,
 }
 
-_SPELLINGS = {
-    "um": "µm",
-    "\u03bcm": "µm",  # Greek mu instead of the micro sign
-    "\\u00b5m": "µm",  # as ImageJ escapes it
-    "\\u00c5": "Å",
-    "å": "Å",
-    "micron": "µm",
-    "micrometer": "µm",
-    "micrometre": "µm",
-    "nanometer": "nm",
-    "nanometre": "nm",
-    "millimeter": "mm",
-    "millimetre": "mm",
-    "centimeter": "cm",
-    "centimetre": "cm",
-    "meter": "m",
-    "metre": "m",
-    "inch": "in",
-    "inches": "in",
-    "angstrom": "Å",
-    "second": "s",
-    "millisecond": "ms",
-    "microsecond": "µs",
-    "nanosecond": "ns",
-    "minute": "min",
-    "hour": "h",
+_SPELLINGS = {  # of a symbol: "\u03bcm" has a Greek mu, and "\\u00b5m" is ImageJ's
+    "µm": "um \u03bcm \\u00b5m micron micrometer micrometre",
+    "Å": "\\u00c5 å angstrom",
+    "nm": "nanometer nanometre",
+    "mm": "millimeter millimetre",
+    "cm": "centimeter centimetre",
+    "m": "meter metre",
+    "in": "inch inches",
+    "s": "second",
+    "ms": "millisecond",
+    "µs": "microsecond",
+    "ns": "nanosecond",
+    "min": "minute",
+    "h": "hour",
 }
 _SYMBOLS = {word: unit for unit, words in _SPELLINGS.items() for word in words.split()}
 _NO_LENGTH = {"", "none", "pixel", "pixels", "px", "null", "reference frame"}
