@@ -11,10 +11,7 @@ from napari_vdsr.cli.options import Json, named_path
 if TYPE_CHECKING:
     from napari_vdsr.zoo import Model
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="List, fetch, import and export models.",
-)
+app = typer.Typer(no_args_is_help=True, help="List, fetch, import and export models.")
 
 Name = Annotated[str, typer.Argument(help="Name of a model, as `list` shows it.")]
 

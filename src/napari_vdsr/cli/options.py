@@ -86,8 +86,7 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that exist.")
 ]
 Json = Annotated[
-    bool,
-    typer.Option("--json", help="Print one JSON object on standard output."),
+    bool, typer.Option("--json", help="Print one JSON object on standard output.")
 ]
 
 _DECIMAL_COMMA = re.compile(r"\s*([-+]?\d*),(\d+)([^,.]*)")

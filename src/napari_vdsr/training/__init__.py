@@ -5,13 +5,7 @@ the steps; it can be paused, stopped and resumed. `train` does all of it in one 
 """
 
 from napari_vdsr.training.config import Stage, TrainingConfig
-from napari_vdsr.training.history import (
-    Event,
-    History,
-    Loss,
-    Report,
-    TrainedModel,
-)
+from napari_vdsr.training.history import Event, History, Loss, Report, TrainedModel
 from napari_vdsr.training.instrument import BlindNoise, CameraNoise, Spot
 from napari_vdsr.training.planes import Pairs
 from napari_vdsr.training.prepare import TrainingSet, prepare

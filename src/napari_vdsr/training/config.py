@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from napari_vdsr.checks import (
     checked_switch,
@@ -343,16 +343,9 @@ def _require_kinds(config: TrainingConfig) -> None:
 
 
 def _require_choices(config: TrainingConfig) -> None:
-    choices = {
-        "variant": Variant,
-        "loss": Loss,
-        "optimiser": Optimiser,
-        "schedule": Schedule,
-        "precision": Precision,
-        "kernel": Kernel,
-    }
-    for name, kind in choices.items():
-        require_choice(name, getattr(config, name), get_args(kind))
+    for name, kind in get_type_hints(TrainingConfig).items():
+        if get_origin(kind) is Literal:
+            require_choice(name, getattr(config, name), get_args(kind))
 
 
 def _require_sets(config: TrainingConfig) -> None:

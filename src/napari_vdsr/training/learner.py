@@ -223,25 +223,18 @@ def hidden_precision(
 
     Raises `InputError` when the device is too slow in it to be of use.
     """
-    if config.precision == "auto":
-        return _fastest(network, device)
-    precision = parse_precision(config.precision, device.type)
-    slow = device.type == "cpu" and not computes_bfloat16()
-    if precision is torch.bfloat16 and slow:
-        raise InputError(
-            "this processor does not compute in bfloat16: choose float32 or auto"
-        )
-    return precision
-
-
-def _fastest(network: ConvStack, device: torch.device) -> torch.dtype:
-    if device.type == "cuda":
-        return torch.float16
+    on_cpu, on_cuda = device.type == "cpu", device.type == "cuda"
+    if config.precision != "auto":
+        precision = parse_precision(config.precision, device.type)
+        if precision is torch.bfloat16 and on_cpu and not computes_bfloat16():
+            raise InputError(
+                "this processor does not compute in bfloat16: choose float32 or auto"
+            )
+        return precision
     # SRCNN predicts the image itself, of which bfloat16 keeps too few digits.
-    residual = isinstance(network, VDSR)
-    if device.type == "cpu" and residual and computes_bfloat16():
+    if on_cpu and isinstance(network, VDSR) and computes_bfloat16():
         return torch.bfloat16
-    return torch.float32
+    return torch.float16 if on_cuda else torch.float32
 
 
 class _ZeroMean(nn.Module):

@@ -139,11 +139,7 @@ class Pairs(NamedTuple):
 
 
 def joined(
-    low: NDArray[Any],
-    high: NDArray[Any],
-    channels: int,
-    least: Least,
-    kernel: Kernel,
+    low: NDArray[Any], high: NDArray[Any], channels: int, least: Least, kernel: Kernel
 ) -> Plane:
     """Enlarge the low plane to the grid of the high one and stack them.
 

@@ -101,12 +101,13 @@ def prepare(
     remarks += [remark for each in sets for remark in each.remarks]
     if progress is not None:
         progress.reset(sum(len(each.images) for each in sets))
-    look = partial(examine, rgb=rgb, memory=memory, progress=progress)
+    alone = partial(examine, rgb=rgb, memory=memory, progress=progress)
+    look = partial(alone, paired=paired)
     if held is not None:
-        learned, apart = look(found.images, config, paired=paired), held.images
+        learned, apart = look(found.images, config), held.images
     else:
         learned, apart = _held_out(found.images, config, paired, look, remarks)
-    leaning = None if more is None else look(more.images, config)
+    leaning = None if more is None else alone(more.images, config)
     for listed, dataset in ((found, learned), (more, leaning)):
         if listed is not None and dataset is not None:
             dataset.left_out[:0] = listed.left_out
@@ -174,11 +175,11 @@ def _held_out(
     if not (alone and paired):
         learned, held = _split(images, share, config.seed)
         try:
-            return look(learned, config, paired=paired), held
+            return look(learned, config), held
         except InputError:
             if not (alone and held):
                 raise
-    dataset = look(images, config, paired=paired)
+    dataset = look(images, config)
     if share:
         remarks.append(
             "there is only one image and it is too small or a pair, so nothing is held "
@@ -200,7 +201,7 @@ def _examined_held(
     least = Least(pixels, f"smaller than the {pixels} that a score needs")
     once = replace(config, sizes=(1.0,))
     try:
-        return look(images, once, paired=paired, least=least)
+        return look(images, once, least=least)
     except InputError as error:
         remarks.append(
             f"nothing to validate on, so the training cannot say how well the network "

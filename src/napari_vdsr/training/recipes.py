@@ -56,7 +56,7 @@ def _modern() -> TrainingConfig:
         stages=(
             Stage(steps=50_000, learning_rate=1e-3, warm_up=500),
             Stage(steps=33_000, learning_rate=5e-4, detail=True, share=0.25),
-        ),
+        )
     )
 
 

@@ -11,11 +11,7 @@ import torch
 from torch import Tensor
 
 from napari_vdsr.errors import FileError, VdsrError
-from napari_vdsr.inference.device import (
-    is_out_of_memory,
-    memory_errors,
-    resolve_device,
-)
+from napari_vdsr.inference.device import is_out_of_memory, memory_errors, resolve_device
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.training.batches import Batches
 from napari_vdsr.training.checkpoint import (
