@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 # Nobody's own settings are to be used, or changed.
@@ -187,6 +188,10 @@ def scoring(table: Table, viewer: Any, pixels: Any) -> None:
 
     viewer.add_image(pixels // 2, name="other")
     panel = opened(table, viewer, Psnr, "PSNR")
+    for number in (1, 2):  # made when it is first shown
+        show = partial(panel.book.setCurrentIndex, number)
+        table.row(f"show its tab {number + 1}", show, repeats=1)
+    panel.book.setCurrentIndex(0)
     compare, model = panel.compare, panel.model
 
     def idle() -> bool:
