@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.layers import Image
 from qtpy.QtWidgets import QApplication, QFileDialog
 from scoring_helpers import CAMERA, names, stack, texts
 
 import napari_vdsr
 from napari_vdsr.images.stack import stack_of
 from napari_vdsr.layers import upscale_layer
-from napari_vdsr.plugin.scores.layers import origin_of
+from napari_vdsr.plugin.scores.layers import origin_of, take_snapshot
 from napari_vdsr.plugin.scores.panel import Psnr
 from napari_vdsr.plugin.scores.settings import ScoreOptions
 from napari_vdsr.plugin.scores.work import score_images
+from napari_vdsr.plugin.settings import FieldError
 
 
 @pytest.fixture
@@ -70,9 +72,9 @@ def test_the_figures_are_those_of_the_public_function(
     assert [row[2] for row in rows[4:]] == [f"{v:.2f}" for v in expected.fitted.values]
     assert all(0 < float(row[3]) < 1 for row in rows[4:])
     assert "the reference's values span" in tab.results.notes.text()
-    (name, curve), *_ = tab.results.curve.lines
-    assert name == "noisy"
-    np.testing.assert_allclose(curve, expected.values)
+    curve, *_ = tab.results.curve.plot.listDataItems()
+    assert curve.name() == "noisy"
+    np.testing.assert_allclose(curve.getData()[1], expected.values)
 
 
 def test_bicubic_stands_beside_a_result_whose_source_is_known(
@@ -356,6 +358,14 @@ def test_results_are_ticked_and_compared_also_those_made_while_it_is_open(
     panel.reset_choices()
     panel.catch_up()
     assert panel.compare.layers.chosen == [], "only new ones are ticked"
+
+
+def test_a_layer_in_no_known_place_is_refused_in_words() -> None:
+    """The panel showed a traceback whenever it looked at the layers."""
+    with np.errstate(invalid="ignore"):
+        layer = Image(CAMERA, name="astray", translate=(np.inf, 0))
+        with pytest.raises(FieldError, match="place of 'astray' in the world"):
+            take_snapshot(layer)
 
 
 def test_unsuitable_layers_are_left_out_and_named(viewer: Any, compare: Any) -> None:

@@ -12,6 +12,7 @@ from skimage import data
 from napari_vdsr.evaluation.evaluate import compare
 from napari_vdsr.plugin.scores.layers import take_snapshot
 from napari_vdsr.plugin.scores.panel import Psnr
+from napari_vdsr.plugin.scores.settings import ModelOptions
 from napari_vdsr.plugin.scores.work import ModelJob
 from napari_vdsr.zoo import Model, load_model, user_folder
 
@@ -217,7 +218,7 @@ def test_a_model_is_scored_only_at_factors_that_it_is_made_for(
     score(tab, qtbot)
     assert texts(tab.results.summary)[-1][0] == "srcnn-915-x3"
     assert tab.results.notes.text().startswith("srcnn-915-x3: ")
-    work = ModelJob(take_snapshot(tab.truth.value), 2, "srcnn-915-x3", "cpu")
+    work = ModelJob(take_snapshot(tab.truth.value), ModelOptions(model="srcnn-915-x3"))
     work()
     assert "not made for ×2" in work.message
     assert not work.results

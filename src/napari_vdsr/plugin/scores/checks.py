@@ -16,6 +16,7 @@ from napari_vdsr.options import RunOptions
 from napari_vdsr.plugin.jobs import ready_upscaler
 from napari_vdsr.plugin.scores.layers import Origin, Snapshot
 from napari_vdsr.plugin.scores.work import ScoringWork
+from napari_vdsr.plugin.settings import preferred
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,34 +29,52 @@ _VERDICTS: dict[Verdict, str] = {
 }
 
 
+_FULL_COLOUR = 0.05  # of the data range: the difference shown in full colour
+
+
 @dataclass(frozen=True, eq=False)
-class Consistency:
-    """How well a result agrees with its source."""
+class Finding:
+    """What a check has found."""
 
-    report: ConsistencyReport
-    difference: "NDArray[np.float32]"  # (..., Y, X), the mean over colours
-    first: tuple[int, ...]  # the source pixel at which the map starts
+    headline: str
+    text: str
+    map: "NDArray[np.float32] | None" = None  # (..., Y, X)
+    limit: float = 1.0  # of the map: what gets the deepest colour
+    first: tuple[int, ...] = ()  # the pixel at which the map starts
 
 
-class ConsistencyJob(ScoringWork):
-    """Reduces a result again and subtracts its source."""
+class ResultJob(ScoringWork):
+    """Checks a result, with the help of its source."""
 
     def __init__(self, result: Snapshot, origin: Origin) -> None:
         super().__init__()
         self.result, self.origin = result, origin
 
-    def work(self) -> None:
-        """Put one `Consistency` into the results."""
+    def source(self) -> "tuple[NDArray[Any], tuple[int, ...]]":
+        """The pixels that the result was made of, and the first of them."""
         self.ticker.begin("Reducing the result")
-        region, rgb = source_region(self.origin), self.result.rgb
-        source, result = self.origin.data[region], self.result.data
-        report = consistency(np.asarray(source), np.asarray(result), rgb=rgb)
+        region = source_region(self.origin)
+        first = tuple(part.start for part in region)
+        return np.asarray(self.origin.data[region]), first
+
+
+class ConsistencyJob(ResultJob):
+    """Reduces a result again and subtracts its source: a map on the source."""
+
+    def work(self) -> None:
+        """Put one `Finding` into the results."""
+        source, first = self.source()
+        rgb = self.result.rgb
+        report = consistency(source, np.asarray(self.result.data), rgb=rgb)
         difference = report.difference
         if rgb:
             difference = difference[..., :3].mean(axis=-1)
         self.ticker.check()
-        first = tuple(part.start for part in region)
-        self.results.append(Consistency(report, difference.astype(np.float32), first))
+        words = consistency_in_words(report)
+        limit = _FULL_COLOUR * report.data_range.value or 1.0
+        self.results.append(
+            Finding(*words, difference.astype(np.float32), limit, first)
+        )
 
 
 class SamplingJob(ScoringWork):
@@ -66,13 +85,13 @@ class SamplingJob(ScoringWork):
         self.image = image
 
     def work(self) -> None:
-        """Put one `ImageReport` into the results."""
+        """Put one `Finding` into the results."""
         self.ticker.begin("Looking at the detail")
         report = describe_image(self.image.data, rgb=self.image.rgb)
         self.ticker.check()
         if report.sampling is None:
             raise InputError(report.unknown[-1])
-        self.results.append(report)
+        self.results.append(Finding(*sampling_in_words(report)))
 
 
 def consistency_in_words(report: ConsistencyReport) -> tuple[str, str]:
@@ -169,33 +188,25 @@ def doubt_of(
     return Doubt(report, joined, float(spread.mean()) / full, noise)
 
 
-class DoubtJob(ScoringWork):
+class DoubtJob(ResultJob):
     """Joins the consistency of a result with the spread of the ensemble.
 
-    `model` enlarges the source once more in eight flips and turns.
+    The model of the result enlarges the source once more in eight flips and turns.
     """
 
-    def __init__(
-        self, result: Snapshot, origin: Origin, model: str, device: str
-    ) -> None:
-        super().__init__()
-        self.result, self.origin = result, origin
-        self.options = RunOptions(model, device=device, ensemble=True, spread=True)
-
     def work(self) -> None:
-        """Put one `Doubt` into the results."""
-        self.ticker.begin("Reducing the result")
-        source = np.asarray(self.origin.data[source_region(self.origin)])
-        plan = self.origin.plan
+        """Put one `Finding` into the results."""
+        source, _ = self.source()
+        origin, device = self.origin, preferred().get("device", "auto")
+        options = RunOptions(origin.model, device=device, ensemble=True, spread=True)
         with self.the_device():
             self.ticker.begin("Loading the model")
-            upscaler = ready_upscaler(self.options, self.origin.data, self.ticker)
-            self.ticker.begin("Enlarging in eight flips and turns", plan.pixels)
-            _, spread = compute_plan(plan, self.origin.data, upscaler, self.ticker)
+            upscaler = ready_upscaler(options, origin.data, self.ticker)
+            self.ticker.begin("Enlarging in eight flips and turns", origin.plan.pixels)
+            _, spread = compute_plan(origin.plan, origin.data, upscaler, self.ticker)
         result = np.asarray(self.result.data)
-        self.results.append(
-            doubt_of(source, result, np.asarray(spread), self.result.rgb)
-        )
+        doubt = doubt_of(source, result, np.asarray(spread), self.result.rgb)
+        self.results.append(Finding(*doubt_in_words(doubt), doubt.map, limit=2))
 
 
 def doubt_in_words(doubt: Doubt) -> tuple[str, str]:

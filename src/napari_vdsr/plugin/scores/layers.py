@@ -1,16 +1,16 @@
 """Layers as the panel sees them: snapshots, which ones fit, and those that it adds."""
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.grids import Overlap, compare_on_grid, overlap_of
-from napari_vdsr.images.stack import Stack
+from napari_vdsr.evaluation.grids import Overlap, overlap_of
 from napari_vdsr.layers import LayerPlan, plan_layer, result_layer
 from napari_vdsr.layers.aligned import between, to_world, unit_ratios
 from napari_vdsr.layers.plan import level_data
@@ -33,6 +33,7 @@ _LARGEST = 1e9  # bytes; larger arrays are read only when that is asked for
 class Snapshot:
     """What a worker thread needs to know of a layer."""
 
+    layer: "ref[Image]"
     name: str
     data: Any  # the finest level, (..., Y, X[, S])
     rgb: bool  # the last axis holds colours
@@ -52,7 +53,7 @@ def take_snapshot(layer: "Image") -> Snapshot:
     Raises FieldError when it is no image of numbers with Y and X as the last axes.
     """
     try:
-        plan = plan_layer(layer, 1)
+        plan, world = plan_layer(layer, 1), to_world(layer)
     except InputError as error:
         raise FieldError("layer", sentence(error)) from error
     if plan.yx != (layer.ndim - 2, layer.ndim - 1):
@@ -62,10 +63,11 @@ def take_snapshot(layer: "Image") -> Snapshot:
             "only planes of Y and X are compared.",
         )
     return Snapshot(
+        ref(layer),
         layer.name,
         level_data(layer),
         bool(layer.rgb),
-        to_world(layer),
+        world,
         tuple(str(label) for label in layer.axis_labels),
         tuple(layer.units),
     )
@@ -91,7 +93,8 @@ def check_pair(reference: Snapshot, image: Snapshot) -> Overlap:
             "Split Stack).",
         )
     try:
-        return overlap_of(reference.shape, image.shape, _affine(reference, image))
+        affine = affine_between(reference, image)
+        return overlap_of(reference.shape, image.shape, affine)
     except InputError as error:
         raise FieldError(
             "layers",
@@ -101,21 +104,8 @@ def check_pair(reference: Snapshot, image: Snapshot) -> Overlap:
         ) from error
 
 
-def on_grid(
-    reference: Snapshot, image: Snapshot, check: Callable[[], object]
-) -> tuple[Stack, Stack]:
-    """Cut two layers to what both show, on the pixels of the reference.
-
-    Both have equal shapes and are read plane by plane; the second is NaN where it has
-    no pixels. `check` may raise Cancelled.
-    """
-    affine = _affine(reference, image)
-    return compare_on_grid(
-        reference.data, image.data, affine, rgb=reference.rgb, check=check
-    )
-
-
-def _affine(reference: Snapshot, image: Snapshot) -> "NDArray[np.float64]":
+def affine_between(reference: Snapshot, image: Snapshot) -> "NDArray[np.float64]":
+    """The affine from pixels of the reference to those of the image."""
     ratios = unit_ratios(reference.units, image.units)
     return between(reference.world, image.world, ratios)
 
@@ -153,11 +143,12 @@ def check_memory(image: Snapshot) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """The source of a result, its pixels, and the plan by which the result was made."""
+    """The source of a result, and the plan and the model by which that was made."""
 
     source: "Image"  # still in the viewer
     data: Any
     plan: LayerPlan
+    model: str
 
 
 def origin_of(layer: "Image", layers: "Iterable[Image]") -> Origin | None:
@@ -179,7 +170,7 @@ def origin_of(layer: "Image", layers: "Iterable[Image]") -> Origin | None:
             continue
         plan = replace(plan, wanted=wanted)
         if plan.shape == tuple(level_data(layer).shape):
-            return Origin(source, level_data(source), plan)
+            return Origin(source, level_data(source), plan, made.model)
     return None
 
 

@@ -123,18 +123,10 @@ class CurveView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._plot: Any = None
+        self.plot: Any = None
         self.setFixedHeight(_HEIGHT)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
-
-    @property
-    def lines(self) -> list[tuple[str, Any]]:
-        """Name and values of every line."""
-        if self._plot is None:
-            return []
-        items = self._plot.listDataItems()
-        return [(item.name(), item.getData()[1]) for item in items]
 
     def show_scores(
         self, scores: Sequence[Score], background: str, foreground: str
@@ -143,11 +135,11 @@ class CurveView(QWidget):
         # Imported late: it takes a second.
         import pyqtgraph
 
-        if self._plot is None:
-            self._plot = make_plot("PSNR dB", "plane", _HEIGHT)
-            self._column.addWidget(self._plot)
-        self._plot.clear()
-        colour_plot(self._plot, background, foreground)
+        if self.plot is None:
+            self.plot = make_plot("PSNR dB", "plane", _HEIGHT)
+            self._column.addWidget(self.plot)
+        self.plot.clear()
+        colour_plot(self.plot, background, foreground)
         for number, score in enumerate(scores):
             colour = line_colour(number, is_dark_colour(background))
             self._draw(score, pyqtgraph.mkPen(colour, width=2))
@@ -159,7 +151,7 @@ class CurveView(QWidget):
         values = np.array(score.psnr.values)
         if not np.isfinite(values).any():
             return
-        self._plot.plot(
+        self.plot.plot(
             np.arange(len(values)),
             np.where(np.isfinite(values), values, np.nan),
             pen=pen,

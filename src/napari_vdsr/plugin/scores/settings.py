@@ -1,6 +1,7 @@
 """How layers are compared and models scored, and how the forms show it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from napari_vdsr.plugin.settings import Remembered, shown
 from napari_vdsr.zoo import DEFAULT_MODEL
@@ -110,6 +111,16 @@ class ModelOptions(Remembered):
             "strong": "strong",
         },
     )
+
+    @property
+    def sampling(self) -> Any:
+        """How the small image is made; None for as the model expects."""
+        return None if self.taken == OWN else self.taken
+
+    @property
+    def added_noise(self) -> Any:
+        """The noise of the small image; None for none."""
+        return None if self.noise == NONE else self.noise
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,18 @@
 """The tab for layers without a reference."""
 
-from typing import Any
-from weakref import ref
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from qtpy.QtWidgets import QFrame, QLabel
 
-from napari_vdsr.layers.provenance import Provenance
 from napari_vdsr.plugin.scores.checks import (
-    Consistency,
     ConsistencyJob,
-    Doubt,
     DoubtJob,
+    Finding,
+    ResultJob,
     SamplingJob,
-    consistency_in_words,
-    doubt_in_words,
-    sampling_in_words,
 )
 from napari_vdsr.plugin.scores.layers import (
-    Origin,
     check_memory,
     difference_layer,
     origin_of,
@@ -26,10 +20,13 @@ from napari_vdsr.plugin.scores.layers import (
 )
 from napari_vdsr.plugin.scores.tab import Tab, WorkView, labelled, offer_layers
 from napari_vdsr.plugin.scores.work import ScoringWork
-from napari_vdsr.plugin.settings import FieldError, preferred
+from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import add_quietly, is_made
 from napari_vdsr.plugin.widgets.elements import wrapping_label
 from napari_vdsr.plugin.widgets.inputs import combo_box
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _ABOUT = (
     "Without a sharper image of the same sample nobody can say how true new detail "
@@ -39,7 +36,6 @@ _NO_RESULT = (
     "There is no result here whose source is open: enlarge a layer with the panel "
     "Super-resolution."
 )
-_FULL_COLOUR = 0.05  # of the data range: the difference shown in full colour
 
 
 class CheckTab(Tab):
@@ -68,9 +64,13 @@ class CheckTab(Tab):
             "Check sampling",
             "Look at how fine the detail is, compared with the pixels.",
         )
-        # What was found in the result, and in the image; hidden before.
         self.consistent, self.doubtful, self.verdict = _words(), _words(), _words()
-        for label in (self.consistent, self.doubtful, self.verdict):
+        self._found = {
+            self.consistency: self.consistent,
+            self.doubt: self.doubtful,
+            self.sampling: self.verdict,
+        }
+        for label in self._found.values():
             label.hide()
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
@@ -88,8 +88,6 @@ class CheckTab(Tab):
             self.verdict,
             self.sampling,
         )
-        self._checked: ref[Image] | None = None
-        self._origin: Origin | None = None  # its source, while it is checked
         self.result.changed.connect(self._result_changed)
         self.image.changed.connect(self._image_changed)
         self.consistency.button.clicked.connect(self._consistency_pressed)
@@ -116,20 +114,14 @@ class CheckTab(Tab):
         none = "" if self.image.value is not None else "Open an image to check it."
         self._show(self.sampling, self.image.value, none)
 
-    def deliver(self, result: Any) -> None:
+    def deliver(self, found: Finding) -> None:
         """Show what was found in words, and as a map."""
-        if isinstance(result, Consistency):
-            _say(self.consistent, *consistency_in_words(result.report))
-            self._add_consistency(result)
-        elif isinstance(result, Doubt):
-            _say(self.doubtful, *doubt_in_words(result))
-            self._add_doubt(result)
-        else:
-            _say(self.verdict, *sampling_in_words(result))
-
-    def ended(self, work: Any) -> None:
-        """Release the source."""
-        self._origin = None
+        assert self._view is not None
+        label = self._found[self._view]
+        label.setText(f"<b>{found.headline}</b><br>{found.text}")
+        label.show()
+        if found.map is not None:
+            self._show_map(found.map, found)
 
     # Inside
 
@@ -153,74 +145,53 @@ class CheckTab(Tab):
         self.refresh()
 
     def _consistency_pressed(self) -> None:
-        if (origin := self._source()) is not None:
-            work = ConsistencyJob(take_snapshot(self.result.value), origin)
-            self._begin(work, self.consistency)
+        self._check_result(self.consistency, ConsistencyJob)
 
     def _doubt_pressed(self) -> None:
-        if (origin := self._source()) is not None:
-            layer = self.result.value
-            made = Provenance.read(layer)
-            model = "" if made is None else made.model
-            device = preferred().get("device", "auto")
-            work = DoubtJob(take_snapshot(layer), origin, model, device)
-            self._begin(work, self.doubt)
+        self._check_result(self.doubt, DoubtJob)
 
     def _sampling_pressed(self) -> None:
         if self.running:
             self.cancel()
         else:
-            work = SamplingJob(take_snapshot(self.image.value))
-            self._begin(work, self.sampling)
+            self._begin(SamplingJob(take_snapshot(self.image.value)), self.sampling)
 
-    def _source(self) -> Origin | None:
-        """The source of the result; None, and a cancel, while something is going on."""
+    def _check_result(self, view: WorkView, kind: type[ResultJob]) -> None:
         if self.running:
             self.cancel()
-            return None
-        self._origin = origin_of(self.result.value, self.images)
-        if self._origin is None:
+            return
+        origin = origin_of(self.result.value, self.images)
+        if origin is None:
             self.reset_choices()
         else:
-            self._checked = ref(self.result.value)
-        return self._origin
+            self._begin(kind(take_snapshot(self.result.value), origin), view)
 
     def _begin(self, work: ScoringWork, view: WorkView) -> None:
         for each in (self.consistency, self.doubt, self.sampling):
             each.button.setEnabled(each is view)
         self.begin(work, view)
 
-    def _add_consistency(self, found: Consistency) -> None:
-        layer = self._checked() if self._checked else None
-        if layer is not None and self._origin is not None:
-            shown = difference_layer(
-                self._origin.source,
-                found.difference,
-                name=f"{layer.name} consistency",
-                kind="consistency",
-                limit=_FULL_COLOUR * found.report.data_range.value or 1.0,
-                first=found.first,
-            )
-            self._show_map(shown)
-
-    def _add_doubt(self, found: Doubt) -> None:
-        layer = self._checked() if self._checked else None
-        if layer is not None:
-            shown = difference_layer(
-                layer,
-                found.map,
-                name=f"{layer.name} where not to believe it",
-                kind="doubt",
-                limit=2,
-            )
+    def _show_map(self, data: "NDArray[Any]", found: Finding) -> None:
+        """Add a map, or replace the pixels of the one of that name."""
+        work: Any = self._run.job
+        layer = work.result.layer()
+        if layer is None:
+            return
+        doubt = self._view is self.doubt
+        words = "where not to believe it" if doubt else "consistency"
+        shown = difference_layer(
+            layer if doubt else work.origin.source,
+            data,
+            name=f"{layer.name} {words}",
+            kind="doubt" if doubt else "consistency",
+            limit=found.limit,
+            first=found.first,
+        )
+        if doubt:
             shown.colormap = "inferno"
             shown.contrast_limits_range = (0, 10)
-            shown.contrast_limits = (0, 2)
+            shown.contrast_limits = (0, found.limit)
             shown.blending = "additive"
-            self._show_map(shown)
-
-    def _show_map(self, shown: Image) -> None:
-        """Add a map, or replace the pixels of the one of that name."""
         known = [layer for layer in self._viewer.layers if layer.name == shown.name]
         if known and known[0].data.shape == shown.data.shape:
             known[0].data = shown.data
@@ -232,8 +203,3 @@ def _words(text: str = "") -> QLabel:
     label = wrapping_label(rich=True)
     label.setText(text)
     return label
-
-
-def _say(label: QLabel, headline: str, text: str) -> None:
-    label.setText(f"<b>{headline}</b><br>{text}")
-    label.show()

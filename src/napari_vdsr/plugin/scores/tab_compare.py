@@ -24,10 +24,8 @@ from napari_vdsr.plugin.scores.settings import ScoreOptions
 from napari_vdsr.plugin.scores.tab import LayerList, ScoringTab, WorkView, offer_layers
 from napari_vdsr.plugin.scores.words import answer_to
 from napari_vdsr.plugin.scores.work import (
-    LayerScore,
     Score,
     ScoringJob,
-    ScoringWork,
     Subject,
 )
 from napari_vdsr.plugin.settings import FieldError
@@ -49,8 +47,6 @@ class CompareTab(ScoringTab):
         self.form.add_row("Layers", self.layers, 0)
         self.form.add_row("Reference", self.reference.native, 0)
         self.framed = {"reference": self.reference.native, "layers": self.layers}
-        self._compared: list[LayerScore] = []
-        self._truth: ref[Image] | None = None  # that they are compared with
         self._seen: WeakSet[Image] = WeakSet()  # layers that were offered before
         self._again = False
         self._left_out: list[str] = []
@@ -134,21 +130,26 @@ class CompareTab(ScoringTab):
         self._left_out = [f"Left out: {error}" for error in errors]
         return ScoringJob(truth, subjects, self.options)
 
-    def begin(self, work: ScoringWork, view: WorkView) -> None:
-        """Start the comparison in a thread."""
-        self._truth = ref(self.reference.value)
-        self._compared = []
-        self._again = False
-        super().begin(work, view)
-
-    def deliver(self, result: LayerScore) -> None:
-        """Keep the score of one layer until all are there."""
-        self._compared.append(result)
+    def deliver(self, result: list[Score]) -> None:
+        """Show the scores of all layers, and their error maps."""
+        work: Any = self._run.job
+        layers = [subject.image.layer() for subject in work.subjects]
+        self.results.setEnabled(True)
+        self.results.show_scores(
+            result,
+            reference=work.reference.name,
+            labels=work.reference.labels,
+            theme=self._viewer.theme,
+            answer=answer_to(result, _called(result, layers)),
+        )
+        truth = work.reference.layer()
+        for score, layer in zip(result, layers, strict=True):
+            if truth is not None and layer is not None:
+                self._maps.show(truth, layer, score)
 
     def ended(self, work: Any) -> None:
-        """Show all scores, and compare again if something changed meanwhile."""
+        """Compare again if something has changed meanwhile."""
         if work.outcome == "done":
-            self._show(work)
             self._follower.remember(work.marks)
         if self._again:
             self._again = False
@@ -189,7 +190,7 @@ class CompareTab(ScoringTab):
                 f"'{layer.name}' shares with the reference: choose {(size - 1) // 2} "
                 "at most.",
             )
-        return Subject(image, origin_of(layer, self.images), ref(layer))
+        return Subject(image, origin_of(layer, self.images))
 
     def _reference_changed(self) -> None:
         self._offer_others(self.images)
@@ -212,22 +213,6 @@ class CompareTab(ScoringTab):
             return
         self.start()
 
-    def _show(self, work: ScoringJob) -> None:
-        scores = [compared.score for compared in self._compared]
-        layers = [subject.layer() for subject in work.subjects]
-        self.results.setEnabled(True)
-        self.results.show_scores(
-            scores,
-            reference=work.reference.name,
-            labels=work.reference.labels,
-            theme=self._viewer.theme,
-            answer=answer_to(scores, _called(scores, layers)),
-        )
-        truth = self._truth() if self._truth else None
-        for compared, layer in zip(self._compared, layers, strict=True):
-            if truth is not None and layer is not None:
-                self._maps.show(truth, layer, compared)
-
 
 def _called(scores: Sequence[Score], layers: Sequence[Image | None]) -> list[str]:
     """What an answer calls each result: by its model where that is clear."""
@@ -249,16 +234,16 @@ class _ErrorMaps:
         self._viewer = viewer
         self._known: dict[tuple[int, int], ref[Any]] = {}
 
-    def show(self, truth: Image, layer: Image, compared: LayerScore) -> None:
+    def show(self, truth: Image, layer: Image, score: Score) -> None:
         """Add the map of a comparison, if it has one, or update the existing layer."""
-        if compared.error_map is None or truth not in self._viewer.layers:
+        if score.error_map is None or truth not in self._viewer.layers:
             return
         shown = difference_layer(
             truth,
-            compared.error_map,
+            score.error_map,
             name=f"{layer.name} − {truth.name}",
             kind="error map",
-            limit=_FULL_COLOUR * compared.score.psnr.data_range.value or 1.0,
+            limit=_FULL_COLOUR * score.psnr.data_range.value or 1.0,
         )
         key = id(truth), id(layer)
         known = self._known.get(key, lambda: None)()

@@ -17,7 +17,7 @@ from napari_vdsr.plugin.scores.layers import (
     finer_layer,
     take_snapshot,
 )
-from napari_vdsr.plugin.scores.settings import NONE, OWN, ModelOptions
+from napari_vdsr.plugin.scores.settings import ModelOptions
 from napari_vdsr.plugin.scores.tab import ScoringTab, WorkView, offer_layers
 from napari_vdsr.plugin.scores.words import (
     acquisition_in_words,
@@ -25,7 +25,7 @@ from napari_vdsr.plugin.scores.words import (
     gain_in_words,
 )
 from napari_vdsr.plugin.scores.work import ModelJob, scores_of
-from napari_vdsr.plugin.settings import WAIT, FieldError, preferred
+from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.viewer import add_quietly, likely_truth
 from napari_vdsr.plugin.widgets.elements import wrapping_label
 from napari_vdsr.plugin.widgets.form import Form
@@ -66,7 +66,6 @@ class ModelTab(ScoringTab):
         self.framed = {"truth": self.truth.native}
         self._models = models
         self._tiling = _Tiling(viewer)
-        self._tried: ref[Image] | None = None
         self.truth.changed.connect(self.refresh)
         self.form.changed.connect(self.refresh)
         self.tile.changed.connect(self._tiling.show)
@@ -95,10 +94,9 @@ class ModelTab(ScoringTab):
             raise FieldError("", WAIT)
         truth = take_snapshot(layer)
         check_memory(truth)
-        card, taken = self.form.cards.get(options.model), options.taken
-        if taken == OWN and card is not None:
-            taken = card.sampling
-        finer = 2 if taken == "scanner" else 1
+        card = self.form.cards.get(options.model)
+        expected = "" if card is None else card.sampling
+        finer = 2 if (options.sampling or expected) == "scanner" else 1
         y, x = truth.shape[-2:]
         if min(y, x) // (factor * finer) < 3:
             halved = "halved for a scanner's truth and " if finer > 1 else ""
@@ -114,24 +112,12 @@ class ModelTab(ScoringTab):
                 f"'{card.name}' is made for {made_for} only, not for ×{factor}: choose "
                 "another factor, or another model.",
             )
-        return ModelJob(
-            truth,
-            factor,
-            options.model,
-            "auto",
-            None if options.taken == OWN else options.taken,
-            None if options.noise == NONE else options.noise,
-        )
-
-    def begin(self, work: Any, view: WorkView) -> None:
-        """Start the scoring in a thread, on the preferred device."""
-        self._tried = ref(self.truth.value)
-        work.device = preferred().get("device", "auto")
-        super().begin(work, view)
+        return ModelJob(truth, options)
 
     def deliver(self, result: Comparison) -> Iterator[None]:
         """Show the scores, and then one image after the other."""
-        truth = self._tried() if self._tried else None
+        work: Any = self._run.job
+        truth = work.truth.layer()
         if truth is None:
             return
         self.results.show_scores(

@@ -1,35 +1,32 @@
 """Scores layers against a reference, and a model on a layer, in a thread."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation.acquisition import Noise
 from napari_vdsr.evaluation.data_range import Spreads
 from napari_vdsr.evaluation.evaluate import Comparison, compare
+from napari_vdsr.evaluation.grids import compare_on_grid
 from napari_vdsr.evaluation.methods import IN_FLOAT32
 from napari_vdsr.evaluation.planes import comparable, exact_origin, scaled_luminance
 from napari_vdsr.evaluation.psnr import PsnrReport, measured, similarity_of_plane
 from napari_vdsr.images.stack import Stack, stack_of
-from napari_vdsr.imaging.resample import Sampling
 from napari_vdsr.layers.bicubic import bicubic_planes
 from napari_vdsr.plugin.jobs import Job, load_plots
 from napari_vdsr.plugin.scores.layers import (
     Origin,
     Snapshot,
+    affine_between,
     check_pair,
     fingerprint,
-    on_grid,
 )
-from napari_vdsr.plugin.scores.settings import ScoreOptions
-
-if TYPE_CHECKING:
-    from napari.layers import Image
+from napari_vdsr.plugin.scores.settings import ModelOptions, ScoreOptions
+from napari_vdsr.plugin.settings import preferred
 
 
 class ScoringWork(Job):
@@ -52,6 +49,8 @@ class Score:
     ssim_of_planes: tuple[float, ...] = ()  # empty where unknown
     notes: tuple[str, ...] = ()  # warnings, and why a figure is missing
     bicubic: "Score | None" = None  # of bicubic enlargement of the same source
+    # Image minus reference on the reference's full grid; NaN without overlap.
+    error_map: NDArray[np.float32] | None = field(default=None, compare=False)
 
     @property
     def planes(self) -> int:
@@ -111,22 +110,11 @@ def _in_panel_words(problem: str) -> str:
     return problem
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
+class Subject(NamedTuple):
     """A layer that is compared, and what it was made of, if known."""
 
     image: Snapshot
     origin: Origin | None
-    layer: Callable[[], "Image | None"]  # a weak reference
-
-
-@dataclass(frozen=True, eq=False)
-class LayerScore:
-    """Score and error map of one layer."""
-
-    score: Score
-    # Image minus reference on the reference's full grid; NaN without overlap.
-    error_map: NDArray[np.float32] | None
 
 
 class ScoringJob(ScoringWork):
@@ -141,7 +129,7 @@ class ScoringJob(ScoringWork):
         self.reference, self.subjects, self.options = reference, subjects, options
 
     def work(self) -> None:
-        """Put a `LayerScore` for every layer into the results."""
+        """Put a list with the `Score` of every layer into the results."""
         images = [self.reference, *(subject.image for subject in self.subjects)]
         self.marks = [fingerprint(image.data) for image in images]
         planes = prod(self.reference.shape[:-2])
@@ -149,30 +137,38 @@ class ScoringJob(ScoringWork):
             load_plots()
         visits = sum(1 if each.origin is None else 2 for each in self.subjects)
         self.ticker.begin("Comparing", visits * planes)
-        for subject in self.subjects:
-            score, pair = self._score(subject.image)
-            if subject.origin is not None:
-                score = replace(score, bicubic=self._bicubic(subject, subject.origin))
-            self.ticker.check()
-            self.results.append(LayerScore(score, self._error_map(subject, *pair)))
+        self.results.append([self._score_of(subject) for subject in self.subjects])
+
+    def _score_of(self, subject: Subject) -> Score:
+        score, pair = self._score(subject.image)
+        if subject.origin is not None:
+            score = replace(score, bicubic=self._bicubic(subject.image, subject.origin))
+        self.ticker.check()
+        if not self.options.error_maps:
+            return score
+        return replace(score, error_map=self._error_map(subject.image, *pair))
 
     def _score(self, image: Snapshot) -> tuple[Score, tuple[Stack, Stack]]:
-        pair = on_grid(self.reference, image, self.ticker.check)
+        pair = compare_on_grid(
+            self.reference.data,
+            image.data,
+            affine_between(self.reference, image),
+            rgb=self.reference.rgb,
+            check=self.ticker.check,
+        )
         score = score_images(image.name, *pair, self.options, self.ticker.update)
         return score, pair
 
-    def _bicubic(self, subject: Subject, origin: Origin) -> Score:
+    def _bicubic(self, image: Snapshot, origin: Origin) -> Score:
         enlarged = bicubic_planes(origin.plan, origin.data, self.ticker.check)
         name = f"bicubic of {origin.source.name}"
-        return self._score(replace(subject.image, name=name, data=enlarged))[0]
+        return self._score(replace(image, name=name, data=enlarged))[0]
 
     def _error_map(
-        self, subject: Subject, reference: Stack, image: Stack
-    ) -> NDArray[np.float32] | None:
-        if not self.options.error_maps:
-            return None
+        self, shown: Snapshot, reference: Stack, image: Stack
+    ) -> NDArray[np.float32]:
         full = np.full(self.reference.shape, np.nan, np.float32)
-        part = full[check_pair(self.reference, subject.image).region]
+        part = full[check_pair(self.reference, shown).region]
         for index in np.ndindex(part.shape[:-2]):
             self.ticker.check()
             part[index] = self._grey(image[index]) - self._grey(reference[index])
@@ -187,58 +183,44 @@ class ScoringJob(ScoringWork):
 
 
 class ModelJob(ScoringWork):
-    """Reduces an image and enlarges it again by interpolation and by a model.
+    """Reduces an image and enlarges it again by interpolation and by a model."""
 
-    `factor` is 2 to 8; device, sampling and noise are as for `evaluate`.
-    """
-
-    def __init__(
-        self,
-        truth: Snapshot,
-        factor: int,
-        model: str,
-        device: str,
-        sampling: Sampling | None = None,
-        noise: Noise | None = None,
-    ) -> None:
+    def __init__(self, truth: Snapshot, options: ModelOptions) -> None:
         super().__init__()
-        self.truth, self.factor, self.model = truth, factor, model
-        self.device, self.sampling, self.noise = device, sampling, noise
+        self.truth, self.options = truth, options
 
     def work(self) -> None:
         """Put one `Comparison` into the results."""
         from napari_vdsr.zoo import load_model
 
+        name, factor = self.options.model, int(self.options.factor)
         with self.the_device():
             self.ticker.begin("Loading the model")
             if prod(self.truth.shape[:-2]) > 1:
                 load_plots()
-            model = load_model(self.model, progress=self.ticker)
-            if not model.serves((self.factor,)):
-                raise InputError(
-                    f"'{self.model}' is not made for ×{self.factor}: choose another"
-                )
-            self.ticker.begin(f"Reducing and enlarging ×{self.factor}")
-            self.results.append(self._compared())
+            model = load_model(name, progress=self.ticker)
+            if not model.serves((factor,)):
+                raise InputError(f"'{name}' is not made for ×{factor}: choose another")
+            self.ticker.begin(f"Reducing and enlarging ×{factor}")
+            self.results.append(self._compared(name, factor))
 
-    def _compared(self) -> Comparison:
-        truth = stack_of(
-            self.truth.data, self.truth.name, self.truth.rgb, self.ticker.check
-        )
+    def _compared(self, model: str, factor: int) -> Comparison:
+        data, name, rgb = self.truth.data, self.truth.name, self.truth.rgb
+        device = preferred().get("device", "auto")
         try:
             return compare(
-                truth.whole(),
-                self.factor,
-                model=self.model,
-                sampling=self.sampling,
-                noise=self.noise,
-                options=replace(IN_FLOAT32, device=self.device),
-                rgb=self.truth.rgb,
+                stack_of(data, name, rgb, self.ticker.check).whole(),
+                factor,
+                model=model,
+                sampling=self.options.sampling,
+                noise=self.options.added_noise,
+                options=replace(IN_FLOAT32, device=device),
+                rgb=rgb,
                 progress=self.ticker,
             )
         except RuntimeError as error:
             # torch raises this when the device has no memory left.
-            raise InputError(f"the device '{self.device}' failed: {error}") from error
+            raise InputError(f"the device '{device}' failed: {error}") from error
 
 
 def scores_of(comparison: Comparison) -> list[Score]:
