@@ -13,7 +13,7 @@ from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.acquisition import Acquisition, resized, with_noise
 from napari_vdsr.evaluation.data_range import DataRange, limits_of, range_of
 from napari_vdsr.evaluation.planes import Planes, planes_of, scaled_luminance
-from napari_vdsr.images.stack import Stack, all_values
+from napari_vdsr.images.stack import Stack
 from napari_vdsr.imaging.intensities import black_and_white
 from napari_vdsr.imaging.resample import Sampling, resize
 
@@ -131,52 +131,32 @@ def pair_of(
     factor: int,
     protocol: Protocol,
     acquisition: Acquisition = REDUCED,
-    *,
-    scale: _Scale | None = None,
-    first: int = 0,
 ) -> ScoringPair:
-    """Set up a protocol for an image: reduce it, keep the truth.
+    """Set up a protocol for all planes of an image: reduce it, keep the truth.
 
     The image is cropped to a multiple of the factor, 2 to 8. `acquisition` is for
-    "direct" only. If the image is a plane of another one, `scale` is that of the other,
-    and `first` the number of the plane, which seeds its noise. Raises InputError when
-    protocol or factor is unknown, or the image too small.
+    "direct" only. Raises InputError when protocol or factor is unknown, or the image
+    too small.
     """
-    height, width = _reduced(
-        image.name, image.plane_shape, factor, protocol, acquisition
-    )
-    factor = int(factor)  # 2.0 is as good
-    if scale is None:
-        _refuse_gaps(image.name, image)
-    per = factor * acquisition.finer
-    truth = image.cropped(slice(0, height * per), slice(0, width * per)).whole()
-    if scale is None:
-        scale = _scale_of(Stack(truth, image.rgb), acquisition)
-    if protocol == "A":
-        return _paper(truth, image.rgb, (height, width), factor, scale)
-    return _direct(truth, image.rgb, factor, scale, acquisition, first)
+    part = _cropped(image, factor, protocol, acquisition)
+    truth = part.whole()
+    scale = _scale_of(Stack(truth, part.rgb), acquisition)
+    return _pair(truth, part.rgb, int(factor), protocol, acquisition, scale)
 
 
 def pairs_of(
-    stack: Stack,
+    image: Stack,
     factor: int,
     protocol: Protocol,
     acquisition: Acquisition = REDUCED,
 ) -> Iterator[ScoringPair]:
-    """Set up a protocol for an image, plane by plane, with the range of all planes.
-
-    Raises InputError when protocol or factor is unknown, or the image too small.
-    """
-    height, width = _reduced(
-        stack.name, stack.plane_shape, factor, protocol, acquisition
-    )
-    _refuse_gaps(stack.name, stack)
-    per = int(factor) * acquisition.finer
-    part = stack.cropped(slice(0, height * per), slice(0, width * per))
-    scale = _scale_of(_telling(stack, part), acquisition)
+    """As `pair_of`, but plane by plane, with the range of all planes."""
+    part = _cropped(image, factor, protocol, acquisition)
+    scale = _scale_of(_telling(image, part), acquisition)
     for number, plane in enumerate(part):
-        image = Stack(plane, part.rgb, name=stack.name)
-        yield pair_of(image, factor, protocol, acquisition, scale=scale, first=number)
+        # The last digit of a sum depends on the order in memory: always use C order.
+        truth = np.ascontiguousarray(plane)
+        yield _pair(truth, part.rgb, int(factor), protocol, acquisition, scale, number)
 
 
 def _telling(stack: Stack, part: Stack) -> Stack:
@@ -196,17 +176,20 @@ def _scale_of(image: Stack, acquisition: Acquisition) -> _Scale:
     return _Scale(range_of(image), limits, acquisition.electrons(image, limits))
 
 
-def _direct(
+def _pair(
     truth: NDArray[Any],
     rgb: bool,
     factor: int,
-    scale: _Scale,
+    protocol: Protocol,
     acquisition: Acquisition,
-    first: int,
+    scale: _Scale,
+    number: int = 0,
 ) -> ScoringPair:
-    """Protocol "direct"."""
+    """Reduce an image; the number of its first plane seeds the noise."""
+    if protocol == "A":
+        return _paper(truth, rgb, factor, scale)
     small = acquisition.small_of(truth, factor, rgb)
-    small = with_noise(small, scale.electrons, scale.limits, rgb, first)
+    small = with_noise(small, scale.electrons, scale.limits, rgb, number)
     return ScoringPair(
         hr=acquisition.truth_of(truth, rgb),
         lr=held_by(truth.dtype, small).astype(truth.dtype),
@@ -219,6 +202,28 @@ def _direct(
     )
 
 
+def _paper(image: NDArray[Any], rgb: bool, factor: int, scale: _Scale) -> ScoringPair:
+    """Protocol A."""
+    truth = image.astype(np.float64)
+    y, x = image.shape[-3:-1] if rgb else image.shape[-2:]
+    small = y // factor, x // factor
+    colours = None
+    if rgb:
+        colours = resized(truth, small, rgb=True)
+        truth = scaled_luminance(truth, scale.data_range.value)
+        truth = held_by(image.dtype, truth)
+    return ScoringPair(
+        hr=truth,
+        lr=resize(truth, small),
+        rgb=False,
+        data_range=scale.data_range,
+        limits=scale.limits,
+        border=factor,
+        colours=colours,
+        stored=image.dtype,
+    )
+
+
 def check_protocol(protocol: Any, factor: Any) -> None:
     """Refuse a protocol that reduces nothing, and factors that are not possible."""
     require_choice("protocol", protocol, ("A", "direct"))
@@ -228,25 +233,23 @@ def check_protocol(protocol: Any, factor: Any) -> None:
         )
 
 
-def _reduced(
-    name: str,
-    shape: tuple[int, int],
-    factor: int,
-    protocol: Protocol,
-    acquisition: Acquisition,
-) -> tuple[int, int]:
-    """Sizes of the reduced image; refuses images that cannot be scored like that."""
+def _cropped(
+    image: Stack, factor: int, protocol: Protocol, acquisition: Acquisition
+) -> Stack:
+    """The part of an image that is reduced; refuses what cannot be scored like that."""
     check_protocol(protocol, factor)
-    per = int(factor) * acquisition.finer
-    height, width = (size // per for size in shape)
-    if min(height, width) < 3:
+    per = int(factor) * acquisition.finer  # 2.0 is as good
+    height, width = image.plane_shape
+    rows, columns = height // per, width // per
+    if min(rows, columns) < 3:
         halved = "halved for a scanner's truth, " if acquisition.finer > 1 else ""
         raise InputError(
-            f"{name} has {shape[0]} x {shape[1]} pixels: too small to be {halved}"
+            f"{image.name} has {height} x {width} pixels: too small to be {halved}"
             f"reduced by {factor} and scored without its border: give an image of at "
             f"least {3 * per} x {3 * per}"
         )
-    return height, width
+    _refuse_gaps(image)
+    return image.cropped(slice(0, rows * per), slice(0, columns * per))
 
 
 def real_pairs(high: Stack, low: Stack) -> Iterator[ScoringPair]:
@@ -254,8 +257,8 @@ def real_pairs(high: Stack, low: Stack) -> Iterator[ScoringPair]:
 
     Each pair has the ranges of all planes. Raises InputError when they are no pair.
     """
-    _refuse_gaps(high.name, high)
-    _refuse_gaps(low.name, low)
+    _refuse_gaps(high)
+    _refuse_gaps(low)
     sizes = zip(high.plane_shape, low.plane_shape, strict=True)
     factors = [big / small for big, small in sizes]
     fits = high.stack == low.stack and high.rgb == low.rgb
@@ -279,35 +282,9 @@ def real_pairs(high: Stack, low: Stack) -> Iterator[ScoringPair]:
         )
 
 
-def _refuse_gaps(name: str, image: NDArray[Any] | Stack) -> None:
+def _refuse_gaps(image: Stack) -> None:
     """Refuse NaN: pixels around it can be neither reduced nor compared."""
-    if image.dtype.kind == "f" and all_values(image).gaps:
+    if image.dtype.kind == "f" and image.values.gaps:
         raise InputError(
-            f"{name} holds NaN: cut it to its valid part to evaluate on it"
+            f"{image.name} holds NaN: cut it to its valid part to evaluate on it"
         )
-
-
-def _paper(
-    image: NDArray[Any],
-    rgb: bool,
-    small: tuple[int, int],
-    factor: int,
-    scale: _Scale,
-) -> ScoringPair:
-    """Protocol A."""
-    truth = image.astype(np.float64)
-    colours = None
-    if rgb:
-        colours = resized(truth, small, rgb=True)
-        truth = scaled_luminance(truth, scale.data_range.value)
-        truth = held_by(image.dtype, truth)
-    return ScoringPair(
-        hr=truth,
-        lr=resize(truth, small),
-        rgb=False,
-        data_range=scale.data_range,
-        limits=scale.limits,
-        border=factor,
-        colours=colours,
-        stored=image.dtype,
-    )
