@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from napari_vdsr.benchmark import bench
+from napari_vdsr.benchmark.bench import Bench, Row
 from napari_vdsr.benchmark.measure import cost_of_each
-from napari_vdsr.benchmark.report import Bench, Row
 from napari_vdsr.benchmark.ways import in_double, sample, usual_way
 from napari_vdsr.zoo import load_model
 

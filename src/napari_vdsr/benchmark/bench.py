@@ -1,12 +1,11 @@
 """The speed of this machine: the ways of this program against the usual one."""
 
-import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from copy import deepcopy
+from dataclasses import asdict, dataclass, field
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,14 +14,13 @@ from napari_vdsr.benchmark.measure import (
     Cost,
     copy_rate,
     cost_of_each,
+    machine,
     matrix_rate,
 )
-from napari_vdsr.benchmark.report import Bench, Row
 from napari_vdsr.benchmark.ways import engines_of, in_double, sample, usual_way
 from napari_vdsr.inference.device import (
     available_devices,
     is_out_of_memory,
-    processor_name,
     resolve_device,
     usable_threads,
 )
@@ -36,6 +34,112 @@ _SMALLEST, _LARGEST_CPU, _LARGEST = 64, 1024, 8192
 _DEPTHS = (5, 10, 15)
 _DEPTH_EDGE = {True: 512, False: 4096}  # on the CPU, elsewhere
 _USUAL = "usual"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way of enlarging, one image size.
+
+    `study` names what is varied: "size", "depth", "devices"; "network" is the network
+    alone, on an image that is on the device already. `edge` is output pixels in Y and
+    X; `seconds` are medians, from host memory to host memory but for the network alone;
+    `memory` is the most bytes in use beyond the images, None where nothing tells them;
+    `limit_share` is the part of the machine's matrix products per second that the
+    network made. What was not tried the usual way is None.
+    """
+
+    study: str
+    device: str
+    precision: str
+    engine: str
+    depth: int
+    edge: int
+    devices: int
+    seconds: float
+    usual_seconds: float | None
+    memory: int | None
+    usual_memory: int | None
+    limit_share: float
+
+    @property
+    def megapixels_per_second(self) -> float:
+        """Output megapixels per second."""
+        return self.devices * self.edge**2 / self.seconds / 1e6
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times as fast as the usual way."""
+        return self.usual_seconds / self.seconds if self.usual_seconds else None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All that one run measured.
+
+    `limits` are rates: matrix products (operations/s) and copies (bytes/s). `agreement`
+    is the largest error against float64 on a small image, in parts of its range.
+    """
+
+    machine: dict[str, str]
+    limits: dict[str, float] = field(default_factory=dict)
+    agreement: dict[str, float] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as one JSON object."""
+        rows = [
+            {
+                **asdict(row),
+                "megapixels_per_second": row.megapixels_per_second,
+                "ratio": row.ratio,
+            }
+            for row in self.rows
+        ]
+        return {**asdict(self), "rows": rows}
+
+    def to_text(self) -> str:
+        """Tables for people."""
+        lines = [f"{name}: {value}" for name, value in self.machine.items()]
+        lines += ["", "Limits measured here:"]
+        for name, value in self.limits.items():
+            unit = "GB/s" if name.startswith("copy") else "GFLOP/s"
+            lines.append(f"  {name}: {value / 1e9:,.0f} {unit}")
+        lines += ["", "Largest error against float64, in parts of the image's range:"]
+        lines += [f"  {name}: {value:.1e}" for name, value in self.agreement.items()]
+        for study, title in _TITLES.items():
+            rows = [row for row in self.rows if row.study == study]
+            if rows:
+                lines += ["", title, _HEADING, *map(_line, rows)]
+        return "\n".join(lines)
+
+
+_TITLES = {
+    "size": "Growth with image size (uint16 enlarged twice, host to host):",
+    "network": "The network alone, on one tile:",
+    "depth": "Growth with depth:",
+    "devices": "Growth with the number of devices:",
+}
+_HEADING = (
+    f"  {'device':8} {'precision':9} {'engine':8} {'depth':>5} {'output':>6} "
+    f"{'devices':>7} {'time':>9} {'MPix/s':>8} {'usual':>9} {'ratio':>6} "
+    f"{'of limit':>8} {'memory':>8} {'usual':>8}"
+)
+
+
+def _line(row: Row) -> str:
+    usual = "-" if row.usual_seconds is None else f"{row.usual_seconds:.3f} s"
+    ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
+    return (
+        f"  {row.device:8} {row.precision:9} {row.engine:8} {row.depth:5d} "
+        f"{row.edge:6d} {row.devices:7d} {row.seconds:7.3f} s "
+        f"{row.megapixels_per_second:8.3f} {usual:>9} {ratio:>6} "
+        f"{row.limit_share:8.0%} {_megabytes(row.memory):>8} "
+        f"{_megabytes(row.usual_memory):>8}"
+    )
+
+
+def _megabytes(memory: int | None) -> str:
+    return "-" if memory is None else f"{memory / 1e6:.0f} MB"
 
 
 def bench(
@@ -54,7 +158,7 @@ def bench(
     """
     model = load_model("vdsr20")
     chosen = [resolve_device(name) for name in devices or available_devices()]
-    result = Bench(_machine(chosen))
+    result = Bench(machine(chosen))
     for device in chosen:
         result.limits[f"copy on {device}"] = copy_rate(device)
         top = largest or (_LARGEST_CPU if device.type == "cpu" else _LARGEST)
@@ -90,25 +194,19 @@ def _rows(
     repeats: int,
     usual: bool = False,
 ) -> list[Row]:
-    """Measure one image size, round-robin."""
+    """Measure one image size, the usual way among the others."""
     image = sample(edge // 2)
-    first = next(iter(ways.values()))
-    device = first.device
     calls: dict[str, Callable[[], object]] = {
         label: partial(upscaler.region, image, (edge, edge))
         for label, upscaler in ways.items()
     }
     if usual:
-        network = deepcopy(first.model.network).to(device)
-        call = partial(usual_way, image, network, device)
+        first = next(iter(ways.values()))
+        network = deepcopy(first.model.network).to(first.device)
+        call = partial(usual_way, image, network, first.device)
         if _fits(call):
             calls[_USUAL] = call
-    costs = cost_of_each(calls, device, repeats)
-    usually = costs.pop(_USUAL, None)
-    return [
-        _row(study, ways[label], label, edge, cost, limit, usually)
-        for label, cost in costs.items()
-    ]
+    return _measured(study, ways, calls, edge, limit, repeats)
 
 
 def _alone(
@@ -122,9 +220,22 @@ def _alone(
         label: partial(upscaler.engine.residual, window)
         for label, upscaler in ways.items()
     }
-    costs = cost_of_each(calls, first.device, repeats)
+    return _measured("network", ways, calls, edge, limit, repeats)
+
+
+def _measured(
+    study: str,
+    ways: dict[str, Upscaler],
+    calls: dict[str, Callable[[], object]],
+    edge: int,
+    limit: float,
+    repeats: int,
+) -> list[Row]:
+    """Measure calls round-robin; give what each way cost beside the usual one."""
+    costs = cost_of_each(calls, next(iter(ways.values())).device, repeats)
+    usually = costs.pop(_USUAL, None)
     return [
-        _row("network", ways[label], label, edge, cost, limit)
+        _row(study, ways[label], label, edge, cost, limit, usually)
         for label, cost in costs.items()
     ]
 
@@ -220,31 +331,10 @@ def _untrained(depth: int) -> Model:
 
 def _halves(largest: int) -> list[int]:
     """Sizes from the smallest to the largest, each twice the one before."""
-    sizes = []
-    edge = largest
-    while edge >= _SMALLEST:
-        sizes.append(edge)
-        edge //= 2
-    return sizes[::-1]
+    halves = (largest >> turn for turn in range(largest.bit_length()))
+    return [edge for edge in halves if edge >= _SMALLEST][::-1]
 
 
 def _short(precision: torch.dtype) -> str:
     """Name of a precision."""
     return str(precision).removeprefix("torch.")
-
-
-def _machine(devices: Iterable[torch.device]) -> dict[str, str]:
-    """What was measured on."""
-    found = {
-        "system": platform.platform(),
-        "processor": processor_name(),
-        "threads": str(usable_threads()),
-    }
-    for device in devices:
-        if device.type in ("cuda", "xpu"):
-            name = getattr(torch, device.type).get_device_name(device)
-            found[str(device)] = str(name)
-    for package in ("napari-vdsr", "torch", "openvino", "numpy"):
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found

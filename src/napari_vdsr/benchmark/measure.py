@@ -1,12 +1,18 @@
 """Time and memory of a call, and what the machine could do at best."""
 
+import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 from threading import Event, Thread
 from typing import NamedTuple
 
 import torch
+
+from napari_vdsr.inference.device import processor_name
+from napari_vdsr.inference.threads import usable_threads
 
 _SAMPLING = 0.002  # seconds between two looks at the memory of the process
 
@@ -110,3 +116,20 @@ def copy_rate(device: torch.device) -> float:
 def _after_warm_up(call: Callable[[], object], device: torch.device) -> list[float]:
     call()
     return [_timed(call, device) for _ in range(5)]
+
+
+def machine(devices: Iterable[torch.device]) -> dict[str, str]:
+    """What was measured on."""
+    found = {
+        "system": platform.platform(),
+        "processor": processor_name(),
+        "threads": str(usable_threads()),
+    }
+    for device in devices:
+        if device.type in ("cuda", "xpu"):
+            name = getattr(torch, device.type).get_device_name(device)
+            found[str(device)] = str(name)
+    for package in ("napari-vdsr", "torch", "openvino", "numpy"):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
