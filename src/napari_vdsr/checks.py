@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from napari_vdsr.errors import InputError
@@ -11,6 +11,11 @@ from napari_vdsr.errors import InputError
 def is_number(value: object) -> bool:
     """Whether something is a real number; truth values are none."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> bool:
+    """Whether something is a whole number; truth values are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _is_truth_value(value: object) -> bool:

@@ -80,22 +80,18 @@ def contradiction(reference: NDArray[Any] | Stack, given: float) -> str | None:
     found = all_values(reference)
     low, high = found.low, found.high
     change = 20 * math.log10(given / usual.value)
-    remedy = (
-        f"against {usual.value:g} ({usual.reason}) it changes the PSNR by "
-        f"{change:+.2f} dB; leave data_range out to use that"
-    )
     # Overshoot of a percent is what interpolation does to a normalised image.
     if high - low > 1.01 * given:
-        return (
-            f"data_range {given:g} is less than the reference spans "
-            f"({low:g} to {high:g}): {remedy}"
-        )
-    if given > _TOO_LARGE * max(high - low, usual.value):
-        return (
-            f"data_range {given:g} is far more than the reference spans "
-            f"({low:g} to {high:g}): {remedy}"
-        )
-    return None
+        wrong = "less"
+    elif given > _TOO_LARGE * max(high - low, usual.value):
+        wrong = "far more"
+    else:
+        return None
+    return (
+        f"data_range {given:g} is {wrong} than the reference spans ({low:g} to "
+        f"{high:g}): against {usual.value:g} ({usual.reason}) it changes the PSNR by "
+        f"{change:+.2f} dB; leave data_range out to use that"
+    )
 
 
 def limits_of(image: NDArray[Any] | Stack) -> tuple[float, float]:

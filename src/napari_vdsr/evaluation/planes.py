@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_vdsr.checks import is_whole
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.data_range import DataRange, contradiction, range_of
 from napari_vdsr.images.stack import Stack, check_image, stack_of
@@ -133,7 +133,7 @@ def _checked_luminance(value: Any) -> Luminance:
 
 def _checked_border(value: Any) -> int:
     """A whole number of pixels; raise InputError for everything else."""
-    if isinstance(value, Integral) and not isinstance(value, bool):
+    if is_whole(value):
         return int(value)
     raise InputError(f"border is {value!r}: give a whole number of pixels, 0 or more")
 

@@ -3,13 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.checks import is_number, require_choice
+from napari_vdsr.checks import is_number, is_whole, require_choice
 from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import LARGEST_FACTOR, pixel_centre_shift
 from napari_vdsr.imaging.resample import Instrument, sampling_rows
@@ -195,7 +194,7 @@ def _look(
 
 def _check_shape(shape: Any) -> None:
     sizes = shape if isinstance(shape, Sequence) else ()
-    if len(sizes) not in (2, 5) or not all(_is_whole(n) and n >= 1 for n in sizes):
+    if len(sizes) not in (2, 5) or not all(is_whole(n) and n >= 1 for n in sizes):
         raise InputError(
             f"shape is {shape!r}: give (Y, X) or (T, C, Z, Y, X), whole numbers from 1"
         )
@@ -227,7 +226,7 @@ def _checked_scenes(scene: Any, channels: int) -> list[Scene]:
 
 
 def _check_whole(name: str, value: Any, low: int, high: float = math.inf) -> None:
-    if not _is_whole(value) or not low <= value <= high:
+    if not is_whole(value) or not low <= value <= high:
         most = "" if high == math.inf else f" to {high}"
         raise InputError(f"{name} is {value!r}: give a whole number from {low}{most}")
 
@@ -236,10 +235,6 @@ def _check_positive(name: str, value: Any, most: float, hint: str = "") -> None:
     if not (is_number(value) and 0 < value <= most and value != math.inf):
         up_to = "" if most == math.inf else f", {most:g} at most"
         raise InputError(f"{name} is {value!r}: give a number above 0{up_to}{hint}")
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def through_optics(
