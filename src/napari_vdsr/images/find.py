@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,7 +134,6 @@ def opened(
     rgb: bool | None = None,
     *,
     axes: str | None = None,
-    check: Callable[[], object] = lambda: None,
     kept: float | None = None,
     warn: bool = True,
 ) -> Iterator[Stack]:
@@ -142,10 +141,9 @@ def opened(
 
     Of a multiscale layer the finest level is taken. `rgb` is for arrays; files and
     layers know. `axes` are as for `upscale`: Y, X and colours may be anywhere. Up to
-    `kept` bytes are read at once. `check` is called before planes are read and may
-    raise `Cancelled`. Without `warn` the caller has to show the remarks of the stack.
-    Raises InputError when it is no image of real numbers, and FileError when a file
-    cannot be read.
+    `kept` bytes are read at once. Without `warn` the caller has to show the remarks of
+    the stack. Raises InputError when it is no image of real numbers, and FileError when
+    a file cannot be read.
     """
     if isinstance(image, str) and not image:
         raise InputError(f"the {name} is an empty name: write that of a file")
@@ -153,31 +151,30 @@ def opened(
         axes, image = axes or letters_of(image.dims, rgb), image.data
     if isinstance(image, _Packed):
         array = _decoded(image)
-        yield Stack(array, array.ndim == 3, name=name, check=check, kept=kept)
+        yield Stack(array, array.ndim == 3, name=name, kept=kept)
     elif isinstance(image, str | Path):
         from napari_vdsr.files import open_image
 
         with open_image(image, axes_told=axes is not None, warn=False) as file:
             for remark in file.remarks if warn else ():
                 warnings.warn(remark, VdsrWarning, stacklevel=4)
-            yield _of_file(file, name, axes, check, kept)
+            yield _of_file(file, name, axes, kept)
     elif hasattr(image, "picture"):  # a file that is open already
-        yield _of_file(image, name, axes, check, kept)
+        yield _of_file(image, name, axes, kept)
     elif is_layer(image):
         data = image.data[0] if getattr(image, "multiscale", False) else image.data
         axes = axes or letters_of(getattr(image, "axis_labels", ()))
         if axes is not None and image.rgb and len(axes) < len(data.shape):
             axes += "S"
-        yield _of_array(data, name, axes, bool(image.rgb), check, kept)
+        yield _of_array(data, name, axes, bool(image.rgb), kept)
     else:
-        yield _of_array(image, name, axes, rgb, check, kept)
+        yield _of_array(image, name, axes, rgb, kept)
 
 
 def _of_file(
     file: OpenImage,
     name: str,
     axes: str | None,
-    check: Callable[[], object],
     kept: float | None,
 ) -> Stack:
     check_kind(file.pixels, name)
@@ -190,7 +187,6 @@ def _of_file(
         planes.colours,
         name=name,
         axes="".join(letters[axis] for axis in planes.order[: planes.leading]),
-        check=check,
         kept=kept,
         remarks=file.remarks,
         ome=file.picture.metadata.ome,
@@ -202,15 +198,14 @@ def _of_array(
     name: str,
     axes: str | None,
     rgb: bool | None,
-    check: Callable[[], object],
     kept: float | None,
 ) -> Stack:
     if axes is None:
-        return stack_of(image, name, rgb, check, kept)
+        return stack_of(image, name, rgb, kept=kept)
     pixels = as_array(image, name)
     found = find_axes(tuple(int(size) for size in pixels.shape), axes, rgb)
     planes = _Ordered(pixels, found)
-    return stack_of(planes, name, planes.colours, check, kept)
+    return stack_of(planes, name, planes.colours, kept=kept)
 
 
 class _Ordered(Reordered):
