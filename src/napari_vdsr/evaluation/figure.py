@@ -45,10 +45,7 @@ class _View(NamedTuple):
 def save_picture(
     path: str | Path, comparison: Comparison, *, overwrite: bool = True
 ) -> None:
-    """Draw a comparison into a PNG file, which is written completely or not at all.
-
-    Raises FileError when it cannot be written.
-    """
+    """Draw a comparison into a PNG file, which is written completely or not at all."""
     from napari_vdsr.files.atomic import replacing
 
     picture = draw(comparison)

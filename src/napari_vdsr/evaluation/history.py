@@ -120,7 +120,7 @@ def history_of(windows: Sequence[NDArray[Any]]) -> ValueHistory:
     """Examine the values of parts of an image, each of shape (Y, X).
 
     The grid of JPEG is found if the parts begin at multiples of 8 pixels from one
-    another. Raises InputError when no pixel has a value.
+    another.
     """
     everything = np.concatenate([window.ravel() for window in windows])
     everything = everything[np.isfinite(everything)]

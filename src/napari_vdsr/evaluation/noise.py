@@ -239,10 +239,7 @@ def estimate_noise(plane: ArrayLike) -> NoiseEstimate:
 
 
 def noise_of(windows: Sequence[NDArray[Any]]) -> NoiseEstimate:
-    """Estimate the noise that several parts of an image share.
-
-    Raises InputError when they hold no usable part.
-    """
+    """Estimate the noise that several parts of an image share."""
     blocks = flat_blocks(windows)
     line = fit_line(blocks.signal, blocks.variance, blocks.error, blocks.dark)
     mid = (blocks.dark + blocks.bright) / 2

@@ -73,8 +73,7 @@ def comparable(
 ) -> tuple[Planes, str | None]:
     """Check two images and choose the data range; says why a given one cannot be right.
 
-    Arguments as for `napari_vdsr.psnr`. Raises InputError for images or arguments that
-    cannot be used, and VdsrError for a plane that cannot be read.
+    Arguments and errors as for `napari_vdsr.psnr`.
     """
     luminance, border = _checked_luminance(luminance), _checked_border(border)
     reference = stack_of(reference, "reference", rgb)
@@ -102,7 +101,7 @@ def planes_of(
     """Check two images of one shape and pair their planes.
 
     "auto" takes the luminance of colour images; `rgb` is needed where the last axis
-    could be colour. Raises InputError when the images cannot be compared like this.
+    could be colour.
     """
     if tuple(reference.shape) != tuple(image.shape):
         raise InputError(_misaligned(reference.shape, image.shape))

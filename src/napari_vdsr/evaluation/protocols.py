@@ -135,8 +135,7 @@ def pair_of(
     """Set up a protocol for all planes of an image: reduce it, keep the truth.
 
     The image is cropped to a multiple of the factor, 2 to 8. `acquisition` is for
-    "direct" only. Raises InputError when protocol or factor is unknown, or the image
-    too small.
+    "direct" only.
     """
     part = _cropped(image, factor, protocol, acquisition)
     truth = part.whole()
@@ -253,10 +252,7 @@ def _cropped(
 
 
 def real_pairs(high: Stack, low: Stack) -> Iterator[ScoringPair]:
-    """Set up a real pair, with equal outer edges, plane by plane.
-
-    Each pair has the ranges of all planes. Raises InputError when they are no pair.
-    """
+    """Set up a real pair, plane by plane, each with the ranges of all planes."""
     _refuse_gaps(high)
     _refuse_gaps(low)
     sizes = zip(high.plane_shape, low.plane_shape, strict=True)

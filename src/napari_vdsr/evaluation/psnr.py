@@ -195,7 +195,6 @@ def measured(
     """Measure the PSNR of planes that can be compared.
 
     `beside` is called with every pair of planes too, so that they are read only once.
-    Raises InputError when there is no range or no valid pixel.
     """
     pairs = []
     for pair in planes:
@@ -272,10 +271,7 @@ def ssim(
 
 
 def similarity(planes: Planes) -> SsimReport:
-    """Measure the structural similarity of planes that can be compared.
-
-    Raises InputError when there is no range, with NaN, or with too few pixels.
-    """
+    """Measure the structural similarity of planes that can be compared."""
     return SsimReport(
         tuple(similarity_of_plane(*pair, planes.data_range) for pair in planes),
         planes.stack,
@@ -287,10 +283,7 @@ def similarity(planes: Planes) -> SsimReport:
 def similarity_of_plane(
     reference: NDArray[np.float64], image: NDArray[np.float64], data_range: DataRange
 ) -> float:
-    """Measure the structural similarity of two planes of float64, (Y, X[, 3]).
-
-    Raises InputError when there is no range, with NaN, or with too few pixels.
-    """
+    """Measure the structural similarity of two planes, (Y, X[, 3]); refuses NaN."""
     from skimage.metrics import structural_similarity
 
     if data_range.value == 0:

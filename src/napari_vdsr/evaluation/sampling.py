@@ -165,10 +165,7 @@ class Findings:
 
     @classmethod
     def of(cls, image: Any, axes: str | None, rgb: bool | None) -> Self:
-        """Examine parts of an array, layer or file.
-
-        Raises InputError and FileError where it cannot be used at all.
-        """
+        """Examine parts of an array, layer or file."""
         windows = windows_of(image, axes, rgb)
         unknown = list(windows.troubles)
 
@@ -257,10 +254,7 @@ def _sampling(windows: Windows, noise: NoiseEstimate | None) -> SamplingReport:
 
 
 def sampling_of(parts: Sequence[NDArray[np.float64]]) -> SamplingReport:
-    """Check parts of an image, all of one shape (Y, X) and without NaN.
-
-    Raises InputError when there is none.
-    """
+    """Check parts of an image, all of one shape (Y, X) and without NaN."""
     if not parts:
         raise InputError(
             "every part of the image holds NaN: fill or cut them off first"

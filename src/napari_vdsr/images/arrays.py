@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 
 def as_array(image: Any, name: str = "image") -> Any:
-    """Take pixels that can be sliced: what is read then, as dask's are, stays so.
-
-    `name` is for messages. Raises InputError when it is no array, or has a mask.
-    """
+    """Take pixels that can be sliced: what is read then, as dask's are, stays so."""
     if image is None:
         raise InputError(f"the {name} is None: give an array, a layer or a path")
     if is_xarray(image):
@@ -66,10 +63,7 @@ def in_memory(image: Any, name: str = "image") -> NDArray[Any]:
 
 
 def on_host(tensor: "Tensor") -> NDArray[Any]:
-    """A tensor's values in memory that numpy can use; bfloat16 becomes float32.
-
-    Raises InputError when there are no values or numpy has no such dtype.
-    """
+    """A tensor's values in memory that numpy can use; bfloat16 becomes float32."""
     import torch
 
     if tensor.is_nested or tensor.layout is not torch.strided:
@@ -122,11 +116,7 @@ def refuse_no_image(value: object) -> None:
 
 
 def refuse_mask(image: object) -> None:
-    """Refuse masked arrays, of which all pixels would be taken as valid.
-
-    Those of dask are known as far as dask knows beforehand. Raises InputError, which
-    says what to use instead.
-    """
+    """Refuse masked arrays, of which all pixels would be taken as valid."""
     known = image, getattr(image, "_meta", None)
     if any(isinstance(each, np.ma.MaskedArray) for each in known):
         raise InputError(
@@ -140,8 +130,7 @@ def checked_pixels(
 ) -> np.ndarray[Any, Any]:
     """Pixels that were read, as an array of the shape and dtype that were announced.
 
-    Raises InputError for a mask, and for another shape or dtype: it would be repeated,
-    cut or wrapped in silence. `which` says what was read.
+    Others are refused: they would be repeated, cut or wrapped in silence.
     """
     refuse_mask(pixels)
     array = np.asarray(pixels)
@@ -168,10 +157,7 @@ def check_kind(image: Any, name: str) -> None:
 
 
 def is_colour(image: Any, rgb: bool | None) -> bool:
-    """Whether the last axis of an image is colour.
-
-    Raises InputError when it could be and `rgb` does not say so: it is never guessed.
-    """
+    """Whether the last axis of an image is colour; it is never guessed."""
     rgb = checked_rgb(rgb)
     shape = tuple(image.shape)
     could_be = len(shape) >= 3 and shape[-1] in (3, 4)

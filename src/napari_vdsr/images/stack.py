@@ -189,10 +189,7 @@ class Stack:
         return self.cut((*(slice(0, size) for size in self.stack), rows, columns))
 
     def whole(self) -> NDArray[Any]:
-        """Read all planes, (..., Y, X[, 3]); of an array, give the array itself.
-
-        Raises as for a plane.
-        """
+        """Read all planes, (..., Y, X[, 3]); of an array, give the array itself."""
         if isinstance(self._pixels, np.ndarray):
             return self._pixels[..., :3] if self.rgb else self._pixels
         array = np.empty(self.shape, self.dtype)
@@ -244,8 +241,7 @@ def stack_of(
     """Take an array as planes, without reading it; stacks are returned as they are.
 
     `rgb` is needed where the last axis could be colour, `name` is for messages, and
-    `check` is called before planes are read. Raises InputError when it is no image of
-    real numbers, or has a mask.
+    `check` is called before planes are read.
     """
     if isinstance(image, Stack):
         return image
@@ -263,11 +259,7 @@ def is_small(image: Any, kept: float | None) -> bool:
 
 
 def check_image(image: NDArray[Any] | Stack, name: str) -> None:
-    """Refuse what is not an image of real numbers; `name` is for the message.
-
-    Raises InputError when it has no numbers, no pixels, fewer than two axes or
-    infinities.
-    """
+    """Refuse what has no real numbers, no pixels, under two axes, or infinities."""
     check_kind(image, name)
     if image.dtype.kind == "f":
         count = (image if isinstance(image, Stack) else all_values(image)).infinite
