@@ -22,7 +22,6 @@ from napari_vdsr.inference.device import (
     available_devices,
     is_out_of_memory,
     resolve_device,
-    usable_threads,
 )
 from napari_vdsr.inference.settings import usable_precisions
 from napari_vdsr.inference.upscaler import Upscaler

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from napari_vdsr.inference.device import processor_name
-from napari_vdsr.inference.threads import usable_threads
+from napari_vdsr.inference.device import processor_name, usable_threads
 
 _SAMPLING = 0.002  # seconds between two looks at the memory of the process
 
