@@ -41,6 +41,21 @@ def test_a_panel_that_cannot_be_made_shows_the_error(
     assert not panel._soon.isActive()
 
 
+@pytest.mark.parametrize("kind", [SuperResolution, Training])
+def test_opening_makes_no_field_that_is_folded(viewer: Any, kind: Any) -> None:
+    """They took half of the time for which the window was blocked."""
+    panel = kind(viewer)
+    viewer.window.add_dock_widget(panel, name="panel")
+    assert not panel.settings.more
+    assert "Precision" not in accessible_names(panel)
+    panel.form["more"].value = True
+    assert "Precision" in accessible_names(panel)
+
+
+def accessible_names(panel: QWidget) -> set[str]:
+    return {each.accessibleName() for each in panel.findChildren(QWidget)}
+
+
 @pytest.fixture(params=[Training, Psnr])
 def panel(request: pytest.FixtureRequest, viewer: Any, qtbot: Any) -> QWidget:
     made: QWidget = request.param(viewer)

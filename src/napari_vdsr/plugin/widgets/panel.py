@@ -72,7 +72,6 @@ class Panel(QWidget, Generic[Kept]):
             self._defaults = self.kind()
             self._saved = self._defaults.changed(self._kept)
             self.build()
-            self._style_fields()
             make_accessible(self)
             self._changes = ViewerWatcher(
                 self._viewer,
