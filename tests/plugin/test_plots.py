@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from napari_vdsr.plugin.training.curves import Curves
+from napari_vdsr.plugin.training.pictures import Curves
 from napari_vdsr.plugin.widgets.elements import make_plot
 
 

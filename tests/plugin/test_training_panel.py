@@ -26,7 +26,7 @@ from napari_vdsr.plugin.scores.panel import Psnr
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.planning import Facts
-from napari_vdsr.plugin.training.preview import Preview
+from napari_vdsr.plugin.training.session import Preview
 from napari_vdsr.plugin.training.words import memory_needed
 from napari_vdsr.training import BlindNoise, prepare, recipe
 from napari_vdsr.training.prepare import MEMORY

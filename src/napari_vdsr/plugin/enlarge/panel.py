@@ -39,6 +39,7 @@ class SuperResolution(Panel[Settings]):
     """
 
     kind = Settings
+    form: EnlargeForm
     file_name = "super-resolution"
     preferences = ("model", "device", "precision")
 

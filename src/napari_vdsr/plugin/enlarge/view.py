@@ -30,6 +30,7 @@ from napari_vdsr.plugin.widgets.elements import (
     breakable,
     keep_slim,
     push_button,
+    put_below,
     side_by_side,
     tooltip_of_lines,
     words_below,
@@ -182,17 +183,15 @@ class Controls(QWidget):
         self.script = push_button("Copy script", _SCRIPT)
         self.release = push_button("Free GPU", _RELEASE)
         self.reset = push_button("Reset", _RESET)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for part in (
+        put_below(
+            self,
             self.message.native,
             self.image.native,
             side_by_side(self.run, self.preview, self.save),
             self.bar.native,
             self._comparison(),
             side_by_side(self.script, self.release, self.reset),
-        ):
-            column.addWidget(part)
+        )
         self.release.visible = False  # until there is a graphics card
         self.show_idle()
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
-from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -31,12 +30,11 @@ class Machine:
         self.devices: list[str] = []  # the first is the one that "auto" takes
         self.problem = ""  # why training is impossible, such as torch not importing
         self._callback: Callable[[], None] | None = callback
-        self._paces: dict[Hashable, Pace | None] = {}  # None where none can be told
+        self._paces: dict[Hashable, Pace | None] = {}  # None where there is none yet
         self._look: Background[list[str]] = Background(parent, self._take_devices, True)
-        self._rehearsal: Background[Pace | None] = Background(
+        self._rehearsal: Background[tuple[Hashable, Pace | None]] = Background(
             parent, self._take_pace, True
         )
-        self._rehearsed: Hashable = None
         self._look.start(_devices)
 
     @property
@@ -67,8 +65,10 @@ class Machine:
         """Expected seconds of a training; None, and finds it out, when unknown."""
         key = self._key(plan)
         if key not in self._paces and not self.busy:
-            self._rehearsed = key
-            self._rehearsal.start(partial(_pace, plan, lambda: self._callback is None))
+            self._paces[key] = None  # and so it stays where it cannot be told
+            self._rehearsal.start(
+                lambda: (key, _pace(plan, lambda: self._callback is None))
+            )
         pace = self._paces.get(key)
         return None if pace is None else pace.seconds(plan.config, plan.held_out)
 
@@ -96,11 +96,11 @@ class Machine:
             self.devices = found
         self._call_back()
 
-    def _take_pace(self, found: "Pace | Exception | None") -> None:
+    def _take_pace(self, found: "tuple[Hashable, Pace | None] | Exception") -> None:
         if isinstance(found, Exception):
-            self._paces[self._rehearsed] = None
             raise found  # napari shows it
-        self._paces[self._rehearsed] = found
+        key, pace = found
+        self._paces[key] = pace
         self._call_back()
 
     def _call_back(self) -> None:

@@ -15,8 +15,8 @@ from napari_vdsr.plugin.models import announce_change
 from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.machine import Machine
+from napari_vdsr.plugin.training.pictures import PreviewLayer
 from napari_vdsr.plugin.training.planning import Plan, free_name, plan_training
-from napari_vdsr.plugin.training.preview import PreviewLayer
 from napari_vdsr.plugin.training.session import Session
 from napari_vdsr.plugin.training.settings import (
     ALL,
@@ -75,15 +75,6 @@ class Training(Panel[TrainingSettings]):
         self._connect()
 
     @property
-    def settings(self) -> TrainingSettings:
-        """All that Start depends on, apart from the layers."""
-        return self.form.settings
-
-    @settings.setter
-    def settings(self, settings: TrainingSettings) -> None:
-        self.form.settings = settings
-
-    @property
     def idle(self) -> bool:
         """Whether nothing is to be done soon, and nothing is being found out."""
         return super().idle and not self._machine.busy
@@ -119,9 +110,13 @@ class Training(Panel[TrainingSettings]):
         """Pause after the current step."""
         self._ask_for("pause")
 
-    def resume(self) -> None:
-        """Resume after a pause."""
-        self._go_on()
+    def resume(self, wish: str = "") -> None:
+        """Resume after a pause; "stop" or "cancel" to do only that."""
+        if self.paused and self._session is not None:
+            self._session.renew(wish)
+            self._work()
+            if wish:
+                self.controls.show_waiting(_WAITING[wish])
 
     def finish(self) -> None:
         """End the training and save its model as it is now."""
@@ -300,19 +295,12 @@ class Training(Panel[TrainingSettings]):
         if self._run.start(self._session):
             self.controls.show_running(title_of(self._session.plan))
 
-    def _go_on(self, wish: str = "") -> None:
-        if self.paused and self._session is not None:
-            self._session.renew(wish)
-            self._work()
-            if wish:
-                self.controls.show_waiting(_WAITING[wish])
-
     def _ask_for(self, wish: str) -> None:
         if self.running and self._session is not None:
             self._session.ask_for(wish)
             self.controls.show_waiting(_WAITING[wish])
         elif wish != "pause":
-            self._go_on(wish)
+            self.resume(wish)
 
     def _ticked(self, tick: Tick) -> None:
         session = self._session

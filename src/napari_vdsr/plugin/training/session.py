@@ -6,22 +6,35 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_vdsr.errors import Cancelled, FileError, InputError
 from napari_vdsr.images.find import named
 from napari_vdsr.plugin.jobs import Job, device_unless, load_plots, sentence
 from napari_vdsr.plugin.settings import blame
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.planning import Plan, free_name
-from napari_vdsr.plugin.training.preview import Preview
 from napari_vdsr.zoo import import_model, load_model
 
 if TYPE_CHECKING:
-    from napari_vdsr.training import History, Report, Trainer
+    import torch
+    from numpy.typing import NDArray
+
+    from napari_vdsr.network import ConvStack
+    from napari_vdsr.training import (
+        History,
+        Report,
+        Trainer,
+        TrainingConfig,
+        TrainingSet,
+    )
 
 
 _BREATH = 0.002  # seconds between reports, in which others may take the device
 _PREVIEWS = 0.1  # fraction of the time that previews may take
 _PREVIEW_EVERY = 1.0  # seconds at least
+_EDGE = 128  # pixels of the truth in a preview, each way
+_GAP = 2  # black rows between the tiles of a preview
 
 
 class Session(Job):
@@ -220,6 +233,52 @@ class Session(Job):
         device = self._trainer.device
         self._trainer = self._preview = None
         release_memory(device)
+
+
+class Preview:
+    """Input, prediction and truth of the middle of an image, one below the other.
+
+    The image is not trained on if any is held out, so the preview does not show what
+    was memorised. It is reduced by the first factor of the configuration.
+    """
+
+    def __init__(
+        self, images: "TrainingSet", config: "TrainingConfig", device: "torch.device"
+    ) -> None:
+        import torch
+
+        from napari_vdsr.training.config import source_pixels
+        from napari_vdsr.training.degrade import Degradation, degrade, whole_axis
+        from napari_vdsr.training.validate import middle
+
+        dataset = images.validation or images.images
+        plane = dataset.parts[0].read()[0]
+        factor = config.factors[0]
+        kind = Degradation.of(config, config.main_sampling)
+        values = middle(plane, _EDGE * source_pixels(kind.sampling))
+        y, x = (whole_axis(size, factor, kind) for size in values.shape[2:])
+        self._start, self._truth = degrade(
+            values[..., : y.size, : x.size],
+            (y, x),
+            config,
+            torch.tensor([plane.limits]),
+            torch.Generator().manual_seed(config.seed),
+        )
+        self._device = device
+
+    def picture(self, network: "ConvStack") -> "NDArray[np.float32]":
+        """Draw the output of a network on the CPU, which is left unchanged.
+
+        The picture has shape (Y, X) or (Y, X, 3) and intensities from 0 to 1.
+        """
+        import torch
+
+        with torch.no_grad():
+            made = network.to(self._device)(self._start.to(self._device)).cpu()
+        gap = torch.zeros_like(made[..., :_GAP, :])
+        rows = torch.cat([self._start, gap, made, gap, self._truth], dim=2)[0]
+        picture = rows.clamp(0, 1).nan_to_num().permute(1, 2, 0).numpy()
+        return np.ascontiguousarray(picture if len(rows) == 3 else picture[..., 0])
 
 
 @contextmanager

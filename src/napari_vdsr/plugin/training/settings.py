@@ -344,14 +344,9 @@ class TrainingSettings(Remembered):
             raise FieldError(
                 "noise", f"The noise is '{self.noise}': choose '{NONE}' or '{BLIND}'."
             )
-        usual = BlindNoise()
-        noise = usual
-        for field, name, values in (
-            ("white_from", "white", (self.white_from, self.white_to)),
-            ("read_from", "read_noise", (self.read_from, self.read_to)),
-        ):
-            given = _range(values, getattr(usual, name))
-            noise = _checked(field, noise, name, given)
+        white, read = (self.white_from, self.white_to), (self.read_from, self.read_to)
+        noise = _limited("white_from", BlindNoise(), "white", white)
+        noise = _limited("read_from", noise, "read_noise", read)
         return noise if self.clean < 0 else replace(noise, clean=self.clean)
 
     def _spot(self) -> "Spot | None":
@@ -360,28 +355,24 @@ class TrainingSettings(Remembered):
 
         if self.spot == NONE:
             return None
-        given = _range((self.spot_from, self.spot_to), Spot().sigma)
-        return _checked("spot_from", Spot(), "sigma", given)
+        width = self.spot_from, self.spot_to
+        return _limited("spot_from", Spot(), "sigma", width)
 
 
-def _range(
-    typed: tuple[float, float], usual: tuple[float, float]
-) -> tuple[float, float]:
-    """Least and most; what is below 0 was left empty."""
-    low, high = (u if t < 0 else t for t, u in zip(typed, usual, strict=True))
-    return low, high
-
-
-def _checked(
-    field: str, settings: "Kind", name: str, value: tuple[float, float]
+def _limited(
+    field: str, settings: "Kind", name: str, typed: tuple[float, float]
 ) -> "Kind":
-    """Settings with one of them replaced; FieldError if that is not allowed."""
-    if value[0] > value[1]:
+    """Settings with one range replaced; FieldError if that is not allowed.
+
+    What is below 0 was left empty, and stays as it is.
+    """
+    usual = getattr(settings, name)
+    low, high = (u if t < 0 else t for t, u in zip(typed, usual, strict=True))
+    if low > high:
         raise FieldError(
             field,
-            f"The range goes from {value[0]:g} to {value[1]:g}: give the smaller "
-            "number first.",
+            f"The range goes from {low:g} to {high:g}: give the smaller number first.",
         )
-    changes: dict[str, Any] = {name: value}
+    changes: dict[str, Any] = {name: (low, high)}
     with blame(field):
         return replace(settings, **changes)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from magicgui.widgets import ProgressBar
-from qtpy.QtWidgets import QMessageBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_vdsr.plugin.jobs import Tick
-from napari_vdsr.plugin.training.curves import Curves
+from napari_vdsr.plugin.training.pictures import Curves
 from napari_vdsr.plugin.training.session import Session
 from napari_vdsr.plugin.training.settings import (
     ALL,
@@ -35,6 +35,7 @@ from napari_vdsr.plugin.widgets.elements import (
     breakable,
     keep_slim,
     push_button,
+    put_below,
     side_by_side,
     tooltip_of_lines,
     words_below,
@@ -68,17 +69,15 @@ class TrainingView(QWidget):
             "Copy script", "Copy Python that does the same as Start to the clipboard."
         )
         self.reset = push_button("Reset", "Set everything back to the defaults.")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for part in (
+        put_below(
+            self,
             self.unfinished,
             self.form,
             self.controls,
             self.remarks.native,
             self.curves,
             side_by_side(self.script, self.reset),
-        ):
-            column.addWidget(part)
+        )
 
     def offer_images(self, selected: str, names: Sequence[str]) -> None:
         """Replace the list of image layers; `selected` describes the selected ones."""
@@ -179,16 +178,14 @@ class TrainingControls(QWidget):
         self.use = push_button("Use this model", _USE)
         self.bar = ProgressBar(min=0, max=BAR_STEPS, visible=False)
         keep_slim(self.bar.native, 8)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for part in (
+        put_below(
+            self,
             self.title.native,
             self.message.native,
             self.use.native,
             side_by_side(self.start, self.stop, self.cancel),
             self.bar.native,
-        ):
-            column.addWidget(part)
+        )
         self.use.visible = False
         self.show_idle()
 
@@ -252,11 +249,8 @@ class UnfinishedBox(QWidget):
         self.discard = push_button(
             "Discard", "Throw away this training and what was learnt in it."
         )
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._title.native)
-        column.addWidget(self.chosen.native)
-        column.addWidget(side_by_side(self.resume, self.discard))
+        buttons = side_by_side(self.resume, self.discard)
+        put_below(self, self._title.native, self.chosen.native, buttons)
         self._locked = False
 
     def offer(self, trainings: Sequence[Unfinished]) -> None:

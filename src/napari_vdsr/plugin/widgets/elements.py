@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QMenu,
     QProgressBar,
     QSizePolicy,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -101,6 +102,14 @@ def side_by_side(*buttons: PushButton) -> QWidget:
     for button in buttons:
         line.addWidget(button.native)
     return row
+
+
+def put_below(owner: QWidget, *parts: QWidget) -> None:
+    """Put widgets into another one, below one another."""
+    column = QVBoxLayout(owner)
+    column.setContentsMargins(0, 0, 0, 0)
+    for part in parts:
+        column.addWidget(part)
 
 
 def make_plot(left: str, bottom: str, height: int) -> Any:

@@ -25,6 +25,7 @@ from napari_vdsr.plugin.settings import (
 from napari_vdsr.plugin.viewer import ViewerWatcher
 from napari_vdsr.plugin.widgets.colours import set_style, theme_colour
 from napari_vdsr.plugin.widgets.elements import let_wrap
+from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import make_accessible
 
 Kept = TypeVar("Kept", bound=Remembered)
@@ -46,13 +47,15 @@ _FAILED = (
 class Panel(QWidget, Generic[Kept]):
     """A dock widget that hears of a viewer's changes and lets go of all when it closes.
 
-    Subclasses write `settings`, `build`, `offer_choices`, `refresh` and `stop`. When
-    the making of a panel fails, it shows the error in the place of its widgets.
+    Subclasses write `build`, `offer_choices`, `refresh` and `stop`, and `settings`
+    where one form does not show them all. When the making of a panel fails, it shows
+    the error in the place of its widgets.
     """
 
     kind: type[Kept]  # of the settings
     file_name = ""  # of the settings that are kept for the next opening
     preferences: Sequence[str] = ()  # of napari for this plugin that the panel follows
+    form: Form[Kept]  # where there is one for all settings
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
@@ -90,11 +93,11 @@ class Panel(QWidget, Generic[Kept]):
     @property
     def settings(self) -> Kept:
         """What the fields show."""
-        raise NotImplementedError
+        return self.form.settings
 
     @settings.setter
     def settings(self, settings: Kept) -> None:
-        raise NotImplementedError
+        self.form.settings = settings
 
     def build(self) -> None:
         """Make the widgets, set them to `_saved` and connect them."""
