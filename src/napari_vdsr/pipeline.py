@@ -23,14 +23,14 @@ from napari_vdsr.inference.enlarged_array import (
 )
 from napari_vdsr.inference.settings import with_range
 from napari_vdsr.inference.upscaler import kept_upscaler
-from napari_vdsr.lazy.task import Target, Task
+from napari_vdsr.lazy.to_zarr import Target, Task
 from napari_vdsr.memory import free_memory
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
 
 if TYPE_CHECKING:
     from napari_vdsr.lazy.cluster import Cluster
-    from napari_vdsr.lazy.streaming import Counts
+    from napari_vdsr.lazy.to_zarr import Counts
 
 _LARGE = 2**26
 """Bytes of a result above which a TIFF file is written by parts."""
@@ -185,8 +185,8 @@ def _into_zarr(
 ) -> Done:
     """Make an OME-Zarr chunk by chunk, or resume one that is unfinished."""
     from napari_vdsr.files.ngff import ngff_order
+    from napari_vdsr.lazy.cluster import UpscaleSettings
     from napari_vdsr.lazy.to_zarr import stream_to_zarr
-    from napari_vdsr.lazy.worker import UpscaleSettings
 
     warn_of_factors(task.plan.factors, options.load())
     settings = UpscaleSettings(with_range(options, task.image.pixels))

@@ -14,7 +14,8 @@ import napari_vdsr
 from napari_vdsr.imaging.geometry import Axes
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.layers import plan_layer, upscale_layer
-from napari_vdsr.lazy import blocks, levels_below, pyramid, upscale, upscale_levels
+from napari_vdsr.lazy import blocks, pyramid, upscale, upscale_levels
+from napari_vdsr.lazy.upscale import levels_below
 from napari_vdsr.zoo import Model
 
 RNG = np.random.default_rng(0)

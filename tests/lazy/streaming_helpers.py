@@ -15,11 +15,9 @@ from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.files.partial_zarr import PartialZarr
 from napari_vdsr.imaging.geometry import plan_enlargement
-from napari_vdsr.lazy import worker
-from napari_vdsr.lazy.streaming import Counts
-from napari_vdsr.lazy.task import Target, Task
-from napari_vdsr.lazy.to_zarr import stream_to_zarr
-from napari_vdsr.lazy.worker import UpscaleSettings
+from napari_vdsr.lazy import cluster
+from napari_vdsr.lazy.cluster import UpscaleSettings
+from napari_vdsr.lazy.to_zarr import Counts, Target, Task, stream_to_zarr
 from napari_vdsr.network import VDSR
 from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import Model
@@ -120,14 +118,14 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def count_arrivals() -> None:
     """Let a worker count the settings that it gets."""
-    worker._arrivals = 0  # type: ignore[attr-defined]
+    cluster._arrivals = 0  # type: ignore[attr-defined]
 
     def arrive(self: UpscaleSettings, state: dict[str, Any]) -> None:
-        worker._arrivals += 1  # type: ignore[attr-defined]
+        cluster._arrivals += 1  # type: ignore[attr-defined]
         self.__dict__.update(state)
 
     UpscaleSettings.__setstate__ = arrive  # type: ignore[attr-defined]
 
 
 def arrivals() -> int:
-    return worker._arrivals  # type: ignore[attr-defined,no-any-return]
+    return cluster._arrivals  # type: ignore[attr-defined,no-any-return]

@@ -15,7 +15,7 @@ from streaming_helpers import arrivals, count_arrivals
 import napari_vdsr
 from napari_vdsr.inference import upscaler
 from napari_vdsr.inference.upscaler import forget_upscalers
-from napari_vdsr.lazy.worker import own_device
+from napari_vdsr.lazy.cluster import own_device
 from napari_vdsr.network import VDSR
 from napari_vdsr.zoo import Model
 

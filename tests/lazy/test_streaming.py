@@ -32,7 +32,7 @@ from napari_vdsr.errors import Cancelled, FileError, InputError
 from napari_vdsr.files import open_image
 from napari_vdsr.files.ome_zarr_writer import move_into_place, part_of
 from napari_vdsr.files.partial_zarr import PartialZarr
-from napari_vdsr.lazy.streaming import Counts
+from napari_vdsr.lazy.to_zarr import Counts
 from napari_vdsr.zoo import Model
 
 # Five chunks of level 0 a plane, and pyramid levels of 380 x 550 and 190 x 275.

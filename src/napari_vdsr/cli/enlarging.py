@@ -28,14 +28,14 @@ from napari_vdsr.imaging.geometry import (
     plan_enlargement,
 )
 from napari_vdsr.inference.settings import check_options, in_use
-from napari_vdsr.lazy.task import Target, Task
+from napari_vdsr.lazy.to_zarr import Target, Task
 from napari_vdsr.options import RunOptions
 from napari_vdsr.pipeline import upscale_file
 from napari_vdsr.plain_text import reason_beside
 
 if TYPE_CHECKING:
     from napari_vdsr.lazy.cluster import Cluster
-    from napari_vdsr.lazy.streaming import Counts
+    from napari_vdsr.lazy.to_zarr import Counts
 
 
 @dataclass(frozen=True)

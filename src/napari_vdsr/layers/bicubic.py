@@ -34,7 +34,7 @@ def bicubic_planes(
 
 
 def _enlarged(plan: LayerPlan, data: Any, check: Callable[[], object]) -> EnlargedArray:
-    from napari_vdsr.lazy import readable
+    from napari_vdsr.lazy.graph import readable
 
     bicubic = _Bicubic(check)
     return EnlargedArray(

@@ -47,8 +47,8 @@ def save_enlarged(
     from napari_vdsr.files.image_files import Inputs, check_name
     from napari_vdsr.files.opening import OpenImage
     from napari_vdsr.inference.settings import in_use, with_range
-    from napari_vdsr.lazy.task import Target, Task
-    from napari_vdsr.lazy.to_zarr import files_of, identity_of
+    from napari_vdsr.lazy.graph import files_of, identity_of
+    from napari_vdsr.lazy.to_zarr import Target, Task
     from napari_vdsr.pipeline import upscale_file
 
     if path.suffix.lower() not in (*TIFF_SUFFIXES, ZARR_SUFFIX):
@@ -88,7 +88,7 @@ class PixelsOfLayer:
     """The array of a layer, as files want it: in memory where it is sliced."""
 
     def __init__(self, data: Any) -> None:
-        from napari_vdsr.lazy import readable
+        from napari_vdsr.lazy.graph import readable
 
         self._data = readable(data)
         self.shape = tuple(int(size) for size in data.shape)

@@ -29,7 +29,7 @@ def store_layer(layer: "Image", path: Path) -> None:
     left when it fails. Raises `InputError` when the file cannot hold the layer, and
     `FileError` when it cannot be written.
     """
-    from napari_vdsr.lazy.to_zarr import files_of
+    from napari_vdsr.lazy.graph import files_of
 
     data = level_data(layer)
     check_name(path, overwrite=True, source=Inputs(files_of(data)))

@@ -153,7 +153,7 @@ def compute_plan(
     """
     from napari_vdsr.imaging.intensities import refuse_infinities
     from napari_vdsr.inference.enlarged_array import warn_of_factors
-    from napari_vdsr.lazy import readable
+    from napari_vdsr.lazy.graph import readable
 
     if isinstance(data, np.ndarray):
         refuse_infinities(data)
@@ -179,7 +179,8 @@ def enlarged_levels(
 
     `levels` are the level that the plan was made for, and the coarser ones after it.
     """
-    from napari_vdsr.lazy import as_dask, enlarge_lazily, levels_below
+    from napari_vdsr.lazy.graph import as_dask
+    from napari_vdsr.lazy.upscale import enlarge_lazily, levels_below
 
     array = as_dask(levels[0])
     enlarged, *others = enlarge_lazily(array, plan.axes, plan.plane_shape, options)

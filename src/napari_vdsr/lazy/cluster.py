@@ -1,66 +1,105 @@
-"""Chunks of an image as tasks of a dask cluster.
+"""Work for the processes and machines of a dask cluster, and what each does with it.
 
 Who does what, what is repeated when a worker dies and what is sent where is all up
 to dask.distributed.
 """
 
+import pickle
+import re
+import sys
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial, wraps
+from dataclasses import replace
+from functools import cached_property, partial, wraps
 from pathlib import Path
-from threading import Lock
-from typing import Any
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.errors import FileError, InputError, VdsrError
-from napari_vdsr.files.opening import OpenImage
-from napari_vdsr.files.partial_zarr import Chunk, PartialZarr
-from napari_vdsr.imaging.geometry import Axes
-from napari_vdsr.inference.device import usable_threads
-from napari_vdsr.lazy.streaming import Stream
-from napari_vdsr.lazy.worker import UpscaleSettings, upscaler_for
+from napari_vdsr.files.partial_zarr import Chunk
+from napari_vdsr.options import RunOptions
+
+if TYPE_CHECKING:
+    from napari_vdsr.inference.upscaler import Upscaler
 
 _PATIENCE = 30  # seconds to wait for a scheduler, the first worker or a next chunk
 _LOOK = 0.02  # seconds
+_PREFIX = "vdsr-model-"
 
 
-_KEPT = 2  # images that a worker has open
+class UpscaleSettings:
+    """Options with their model, as they are sent to workers.
 
-_open: OrderedDict[str, Stream] = OrderedDict()
-_lock = Lock()
-
-
-@dataclass(frozen=True)
-class StreamJob:
-    """One image on its way into an unfinished OME-Zarr, as it is sent to workers.
-
-    Small, so that it can be sent along with every chunk: whoever gets it opens the
-    source and the target itself. Otherwise as for `Stream`.
+    When they are sent, the model is pickled by itself, so that a scheduler that passes
+    them on need not import what it is made of.
     """
 
-    opener: Callable[[], OpenImage]
-    folder: Path
-    axes: Axes
-    order: tuple[int, ...]
-    token: str = field(default_factory=lambda: uuid4().hex)
+    def __init__(self, options: RunOptions) -> None:
+        self._sent: tuple[RunOptions, bytes]
+        self.options = options
+        self.key = f"{_PREFIX}{options.key}"  # equal for equal options
+
+    def __getstate__(self) -> dict[str, Any]:
+        model = pickle.dumps(self.options.model)
+        return {"key": self.key, "_sent": (replace(self.options, model=""), model)}
+
+    @cached_property
+    def options(self) -> RunOptions:
+        """As they arrived in this process."""
+        options, model = self._sent
+        return replace(options, model=pickle.loads(model))
 
 
-def _opened(job: StreamJob, settings: UpscaleSettings) -> Stream:
-    """What this process has open for a job; the last few stay open.
+def upscaler_for(settings: UpscaleSettings) -> "Upscaler":
+    """The upscaler of this process for these settings, made when first needed.
 
-    An image that another thread still reads is closed by the garbage collector.
+    Raises `InputError` when this machine cannot do what the settings say.
     """
-    with _lock:
-        if job.token not in _open:
-            source, part = job.opener(), PartialZarr(job.folder)
-            _open[job.token] = Stream(source, part, job.axes, job.order, settings)
-            if len(_open) > _KEPT:
-                _open.popitem(last=False)
-        _open.move_to_end(job.token)
-        return _open[job.token]
+    from napari_vdsr.inference.device import available_devices, limit_threads
+    from napari_vdsr.inference.upscaler import kept_upscaler
+
+    options, key = settings.options, settings.key.removeprefix(_PREFIX)
+    worker = _cluster_worker()
+    if worker is not None:
+        limit_threads(worker.state.nthreads)
+        if options.device == "auto":
+            device = own_device(worker.name, available_devices())
+            options, key = replace(options, device=device), f"{key} {device}"
+    return kept_upscaler(options, key)
+
+
+def _cluster_worker() -> Any:
+    """The worker of dask.distributed that runs this, or None."""
+    if "distributed" not in sys.modules:
+        return None
+    from distributed import get_worker
+
+    try:
+        return get_worker()
+    except ValueError:
+        return None
+
+
+def own_device(name: object, devices: Sequence[str]) -> str:
+    """The device of a worker: each its own, where a machine has several.
+
+    Workers that are started together are numbered: 0, 1, 2 or name-0, name-1, name-2;
+    one without a name is called by its address. `devices` are those of its machine,
+    the best first.
+
+    Examples
+    --------
+    >>> own_device("node-3", ["cuda:0", "cuda:1", "cpu"])
+    'cuda:1'
+    """
+    kind = devices[0].split(":")[0]
+    alike = [device for device in devices if device.split(":")[0] == kind]
+    number = re.search(r"(^|-)(\d+)$", str(name))
+    return alike[int(number[2]) % len(alike) if number else 0]
+
+
+MakeChunk = Callable[[UpscaleSettings, int, Chunk], int]
+"""Makes a chunk of a level in whatever process it is sent to; gives its checksum."""
 
 
 class Cluster:
@@ -124,14 +163,14 @@ class Cluster:
 
     def make_all(
         self,
-        job: "StreamJob",
+        make: MakeChunk,
         settings: UpscaleSettings,
         level: int,
         chunks: Sequence[Chunk],
     ) -> Iterable[tuple[Chunk, int]]:
-        """Make chunks of a level, wherever dask likes."""
+        """Make chunks of a level, wherever dask likes; gives each with its checksum."""
         futures = self._client.map(
-            partial(_make, job),
+            partial(_make, make),
             chunks,
             settings=self._shared(settings),
             level=level,
@@ -227,9 +266,9 @@ def _probe_worker(
 
 @_or_its_error
 def _make(
-    job: StreamJob, chunk: Chunk, *, settings: UpscaleSettings, level: int
+    make: MakeChunk, chunk: Chunk, *, settings: UpscaleSettings, level: int
 ) -> int:
-    return _opened(job, settings).make(level, chunk)
+    return make(settings, level, chunk)
 
 
 def _distributed() -> Any:
@@ -277,6 +316,8 @@ def _check_address(address: str) -> None:
 @contextmanager
 def started(workers: int) -> Iterator[Cluster]:
     """Start worker processes on this machine, for as long as they are needed."""
+    from napari_vdsr.inference.device import usable_threads
+
     distributed = _distributed()
     cluster = distributed.LocalCluster(
         n_workers=workers,

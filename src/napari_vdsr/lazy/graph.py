@@ -4,9 +4,10 @@ A graph that lists all blocks of a large stack takes gigabytes and minutes, and 
 looks at a few blocks at a time.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from math import isnan, prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
@@ -15,6 +16,7 @@ from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 
 from napari_vdsr.errors import InputError
+from napari_vdsr.files.opening import state_of
 from napari_vdsr.lazy.blocks import ChunkedPixels, Part
 
 if TYPE_CHECKING:
@@ -165,3 +167,36 @@ def unread(array: Any) -> da.Array:
 
 def _array(graph: Any, name: str, chunks: Any, dtype: Any) -> da.Array:
     return da.Array(graph, name, chunks, dtype=dtype)  # type: ignore[no-untyped-call]
+
+
+def identity_of(name: str, pixels: Any, files: Iterable[Path]) -> dict[str, Any]:
+    """What changes when an array is no longer the one it was, for JSON.
+
+    `files` are those of `files_of`, and whatever else the pixels come from.
+    """
+    states = {str(file): state_of(file) for file in sorted(files)}
+    return {"name": name, "pixels": tokenize(pixels), "files": states}
+
+
+def files_of(pixels: Any) -> set[Path]:
+    """The files and folders that an array is known to be read from.
+
+    Mapped files, zarr arrays in folders, and dask arrays made of these arrays; dask
+    copies mapped files into memory. dask's name for a file, and that of zarr, does not
+    change when somebody writes to it.
+    """
+    arrays = [pixels]
+    if isinstance(pixels, da.Array):
+        graphs = pixels.dask.layers.values()
+        short = (each for each in graphs if each.is_materialized() and len(each) == 1)
+        nodes = (node for graph in short for node in graph.values())
+        arrays = [node.value if isinstance(node, DataNode) else node for node in nodes]
+    return {
+        Path(place)
+        for array in arrays
+        for place in (
+            getattr(array, "filename", None),  # numpy.memmap
+            getattr(getattr(array, "store", None), "root", None),  # zarr.Array
+        )
+        if isinstance(place, (str, Path)) and Path(place).exists()
+    }

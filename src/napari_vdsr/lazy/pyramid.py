@@ -1,56 +1,24 @@
-"""Coarser levels of an image: for viewers, and for the files that are written.
+"""Coarser levels of an image, for viewers and for the files that are written.
 
-A pixel of a coarser level is the mean of the area that it covers, NaN left out. Levels
-of an enlarged image that are as large as its source, or smaller, are made from the
-source: a viewer could not wait for the whole image to be enlarged.
+A pixel of a coarser level is the mean of the area that it covers, NaN left out.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dask.array as da
 import numpy as np
-from dask.base import tokenize
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from napari_vdsr.imaging.geometry import Axes
 from napari_vdsr.imaging.intensities import into_dtype, within_float64
 from napari_vdsr.imaging.resample import resize_rows
-from napari_vdsr.lazy.blocks import (
-    Part,
-    assembled,
-    enlarged_bounds,
-    make_parts,
-    stack_bounds,
-)
-from napari_vdsr.lazy.graph import array_of_blocks, as_dask, unread
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 COARSEST = 512
 """Pixels in Y and in X of a level that is not reduced further."""
-
-_WORTH_A_LEVEL = 1.4  # times the pixels of the source along an axis
-
-
-def levels_below(
-    levels: Sequence[Any], axes: Axes, shape: tuple[int, ...]
-) -> list[Any]:
-    """What a viewer shows in place of an enlarged image when zoomed out.
-
-    `levels` are the image and its own coarser levels, `shape` that of the enlarged
-    image. Gives interpolated levels where the factor is well above 2, then `levels`,
-    then as many reduced ones as are needed for a view of the whole. Nothing is
-    computed.
-    """
-    own = [
-        level if isinstance(level, np.ndarray) else as_dask(level)
-        for level in levels
-        if tuple(level.shape) != shape  # as it is for factor 1
-    ]
-    between = _levels_between(as_dask(levels[0]), axes, shape)
-    return [*between, *own, *_reduced_levels(levels[-1], axes)]
 
 
 def reduced_shapes(shape: tuple[int, ...], axes: Axes) -> list[tuple[int, ...]]:
@@ -71,74 +39,6 @@ def reduced_shapes(shape: tuple[int, ...], axes: Axes) -> list[tuple[int, ...]]:
         )
         shapes.append(shape)
     return shapes
-
-
-def _levels_between(
-    image: da.Array, axes: Axes, shape: tuple[int, ...]
-) -> list[da.Array]:
-    """Interpolated levels of half the pixels each, from the result to the source.
-
-    Without them a viewer would compute up to 64 times the pixels that it shows, until
-    the source has enough of them.
-    """
-    levels: list[da.Array] = []
-    least = image.shape[axes.y], image.shape[axes.x]
-    sizes = shape[axes.y], shape[axes.x]
-    while True:
-        y, x = (
-            max(low, (size + 1) // 2) for low, size in zip(least, sizes, strict=True)
-        )
-        if max(y / least[0], x / least[1]) < _WORTH_A_LEVEL:
-            return levels
-        sizes = y, x
-        levels.append(_resized(image, image.chunks, axes, sizes))
-
-
-def _reduced_levels(image: Any, axes: Axes) -> list[da.Array]:
-    """Lazy levels above an image; empty where it is small enough itself."""
-    levels: list[da.Array] = []
-    # What is no dask array is read where it is reduced: its pixels are not kept.
-    below = image if isinstance(image, da.Array) else unread(image)
-    chunks = as_dask(image).chunks
-    for shape in reduced_shapes(tuple(below.shape), axes):
-        below = _resized(below, chunks, axes, (shape[axes.y], shape[axes.x]))
-        chunks = below.chunks
-        levels.append(below)
-    return levels
-
-
-def _resized(
-    array: da.Array,
-    chunks: tuple[tuple[int, ...], ...],
-    axes: Axes,
-    new_sizes: tuple[int, int],
-) -> da.Array:
-    """Another level, in blocks that begin where these chunks do."""
-    new_shape = dict(zip(axes[:2], new_sizes, strict=True))
-    parts: list[tuple[Part, ...]] = []
-    for axis, size in enumerate(array.shape):
-        if axis in new_shape:
-            bounds = enlarged_bounds(chunks[axis], new_shape[axis])
-            windows = [
-                weights(size, new_shape[axis], *pair)[0] for pair in pairwise(bounds)
-            ]
-        else:
-            full = axis == axes.samples
-            bounds = [0, size] if full else stack_bounds(chunks[axis], 1)
-            windows = [slice(*pair) for pair in pairwise(bounds)]
-        parts.append(make_parts(bounds, windows, array.chunks[axis]))
-    sizes = {axis: (array.shape[axis], new) for axis, new in new_shape.items()}
-    name = f"resized-{tokenize(array.name, parts)}"
-    return array_of_blocks(name, array, parts, _resized_block, (sizes, array.dtype))
-
-
-def _resized_block(
-    sizes: dict[int, tuple[int, int]],
-    dtype: np.dtype[Any],
-    parts: Sequence[Part],
-    chunks: Sequence[Any],
-) -> NDArray[Any]:
-    return resized(assembled(chunks, parts, dtype), sizes, [part.out for part in parts])
 
 
 def region_of_level(
@@ -196,7 +96,9 @@ def _means(
 
 
 @lru_cache(maxsize=256)
-def weights(size: int, new_size: int, start: int, stop: int) -> tuple[slice, csr_array]:
+def weights(
+    size: int, new_size: int, start: int, stop: int
+) -> "tuple[slice, csr_array]":
     """Weights that make pixels `start` to `stop` of another level, along one axis.
 
     Gives the source pixels that they are made from, and a matrix of shape (pixels
@@ -209,6 +111,8 @@ def weights(size: int, new_size: int, start: int, stop: int) -> tuple[slice, csr
     >>> source, rows.toarray().round(2).tolist()
     (slice(0, 4, None), [[0.6, 0.4, 0.0, 0.0], [0.0, 0.2, 0.6, 0.2]])
     """
+    from scipy.sparse import csr_array  # needed where there are levels, or a viewer
+
     if new_size > size:
         linear = resize_rows(size, new_size, start, stop, "bilinear")
         return linear.source, csr_array(linear.weights)

@@ -1,32 +1,36 @@
 """Lazy arrays in, lazy arrays out: nothing is computed before it is asked for."""
 
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import dask.array as da
+import numpy as np
 from dask.base import tokenize
+from numpy.typing import NDArray
 
 from napari_vdsr.imaging.geometry import Axes, Factor, find_axes, plan_enlargement
 from napari_vdsr.imaging.intensities import check_dtype, images_in
+from napari_vdsr.inference.enlarged_array import EnlargedArray, warn_of_factors
+from napari_vdsr.inference.tiles import source_span
 from napari_vdsr.lazy.blocks import (
     Part,
+    Window,
+    assembled,
     enlarged_bounds,
     make_parts,
     planes_in_block,
     stack_bounds,
 )
-from napari_vdsr.lazy.graph import array_of_blocks, as_dask
-from napari_vdsr.lazy.pyramid import levels_below
-from napari_vdsr.lazy.worker import (
-    PlaneGeometry,
-    UpscaleSettings,
-    enlarge_block,
-    upscaler_for,
-)
+from napari_vdsr.lazy.cluster import UpscaleSettings, upscaler_for
+from napari_vdsr.lazy.graph import array_of_blocks, as_dask, unread
+from napari_vdsr.lazy.pyramid import reduced_shapes, resized, weights
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
+
+_WORTH_A_LEVEL = 1.4  # times the pixels of the source along an axis
 
 
 def upscale_lazy(
@@ -105,6 +109,15 @@ def upscale_levels(
     return [enlarged, *levels_below([image], found, enlarged.shape)]
 
 
+@dataclass(frozen=True)
+class PlaneGeometry:
+    """What all blocks of one array share: Y and X of a full plane before and after."""
+
+    axes: Axes
+    shape: tuple[int, int]
+    out_shape: tuple[int, int]
+
+
 def enlarge_lazily(
     array: da.Array,
     axes: Axes,
@@ -115,7 +128,6 @@ def enlarge_lazily(
 
     What only a worker of a cluster can know is said when it computes its first block.
     """
-    from napari_vdsr.inference.enlarged_array import warn_of_factors
     from napari_vdsr.inference.settings import check_options, with_range
 
     options = with_range(options.loaded(), array)
@@ -151,8 +163,6 @@ def _on_a_cluster() -> bool:
 
 def _parts(array: da.Array, planes: PlaneGeometry, halo: int) -> list[tuple[Part, ...]]:
     """How each axis of the result is cut, and what the parts are made from."""
-    from napari_vdsr.inference.tiles import source_span
-
     y, x, samples = planes.axes
     bounds, windows = {}, {}
     for axis, size in enumerate(planes.out_shape):
@@ -188,3 +198,114 @@ def _parts(array: da.Array, planes: PlaneGeometry, halo: int) -> list[tuple[Part
 
 def _largest(bounds: list[int]) -> int:
     return max(stop - start for start, stop in pairwise(bounds))
+
+
+def enlarge_block(
+    settings: UpscaleSettings,
+    planes: PlaneGeometry,
+    dtype: np.dtype[Any],
+    parts: Sequence[Part],
+    chunks: Sequence[Any],
+) -> NDArray[Any]:
+    """Enlarge one block, exactly as it is in the whole enlarged array.
+
+    `parts` says for each axis which block it is and what it is made from, `chunks` are
+    the chunks of the source that they name.
+    """
+    full = [part.window.stop for part in parts]
+    full[planes.axes.y], full[planes.axes.x] = planes.shape
+    first = [part.window.start for part in parts]
+    window = Window(assembled(chunks, parts, dtype), first, full)
+    upscaler = upscaler_for(settings)
+    made = settings.options.result_dtype(window.dtype)
+    enlarged = EnlargedArray(
+        window, planes.axes, planes.out_shape, upscaler, dtype=made
+    )
+    return enlarged[tuple(part.out for part in parts)]
+
+
+def levels_below(
+    levels: Sequence[Any], axes: Axes, shape: tuple[int, ...]
+) -> list[Any]:
+    """What a viewer shows in place of an enlarged image when zoomed out.
+
+    `levels` are the image and its own coarser levels, `shape` that of the enlarged
+    image. Gives interpolated levels where the factor is well above 2, then `levels`,
+    then as many reduced ones as are needed for a view of the whole. Nothing is
+    computed: a viewer could not wait for the whole image to be enlarged.
+    """
+    own = [
+        level if isinstance(level, np.ndarray) else as_dask(level)
+        for level in levels
+        if tuple(level.shape) != shape  # as it is for factor 1
+    ]
+    between = _levels_between(as_dask(levels[0]), axes, shape)
+    return [*between, *own, *_reduced_levels(levels[-1], axes)]
+
+
+def _levels_between(
+    image: da.Array, axes: Axes, shape: tuple[int, ...]
+) -> list[da.Array]:
+    """Interpolated levels of half the pixels each, from the result to the source.
+
+    Without them a viewer would compute up to 64 times the pixels that it shows, until
+    the source has enough of them.
+    """
+    levels: list[da.Array] = []
+    least = image.shape[axes.y], image.shape[axes.x]
+    sizes = shape[axes.y], shape[axes.x]
+    while True:
+        y, x = (
+            max(low, (size + 1) // 2) for low, size in zip(least, sizes, strict=True)
+        )
+        if max(y / least[0], x / least[1]) < _WORTH_A_LEVEL:
+            return levels
+        sizes = y, x
+        levels.append(_resized(image, image.chunks, axes, sizes))
+
+
+def _reduced_levels(image: Any, axes: Axes) -> list[da.Array]:
+    """Lazy levels above an image; empty where it is small enough itself."""
+    levels: list[da.Array] = []
+    # What is no dask array is read where it is reduced: its pixels are not kept.
+    below = image if isinstance(image, da.Array) else unread(image)
+    chunks = as_dask(image).chunks
+    for shape in reduced_shapes(tuple(below.shape), axes):
+        below = _resized(below, chunks, axes, (shape[axes.y], shape[axes.x]))
+        chunks = below.chunks
+        levels.append(below)
+    return levels
+
+
+def _resized(
+    array: da.Array,
+    chunks: tuple[tuple[int, ...], ...],
+    axes: Axes,
+    new_sizes: tuple[int, int],
+) -> da.Array:
+    """Another level, in blocks that begin where these chunks do."""
+    new_shape = dict(zip(axes[:2], new_sizes, strict=True))
+    parts: list[tuple[Part, ...]] = []
+    for axis, size in enumerate(array.shape):
+        if axis in new_shape:
+            bounds = enlarged_bounds(chunks[axis], new_shape[axis])
+            windows = [
+                weights(size, new_shape[axis], *pair)[0] for pair in pairwise(bounds)
+            ]
+        else:
+            full = axis == axes.samples
+            bounds = [0, size] if full else stack_bounds(chunks[axis], 1)
+            windows = [slice(*pair) for pair in pairwise(bounds)]
+        parts.append(make_parts(bounds, windows, array.chunks[axis]))
+    sizes = {axis: (array.shape[axis], new) for axis, new in new_shape.items()}
+    name = f"resized-{tokenize(array.name, parts)}"
+    return array_of_blocks(name, array, parts, _resized_block, (sizes, array.dtype))
+
+
+def _resized_block(
+    sizes: dict[int, tuple[int, int]],
+    dtype: np.dtype[Any],
+    parts: Sequence[Part],
+    chunks: Sequence[Any],
+) -> NDArray[Any]:
+    return resized(assembled(chunks, parts, dtype), sizes, [part.out for part in parts])
