@@ -14,24 +14,10 @@ from napari_vdsr.version import __version__
 if TYPE_CHECKING:
     import torch
 
-
 _LIBRARIES = (
-    "torch",
-    "numpy",
-    "napari",
-    "magicgui",
-    "dask",
-    "distributed",
-    "openvino",
-    "safetensors",
-    "scikit-image",
-    "tifffile",
-    "imagecodecs",
-    "zarr",
-    "PyQt6",
-    "PyQt5",
-    "PySide6",
-)
+    "torch numpy napari magicgui dask distributed openvino safetensors scikit-image "
+    "tifffile imagecodecs zarr PyQt6 PyQt5 PySide6"
+).split()
 
 
 def info(as_json: Json = False) -> None:

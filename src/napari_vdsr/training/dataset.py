@@ -139,7 +139,7 @@ def examine(
                     raise
                 reason = reason_beside(image.name, error)
                 examiner.dataset.left_out.append((image.name, reason))
-                pieces, remarks = [], ()
+                continue
             examiner.notes |= dict.fromkeys(remarks)
             examiner.examine(image.name, pieces, progress)
     return examiner.finished()
