@@ -88,6 +88,18 @@ def test_a_wrong_range_is_named(
     assert "give black, then a larger white" in text
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"precision": "half"}, "Precision is 'half'"), ({"tile": "-3"}, "Tile is '-3'")],
+)
+def test_an_option_that_no_run_takes_is_named(
+    viewer: ViewerModel, settings: dict[str, str], words: str
+) -> None:
+    """The file of settings may have been written by hand, or by another version."""
+    viewer.add_image(np.zeros((8, 8)))
+    assert words in field_of(viewer, **settings)[1]
+
+
 def test_without_rectangles_it_says_to_draw_some(viewer: ViewerModel) -> None:
     viewer.add_image(np.zeros((8, 8)))
     field, text = field_of(viewer, area="rectangles")

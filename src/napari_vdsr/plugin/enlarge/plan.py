@@ -104,7 +104,8 @@ def plan_tasks(
             "layer",
             "No layer is selected: open an image, or select one in the layer list.",
         )
-    _ = settings.scaling_in(()), settings.intensity_range  # raise where wrong
+    with blame(""):
+        _ = settings.scaling_in(()), settings.options  # raise where they are wrong
     tasks: list[Task] = []
     errors: list[FieldError] = []
     left_out = []
