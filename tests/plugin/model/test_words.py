@@ -14,6 +14,7 @@ from napari_vdsr.plugin.enlarge.plan import Batch, plan_tasks
 from napari_vdsr.plugin.enlarge.probes import Speeds
 from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.enlarge.words import as_script, look_ahead
+from napari_vdsr.plugin.enlarge.work import Execution
 from napari_vdsr.plugin.jobs import Ticker
 from napari_vdsr.plugin.settings import save_settings, saved_values, state_file
 from napari_vdsr.plugin.words import (
@@ -143,6 +144,15 @@ def test_a_tiny_preview_does_not_spoil_the_estimate() -> None:
     speeds.learn(key, 1_800_000, 9.0)
     assert speeds.seconds(key, 1_800_000) == pytest.approx(9.0)
     assert speeds.seconds(key, 3_600_000) == pytest.approx(17.5, rel=0.05)
+
+
+def test_the_title_of_a_run_names_few_layers() -> None:
+    """It is as wide as napari's bar."""
+    layers = [Image(np.zeros((9, 9)), name=f"cells\n{number}") for number in range(9)]
+    planned = plan_tasks(layers, Settings(), lambda layer: [None])
+    title = "super-resolution of cells 0, cells 1, cells 2, cells 3, cells 4, 4 more"
+    assert str(Execution(planned, Settings())) == title
+    assert str(Execution(Batch(planned.tasks[:2], []), Settings())) == title[:36]
 
 
 def test_a_ticker_says_how_far_and_stops() -> None:

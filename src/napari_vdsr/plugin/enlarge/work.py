@@ -23,12 +23,13 @@ from napari_vdsr.plugin.enlarge.plan import Batch, Task
 from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.jobs import Job, ready_upscaler
 from napari_vdsr.plugin.settings import FieldError
+from napari_vdsr.plugin.words import plain_name
 from napari_vdsr.zoo import models
 
 _SMALL = 256e6  # bytes; arrays up to this size are copied before the work
 _ENDINGS = (".zarr", ".ome.tif", ".tif", ".tiff")
 _OTHER_ENDING = re.compile(r"\.[a-z]\w{1,3}", re.IGNORECASE)  # of a file of any kind
-_NAMED = 5  # files named in a question
+_NAMED = 5  # layers or files named in a title or a question
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +59,8 @@ class Execution(Job):
         self.batch = batch
         self.settings = settings
         self.expected = expected
-        names = ", ".join(dict.fromkeys(task.layer.name for task in batch.tasks))
-        self.title = f"super-resolution of {names}"
+        names = dict.fromkeys(plain_name(task.layer.name) for task in batch.tasks)
+        self.title = f"super-resolution of {_listed(list(names))}"
         self.failed = 0  # tasks that failed while others succeeded
         self.seconds = 0.0  # spent on upscaling alone
         self._begun = False
