@@ -13,8 +13,8 @@ from napari_vdsr.files.folders import file_name
 from napari_vdsr.plugin.enlarge.plan import Batch, plan_tasks
 from napari_vdsr.plugin.enlarge.probes import Speeds
 from napari_vdsr.plugin.enlarge.settings import Settings
-from napari_vdsr.plugin.enlarge.words import as_script, look_ahead
-from napari_vdsr.plugin.enlarge.work import Execution
+from napari_vdsr.plugin.enlarge.words import as_script, how_it_ended, look_ahead
+from napari_vdsr.plugin.enlarge.work import Execution, Saving
 from napari_vdsr.plugin.jobs import Ticker
 from napari_vdsr.plugin.settings import save_settings, saved_values, state_file
 from napari_vdsr.plugin.words import (
@@ -153,6 +153,19 @@ def test_the_title_of_a_run_names_few_layers() -> None:
     title = "super-resolution of cells 0, cells 1, cells 2, cells 3, cells 4, 4 more"
     assert str(Execution(planned, Settings())) == title
     assert str(Execution(Batch(planned.tasks[:2], []), Settings())) == title[:36]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a.zarr", "Stopped. Save under the same name to resume."),
+        ("a.tif", "Stopped; no file was written."),
+    ],
+)
+def test_only_what_can_be_resumed_is_said_to_be(name: str, words: str) -> None:
+    saving = Saving(batch((9, 9)), Settings(), [Path(name)])
+    saving.outcome = "cancelled"
+    assert how_it_ended(saving).text == words
 
 
 def test_a_ticker_says_how_far_and_stops() -> None:

@@ -117,7 +117,10 @@ def _in_short(lines: list[str], what: str) -> list[str]:
 def _outcome(execution: Execution) -> str:
     if execution.outcome == "cancelled":
         if isinstance(execution, Saving):
-            return "Stopped. Save under the same name to go on."
+            kinds = {path.suffix.lower() for path in execution.targets.values()}
+            if ".zarr" in kinds:  # what there is of it stays
+                return "Stopped. Save under the same name to resume."
+            return "Stopped; no file was written."
         return "Stopped; nothing half-done was added."
     if execution.outcome != "done":
         return "Failed."

@@ -229,10 +229,10 @@ def in_the_way(targets: Sequence[Path]) -> str:
         parts.append(f"Exists already, and would be replaced: {_listed(there)}.")
     if begun:
         parts.append(
-            f"Begun and not finished: {_listed(begun)}. It is gone on with; what was "
-            "begun of another image or with other settings would be thrown away."
+            f"Begun and not finished: {_listed(begun)}. It is resumed; what was begun "
+            "of another image or with other settings would be thrown away."
         )
-    return "\n\n".join([*parts, "Go on?"]) if parts else ""
+    return "\n\n".join([*parts, "Continue?"]) if parts else ""
 
 
 def _with_ending(path: Path, ending: str) -> Path:
