@@ -120,6 +120,26 @@ def test_a_comparison_can_be_cancelled(viewer: Any, panel: Psnr, qtbot: Any) -> 
     assert not tab.scores
 
 
+def test_a_cancelled_comparison_does_not_begin_again_by_itself(
+    viewer: Any, panel: Psnr, qtbot: Any
+) -> None:
+    """Selecting a layer began it anew."""
+    viewer.add_image(large(), name="truth")
+    made = {METADATA_KEY: Provenance().written()}
+    viewer.add_image(large() + 1, name="result", metadata=made)
+    panel.catch_up()
+    tab = panel.compare
+    assert tab.running  # results are compared without being asked to
+    tab.work.button.click()
+    qtbot.waitUntil(lambda: not tab.running, timeout=30_000)
+    viewer.layers.selection.clear()
+    panel.catch_up()
+    assert not tab.running
+    tab.form["border"].value = 2
+    panel.catch_up()
+    assert tab.running
+
+
 class SlowDisk:
     """An array on a disk that stops answering."""
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.scores.settings import PsnrSettings
 from napari_vdsr.plugin.scores.tab import ScoringTab, Tab
@@ -108,12 +108,12 @@ class Psnr(Panel[PsnrSettings]):
     def _placed(self, name: str, tab: AnyTab) -> AnyTab:
         """Put a tab that has just been made on its page."""
         page: Any = self.book.widget(list(_TITLES).index(name))
-        assert isinstance(page, QScrollArea)
         self._fill_in(tab)
-        tab.reset_choices()
         page.setWidget(tab)
         self._tabs.append(tab)
-        make_accessible(self)
+        if len(self._tabs) > 1:  # with the first, the panel itself does this
+            tab.reset_choices()
+            make_accessible(self)
         return tab
 
     def _fill_in(self, tab: Tab) -> None:

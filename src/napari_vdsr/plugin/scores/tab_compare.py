@@ -23,15 +23,13 @@ from napari_vdsr.plugin.scores.layers import (
 from napari_vdsr.plugin.scores.settings import ScoreOptions
 from napari_vdsr.plugin.scores.tab import LayerList, ScoringTab, WorkView, offer_layers
 from napari_vdsr.plugin.scores.words import answer_to
-from napari_vdsr.plugin.scores.work import (
-    Score,
-    ScoringJob,
-    Subject,
-)
+from napari_vdsr.plugin.scores.work import Score, ScoringJob, Subject
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import add_quietly, is_made, likely_truth
 from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import combo_box
+
+_FULL_COLOUR = 0.1  # of the data range: the difference shown in full colour
 
 
 class CompareTab(ScoringTab):
@@ -50,7 +48,8 @@ class CompareTab(ScoringTab):
         self._seen: WeakSet[Image] = WeakSet()  # layers that were offered before
         self._again = False
         self._left_out: list[str] = []
-        self._maps = _ErrorMaps(viewer)
+        self._maps: dict[tuple[int, int], ref[Image]] = {}  # for pairs of layers
+        self._gave_up = False  # the last comparison failed or was cancelled
         self._follower = _Follower(self, self._layers_changed)
         self.reference.changed.connect(self._reference_changed)
         self.layers.itemChanged.connect(self._layers_changed)
@@ -91,8 +90,9 @@ class CompareTab(ScoringTab):
     def begin_by_itself(self) -> None:
         """Compare results that are in memory without being asked to."""
         wanted = self._wanted()
-        quick = all(fits_in_memory(level_data(layer)) for layer in wanted)
-        if any(is_made(layer) for layer in wanted[1:]) and quick and not self.scores:
+        if self.scores or self._gave_up or not any(map(is_made, wanted[1:])):
+            return
+        if all(fits_in_memory(level_data(layer)) for layer in wanted):
             self.start()
 
     def show_state(self) -> None:
@@ -112,13 +112,8 @@ class CompareTab(ScoringTab):
         if self.options.error_maps:
             check_memory(truth)  # the map is held in memory
         if not chosen:
-            others = self.layers.count()
-            raise FieldError(
-                "layers",
-                "Tick the layers to compare with the reference."
-                if others
-                else "Open another image to compare with the reference.",
-            )
+            do = "Tick the layers" if self.layers.count() else "Open another image"
+            raise FieldError("layers", f"{do} to compare with the reference.")
         subjects, errors = [], []
         for each in chosen:
             try:
@@ -145,11 +140,12 @@ class CompareTab(ScoringTab):
         truth = work.reference.layer()
         for score, layer in zip(result, layers, strict=True):
             if truth is not None and layer is not None:
-                self._maps.show(truth, layer, score)
+                self._show_map(truth, layer, score)
 
     def ended(self, work: Any) -> None:
         """Compare again if something has changed meanwhile."""
-        if work.outcome == "done":
+        self._gave_up = work.outcome != "done"
+        if not self._gave_up:
             self._follower.remember(work.marks)
         if self._again:
             self._again = False
@@ -197,6 +193,7 @@ class CompareTab(ScoringTab):
         self._layers_changed()
 
     def _layers_changed(self, *_: Any) -> None:
+        self._gave_up = False
         # Grey: these scores no longer belong to what is chosen.
         self.results.setEnabled(False)
         self.refresh()
@@ -210,32 +207,11 @@ class CompareTab(ScoringTab):
         if self.running:
             self._again = True
             self._run.cancel()
-            return
-        self.start()
+        else:
+            self.start()
 
-
-def _called(scores: Sequence[Score], layers: Sequence[Image | None]) -> list[str]:
-    """What an answer calls each result: by its model where that is clear."""
-    made = [None if layer is None else Provenance.read(layer) for layer in layers]
-    models = ["" if each is None else each.model for each in made]
-    return [
-        model if model and models.count(model) == 1 else f"'{score.name}'"
-        for model, score in zip(models, scores, strict=True)
-    ]
-
-
-_FULL_COLOUR = 0.1  # of the data range: the difference shown in full colour
-
-
-class _ErrorMaps:
-    """One map for each pair of layers."""
-
-    def __init__(self, viewer: Any) -> None:
-        self._viewer = viewer
-        self._known: dict[tuple[int, int], ref[Any]] = {}
-
-    def show(self, truth: Image, layer: Image, score: Score) -> None:
-        """Add the map of a comparison, if it has one, or update the existing layer."""
+    def _show_map(self, truth: Image, layer: Image, score: Score) -> None:
+        """Add the error map of a layer, if it has one, or update the one there is."""
         if score.error_map is None or truth not in self._viewer.layers:
             return
         shown = difference_layer(
@@ -246,14 +222,24 @@ class _ErrorMaps:
             limit=_FULL_COLOUR * score.psnr.data_range.value or 1.0,
         )
         key = id(truth), id(layer)
-        known = self._known.get(key, lambda: None)()
+        known = self._maps[key]() if key in self._maps else None
         if known is not None and known in self._viewer.layers:
             known.data = shown.data
             for name in ("scale", "translate", "rotate", "shear", "affine"):
                 setattr(known, name, getattr(shown, name))
-            return
-        add_quietly(self._viewer, shown)
-        self._known[key] = ref(shown)
+        else:
+            add_quietly(self._viewer, shown)
+            self._maps[key] = ref(shown)
+
+
+def _called(scores: Sequence[Score], layers: Sequence[Image | None]) -> list[str]:
+    """What an answer calls each result: by its model where that is clear."""
+    made = [None if layer is None else Provenance.read(layer) for layer in layers]
+    models = ["" if each is None else each.model for each in made]
+    return [
+        model if model and models.count(model) == 1 else f"'{score.name}'"
+        for model, score in zip(models, scores, strict=True)
+    ]
 
 
 _WAIT = 300  # milliseconds in which several changes count as one
@@ -298,7 +284,8 @@ class _Follower(QObject):
         """Find out, in a thread, whether pixels were changed in place."""
         if not self._marks or not self._layers:
             return
-        worker = create_worker(_fingerprints, [level_data(x) for x in self._layers])
+        arrays = [level_data(layer) for layer in self._layers]
+        worker = create_worker(lambda: [fingerprint(each) for each in arrays])
         worker.returned.connect(self._looked)
         worker.start()
 
@@ -339,7 +326,3 @@ class _Follower(QObject):
 def _same(some: Sequence[Image], others: Sequence[Image]) -> bool:
     """Whether these are the same layers."""
     return list(map(id, some)) == list(map(id, others))
-
-
-def _fingerprints(arrays: list[Any]) -> list[int | None]:
-    return [fingerprint(data) for data in arrays]
