@@ -22,7 +22,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.evaluation.methods import BASELINES
 from napari_vdsr.files.folders import file_name
 from napari_vdsr.plugin.scores.words import (
     IDENTICAL,
@@ -112,6 +111,10 @@ class FiguresTable(QTableWidget):
 
 def _broken(name: str) -> str:
     """The name of a method in lines that fit a narrow panel."""
+    if " + " not in name:
+        return name
+    from napari_vdsr.evaluation.methods import BASELINES
+
     return name.replace(" + ", "\n+ ") if name in BASELINES else name
 
 

@@ -4,16 +4,17 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS, noise_in_words
-from napari_vdsr.evaluation.evaluate import Comparison
-from napari_vdsr.evaluation.methods import BASELINES
 from napari_vdsr.evaluation.psnr import PsnrReport
-from napari_vdsr.evaluation.report import BEST_IN_WORDS
 from napari_vdsr.plugin.scores.work import Score
+
+if TYPE_CHECKING:
+    from napari_vdsr.evaluation.evaluate import Comparison
+
+# What only the scores of models need is imported late, so that the panel opens at once.
 
 IDENTICAL = "∞ (identical)"
 OF_MEAN_ERROR = "of MSE"
@@ -114,14 +115,16 @@ def answer_to(scores: Sequence[Score], names: Sequence[str]) -> str:
     return f"{name}{leads} {_gain_over_bicubic(gain)}"
 
 
-def answer_of(comparison: Comparison) -> str:
+def answer_of(comparison: "Comparison") -> str:
     """The scores of a model in a sentence: "vdsr20 gains 2.6 dB over bicubic"."""
     bicubic, *_, model = comparison.outcomes
     return f"{model.method} {_gain_over_bicubic(model.psnr.mean - bicubic.psnr.mean)}"
 
 
-def gain_in_words(comparison: Comparison) -> str:
+def gain_in_words(comparison: "Comparison") -> str:
     """What the model, the last outcome, gained over each interpolation."""
+    from napari_vdsr.evaluation.methods import BASELINES
+
     *others, model = comparison.outcomes
     baselines = [each for each in others if each.method in BASELINES]
     gains = [model.psnr.mean - each.psnr.mean for each in baselines]
@@ -134,8 +137,11 @@ def gain_in_words(comparison: Comparison) -> str:
     return f"{model.method}: {', '.join(parts)}."
 
 
-def acquisition_in_words(comparison: Comparison) -> list[str]:
+def acquisition_in_words(comparison: "Comparison") -> list[str]:
     """How the small image was made, and what the best linear enlargement is."""
+    from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS, noise_in_words
+    from napari_vdsr.evaluation.report import BEST_IN_WORDS
+
     pair = comparison.pair
     assert pair.sampling is not None
     return [

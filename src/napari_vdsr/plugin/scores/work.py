@@ -3,16 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.data_range import Spreads
-from napari_vdsr.evaluation.evaluate import Comparison, compare
 from napari_vdsr.evaluation.grids import compare_on_grid
-from napari_vdsr.evaluation.methods import IN_FLOAT32
 from napari_vdsr.evaluation.planes import comparable, exact_origin, scaled_luminance
 from napari_vdsr.evaluation.psnr import PsnrReport, measured, similarity_of_plane
 from napari_vdsr.images.stack import Stack, stack_of
@@ -27,6 +25,9 @@ from napari_vdsr.plugin.scores.layers import (
 )
 from napari_vdsr.plugin.scores.settings import ModelOptions, ScoreOptions
 from napari_vdsr.plugin.settings import preferred
+
+if TYPE_CHECKING:
+    from napari_vdsr.evaluation.evaluate import Comparison
 
 
 class ScoringWork(Job):
@@ -204,7 +205,10 @@ class ModelJob(ScoringWork):
             self.ticker.begin(f"Reducing and enlarging ×{factor}")
             self.results.append(self._compared(name, factor))
 
-    def _compared(self, model: str, factor: int) -> Comparison:
+    def _compared(self, model: str, factor: int) -> "Comparison":
+        from napari_vdsr.evaluation.evaluate import compare
+        from napari_vdsr.evaluation.methods import IN_FLOAT32
+
         data, name, rgb = self.truth.data, self.truth.name, self.truth.rgb
         device = preferred().get("device", "auto")
         try:
@@ -223,7 +227,7 @@ class ModelJob(ScoringWork):
             raise InputError(f"the device '{device}' failed: {error}") from error
 
 
-def scores_of(comparison: Comparison) -> list[Score]:
+def scores_of(comparison: "Comparison") -> list[Score]:
     """Scores of all methods, bicubic first."""
     outcomes = comparison.outcomes
     notes: tuple[str, ...] = ()
