@@ -5,7 +5,7 @@ from napari.layers import Image
 from napari_vdsr.errors import Cancelled
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.layers import plan_layer
-from napari_vdsr.layers.bicubic import bicubic_plan
+from napari_vdsr.layers.upscale import bicubic_plan
 
 RNG = np.random.default_rng(0)
 
@@ -26,7 +26,7 @@ def test_blocks_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = RNG.random((40, 50))
     plan = plan_layer(Image(pixels), 2)
     whole = bicubic_plan(plan, pixels)
-    monkeypatch.setattr("napari_vdsr.layers.bicubic._BLOCK", 16)
+    monkeypatch.setattr("napari_vdsr.layers.upscale._BLOCK", 16)
     assert np.allclose(bicubic_plan(plan, pixels), whole, atol=1e-12)
 
 

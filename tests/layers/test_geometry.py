@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from napari.layers import Image
 
 from napari_vdsr.layers import plan_layer, result_layer
-from napari_vdsr.layers.provenance import Provenance
+from napari_vdsr.layers.result import Provenance
 
 # napari cannot show slices that are turned out of its axes, and says so.
 pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")

@@ -8,7 +8,7 @@ import pytest
 from napari.layers import Image
 
 from napari_vdsr.layers import upscale_layer
-from napari_vdsr.layers.provenance import METADATA_KEY, Provenance
+from napari_vdsr.layers.result import METADATA_KEY, Provenance
 from napari_vdsr.zoo import Model
 
 IMAGE = np.random.default_rng(0).random((10, 12), np.float32)

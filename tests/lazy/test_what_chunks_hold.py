@@ -13,8 +13,8 @@ from napari.layers import Image
 import napari_vdsr
 from napari_vdsr.errors import InputError
 from napari_vdsr.layers import plan_layer, upscale_layer
-from napari_vdsr.layers.bicubic import bicubic_plan
 from napari_vdsr.layers.saving import save_enlarged
+from napari_vdsr.layers.upscale import bicubic_plan
 from napari_vdsr.lazy.graph import readable
 from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import Model

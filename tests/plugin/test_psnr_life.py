@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox
 from scoring_helpers import CAMERA, names, stack
 
-from napari_vdsr.layers.provenance import METADATA_KEY, Provenance
+from napari_vdsr.layers.result import METADATA_KEY, Provenance
 from napari_vdsr.plugin.scores.panel import Psnr
 from napari_vdsr.plugin.scores.settings import PsnrSettings
 from napari_vdsr.plugin.settings import save_settings

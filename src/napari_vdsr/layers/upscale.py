@@ -1,13 +1,15 @@
-"""One layer in, one layer out."""
+"""One layer in, one layer out; and its pixels by bicubic interpolation alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_vdsr.imaging.geometry import Factor
-from napari_vdsr.imaging.intensities import images_in
-from napari_vdsr.inference.enlarged_array import EnlargedArray
+from napari_vdsr.imaging.intensities import images_in, into_dtype, refuse_infinities
+from napari_vdsr.imaging.resample import resize_rows
+from napari_vdsr.inference.enlarged_array import EnlargedArray, warn_of_factors
 from napari_vdsr.layers.plan import (
     LayerPlan,
     is_lazy,
@@ -15,8 +17,8 @@ from napari_vdsr.layers.plan import (
     levels_of,
     plan_layer,
 )
-from napari_vdsr.layers.provenance import Provenance
 from napari_vdsr.layers.result import (
+    Provenance,
     layer_beside,
     result_layer,
     result_name,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_vdsr.inference.upscaler import Upscaler
+
+_BLOCK = 512  # pixels per edge of what bicubic interpolation makes at a time
 
 
 def upscale_layer(
@@ -114,13 +118,7 @@ def enlarged_layer(
     **geometry: Any,
 ) -> Any:
     """`upscale_layer` with the options in one."""
-    plan = plan_layer(
-        layer,
-        factor,
-        level=level,
-        region=region,
-        **geometry,
-    )
+    plan = plan_layer(layer, factor, level=level, region=region, **geometry)
     options = options.loaded(progress)
     data = level_data(layer, level)
     pixels: Any
@@ -151,17 +149,13 @@ def compute_plan(
     Only what is needed is read of `data`, tile by tile. Progress is reset to the
     number of output pixels first.
     """
-    from napari_vdsr.imaging.intensities import refuse_infinities
-    from napari_vdsr.inference.enlarged_array import warn_of_factors
-    from napari_vdsr.lazy.graph import readable
-
     if isinstance(data, np.ndarray):
         refuse_infinities(data)
     warn_of_factors(plan.plane_factors, upscaler.model)
     if progress is not None:
         progress.reset(plan.pixels)
     enlarged = EnlargedArray(
-        readable(data),
+        _readable(data),
         plan.axes,
         plan.plane_shape,
         upscaler,
@@ -185,3 +179,79 @@ def enlarged_levels(
     array = as_dask(levels[0])
     enlarged, *others = enlarge_lazily(array, plan.axes, plan.plane_shape, options)
     return [enlarged, *levels_below(levels, plan.axes, plan.shape)], *others
+
+
+def _readable(data: Any) -> Any:
+    """The array, or what gives its pixels where it is sliced."""
+    if isinstance(data, np.ndarray):
+        return data
+    from napari_vdsr.lazy.graph import readable
+
+    return readable(data)
+
+
+def bicubic_plan(
+    plan: LayerPlan, data: Any, check: Callable[[], object] = lambda: None
+) -> NDArray[Any]:
+    """Enlarge by bicubic interpolation alone; integers are rounded and clipped.
+
+    `data` is the level that the plan was made for. `check` is called before every
+    block and may raise `Cancelled`.
+    """
+    enlarged: NDArray[Any] = bicubic_planes(plan, data, check)[...]
+    return enlarged
+
+
+def bicubic_planes(
+    plan: LayerPlan, data: Any, check: Callable[[], object] = lambda: None
+) -> Any:
+    """As `bicubic_plan`, but planes of lazy data are made when they are indexed."""
+    bicubic = _Bicubic(check)
+    enlarged = EnlargedArray(
+        _readable(data), plan.axes, plan.plane_shape, bicubic, wanted=plan.wanted
+    )
+    return enlarged[...] if isinstance(data, np.ndarray) else enlarged
+
+
+class _Bicubic:
+    """Bicubic interpolation in the place of an `Upscaler`."""
+
+    def __init__(self, check: Callable[[], object]) -> None:
+        self._check = check
+
+    def region(
+        self,
+        plane: Any,
+        out_shape: tuple[int, int],
+        region: tuple[slice, slice],
+        /,
+        *,
+        out: NDArray[Any],
+        progress: Progress | None,
+    ) -> None:
+        """Write a region of the enlarged plane into `out`, block by block."""
+        import torch
+
+        for y in _blocks(region[0]):
+            rows = resize_rows(plane.shape[0], out_shape[0], y.start, y.stop)
+            for x in _blocks(region[1]):
+                self._check()
+                columns = resize_rows(plane.shape[1], out_shape[1], x.start, x.stop)
+                values = np.einsum(
+                    "ij,jk...,lk->il...",
+                    rows.weights,
+                    plane[rows.source, columns.source].astype(np.float64),
+                    columns.weights,
+                    optimize=True,
+                )
+                place = _shifted(y, region[0].start), _shifted(x, region[1].start)
+                out[place] = into_dtype(torch.from_numpy(values), out.dtype).numpy()
+
+
+def _blocks(part: slice) -> Iterator[slice]:
+    for start in range(part.start, part.stop, _BLOCK):
+        yield slice(start, min(start + _BLOCK, part.stop))
+
+
+def _shifted(part: slice, first: int) -> slice:
+    return slice(part.start - first, part.stop - first)

@@ -6,7 +6,7 @@ from typing import Any
 from napari.components import ViewerModel
 from napari.layers import Image, Layer, Shapes
 
-from napari_vdsr.layers.provenance import Provenance
+from napari_vdsr.layers.result import Provenance
 from napari_vdsr.plugin.words import shorten_name
 
 # Kinds of layers that only help to look at others.

@@ -29,7 +29,7 @@ def write_ome_tiff(path: str, layers: Sequence[LayerData]) -> list[str]:
 def _write(path: str, layers: Sequence[LayerData], endings: Sequence[str]) -> list[str]:
     from napari.layers import Image
 
-    from napari_vdsr.layers.storing import store_layer
+    from napari_vdsr.layers.saving import store_layer
 
     targets = _targets(Path(path), [meta["name"] for _, meta, _ in layers], endings)
     for target, (data, attributes, _) in zip(targets, layers, strict=True):

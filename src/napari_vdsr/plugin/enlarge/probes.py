@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject
 from napari_vdsr.errors import VdsrError
 from napari_vdsr.evaluation.image_report import ImageReport, describe_image
 from napari_vdsr.layers.plan import levels_of
-from napari_vdsr.layers.provenance import Provenance
+from napari_vdsr.layers.result import Provenance
 from napari_vdsr.plugin.background import Background
 from napari_vdsr.plugin.enlarge.plan import Task
 from napari_vdsr.plugin.enlarge.settings import Settings

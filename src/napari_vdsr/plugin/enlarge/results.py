@@ -13,8 +13,7 @@ from napari.utils.notifications import show_warning
 
 from napari_vdsr.layers import plan_layer, result_layer
 from napari_vdsr.layers.plan import level_data, levels_of, linear_matrix
-from napari_vdsr.layers.provenance import METADATA_KEY, Provenance
-from napari_vdsr.layers.result import layer_beside
+from napari_vdsr.layers.result import METADATA_KEY, Provenance, layer_beside
 from napari_vdsr.plugin.enlarge.plan import Task
 from napari_vdsr.plugin.enlarge.work import Result
 from napari_vdsr.plugin.viewer import LEFT_OF_LINE, add_quietly, insert_quietly, made_of

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import Cancelled, FileError, ModelError, VdsrError
 from napari_vdsr.files.folders import free_paths
-from napari_vdsr.layers.bicubic import bicubic_plan
-from napari_vdsr.layers.provenance import Provenance
-from napari_vdsr.layers.result import result_name
+from napari_vdsr.layers.result import Provenance, result_name
 from napari_vdsr.layers.saving import save_enlarged
-from napari_vdsr.layers.upscale import compute_plan, enlarged_levels
+from napari_vdsr.layers.upscale import bicubic_plan, compute_plan, enlarged_levels
 from napari_vdsr.options import RunOptions
 from napari_vdsr.plugin.enlarge.plan import Batch, Task
 from napari_vdsr.plugin.enlarge.settings import Settings

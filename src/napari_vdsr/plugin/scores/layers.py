@@ -14,7 +14,7 @@ from napari_vdsr.evaluation.grids import Overlap, overlap_of
 from napari_vdsr.layers import LayerPlan, plan_layer, result_layer
 from napari_vdsr.layers.aligned import between, to_world, unit_ratios
 from napari_vdsr.layers.plan import level_data
-from napari_vdsr.layers.provenance import Provenance, described
+from napari_vdsr.layers.result import Provenance, described
 from napari_vdsr.memory import free_memory
 from napari_vdsr.plugin.jobs import sentence
 from napari_vdsr.plugin.settings import FieldError

@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, QTimer
 from superqt.utils import create_worker
 
 from napari_vdsr.layers.plan import level_data
-from napari_vdsr.layers.provenance import Provenance
+from napari_vdsr.layers.result import Provenance
 from napari_vdsr.plugin.scores.layers import (
     Snapshot,
     check_memory,

@@ -14,7 +14,7 @@ from napari_vdsr.evaluation.grids import compare_on_grid
 from napari_vdsr.evaluation.planes import comparable, exact_origin, scaled_luminance
 from napari_vdsr.evaluation.psnr import PsnrReport, measured, similarity_of_plane
 from napari_vdsr.images.stack import Stack, stack_of
-from napari_vdsr.layers.bicubic import bicubic_planes
+from napari_vdsr.layers.upscale import bicubic_planes
 from napari_vdsr.plugin.jobs import Job, load_plots
 from napari_vdsr.plugin.scores.layers import (
     Origin,

@@ -9,7 +9,7 @@ from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_vdsr.layers.provenance import METADATA_KEY, Provenance
+from napari_vdsr.layers.result import METADATA_KEY, Provenance
 from napari_vdsr.plugin.training.words import gain_words
 from napari_vdsr.plugin.viewer import TRAINING_PREVIEW, add_quietly
 from napari_vdsr.plugin.widgets.colours import colour_plot, is_dark_colour, line_colour
