@@ -13,6 +13,9 @@ from napari_vdsr.files.picture import AXIS_TYPES, FREE_LETTERS, Axis, Multiscale
 
 NgffVersion = Literal["0.4", "0.5"]
 
+OWN = "napari-vdsr"
+"""Under which a group says what this program made it for: it holds every chunk."""
+
 _OLD = ("0.1", "0.2", "0.3")  # axes are names, or else TCZYX; pixels have no size
 _KNOWN = (*_OLD, "0.4", "0.5")
 _HEXADECIMAL = re.compile(r"#?([0-9A-Fa-f]{6})(?:[0-9A-Fa-f]{2})?")

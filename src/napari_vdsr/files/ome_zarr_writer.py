@@ -21,6 +21,7 @@ from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.atomic import bounded_name, locked, resolved, writing_to
 from napari_vdsr.files.folders import is_zarr
 from napari_vdsr.files.ngff import (
+    OWN,
     NgffVersion,
     completed_omero,
     has_windows,
@@ -43,7 +44,6 @@ from napari_vdsr.files.zarr_chunks import zarr_library
 if TYPE_CHECKING:
     import numpy as np
 
-_KEY = "napari-vdsr"
 _EDGE = 512  # pixels a side of a chunk
 _UNITS = {
     "m": "meter",
@@ -160,7 +160,7 @@ def discard(target: Path) -> None:
 def _job_of(part: Path) -> Mapping[str, Any] | None:
     """What an unfinished image was begun for, if that can be read."""
     try:
-        job = zarr_library().open_group(str(part), mode="r").attrs[_KEY]
+        job = zarr_library().open_group(str(part), mode="r").attrs[OWN]
     except Exception:  # whatever is wrong with it
         return None
     return job if isinstance(job, dict) else None
@@ -218,7 +218,7 @@ def _create(where: Any, plan: ZarrPlan, job: Mapping[str, Any]) -> None:
     old = plan.version == "0.4"
     attributes = ngff_attributes(plan.multiscale, plan.shapes, plan.version)
     group = zarr.create_group(
-        where, zarr_format=2 if old else 3, attributes={**attributes, _KEY: job}
+        where, zarr_format=2 if old else 3, attributes={**attributes, OWN: job}
     )
     options: dict[str, Any]
     if old:  # blosc: the one codec that every reader of zarr 2 knows
@@ -269,7 +269,7 @@ def finish_zarr(
         omero = completed_omero(described.omero, limits)
         described = replace(described, omero=omero)
     attributes = ngff_attributes(described, plan.shapes, plan.version)
-    part.describe({**attributes, _KEY: dict(job)})
+    part.describe({**attributes, OWN: dict(job)})
     part.seal()
     move_into_place(part.folder, target, overwrite=overwrite)
 

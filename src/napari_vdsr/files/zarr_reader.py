@@ -12,12 +12,11 @@ from typing import Any
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.folders import MARKS, is_zarr
-from napari_vdsr.files.ngff import VersionError, axis_letters, parse_image
+from napari_vdsr.files.ngff import OWN, VersionError, axis_letters, parse_image
 from napari_vdsr.files.opening import OpenImage, Reordered, state_of
 from napari_vdsr.files.picture import Axis, Metadata, Multiscale, Picture, planned_array
 from napari_vdsr.files.zarr_chunks import Chunks, ZarrPixels, root_of_zip, zarr_library
 
-_OWN = "napari-vdsr"  # in the attributes of what this program wrote: every chunk
 _XARRAY = "_ARRAY_DIMENSIONS"
 
 
@@ -101,7 +100,7 @@ def _image(path: Path, node: Any, axes_told: bool) -> OpenImage:
 
 def _own(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     """What this program noted about a result of its own."""
-    noted = attributes.get(_OWN)
+    noted = attributes.get(OWN)
     return noted if isinstance(noted, Mapping) else {}
 
 
@@ -231,7 +230,7 @@ def _opened(
     size, unit = None, None
     if multiscale is not None:
         size, unit = multiscale.pixel_size(axes.index("Y"), axes.index("X"))
-    chunks = Chunks(path, array, complete=_OWN in attributes)
+    chunks = Chunks(path, array, complete=OWN in attributes)
     remarks = chunks.check()
     pixels = ZarrPixels(array, chunks)
     picture = Picture(
