@@ -139,6 +139,8 @@ def examine(
                     raise
                 reason = reason_beside(image.name, error)
                 examiner.dataset.left_out.append((image.name, reason))
+                if progress is not None:
+                    progress.update(1)
                 continue
             examiner.notes |= dict.fromkeys(remarks)
             examiner.examine(image.name, pieces, progress)
