@@ -20,7 +20,8 @@ from tqdm import tqdm
 from napari_vdsr.benchmark.ways import engines_of
 from napari_vdsr.evaluation.evaluate import outcomes_of
 from napari_vdsr.evaluation.protocols import ScoringPair, pair_of
-from napari_vdsr.images.find import named, opened
+from napari_vdsr.images.find import named
+from napari_vdsr.images.open_any import opened
 from napari_vdsr.inference.device import resolve_device
 from napari_vdsr.inference.settings import usable_precisions
 from napari_vdsr.inference.upscaler import Upscaler

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from napari_vdsr.files import list_images
-from napari_vdsr.images.find import opened
+from napari_vdsr.images.open_any import opened
 from napari_vdsr.training.dataset import fingerprint
 from napari_vdsr.training.planes import colours_first, luminance
 

@@ -235,7 +235,7 @@ def psnr(
             stacks = list(aligned(reference, image))
         else:
             from napari_vdsr.evaluation.grids import matched
-            from napari_vdsr.images.find import opened
+            from napari_vdsr.images.open_any import opened
 
             one, other = (
                 files.enter_context(opened(each, name, rgb))

@@ -180,7 +180,7 @@ def test_chunks_larger_than_memory_are_not_read() -> None:
 
 
 def test_slow_images_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_vdsr.images.windows._SECONDS", 0.0)
+    monkeypatch.setattr("napari_vdsr.images.open_any._SECONDS", 0.0)
     report = describe_image(np.tile(noisy(50), (4, 4)))
     assert report.pixels == 512**2
     assert "only 1 of 9 parts" in report.to_text()

@@ -15,7 +15,8 @@ from scipy.sparse import csr_array
 
 from napari_vdsr import describe_image, evaluate, psnr, train, upscale
 from napari_vdsr.errors import InputError, VdsrError
-from napari_vdsr.images.find import named, opened
+from napari_vdsr.images.find import named
+from napari_vdsr.images.open_any import opened
 from napari_vdsr.network import VDSR
 from napari_vdsr.training import recipe
 from napari_vdsr.zoo import Model

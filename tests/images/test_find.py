@@ -14,7 +14,8 @@ from PIL import Image as Pillow
 
 from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
 from napari_vdsr.files import Picture, write_image
-from napari_vdsr.images.find import named, opened
+from napari_vdsr.images.find import named
+from napari_vdsr.images.open_any import opened
 
 GREY = np.random.default_rng(0).integers(0, 255, (20, 24), np.uint8)
 COLOUR = np.random.default_rng(1).integers(0, 255, (20, 24, 3), np.uint8)

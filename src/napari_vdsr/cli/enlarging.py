@@ -293,7 +293,7 @@ def _describe(path: Path, image: OpenImage, axes: str) -> dict[str, Any]:
     Damage is left to the enlargement, which meets it as well, to tell of.
     """
     from napari_vdsr.evaluation.image_report import describe_image
-    from napari_vdsr.images.windows import UNREADABLE
+    from napari_vdsr.images.open_any import UNREADABLE
 
     try:
         report = describe_image(image, axes=axes)

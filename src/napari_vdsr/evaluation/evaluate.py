@@ -32,7 +32,8 @@ from napari_vdsr.evaluation.protocols import (
 )
 from napari_vdsr.evaluation.psnr import SMALLEST, PsnrReport, measured, similarity
 from napari_vdsr.evaluation.report import Evaluation, Row
-from napari_vdsr.images.find import Found, NamedImage, named, opened
+from napari_vdsr.images.find import Found, NamedImage, named
+from napari_vdsr.images.open_any import opened
 from napari_vdsr.images.stack import check_image
 from napari_vdsr.imaging.resample import Sampling
 from napari_vdsr.options import RunOptions

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.history import ValueHistory, history_of
 from napari_vdsr.evaluation.noise import NoiseEstimate, noise_of
-from napari_vdsr.images.windows import Windows, windows_of
+from napari_vdsr.images.open_any import Windows, windows_of
 from napari_vdsr.imaging.intensities import FULL_RANGE, fill_gaps
 from napari_vdsr.imaging.resample import Instrument
 

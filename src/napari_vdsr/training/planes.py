@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.images import stack as stacks
-from napari_vdsr.images.find import NamedImage, opened
+from napari_vdsr.images.find import NamedImage
+from napari_vdsr.images.open_any import opened
 from napari_vdsr.images.stack import Stack
 from napari_vdsr.imaging.geometry import LARGEST_FACTOR, enlarged_size
 from napari_vdsr.imaging.intensities import FULL_RANGE
