@@ -95,7 +95,8 @@ def test_packs_hold_encoded_images(tmp_path: Path) -> None:
     assert (one.name, two.name) == ("one.png", "two.png")
     np.testing.assert_array_equal(whole(one.image), GREY)
     np.testing.assert_array_equal(whole(two.image), COLOUR)
-    with pytest.raises(FileError, match=r"bad\.png in .*pack\.npz cannot be read"):
+    reason = r"bad\.png in .*pack\.npz cannot be read: it is no image of a known format"
+    with pytest.raises(FileError, match=reason):
         whole(bad.image)
 
 

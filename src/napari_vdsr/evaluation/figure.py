@@ -32,8 +32,10 @@ class _View(NamedTuple):
     rows: slice
     columns: slice
 
-    def of(self, image: NDArray[Any], factors: tuple[float, float]) -> NDArray[Any]:
-        """The part of an image that is smaller by these factors."""
+    def of(
+        self, image: NDArray[Any], factors: tuple[float, float] = (1.0, 1.0)
+    ) -> NDArray[Any]:
+        """The part of an image, which may be smaller by these factors."""
         parts = zip((self.rows, self.columns), factors, strict=True)
         y, x = (
             slice(int(part.start / factor), max(1, round(part.stop / factor)))
@@ -73,8 +75,6 @@ def draw(comparison: Comparison) -> "Image":
     whole = _View(slice(0, pair.shape[0]), slice(0, pair.shape[1]))
     inset = _worst(errors[0], round(max(pair.factors)))
     limit = _ERROR_LIMIT * (pair.data_range.value or 1.0)
-    shown = [truth, low, *results]
-    scales = [(1.0, 1.0), pair.factors, *[(1.0, 1.0)] * len(results)]
     captions = [
         f"truth\n{_size(truth)}",
         f"input, reduced {pair.factors[0]:g}x\n{_size(low)}",
@@ -82,14 +82,18 @@ def draw(comparison: Comparison) -> "Image":
     ]
     rows = [
         [
-            _grey_or_colour(view.of(image, scale), pair.limits)
-            for image, scale in zip(shown, scales, strict=True)
+            _grey_or_colour(part, pair.limits)
+            for part in (
+                view.of(truth),
+                view.of(low, pair.factors),
+                *map(view.of, results),
+            )
         ]
         for view in (whole, inset)
     ]
     maps = [error_colours(error, limit) for error in errors]
-    sheet = _Sheet(_fitted(pair.shape), columns=len(shown), rows=3)
-    sheet.paste_row(0, rows[0], captions, frame=inset, of=pair.shape)
+    sheet = _Sheet(pair.shape, columns=len(captions), rows=3)
+    sheet.paste_row(0, rows[0], captions, frame=inset)
     names = ["", *(outcome.method for outcome in comparison.outcomes)]
     sheet.paste_row(1, rows[1], ["framed: where bicubic errs most", *names])
     legend = f"error of {{}}\nblue {-limit:.3g}, red {limit:+.3g}"
@@ -112,16 +116,16 @@ def error_colours(error: NDArray[np.float64], limit: float) -> NDArray[np.uint8]
 
 
 class _Sheet:
-    """A picture with rows and columns of panels and captions."""
+    """A picture with rows and columns of panels, which show an image, and captions."""
 
-    def __init__(self, panel: tuple[int, int], columns: int, rows: int) -> None:
+    def __init__(self, shape: tuple[int, int], columns: int, rows: int) -> None:
         from PIL import Image, ImageDraw
 
-        self._panel = panel
-        size = (
-            columns * (panel[1] + _GAP) + _GAP,
-            rows * (panel[0] + _CAPTION + _GAP) + _GAP,
-        )
+        scale = _PANEL / max(shape)
+        self._shape = shape
+        self._panel = [max(1, round(size * scale)) for size in shape]
+        height, width = self._panel
+        size = columns * (width + _GAP) + _GAP, rows * (height + _CAPTION + _GAP) + _GAP
         self.image = Image.new("RGB", size, _PAPER)
         self._pen = ImageDraw.Draw(self.image)
 
@@ -133,12 +137,10 @@ class _Sheet:
         *,
         first: int = 0,
         frame: _View | None = None,
-        of: tuple[int, int] = (1, 1),
     ) -> None:
         """Put panels into a row, from column `first` on, with captions below.
 
-        A frame is drawn around a part of what the panels show, in pixels of an image
-        of size `of`.
+        A frame is drawn around a part of the image that they show.
         """
         from PIL import Image, ImageFont
 
@@ -161,7 +163,7 @@ class _Sheet:
                 spacing=2,
             )
             if frame is not None:
-                down, across = height / of[0], width / of[1]
+                down, across = height / self._shape[0], width / self._shape[1]
                 self._pen.rectangle(
                     (
                         left + frame.columns.start * across,
@@ -206,12 +208,6 @@ def _grey_or_colour(
     black, white = limits
     shown = np.nan_to_num((image - black) / (white - black), nan=0.0)
     return np.rint(255 * np.clip(shown, 0, 1)).astype(np.uint8)
-
-
-def _fitted(shape: tuple[int, int]) -> tuple[int, int]:
-    """Size of a panel for an image."""
-    scale = _PANEL / max(shape)
-    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
 def _size(image: NDArray[Any]) -> str:

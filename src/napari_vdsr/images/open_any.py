@@ -135,7 +135,7 @@ def _can_be_sliced(file: OpenImage) -> bool:
 
 
 def _decoded(image: Packed) -> NDArray[Any]:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with np.load(image.pack) as pack:
@@ -144,8 +144,10 @@ def _decoded(image: Packed) -> NDArray[Any]:
             colours = picture.mode not in ("L", "I;16", "I", "F")
             return np.asarray(picture.convert("RGB") if colours else picture)
     except Exception as error:  # damaged images make the decoders raise anything
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = "it is no image of a known format" if unknown else error
         raise FileError(
-            f"{image.entry} in {image.pack} cannot be read: {error}"
+            f"{image.entry} in {image.pack} cannot be read: {reason}"
         ) from error
 
 
