@@ -209,7 +209,9 @@ def test_only_what_was_changed_is_kept(tmp_path: Path) -> None:
     assert kept == Settings(factor="4", device="cpu")
 
 
-@pytest.mark.parametrize("content", ["", "[1]", '{"factor": 3, "other": 1}'])
+@pytest.mark.parametrize(
+    "content", ["", "[1]", '{"factor": 3, "other": 1}', '{"model": ":file"}']
+)
 def test_an_odd_memory_is_no_obstacle(content: str) -> None:
     state_file().parent.mkdir(parents=True)
     state_file().write_text(content)

@@ -1,9 +1,9 @@
 """What the panel is set to, and how its form shows it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from napari_vdsr.files.picture import convert_length, normalise_unit
 from napari_vdsr.imaging.geometry import Factor
@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 CUSTOM = "custom"
 PIXEL_SIZE = "pixel size"
+FILE = ":file"  # the choice in the list of models that asks for a file
 UNSET = -1e12  # no intensity: the range is not given
 TILES = ("auto", "128", "256", "512", "1024", "2048", "500 MB", "1 GB", "2 GB")
 
@@ -146,6 +147,13 @@ class Settings(Remembered):
         when=lambda settings: settings.ensemble,
     )
     link_contrast: bool = True  # source and result share contrast limits and gamma
+
+    def changed(self, values: Mapping[str, Any]) -> Self:
+        """These settings with some values replaced; a request for a file is no model.
+
+        An earlier version may have kept it.
+        """
+        return super().changed({k: v for k, v in values.items() if v != FILE})
 
     def scaling_in(self, units: Sequence[str]) -> dict[str, Factor]:
         """Factor or pixel size as a keyword of `upscale`, for a layer in these units.

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_vdsr.files.folders import file_name
 from napari_vdsr.plugin.enlarge.plan import Task
 from napari_vdsr.plugin.enlarge.results import AFTER, BEFORE, SPLIT
-from napari_vdsr.plugin.enlarge.settings import Settings
+from napari_vdsr.plugin.enlarge.settings import FILE, Settings
 from napari_vdsr.plugin.enlarge.work import check_whole, in_the_way, targets_of
 from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.settings import FieldError, shown_fields
@@ -44,7 +44,6 @@ from napari_vdsr.zoo.loading import is_file_name
 # The fields, from the layer down to the layers beside the result
 
 SELECTED = "selected layers"
-FILE = ":file"  # the choice of a model that asks for a file
 
 _LAYER = (
     "The image to enlarge. 'Selected' follows the layer list: select several layers "
@@ -104,7 +103,7 @@ class EnlargeForm(Form[Settings]):
     def _show_more(self) -> None:
         settings = self.settings
         self._shapes_row.show(settings.area == "rectangles")
-        if settings.model == FILE:
+        if self["model"].value == FILE:
             self._ask_for_model()
             return
         self._model = settings.model
