@@ -35,7 +35,7 @@ from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.planning import Facts, Images, Plan
 from napari_vdsr.plugin.training.session import Session, a_core_left
 from napari_vdsr.plugin.training.settings import TrainingSettings
-from napari_vdsr.training import batches, prepare, recipe
+from napari_vdsr.training import batches, learner, prepare, recipe
 from napari_vdsr.training.learner import Learner
 from napari_vdsr.training.trainer import Trainer
 from napari_vdsr.zoo import load_model, user_folder
@@ -292,6 +292,8 @@ def test_the_time_is_estimated_as_it_is_trained(
         return learn(self, x, *more)
 
     monkeypatch.setattr(Learner, "learn", noting)
+    # Processors without it, and old versions of PyTorch, compute in it slowly.
+    monkeypatch.setattr(learner, "computes_bfloat16", lambda: True)
     before = torch.get_num_threads()
     viewer.add_image(discs(), name="discs")
     panel = open_training(precision="bfloat16")
