@@ -122,7 +122,7 @@ def test_a_device_that_fails_in_half_precision_is_found_out(
 
     monkeypatch.setattr(settings, "TorchEngine", Broken)
     settings._works.cache_clear()
-    monkeypatch.setattr(settings, "_on_cpu", lambda wanted: wanted)
+    monkeypatch.setattr(settings, "computes_bfloat16", lambda: True)
     other = torch.device("cpu", 0)  # a CPU by another name, to be checked as a GPU is
     assert not settings._works(other, torch.float16)
     assert not settings._works(other, torch.bfloat16)

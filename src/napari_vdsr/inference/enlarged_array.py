@@ -87,13 +87,12 @@ class EnlargedArray:
         """The pixels of an index or a slice (without a step) for each axis."""
         items = () if key is Ellipsis else key if isinstance(key, tuple) else (key,)
         items += (slice(None),) * (len(self.shape) - len(items))
-        parts = []
-        for item, size, first in zip(items, self.shape, self._first, strict=True):
-            whole = item if isinstance(item, slice) else slice(item, item + 1)
-            start, stop, _ = whole.indices(size)
-            parts.append(slice(first + start, first + stop))
-        kept = (slice(None) if isinstance(item, slice) else 0 for item in items)
-        return self._region(parts)[tuple(kept)]
+        wanted, kept = as_slices(items, self.shape)
+        parts = [
+            slice(first + part.start, first + part.stop)
+            for first, part in zip(self._first, wanted, strict=True)
+        ]
+        return self._region(parts)[kept]
 
     def _region(self, parts: Sequence[slice]) -> NDArray[Any]:
         """A region in coordinates of the whole enlarged image, axes as here."""
@@ -124,6 +123,18 @@ class EnlargedArray:
         kept = [slice(None)] * len(parts)
         kept[self._order.index(samples)] = colours
         return out[tuple(kept)]
+
+
+def as_slices(
+    key: Sequence[int | slice], shape: Sequence[int]
+) -> tuple[list[slice], tuple[int | slice, ...]]:
+    """A slice for each item of a key, and the key that then drops axes of indices."""
+    slices = [
+        item if isinstance(item, slice) else slice(item, item + 1) for item in key
+    ]
+    kept = tuple(slice(None) if isinstance(item, slice) else 0 for item in key)
+    sized = zip(slices, shape, strict=True)
+    return [slice(*part.indices(size)[:2]) for part, size in sized], kept
 
 
 class _SourcePlane:
@@ -161,12 +172,10 @@ def upscale_array(
     factor: Factor,
     options: RunOptions,
     *,
-    axes: str | None = None,
-    rgb: bool | None = None,
-    pixel_size: Factor | None = None,
     progress: Progress | None = None,
+    **geometry: Any,
 ) -> Any:
-    """Enlarge the Y and X axes of an array; see `napari_vdsr.upscale`.
+    """Enlarge the Y and X axes of an array; `geometry` is as for `plan_enlargement`.
 
     The model is loaded only when everything else is right.
     """
@@ -176,9 +185,7 @@ def upscale_array(
 
     image = in_memory(image)
     check_dtype(image.dtype)
-    plan = plan_enlargement(
-        image.shape, factor, axes=axes, rgb=rgb, pixel_size=pixel_size
-    )
+    plan = plan_enlargement(image.shape, factor, **geometry)
     with shielded():
         refuse_infinities(image)
     upscaler = Upscaler(with_range(options.loaded(progress), image))

@@ -90,7 +90,11 @@ def resolve_precision(
     if isinstance(network, SRCNN) or wanted is torch.float32:
         return torch.float32
     if device.type == "cpu":
-        return _on_cpu(wanted)
+        if computes_bfloat16():
+            return wanted
+        msg = "this processor does not compute in bfloat16: using float32 instead"
+        warnings.warn(msg, VdsrWarning, stacklevel=3)
+        return torch.float32
     for precision in _FALLBACKS[wanted]:
         if _works(device, precision):
             break
@@ -134,15 +138,6 @@ def computes_bfloat16() -> bool:
     # Older releases of torch do not tell what a processor can do.
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return any("bf16" in name and present for name, present in capabilities.items())
-
-
-def _on_cpu(wanted: torch.dtype) -> torch.dtype:
-    """Half precision only where the processor computes in it."""
-    if computes_bfloat16():
-        return wanted
-    msg = "this processor does not compute in bfloat16: using float32 instead"
-    warnings.warn(msg, VdsrWarning, stacklevel=4)
-    return torch.float32
 
 
 @cache

@@ -97,12 +97,7 @@ class Upscaler:
         When an argument cannot be used.
     """
 
-    def __init__(
-        self,
-        options: RunOptions,
-        *,
-        engine: Engine | None = None,
-    ) -> None:
+    def __init__(self, options: RunOptions, *, engine: Engine | None = None) -> None:
         self.model = model = options.load()
         check_options(options)
         self.options = in_use(options.loaded())
@@ -186,7 +181,9 @@ class Upscaler:
             if progress is not None:
                 progress.update(out.shape[0] * out.shape[1])
             return out
-        plane = self._first_pass(plane, out_shape)
+        middle = middle_shape((plane.shape[0], plane.shape[1]), out_shape)
+        if middle is not None:  # the factor is large
+            plane = _Enlarged(self, plane, middle)
         self._fill(out, plane, out_shape, wanted, self.tile, progress)
         return out
 
@@ -233,11 +230,6 @@ class Upscaler:
         warnings.warn(msg, VdsrWarning, stacklevel=4)
         self.options = replace(self.options, precision="float32")
         self._prepare()
-
-    def _first_pass(self, plane: Plane, out_shape: tuple[int, int]) -> Plane:
-        """The plane itself, or for large factors one that is half-way there."""
-        middle = middle_shape((plane.shape[0], plane.shape[1]), out_shape)
-        return plane if middle is None else _Enlarged(self, plane, middle)
 
     def _tiles(
         self,

@@ -107,7 +107,8 @@ def plan_layer(
     Arguments are those of `upscale_layer`; only shape and transforms of the layer are
     looked at. Raises `InputError` when the layer or an argument cannot be used.
     """
-    image = _checked(layer)
+    refuse_other_layers(layer)
+    image = cast("Image", layer)
     data = level_data(image, level)
     if checked_rgb(rgb) is not None and rgb != image.rgb:
         kind = "a colour layer" if image.rgb else "no colour layer"
@@ -156,12 +157,6 @@ def levels_of(layer: "Image") -> list[Any]:
     """The arrays of all resolution levels, the finest first; one for a plain layer."""
     levels = list(layer.data) if layer.multiscale else [layer.data]
     return [as_array(level, layer.name) for level in levels]
-
-
-def _checked(layer: "Layer") -> "Image":
-    """The layer, when it is one that can be enlarged."""
-    refuse_other_layers(layer)
-    return cast("Image", layer)
 
 
 def _axis_names(layer: "Image", axes: str | None) -> str:

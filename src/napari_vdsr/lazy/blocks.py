@@ -4,7 +4,7 @@ Every axis is cut by itself, and a block is a combination of parts, one for each
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise, product
 from math import ceil
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.images.arrays import checked_pixels
 from napari_vdsr.imaging.geometry import enlarged_size
+from napari_vdsr.inference.enlarged_array import as_slices
 
 BLOCK = 512
 """Pixels per edge that blocks are near to: what a viewer likes to load at a time."""
@@ -53,12 +54,13 @@ class Part:
 
 
 def make_parts(
-    bounds: Sequence[int], windows: Sequence[slice], chunks: Sequence[int]
+    bounds: Sequence[int], windows: Iterable[slice] | None, chunks: Sequence[int]
 ) -> tuple[Part, ...]:
     """Describe all blocks along one axis.
 
     `bounds` are where blocks of the result begin and the last one ends, `windows` the
-    source pixels that each needs, and `chunks` the sizes of the source's chunks.
+    source pixels that each needs (None: those of its own place), and `chunks` the sizes
+    of the source's chunks.
 
     Examples
     --------
@@ -69,6 +71,7 @@ def make_parts(
     """
     edges = [0, *accumulate(chunks)]
     parts = []
+    windows = windows or (slice(*pair) for pair in pairwise(bounds))
     for (start, stop), window in zip(pairwise(bounds), windows, strict=True):
         first = bisect_right(edges, window.start) - 1
         last = bisect_left(edges, window.stop)
@@ -170,21 +173,16 @@ class ChunkedPixels:
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         """The pixels of an index or a slice for each axis."""
-        wanted = [
-            slice(*item.indices(size)[:2])
-            if isinstance(item, slice)
-            else slice(item, item + 1)
-            for item, size in zip(key, self.shape, strict=True)
-        ]
+        wanted, kept = as_slices(key, self.shape)
         parts = [
             make_parts([part.start, part.stop], [part], sizes)[0]
             for part, sizes in zip(wanted, self._array.chunks, strict=True)
         ]
         touched = tuple(slice(part.chunks.start, part.chunks.stop) for part in parts)
         blocks = self._array.blocks[touched].to_delayed().ravel()
-        window = assembled(_computed(blocks), parts, self.dtype)
-        kept = (slice(None) if isinstance(item, slice) else 0 for item in key)
-        return window[tuple(kept)]
+        chunks = compute(*blocks)  # type: ignore[no-untyped-call]
+        window = assembled(chunks, parts, self.dtype)
+        return window[kept]
 
 
 class Window:
@@ -214,8 +212,3 @@ class Window:
             moved = slice(start - first, stop - first)
             parts.append(moved if isinstance(item, slice) else moved.start)
         return self._pixels[tuple(parts)]
-
-
-def _computed(blocks: Any) -> Sequence[Any]:
-    found: Sequence[Any] = compute(*blocks)  # type: ignore[no-untyped-call]
-    return found

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.files.partial_zarr import Chunk
@@ -59,7 +59,7 @@ def upscaler_for(settings: UpscaleSettings) -> "Upscaler":
     from napari_vdsr.inference.upscaler import kept_upscaler
 
     options, key = settings.options, settings.key.removeprefix(_PREFIX)
-    worker = _cluster_worker()
+    worker = of_distributed("get_worker")
     if worker is not None:
         limit_threads(worker.state.nthreads)
         if options.device == "auto":
@@ -68,14 +68,14 @@ def upscaler_for(settings: UpscaleSettings) -> "Upscaler":
     return kept_upscaler(options, key)
 
 
-def _cluster_worker() -> Any:
-    """The worker of dask.distributed that runs this, or None."""
+def of_distributed(name: Literal["get_worker", "default_client"]) -> Any:
+    """The worker that runs this, or the client that computes; None if there is none."""
     if "distributed" not in sys.modules:
         return None
-    from distributed import get_worker
+    import distributed
 
     try:
-        return get_worker()
+        return getattr(distributed, name)()
     except ValueError:
         return None
 

@@ -1,6 +1,5 @@
 """Lazy arrays in, lazy arrays out: nothing is computed before it is asked for."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -24,7 +23,7 @@ from napari_vdsr.lazy.blocks import (
     planes_in_block,
     stack_bounds,
 )
-from napari_vdsr.lazy.cluster import UpscaleSettings, upscaler_for
+from napari_vdsr.lazy.cluster import UpscaleSettings, of_distributed, upscaler_for
 from napari_vdsr.lazy.graph import array_of_blocks, as_dask, unread
 from napari_vdsr.lazy.pyramid import reduced_shapes, resized, weights
 from napari_vdsr.options import RunOptions
@@ -38,12 +37,10 @@ def upscale_lazy(
     factor: Factor,
     options: RunOptions,
     *,
-    axes: str | None = None,
-    rgb: bool | None = None,
-    pixel_size: Factor | None = None,
     progress: Progress | None = None,
+    **geometry: Any,
 ) -> Any:
-    """Enlarge a chunked array; arguments as for `napari_vdsr.upscale`.
+    """Enlarge a chunked array; `geometry` is as for `plan_enlargement`.
 
     No pixel is read. On a cluster, device and precision are what each worker is asked
     for. Chunks of the result begin where those of the image do and are near 512 pixels;
@@ -52,9 +49,7 @@ def upscale_lazy(
     """
     array = as_dask(image)
     check_dtype(array.dtype)
-    plan = plan_enlargement(
-        array.shape, factor, axes=axes, rgb=rgb, pixel_size=pixel_size
-    )
+    plan = plan_enlargement(array.shape, factor, **geometry)
     options = options.loaded(progress)
     images = enlarge_lazily(array, plan.axes, plan.plane_shape, options)
     return images if len(images) > 1 else images[0]
@@ -96,15 +91,8 @@ def upscale_levels(
         When the image or an argument cannot be used.
     """
     chosen = replace(RunOptions(**options), spread=False)
-    enlarged = upscale_lazy(
-        image,
-        factor,
-        chosen,
-        axes=axes,
-        rgb=rgb,
-        pixel_size=pixel_size,
-        progress=progress,
-    )
+    geometry: dict[str, Any] = {"axes": axes, "rgb": rgb, "pixel_size": pixel_size}
+    enlarged = upscale_lazy(image, factor, chosen, progress=progress, **geometry)
     found = find_axes(tuple(image.shape), axes, rgb)
     return [enlarged, *levels_below([image], found, enlarged.shape)]
 
@@ -119,10 +107,7 @@ class PlaneGeometry:
 
 
 def enlarge_lazily(
-    array: da.Array,
-    axes: Axes,
-    out_shape: tuple[int, int],
-    options: RunOptions,
+    array: da.Array, axes: Axes, out_shape: tuple[int, int], options: RunOptions
 ) -> tuple[da.Array, ...]:
     """Enlarge planes of a lazy array to a given size, Y and X: the images of a run.
 
@@ -133,7 +118,7 @@ def enlarge_lazily(
     options = with_range(options.loaded(), array)
     check_options(options)
     model, settings = options.load(), UpscaleSettings(options)
-    if not _on_a_cluster():
+    if of_distributed("default_client") is None:  # else this machine does not matter
         upscaler_for(settings)
     planes = PlaneGeometry(axes, (array.shape[axes.y], array.shape[axes.x]), out_shape)
     factors = [new / old for new, old in zip(out_shape, planes.shape, strict=True)]
@@ -148,56 +133,38 @@ def enlarge_lazily(
     )
 
 
-def _on_a_cluster() -> bool:
-    """Whether dask.distributed will compute, so that this machine does not matter."""
-    if "distributed" not in sys.modules:
-        return False
-    from distributed import default_client
-
-    try:
-        default_client()  # type: ignore[no-untyped-call]
-    except ValueError:
-        return False
-    return True
-
-
 def _parts(array: da.Array, planes: PlaneGeometry, halo: int) -> list[tuple[Part, ...]]:
     """How each axis of the result is cut, and what the parts are made from."""
     y, x, samples = planes.axes
-    bounds, windows = {}, {}
-    for axis, size in enumerate(planes.out_shape):
-        ends = enlarged_bounds(array.chunks[(y, x)[axis]], size)
-        bounds[(y, x)[axis]] = ends
-        windows[(y, x)[axis]] = [
+    parts: dict[int, tuple[Part, ...]] = {}
+    for place, axis in enumerate((y, x)):
+        bounds = enlarged_bounds(array.chunks[axis], planes.out_shape[place])
+        windows = [
             source_span(
-                axis,
+                place,
                 planes.shape,
                 planes.out_shape,
                 slice(*pair),
                 halo,
                 gaps=array.dtype.kind == "f",  # only reading would tell where
             )
-            for pair in pairwise(ends)
+            for pair in pairwise(bounds)
         ]
+        parts[axis] = make_parts(bounds, windows, array.chunks[axis])
     # Of small planes a block holds several, as far as chunks of the source do.
-    most = planes_in_block(_largest(bounds[y]), _largest(bounds[x]))
+    most = planes_in_block(_largest(parts[y]), _largest(parts[x]))
     for axis in reversed(range(array.ndim)):
-        if axis in (y, x):
-            continue
         if axis == samples:
-            bounds[axis] = [0, array.shape[axis]]
-        else:
-            bounds[axis] = stack_bounds(array.chunks[axis], most)
-            most = max(1, most // _largest(bounds[axis]))
-        windows[axis] = [slice(*pair) for pair in pairwise(bounds[axis])]
-    return [
-        make_parts(bounds[axis], windows[axis], array.chunks[axis])
-        for axis in range(array.ndim)
-    ]
+            parts[axis] = make_parts([0, array.shape[axis]], None, array.chunks[axis])
+        elif axis not in parts:
+            bounds = stack_bounds(array.chunks[axis], most)
+            parts[axis] = make_parts(bounds, None, array.chunks[axis])
+            most = max(1, most // _largest(parts[axis]))
+    return [parts[axis] for axis in range(array.ndim)]
 
 
-def _largest(bounds: list[int]) -> int:
-    return max(stop - start for start, stop in pairwise(bounds))
+def _largest(parts: Sequence[Part]) -> int:
+    return max(int(part.out.stop - part.out.start) for part in parts)
 
 
 def enlarge_block(
@@ -287,15 +254,16 @@ def _resized(
     new_shape = dict(zip(axes[:2], new_sizes, strict=True))
     parts: list[tuple[Part, ...]] = []
     for axis, size in enumerate(array.shape):
+        windows = None
         if axis in new_shape:
             bounds = enlarged_bounds(chunks[axis], new_shape[axis])
             windows = [
                 weights(size, new_shape[axis], *pair)[0] for pair in pairwise(bounds)
             ]
+        elif axis == axes.samples:
+            bounds = [0, size]
         else:
-            full = axis == axes.samples
-            bounds = [0, size] if full else stack_bounds(chunks[axis], 1)
-            windows = [slice(*pair) for pair in pairwise(bounds)]
+            bounds = stack_bounds(chunks[axis], 1)
         parts.append(make_parts(bounds, windows, array.chunks[axis]))
     sizes = {axis: (array.shape[axis], new) for axis, new in new_shape.items()}
     name = f"resized-{tokenize(array.name, parts)}"
