@@ -1,7 +1,7 @@
 """Shows results in the viewer, exactly over their sources, and compares the two."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -12,7 +12,7 @@ from napari.layers import Image
 from napari.utils.notifications import show_warning
 
 from napari_vdsr.layers import plan_layer, result_layer
-from napari_vdsr.layers.plan import level_data, levels_of, linear_matrix
+from napari_vdsr.layers.plan import Region, level_data, levels_of, linear_matrix
 from napari_vdsr.layers.result import METADATA_KEY, Provenance, layer_beside
 from napari_vdsr.plugin.enlarge.plan import Task
 from napari_vdsr.plugin.enlarge.work import Result
@@ -106,35 +106,18 @@ def new_layers(result: Result) -> Iterator[Image]:
 # Before and after
 
 
+@dataclass(eq=False)
 class Pair:
     """A source, its result and, while the view is split, what lies left of the line.
 
-    Layers are held weakly: removing one from the viewer frees it.
+    Layers are held weakly, as removing one from the viewer frees it: a call gives the
+    layer, or None when it is gone.
     """
 
-    def __init__(self, task: Task, result: Image) -> None:
-        self._source, self._result = ref(task.layer), ref(result)
-        self._left: Any = lambda: None
-        self.region = task.region  # of the source; None for all of it
-
-    @property
-    def source(self) -> Any:
-        """The layer that was enlarged, None when it is gone."""
-        return self._source()
-
-    @property
-    def result(self) -> Any:
-        """The enlarged layer, None when it is gone."""
-        return self._result()
-
-    @property
-    def left(self) -> Any:
-        """The source's pixels over the left part of the result, if they are shown."""
-        return self._left()
-
-    @left.setter
-    def left(self, layer: Image) -> None:
-        self._left = ref(layer)
+    source: Any
+    result: Any
+    region: Region | None  # of the source; None for all of it
+    left: Any = lambda: None
 
 
 class Comparison:
@@ -155,7 +138,7 @@ class Comparison:
         return [
             pair
             for pair in self._pairs
-            if self._has(pair.source) and self._has(pair.result)
+            if self._has(pair.source()) and self._has(pair.result())
         ]
 
     def start(self) -> None:
@@ -166,7 +149,7 @@ class Comparison:
     def add(self, task: Task, result: Image, link: bool) -> None:
         """Add a pair and show the result; `link` shares contrast limits and gamma."""
         source = task.layer
-        self._pairs.append(Pair(task, result))
+        self._pairs.append(Pair(ref(source), ref(result), task.region))
         if link and self._has(source):
             link_layers([source, result], _LINKED)
         self.show(AFTER)
@@ -182,7 +165,7 @@ class Comparison:
         Showing the results restores the visibility of all other layers. `part` is how
         far to the right the line lies, from 0 to 1.
         """
-        if what == SPLIT and any(self._has(pair.left) for pair in self._pairs):
+        if what == SPLIT and any(self._has(pair.left()) for pair in self._pairs):
             self._move(part)
             return
         self._put_back()
@@ -190,14 +173,14 @@ class Comparison:
             self._show_only_sources()
             return
         for pair in self.pairs:
-            pair.result.visible = True
+            pair.result().visible = True
             if what == SPLIT:
                 self._split(pair, part)
 
     def link(self, linked: bool) -> None:
         """Share the source's contrast limits and gamma with the result, or stop it."""
         for pair in self.pairs:
-            source, result = pair.source, pair.result
+            source, result = pair.source(), pair.result()
             if linked:
                 result.contrast_limits = source.contrast_limits
                 result.gamma = source.gamma
@@ -211,7 +194,7 @@ class Comparison:
         return layer is not None and layer in self._viewer.layers
 
     def _show_only_sources(self) -> None:
-        sources = list(dict.fromkeys(pair.source for pair in self.pairs))
+        sources = list(dict.fromkeys(pair.source() for pair in self.pairs))
         layers = self._viewer.layers
         made = [layer for source in sources for layer in made_of(source, layers)]
         for layer in dict.fromkeys([*made, *sources]):
@@ -222,27 +205,27 @@ class Comparison:
         for layer, visible in list(self._seen.items()):
             layer.visible = visible
         self._seen.clear()
-        for left in [pair.left for pair in self._pairs]:
+        for left in [pair.left() for pair in self._pairs]:
             if self._has(left):
                 self._viewer.layers.remove(left)
 
     def _split(self, pair: Pair, part: float) -> None:
         layers = self._viewer.layers
         left = _left_layer(pair, part)
-        insert_quietly(layers, layers.index(pair.result) + 1, left)
-        link_layers([pair.source, left], _LINKED)
-        pair.left = left
+        insert_quietly(layers, layers.index(pair.result()) + 1, left)
+        link_layers([pair.source(), left], _LINKED)
+        pair.left = ref(left)
 
     def _move(self, part: float) -> None:
         for pair in self.pairs:
-            if self._has(pair.left):
+            if self._has(pair.left()):
                 levels = _left_levels(pair, part)
-                pair.left.data = levels if pair.left.multiscale else levels[0]
+                pair.left().data = levels if pair.left().multiscale else levels[0]
 
 
 def _left_layer(pair: Pair, part: float) -> Image:
     """The layer of what lies left of the line: pixels of the source."""
-    source = pair.source
+    source = pair.source()
     before = Provenance(LEFT_OF_LINE, {"name": source.name})
     _, attributes, _ = source.as_layer_data_tuple()
     attributes.pop("locked_data_level", None)
@@ -261,8 +244,8 @@ def _left_layer(pair: Pair, part: float) -> Image:
 
 def _left_levels(pair: Pair, part: float) -> list[Any]:
     """The source's pixels left of the line, for each level; one column at least."""
-    levels = levels_of(pair.source)
-    region, x = _covered(pair), plan_layer(pair.source, factor=1).yx[1]
+    levels = levels_of(pair.source())
+    region, x = _covered(pair), plan_layer(pair.source(), factor=1).yx[1]
     edge = region[x].start + part * (region[x].stop - region[x].start)
     region[x] = slice(region[x].start, max(region[x].start + 1, round(edge)))
     finest = levels[0].shape
@@ -271,7 +254,7 @@ def _left_levels(pair: Pair, part: float) -> list[Any]:
 
 def _covered(pair: Pair) -> list[slice]:
     """The part of the source that was enlarged."""
-    sizes = levels_of(pair.source)[0].shape[: pair.source.ndim]
+    sizes = levels_of(pair.source())[0].shape[: pair.source().ndim]
     return list(pair.region or [slice(0, size) for size in sizes])
 
 
