@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_vdsr.errors import Cancelled, FileError, InputError
-from napari_vdsr.images.find import named
 from napari_vdsr.plugin.jobs import Job, device_unless, load_plots, sentence
 from napari_vdsr.plugin.settings import blame
 from napari_vdsr.plugin.training import unfinished
@@ -120,6 +119,7 @@ class Session(Job):
         return "paused"
 
     def _prepared(self) -> "Trainer":
+        from napari_vdsr.images.find import named
         from napari_vdsr.training import Trainer, prepare
 
         plan, settings, start = self.plan, self.plan.settings, None
