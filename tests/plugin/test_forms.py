@@ -214,9 +214,14 @@ def test_what_a_fold_hides_is_made_when_it_is_needed(qtbot: Any) -> None:
     form.settings = form.settings.changed({"note": "cold"})
     form.mark("cups", "#ff0000")
     form.mark("", "")
+    form.suggest("note", "cold")
+    form.suggest("note", "how it was")
+    form.explain("note", "Anything.")
     assert len(form.findChildren(QWidget)) == before
     assert form.settings == Coffee(kind="filter", note="cold")
     assert form["note"].value == "cold"
+    assert form["note"].native.placeholderText() == "how it was"
+    assert form["note"].tooltip == "Anything."
     assert len(form.findChildren(QWidget)) > before
     assert form["note"].native.isHidden()
 

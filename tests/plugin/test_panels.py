@@ -42,14 +42,20 @@ def test_a_panel_that_cannot_be_made_shows_the_error(
 
 
 @pytest.mark.parametrize("kind", [SuperResolution, Training])
-def test_opening_makes_no_field_that_is_folded(viewer: Any, kind: Any) -> None:
+def test_no_field_that_is_folded_is_made(
+    viewer: Any, kind: Any, qtbot: Any, cells: Any
+) -> None:
     """They took half of the time for which the window was blocked."""
+    viewer.add_image(cells, name="cells")
     panel = kind(viewer)
     viewer.window.add_dock_widget(panel, name="panel")
+    qtbot.waitUntil(lambda: panel.idle, timeout=20_000)
     assert not panel.settings.more
     assert "Precision" not in accessible_names(panel)
     panel.form["more"].value = True
     assert "Precision" in accessible_names(panel)
+    assert "cpu" in panel.form["device"].choices
+    assert panel.form["device"].current_choice.startswith("auto (")
 
 
 def accessible_names(panel: QWidget) -> set[str]:

@@ -96,7 +96,7 @@ class TrainingView(QWidget):
         for field, value in meant_by(config).items():
             form.suggest(field, f"{value:g}", value)
         for field, words in meant_in_words(config).items():
-            form[field].native.setItemText(0, words)
+            form.suggest(field, words)
         single = settings.images != FOLDER and images == 1
         form.offer("held", shares_of_one(settings.held) if single else SHARES)
         form.explain_model()

@@ -1,9 +1,10 @@
 """A form made from the fields of a settings dataclass."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
+from magicgui.widgets import ComboBox
 from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QWidget
 
@@ -42,6 +43,8 @@ class Form(QWidget, Generic[Settings]):
         self._fields: dict[str, Any] = {}  # those that are made
         self._rows: dict[str, _Row] = {}  # of each of them
         self._barred: set[str] = set()
+        # What folded fields are to be told when they are made, by field and kind.
+        self._untold: dict[tuple[str, str], Callable[[Any], None]] = {}
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setVerticalSpacing(5)
@@ -99,7 +102,7 @@ class Form(QWidget, Generic[Settings]):
 
     def offer(self, name: str, choices: Choices, keep: bool = False) -> None:
         """Replace the choices of a field; see the function `offer`."""
-        offer(self[name], choices, keep)
+        self._tell(name, "choices", lambda field: offer(field, choices, keep))
 
     def offer_models(self, cards: Iterable[Card], *more: tuple[str, str]) -> None:
         """Replace the list of models, in this order; `more` are texts and values."""
@@ -119,16 +122,22 @@ class Form(QWidget, Generic[Settings]):
         self.offer("device", names, keep=True)
 
     def suggest(self, name: str, text: str, usual: float | None = None) -> None:
-        """Show in grey what an empty field stands for."""
-        native = self[name].native
-        if isinstance(native, NumberBox):
-            native.suggest(text, usual)
-        else:
-            native.setPlaceholderText(text)
+        """Show what an empty field, or the first choice, stands for."""
+
+        def suggest(field: Any) -> None:
+            if isinstance(field.native, NumberBox):
+                field.native.suggest(text, usual)
+            elif isinstance(field, ComboBox):
+                field.native.setItemText(0, text)
+            else:
+                field.native.setPlaceholderText(text)
+
+        self._tell(name, "text", suggest)
 
     def explain(self, name: str, tooltip: str = "") -> None:
         """Set a field's tooltip, by default the usual one."""
-        self[name].tooltip = tooltip or self._shown[name].tooltip
+        text = tooltip or self._shown[name].tooltip
+        self._tell(name, "tooltip", lambda field: setattr(field, "tooltip", text))
 
     def allow(self, name: str, on: bool) -> None:
         """Show or hide a row that the settings alone do not decide on."""
@@ -183,7 +192,17 @@ class Form(QWidget, Generic[Settings]):
         self._make(names)
         for name in names:
             set_value(self._fields[name], getattr(settings, name))
+        for (name, _), tell in self._untold.items():
+            tell(self._fields[name])
+        self._untold.clear()
         self._show_what_matters()
+
+    def _tell(self, name: str, kind: str, tell: Callable[[Any], None]) -> None:
+        """Tell a field something, as soon as there is one; only the last of a kind."""
+        if name in self._folded:
+            self._untold[name, kind] = tell
+        else:
+            tell(self._fields[name])
 
     def _field_changed(self, *_: Any) -> None:
         self._show_what_matters()
