@@ -201,14 +201,11 @@ class Window:
 
     def __getitem__(self, region: tuple[int | slice, ...]) -> NDArray[Any]:
         """The pixels of a region that lies within the part."""
-        parts: list[int | slice] = []
-        ends = zip(region, self._first, self._pixels.shape, strict=True)
-        for item, first, size in ends:
-            start, stop = (
-                (item.start, item.stop) if isinstance(item, slice) else (item, item + 1)
-            )
+        wanted, kept = as_slices(region, self.shape)
+        parts = []
+        ends = zip(wanted, self._first, self._pixels.shape, strict=True)
+        for part, first, size in ends:
             # Else an index below zero would count from the end.
-            assert first <= start <= stop <= first + size
-            moved = slice(start - first, stop - first)
-            parts.append(moved if isinstance(item, slice) else moved.start)
-        return self._pixels[tuple(parts)]
+            assert first <= part.start <= part.stop <= first + size
+            parts.append(slice(part.start - first, part.stop - first))
+        return self._pixels[tuple(parts)][kept]

@@ -142,6 +142,7 @@ def stream_to_zarr(
     return counts
 
 
+@dataclass(frozen=True)
 class Stream:
     """The pixels of an image on their way into an unfinished OME-Zarr.
 
@@ -149,17 +150,12 @@ class Stream:
     so on in the result. Several threads may use one.
     """
 
-    def __init__(
-        self,
-        source: OpenImage,
-        part: PartialZarr,
-        axes: Axes,
-        order: Sequence[int],
-        settings: UpscaleSettings,
-    ) -> None:
-        self._source, self._part = source, part
-        self._axes, self._order, self._settings = axes, tuple(order), settings
-        self._lock = Lock()
+    source: OpenImage
+    part: PartialZarr
+    axes: Axes
+    order: tuple[int, ...]
+    settings: UpscaleSettings
+    _lock: Lock = field(default_factory=Lock)
 
     def make_all(
         self, level: int, chunks: Iterable[Chunk]
@@ -172,30 +168,25 @@ class Stream:
 
         Level 0 is the finest; the level before this one has to be complete.
         """
-        region = self._part.region(level, chunk)
-        return self._part.write(level, chunk, self._pixels(level, region))
+        region = self.part.region(level, chunk)
+        return self.part.write(level, chunk, self._pixels(level, region))
 
     def _pixels(self, level: int, region: tuple[slice, ...]) -> NDArray[Any]:
         """A region of a level, as a zarr can say it.
 
         The level with as many pixels as the source is the source, as in a viewer.
         """
-        shape, axes = self._part.shapes[level], self._axes.ordered(self._order)
+        shape, axes = self.part.shapes[level], self.axes.ordered(self.order)
         plane = shape[axes.y], shape[axes.x]
-        source, (y, x, _) = self._source.pixels, self._axes
+        source, (y, x, _) = self.source.pixels, self.axes
         if level > 0 and plane != (source.shape[y], source.shape[x]):
-            below = self._part.pixels[level - 1]
+            below = self.part.pixels[level - 1]
             return region_of_level(below, shape, axes, region)
-        enlarged = EnlargedArray(
-            source,
-            self._axes,
-            plane,
-            upscaler_for(self._settings),
-            order=self._order,
-        )
+        upscaler = upscaler_for(self.settings)
+        enlarged = EnlargedArray(source, self.axes, plane, upscaler, order=self.order)
         with self._lock:  # readers keep what they decoded last, for one at a time
             pixels = enlarged[region]
-        return as_shown(pixels, self._source.picture.metadata, axes.samples)
+        return as_shown(pixels, self.source.picture.metadata, axes.samples)
 
 
 _open: LastUsed[str, Stream] = LastUsed(2)  # images that a worker has open
