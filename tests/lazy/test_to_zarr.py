@@ -1,6 +1,8 @@
 """What is written is OME-Zarr that others read, in the right place."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +266,23 @@ def test_axes_that_ome_zarr_has_not_are_refused(
     with pytest.raises(InputError, match=f"one axis of channels.*{axes}"):
         stream(source, tmp_path / "out.zarr", model, axes=axes, opener=lambda: named)
     assert not list(tmp_path.glob("out*"))
+
+
+@pytest.mark.parametrize(
+    ("library", "modules"),
+    [
+        ("dask", "pipeline lazy.to_zarr lazy.cluster layers.saving layers.upscale"),
+        ("torch", "lazy.to_zarr lazy.cluster lazy.upscale layers"),
+    ],
+)
+def test_what_a_run_does_not_need_is_not_loaded(library: str, modules: str) -> None:
+    """A scheduler passes work on without torch, a file is enlarged without dask."""
+    code = f"""
+import importlib, sys
+
+for name in {modules.split()}:
+    importlib.import_module("napari_vdsr." + name)
+print({library!r} in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
