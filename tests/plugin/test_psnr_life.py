@@ -9,7 +9,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox
+from qtpy.QtWidgets import QComboBox, QLabel
 from scoring_helpers import CAMERA, names, stack
 
 from napari_vdsr.layers.result import METADATA_KEY, Provenance
@@ -88,6 +88,25 @@ def test_a_tab_is_made_when_it_is_first_shown(viewer: Any, qtbot: Any) -> None:
     assert panel.model.form["model"].native.currentText().startswith("tiny")
     assert panel.model.truth.value is panel.check.image.value is viewer.layers[0]
     assert panel.model.work.button.isEnabled()
+
+
+def test_a_tab_that_cannot_be_made_shows_the_error(
+    viewer: Any,
+    panel: Psnr,
+    qtbot: Any,
+    notices: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no words here")
+
+    monkeypatch.setattr("napari_vdsr.plugin.scores.tab_check.wrapping_label", fail)
+    panel.book.setCurrentIndex(2)
+    qtbot.waitUntil(lambda: bool(notices), timeout=5_000)
+    (label,) = panel.findChildren(QLabel)
+    assert "RuntimeError: no words here" in label.text()
+    viewer.add_image(CAMERA)  # it does not listen
+    assert panel.idle
 
 
 def test_names_of_layers_are_taken_for_no_html(viewer: Any, panel: Psnr) -> None:

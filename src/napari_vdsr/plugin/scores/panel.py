@@ -1,9 +1,10 @@
 """The panel "PSNR"."""
 
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.scores.settings import PsnrSettings
@@ -80,7 +81,7 @@ class Psnr(Panel[PsnrSettings]):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addWidget(self.book)
-        self._page_shown(0)
+        self._make_tab(0)
 
     def offer_choices(self) -> None:
         """Update the lists of layers and models."""
@@ -102,18 +103,27 @@ class Psnr(Panel[PsnrSettings]):
     # Inside
 
     def _page_shown(self, index: int) -> None:
-        if not self._closed:
-            getattr(self, list(_TITLES)[index])
+        if self._closed:
+            return
+        try:
+            self._make_tab(index)
+        except Exception as error:
+            # Later, as the book would go during its own signal.
+            QTimer.singleShot(0, partial(self._show_failure, error))
+
+    def _make_tab(self, index: int) -> None:
+        """Make the tab of a page unless it is there."""
+        getattr(self, list(_TITLES)[index])
 
     def _placed(self, name: str, tab: AnyTab) -> AnyTab:
         """Put a tab that has just been made on its page."""
         page: Any = self.book.widget(list(_TITLES).index(name))
         self._fill_in(tab)
         page.setWidget(tab)
-        self._tabs.append(tab)
-        if len(self._tabs) > 1:  # with the first, the panel itself does this
+        if self._tabs:  # with the first, the panel itself does this
             tab.reset_choices()
             make_accessible(self)
+        self._tabs.append(tab)
         return tab
 
     def _fill_in(self, tab: Tab) -> None:

@@ -184,6 +184,8 @@ class Panel(QWidget, Generic[Kept]):
 
     def close_down(self) -> None:
         """Stop everything, and hear of nothing more."""
+        if self._closed:
+            return
         self._closed = True
         self._when_ready.clear()
         self._soon.stop()
