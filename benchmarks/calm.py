@@ -9,6 +9,7 @@ things of its own stands above, as nothing that shows a layer can be quicker.
 """
 
 import argparse
+import gc
 import os
 import sys
 import tempfile
@@ -77,6 +78,7 @@ class Table:
         wait(self._app, 0.1)
 
     def _once(self, do: Callable[[], Any], until: Callable[[], bool]) -> float:
+        gc.collect()  # or Python does it meanwhile, for all that napari holds
         wait(self._app, 0.3)
         done: list[bool] = []
 
