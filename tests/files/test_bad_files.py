@@ -86,8 +86,10 @@ def test_a_png_with_a_flipped_bit_is_an_error(tmp_path: Path) -> None:
         (b"II*\0" + bytes(200), "damaged"),
         (b"\x89PNG\r\n\x1a\n" + bytes(200), "damaged"),
         (b"\xff\xd8\xff\xe0" + bytes(200), "damaged"),
+        (b"\x89PNG\r\n\x1a\n", r"damaged or cut short \(it holds no PNG image\)"),
+        (b"BM" + bytes(5), r"damaged or cut short \(it holds no BMP image\)"),
     ],
-    ids=["empty", "text", "noise", "tiff", "png", "jpeg"],
+    ids=["empty", "text", "noise", "tiff", "png", "jpeg", "no png", "no bmp"],
 )
 def test_what_is_no_image_is_refused(
     content: bytes, message: str, tmp_path: Path

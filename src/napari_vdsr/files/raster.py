@@ -10,7 +10,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.folders import RASTER_KINDS
@@ -39,7 +39,7 @@ def read_raster(path: Path, kind: str) -> tuple[Picture, tuple[str, ...]]:
     upright, as their EXIF orientation says.
     """
     data = path.read_bytes()
-    image = _opened(data, kind)
+    image = _opened(path, data, kind)
     _check_size(path, image, data, kind)
     if kind == "PNG":  # Pillow reduces 16-bit colours to 8 bits
         array = imagecodecs.png_decode(data)
@@ -91,12 +91,15 @@ def _upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     return np.ascontiguousarray(np.flip(array, flipped_axes(orientation, 0, 1)))
 
 
-def _opened(data: bytes, kind: str) -> Image.Image:
+def _opened(path: Path, data: bytes, kind: str) -> Image.Image:
     """Open an image however large it is: the user chose it."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         formats = ("JPEG", "MPO") if kind == "JPEG" else (kind,)
         return Image.open(io.BytesIO(data), formats=formats)
+    except UnidentifiedImageError as error:  # whose words hold an address of memory
+        msg = f"cannot read {path}: damaged or cut short (it holds no {kind} image)"
+        raise FileError(msg) from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
 
