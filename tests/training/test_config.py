@@ -112,6 +112,8 @@ WRONG_KINDS = [
     *[(name, wrong) for name in WHOLE for wrong in (None, "3", 2.5, True)],
     *[(name, wrong) for name in SETS for wrong in (None, "23", 2.0, object())],
     *[(name, wrong) for name in SWITCHES for wrong in (None, "no", 1, [])],
+    ("seed", -1),
+    ("seed", 2**63),
     ("stages", (1,)),
     ("betas", (0.9,)),
     ("sampling", 3),

@@ -137,7 +137,7 @@ class TrainingConfig:
     checkpoint_every : int
         Steps between two checkpoints.
     seed : int
-        Decides the first weights and all patches.
+        Decides the first weights and all patches; from 0 to 2**63 - 1.
     """
 
     stages: tuple[Stage, ...]
@@ -338,8 +338,10 @@ def _require_kinds(config: TrainingConfig) -> None:
         raise InputError(f"betas is {config.betas!r}: give two, such as (0.9, 0.99)")
     for name in ("flips", "compiled"):
         checked_switch(name, getattr(config, name))
-    if type(config.seed) is not int:
-        raise InputError(f"seed is {config.seed!r}: it must be a whole number")
+    if type(config.seed) is not int or not 0 <= config.seed < 2**63:
+        raise InputError(
+            f"seed is {config.seed!r}: it must be a whole number from 0 to 2**63 - 1"
+        )
 
 
 def _require_choices(config: TrainingConfig) -> None:
