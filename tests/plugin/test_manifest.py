@@ -9,6 +9,7 @@ import pytest
 from npe2 import PluginManager, PluginManifest
 
 import napari_vdsr
+from napari_vdsr.plugin.commands import open_with_model
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.settings import apply_cache_folder, preferred, save_settings
@@ -35,16 +36,21 @@ def test_commands_are_offered_for_image_layers_only() -> None:
         assert command.title == f"Upscale active layer ×{factor}"
 
 
+@pytest.mark.parametrize("opened_before", [False, True])
 def test_a_menu_command_enlarges_the_active_layer(
-    plugin: PluginManager, viewer: Any, qtbot: Any, cells: Any
+    plugin: PluginManager, viewer: Any, qtbot: Any, cells: Any, opened_before: bool
 ) -> None:
+    """A panel that was opened by the menu stayed, and a second one was opened."""
     from napari._app_model import get_app_model
 
     save_settings(Settings(model="tiny", device="cpu"), Settings())
     viewer.add_image(cells, name="below")
     viewer.add_image(cells, name="cells")
-    get_app_model().commands.execute_command("napari-vdsr.upscale_x3").result()
-    _, panel = viewer.window.add_plugin_dock_widget("napari-vdsr", "Super-resolution")
+    commands = get_app_model().commands
+    if opened_before:
+        open_by_the_menu(plugin, viewer)
+    commands.execute_command("napari-vdsr.upscale_x3").result()
+    (panel,) = viewer.window.dock_widgets.values()
     qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=30_000)
     qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
     assert [layer.name for layer in viewer.layers] == [
@@ -53,6 +59,33 @@ def test_a_menu_command_enlarges_the_active_layer(
         "cells ×3 tiny",
     ]
     qtbot.waitUntil(lambda: not panel._prober.busy, timeout=20_000)
+    assert list(viewer.window.dock_widgets) == [panel_name(plugin)]
+
+
+def panel_name(plugin: PluginManager) -> str:
+    """What napari's menu calls the panel, as the title of its dock, too."""
+    from napari.plugins import menu_item_template
+
+    manifest = plugin.get_manifest("napari-vdsr")
+    names = [each.display_name for each in manifest.contributions.widgets]
+    assert "Super-resolution" in names
+    return menu_item_template.format(manifest.display_name, "Super-resolution")
+
+
+def open_by_the_menu(plugin: PluginManager, viewer: Any) -> SuperResolution:
+    panel = SuperResolution(viewer)
+    viewer.window.add_dock_widget(panel, name=panel_name(plugin))
+    return panel
+
+
+def test_use_this_model_takes_the_panel_that_is_open(
+    plugin: PluginManager, viewer: Any, qtbot: Any
+) -> None:
+    panel = open_by_the_menu(plugin, viewer)
+    qtbot.waitUntil(lambda: panel.idle and panel.models.known, timeout=20_000)
+    open_with_model(viewer, "vdsr5")
+    assert panel.settings.model == "vdsr5"
+    assert list(viewer.window.dock_widgets.values()) == [panel]
 
 
 def test_preferences_are_what_the_panel_starts_from(

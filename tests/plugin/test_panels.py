@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.scores.panel import Psnr
 from napari_vdsr.plugin.training.panel import Training
+from napari_vdsr.plugin.widgets.panel import dock_of
 
 
 def test_a_panel_that_cannot_be_made_shows_the_error(
@@ -56,6 +57,24 @@ def test_no_field_that_is_folded_is_made(
     assert "Precision" in accessible_names(panel)
     assert "cpu" in panel.form["device"].choices
     assert panel.form["device"].current_choice.startswith("auto (")
+
+
+def test_panels_share_the_height_of_the_window(
+    make_napari_viewer: Any, qtbot: Any
+) -> None:
+    """The button Run was out of sight as soon as a second panel was opened."""
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1200, 800)
+    panels = [kind(viewer) for kind in (SuperResolution, Psnr, Training)]
+    for panel in panels:
+        viewer.window.add_dock_widget(panel, name=type(panel).__name__)
+        qtbot.waitUntil(lambda panel=panel: panel.idle, timeout=20_000)
+
+    def equal() -> bool:
+        heights = [dock_of(panel).height() for panel in panels]
+        return max(heights) - min(heights) < 10 and sum(heights) < 800
+
+    qtbot.waitUntil(equal, timeout=10_000)
 
 
 def accessible_names(panel: QWidget) -> set[str]:

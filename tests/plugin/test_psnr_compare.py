@@ -119,6 +119,15 @@ def test_results_are_compared_with_what_was_given(viewer: Any) -> None:
     panel.close_down()
 
 
+def test_the_finest_image_is_the_reference_before_any_result(viewer: Any) -> None:
+    """The noisy image over the truth of our own samples was taken."""
+    truth = viewer.add_image(CAMERA, name="truth", scale=(0.5, 0.5), visible=False)
+    viewer.add_image(CAMERA[::2, ::2], name="cells")
+    panel = Psnr(viewer)
+    assert panel.compare.reference.value is truth
+    panel.close_down()
+
+
 def test_a_lazy_result_scores_as_one_in_memory(viewer: Any, compare: Any) -> None:
     import dask.array as da
 

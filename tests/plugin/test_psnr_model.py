@@ -150,7 +150,10 @@ def test_images_stand_side_by_side_and_everything_comes_back(
     tab.truth.value = viewer.add_image(CAMERA, name="cells")
     assert not tab.tile.enabled
     score(tab, qtbot)
+    camera = getattr(viewer, "scene", viewer).camera
+    camera.zoom = 3.0
     tab.tile.native.click()
+    assert camera.zoom != 3.0
     grid = getattr(viewer, "canvas", viewer).grid
     assert grid.enabled
     assert not other.visible
@@ -161,6 +164,7 @@ def test_images_stand_side_by_side_and_everything_comes_back(
         assert places == [(0, 0), (0, 1), (1, 0), (1, 1)]
     tab.tile.native.click()
     assert not grid.enabled
+    assert camera.zoom == 3.0
     assert other.visible
     assert not any(layer.name_overlay.visible for layer in viewer.layers)
 

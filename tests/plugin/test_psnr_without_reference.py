@@ -72,6 +72,11 @@ def test_where_not_to_believe_joins_consistency_and_spread(
     share = 100 * (shown.data > 1).mean()
     assert f"Do not believe {share:.1f} % of this image." in tab.doubtful.text()
     assert shown not in tab.images
+    press(tab.consistency.button, tab, qtbot)
+    assert not shown.visible  # it would tint the other map
+    press(tab.doubt.button, tab, qtbot)
+    assert shown.visible
+    assert not viewer.layers["cells ×2 tiny consistency"].visible
 
 
 def test_nothing_speaks_against_a_perfect_result() -> None:
@@ -92,14 +97,16 @@ def test_a_result_is_doubted_where_it_is_off_by_more_than_the_noise(
     clean = np.kron(signal, np.ones((2, 2)))  # all noise is left out, rightly
     nothing = np.zeros(clean.shape)
     believed = doubt_of(source, clean, nothing, rgb=False)
-    assert believed.noise is not None
-    assert believed.noise.sigma == pytest.approx(noise, rel=0.1)
+    assert believed.seen.noise is not None
+    assert believed.seen.noise.sigma == pytest.approx(noise, rel=0.1)
     assert believed.share < 0.003  # as 3 sigma
     invented = clean.copy()
     invented[80:160, 80:160] += 6 * noise  # a sixteenth of the image
     doubted = doubt_of(source, invented, nothing, rgb=False)
     assert doubted.share == pytest.approx(1 / 16, rel=0.1)
-    assert "more than 3 times the noise" in doubt_in_words(doubted)[1]
+    text = doubt_in_words(doubted)[1]
+    assert "more than 3 times the noise" in text
+    assert napari_vdsr.describe_image(source).noise_in_short in text
 
 
 def test_a_network_is_doubted_where_it_spreads_by_more_than_the_noise() -> None:

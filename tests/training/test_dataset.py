@@ -263,7 +263,7 @@ def test_oversampled_images_are_named() -> None:
     y, x = np.mgrid[:128, :128]
     waves = 100 + 40 * np.sin(x / 15) * np.cos(y / 12)
     images = [waves.astype(np.float32), *(picture(n, (128, 128)) for n in range(2))]
-    with pytest.warns(VdsrWarning, match="1 of 3 images are oversampled.*image 1"):
+    with pytest.warns(VdsrWarning, match="too fine pixels.*1 of 3 images.*image 1"):
         prepare(images, tiny(validation_share=0.0))
 
 
@@ -271,7 +271,7 @@ def test_images_are_not_oversampled_if_the_halved_grid_is_not() -> None:
     sharp = [picture(seed, (128, 128)) for seed in range(2)]
     fine = gaussian_filter(resize(picture(2, (128, 128)), (256, 256)), 1.0)
     images = [*sharp, fine]
-    with pytest.warns(VdsrWarning, match="1 of 3 images are oversampled.*image 3"):
+    with pytest.warns(VdsrWarning, match="too fine pixels.*1 of 3 images.*image 3"):
         prepare(images, tiny(validation_share=0.0))
     made = prepare(images, tiny(validation_share=0.0, sampling="scanner"))
     assert not made.images.oversampled

@@ -159,7 +159,7 @@ class Spreads:
         return (
             f"the reference's values lie in {a:g} to {b:g} and the image's in {c:g} to "
             f"{d:g}: the PSNR compares them as they are; bring both to one scale, or "
-            "use that after the affine fit (fit=True, --fit)"
+            "use the fitted PSNR (fit=True, --fit)"
         )
 
 

@@ -3,8 +3,11 @@
 from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
 
-_PLUGIN = "napari-vdsr"
-_PANEL = "Super-resolution"
+from napari_vdsr.plugin.enlarge.panel import SuperResolution
+from napari_vdsr.plugin.widgets.panel import dock_of
+
+# As napari's menu calls it, so that the menu knows that it is open.
+_NAME = "Super-resolution (VDSR super-resolution)"
 
 
 def upscale_x2(viewer: Viewer) -> None:
@@ -24,15 +27,31 @@ def upscale_x4(viewer: Viewer) -> None:
 
 def open_with_model(viewer: Viewer, model: str) -> None:
     """Open the panel with this model chosen."""
-    _, panel = viewer.window.add_plugin_dock_widget(_PLUGIN, _PANEL)
+    panel = _panel(viewer)
     if not panel.running:
         panel.settings = panel.settings.changed({"model": model})
 
 
 def _upscale(viewer: Viewer, factor: str) -> None:
     """Press Run in the panel, which shows the progress and can cancel."""
-    _, panel = viewer.window.add_plugin_dock_widget(_PLUGIN, _PANEL)
+    panel = _panel(viewer)
     if panel.running:
         show_warning("A run is going on: wait for its end, or cancel it.")
         return
     panel.upscale_active(factor)
+
+
+def _panel(viewer: Viewer) -> SuperResolution:
+    """The panel that is open, in front; or a new one, under its name in the menu."""
+    open_ones = viewer.window.dock_widgets.values()
+    for panel in open_ones:
+        if isinstance(panel, SuperResolution):
+            break
+    else:
+        panel = SuperResolution(viewer)
+        viewer.window.add_dock_widget(panel, name=_NAME)
+    dock = dock_of(panel)
+    if dock is not None:
+        dock.show()
+        dock.raise_()
+    return panel

@@ -145,11 +145,12 @@ def likely_truth(images: Sequence[Image]) -> Image | None:
     """The image that others are probably to be compared with; None without images.
 
     First choice is an image that this plugin neither made nor enlarged, then one that
-    it did not make, then the first.
+    it did not make; of several, the one with the finest pixels.
     """
     given = [image for image in images if not is_made(image)]
     untouched = [image for image in given if not made_of(image, images)]
-    return next(iter([*untouched, *given, *images]), None)
+    likely = untouched or given or images
+    return min(likely, key=lambda image: abs(image.scale[-1]), default=None)
 
 
 def made_of(source: Image, layers: Iterable[Layer]) -> list[Image]:

@@ -83,9 +83,10 @@ class Dataset:
             )
         if self.oversampled:
             remarks.append(
-                f"{len(self.oversampled)} of {self.images} images are oversampled, "
-                f"with no detail for a network to learn ({_listed(self.oversampled)}): "
-                "reduce them to about half their size first, or leave them out"
+                f"too fine pixels, so that they teach a network little: "
+                f"{len(self.oversampled)} of {self.images} images "
+                f"({_listed(self.oversampled)}); reduce them to about half their size "
+                "first, or leave them out"
             )
         return remarks
 

@@ -8,7 +8,6 @@ import numpy as np
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.consistency import ConsistencyReport, consistency
 from napari_vdsr.evaluation.image_report import ImageReport, describe_image
-from napari_vdsr.evaluation.noise import NoiseEstimate
 from napari_vdsr.evaluation.sampling import Verdict
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.layers.upscale import compute_plan
@@ -154,7 +153,7 @@ class Doubt:
     report: ConsistencyReport
     map: "NDArray[np.float32]"  # (..., Y, X) of the result
     spread: float  # mean over the image, in units of the data range
-    noise: NoiseEstimate | None  # of the source
+    seen: ImageReport  # in the source
 
     @property
     def share(self) -> float:
@@ -170,7 +169,8 @@ def doubt_of(
     `spread` is on the pixels of the result.
     """
     report = consistency(source, result, rgb=rgb)
-    noise = describe_image(source, rgb=rgb).noise
+    seen = describe_image(source, rgb=rgb)
+    noise = seen.noise
     off, signal = report.difference, source + report.difference
     if rgb:
         off, spread = np.abs(off[..., :3]).mean(-1), spread[..., :3].mean(-1)
@@ -185,7 +185,7 @@ def doubt_of(
         for each in (np.abs(off) / limit, limit)
     )
     joined = np.maximum(off, spread / limit_there).astype(np.float32)
-    return Doubt(report, joined, float(spread.mean()) / full, noise)
+    return Doubt(report, joined, float(spread.mean()) / full, seen)
 
 
 class DoubtJob(ResultJob):
@@ -218,16 +218,13 @@ def doubt_in_words(doubt: Doubt) -> tuple[str, str]:
     else:
         headline = f"Do not believe {share:.1f} % of this image."
         where = "There"
-    noise = doubt.noise
-    about = "" if noise is None or noise.sure else "at most "
-    noise_is = "unknown" if noise is None else f"{about}{100 * noise.share:.2f} %"
     text = (
         f"{where} the result differs from its source, or from what the network makes "
         f"of the source when it is flipped or turned, by more than {_TIMES} times the "
         f"noise of the source, or {100 * _LEAST:g} % of the range where that is more. "
         f"On average these are {100 * doubt.report.relative:.2f} % and "
-        f"{100 * doubt.spread:.2f} % of the range; the noise is {noise_is}. What does "
-        "not show here can be wrong, too: only a sharper image of the same sample can "
-        "tell."
+        f"{100 * doubt.spread:.2f} % of the range; {doubt.seen.noise_in_short}. "
+        "What does not show here can be wrong, too: only a sharper image of the same "
+        "sample can tell."
     )
     return headline, text

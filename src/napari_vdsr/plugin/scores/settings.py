@@ -39,7 +39,7 @@ class ScoreOptions(Remembered):
     )
     fit: bool = shown(
         True,
-        "after a fit",
+        "fitted",
         "Also give the range-invariant PSNR: the image is first fitted to the "
         "reference by a factor and an offset, so that other contrast is no error.",
         row="Also",

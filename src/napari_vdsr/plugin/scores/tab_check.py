@@ -32,6 +32,7 @@ _ABOUT = (
     "Without a sharper image of the same sample nobody can say how true new detail "
     "is. Three things can be checked nevertheless. None is a PSNR."
 )
+_MAPS = ("consistency", "where not to believe it")  # behind the name of the result
 _NO_RESULT = (
     "There is no result here whose source is open: enlarge a layer with the panel "
     "Super-resolution."
@@ -178,7 +179,7 @@ class CheckTab(Tab):
         if layer is None:
             return
         doubt = self._view is self.doubt
-        words = "where not to believe it" if doubt else "consistency"
+        other, words = _MAPS if doubt else _MAPS[::-1]
         shown = difference_layer(
             layer if doubt else work.origin.source,
             data,
@@ -192,9 +193,13 @@ class CheckTab(Tab):
             shown.contrast_limits_range = (0, 10)
             shown.contrast_limits = (0, found.limit)
             shown.blending = "additive"
-        known = [layer for layer in self._viewer.layers if layer.name == shown.name]
+        layers = self._viewer.layers
+        if f"{layer.name} {other}" in layers:  # one hides or tints the other
+            layers[f"{layer.name} {other}"].visible = False
+        known = [layer for layer in layers if layer.name == shown.name]
         if known and known[0].data.shape == shown.data.shape:
             known[0].data = shown.data
+            known[0].visible = True
         else:
             add_quietly(self._viewer, shown)
 

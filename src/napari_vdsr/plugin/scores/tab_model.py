@@ -186,6 +186,7 @@ class _Tiling:
         self._layers: list[ref[Layer]] = []
         self._hidden: list[ref[Layer]] = []
         self._on = False
+        self._camera: dict[str, Any] = {}  # of the view without the grid
 
     @property
     def ready(self) -> bool:
@@ -199,12 +200,14 @@ class _Tiling:
 
     def show(self, on: bool) -> None:
         """Show the layers side by side, or restore the view."""
-        # The grid moved to the canvas with napari 0.9.
+        # Both moved with napari 0.9.
         grid = getattr(self._viewer, "canvas", self._viewer).grid
+        camera = getattr(self._viewer, "scene", self._viewer).camera
         shown = self._present()
         if not on:
             if self._on:
                 grid.enabled = False
+                camera.update(self._camera)
                 for layer in _alive(self._hidden):
                     layer.visible = True
                 for layer in shown:
@@ -218,6 +221,7 @@ class _Tiling:
         for layer in shown:
             layer.visible = True
             _label(layer, True)
+        self._camera = {"center": camera.center, "zoom": camera.zoom}
         grid.stride = 1
         grid.shape = (-1, -1)
         grid.enabled = self._on = True

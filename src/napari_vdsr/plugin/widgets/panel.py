@@ -7,9 +7,12 @@ from typing import Any, Generic, TypeVar
 from napari.utils.notifications import notification_manager
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
+    QDockWidget,
     QFrame,
     QLabel,
+    QMainWindow,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -64,6 +67,7 @@ class Panel(QWidget, Generic[Kept]):
         self._closed = False
         self._lists_are_old = True
         self._ready = False  # whether models and preferences are known
+        self._fitted = False  # whether it has its share of the window's height
         self._when_ready: list[Callable[[], object]] = []
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -165,6 +169,7 @@ class Panel(QWidget, Generic[Kept]):
         if self._closed:
             return
         self._soon.stop()
+        self._fitted = self._fitted or share_height(self)
         self._style_fields()
         self._update_lists()
         self.refresh()
@@ -194,6 +199,11 @@ class Panel(QWidget, Generic[Kept]):
         self.stop()
 
     # Inside
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Take a place among the docks, as soon as it is in one."""
+        super().showEvent(event)
+        self.refresh_soon()
 
     def _style_fields(self) -> None:
         """Outline the field that has the keyboard; give choices more of their box."""
@@ -229,6 +239,34 @@ class Panel(QWidget, Generic[Kept]):
         let_wrap(label)
         QVBoxLayout(self).addWidget(label)
         notification_manager.receive_error(type(error), error, error.__traceback__)
+
+
+def dock_of(panel: QWidget) -> QDockWidget | None:
+    """The dock that a panel is in; None for a panel that is not docked."""
+    parent = panel.parent()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    return parent
+
+
+def share_height(panel: QWidget) -> bool:
+    """Make the docks on a panel's side equally high; say whether it is docked.
+
+    napari gives most of the height to the newest one, and hides the buttons of others.
+    """
+    dock = dock_of(panel)
+    window = dock and dock.parent()
+    if dock is None or not isinstance(window, QMainWindow):
+        return False
+    side = window.dockWidgetArea(dock)
+    docks = [
+        each
+        for each in window.findChildren(QDockWidget)
+        if window.dockWidgetArea(each) == side and not each.isHidden()
+    ]
+    if len(docks) > 1 and not dock.isFloating():
+        window.resizeDocks(docks, [1] * len(docks), Qt.Orientation.Vertical)
+    return True
 
 
 def scrolled(widget: QWidget) -> QScrollArea:
