@@ -19,7 +19,6 @@ LEVELS = {
     "checks": 1,
     "last_used": 1,
     "memory": 1,
-    "plain_text": 1,
     "progress": 1,
     "network": 2,
     "imaging": 2,

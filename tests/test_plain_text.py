@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from napari_vdsr.cli import console, main
+from napari_vdsr.errors import counted, plain_line, plain_text, reason_beside
 from napari_vdsr.network import VDSR
-from napari_vdsr.plain_text import counted, plain_line, plain_text, reason_beside
 from napari_vdsr.zoo import Model, import_model, load_model
 
 EVIL = "\x1b[31mred\x1b]0;title\x07\n\x9b2J\u202eleft"

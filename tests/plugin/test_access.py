@@ -31,7 +31,7 @@ from qtpy.QtWidgets import (
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.scores.panel import Psnr
 from napari_vdsr.plugin.training.panel import Training
-from napari_vdsr.plugin.widgets.colours import message_colour
+from napari_vdsr.plugin.widgets.elements import message_colour
 
 FIELDS = (
     *(QComboBox, QAbstractSpinBox, QLineEdit, QListWidget),

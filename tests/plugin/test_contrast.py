@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 import pytest
 
-from napari_vdsr.plugin.widgets.colours import (
+from napari_vdsr.plugin.widgets.elements import (
     is_dark,
     line_colour,
     message_colour,

@@ -138,7 +138,7 @@ def test_without_preferences_the_defaults_are_the_packages_own() -> None:
 def test_the_sample_is_an_image_exactly_over_its_original() -> None:
     from napari.layers import Image
 
-    from napari_vdsr.plugin.samples import coins
+    from napari_vdsr.plugin.contributions import coins
 
     original, reduced = (Image(data, **options) for data, options, _ in coins())
     assert np.asarray(original.data.shape).tolist() == [

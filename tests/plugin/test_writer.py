@@ -142,7 +142,7 @@ def test_colours_stay_colours(layers: Any, tmp_path: Path) -> None:
 
 
 def test_a_name_without_an_ending_gets_one(tmp_path: Path) -> None:
-    from napari_vdsr.plugin.writer import write_ome_tiff, write_ome_zarr
+    from napari_vdsr.plugin.contributions import write_ome_tiff, write_ome_zarr
 
     data = Image(STACK, name="cells").as_layer_data_tuple()
     for function, name in ((write_ome_zarr, "a.zarr"), (write_ome_tiff, "a.ome.tif")):

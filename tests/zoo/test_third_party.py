@@ -16,7 +16,7 @@ import torch
 from napari_vdsr import evaluate
 from napari_vdsr.network import SRCNN, VDSR, network_from_state
 from napari_vdsr.zoo import Model, load_model
-from napari_vdsr.zoo.layouts import renamed
+from napari_vdsr.zoo.checkpoints import renamed
 from napari_vdsr.zoo.registry import registered
 
 pytestmark = pytest.mark.needs_shared

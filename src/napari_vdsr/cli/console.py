@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FrameType
 from typing import Any, TextIO, cast
 
-from napari_vdsr.plain_text import plain_line, plain_text
+from napari_vdsr.errors import plain_line, plain_text
 from napari_vdsr.progress import Progress
 
 _PIPE_IS_CLOSED = errno.EINVAL if sys.platform == "win32" else errno.EPIPE

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.cli.console import fetching_bar, note, progress_bar
 from napari_vdsr.cli.options import parse_lengths, parse_pair
-from napari_vdsr.errors import FileError, InputError, VdsrError
+from napari_vdsr.errors import FileError, InputError, VdsrError, reason_beside
 from napari_vdsr.files import Picture, list_images, open_image
 from napari_vdsr.files.atomic import resolved
 from napari_vdsr.files.folders import ZARR_SUFFIX, is_zarr_folder, result_name
@@ -31,7 +31,6 @@ from napari_vdsr.inference.settings import check_options, in_use
 from napari_vdsr.lazy.to_zarr import Target, Task
 from napari_vdsr.options import RunOptions
 from napari_vdsr.pipeline import upscale_file
-from napari_vdsr.plain_text import reason_beside
 
 if TYPE_CHECKING:
     from napari_vdsr.lazy.cluster import Cluster

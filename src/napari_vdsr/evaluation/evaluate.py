@@ -12,7 +12,13 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import Cancelled, InputError, VdsrError, VdsrWarning
+from napari_vdsr.errors import (
+    Cancelled,
+    InputError,
+    VdsrError,
+    VdsrWarning,
+    reason_beside,
+)
 from napari_vdsr.evaluation.acquisition import Acquisition, Noise, acquisitions_for
 from napari_vdsr.evaluation.data_range import mean_decibels
 from napari_vdsr.evaluation.grids import matched
@@ -37,7 +43,6 @@ from napari_vdsr.images.open_any import opened
 from napari_vdsr.images.stack import check_image
 from napari_vdsr.imaging.resample import Sampling
 from napari_vdsr.options import RunOptions
-from napari_vdsr.plain_text import reason_beside
 from napari_vdsr.progress import Part, Progress
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from napari_vdsr.errors import FileError
+from napari_vdsr.errors import FileError, counted
 from napari_vdsr.files.opening import OpenImage, identity_of
 from napari_vdsr.files.picture import Metadata, Picture, flipped_axes, planned_array
 from napari_vdsr.files.tiff_metadata import (
@@ -32,7 +32,6 @@ from napari_vdsr.files.tiff_pixels import (
     segment_shape,
 )
 from napari_vdsr.memory import check_memory
-from napari_vdsr.plain_text import counted
 
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _EXTRA = {1: "assocalpha", 2: "unassalpha"}

@@ -1,10 +1,14 @@
 """Menu commands that enlarge the active layer at one click."""
 
+from typing import TYPE_CHECKING
+
 from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
 
-from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.widgets.panel import dock_of
+
+if TYPE_CHECKING:
+    from napari_vdsr.plugin.enlarge.panel import SuperResolution
 
 # As napari's menu calls it, so that the menu knows that it is open.
 _NAME = "Super-resolution (VDSR super-resolution)"
@@ -41,8 +45,11 @@ def _upscale(viewer: Viewer, factor: str) -> None:
     panel.upscale_active(factor)
 
 
-def _panel(viewer: Viewer) -> SuperResolution:
+def _panel(viewer: Viewer) -> "SuperResolution":
     """The panel that is open, in front; or a new one, under its name in the menu."""
+    # Not above: the training panel opens without it.
+    from napari_vdsr.plugin.enlarge.panel import SuperResolution
+
     open_ones = viewer.window.dock_widgets.values()
     for panel in open_ones:
         if isinstance(panel, SuperResolution):

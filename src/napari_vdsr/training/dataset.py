@@ -19,9 +19,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import Cancelled, InputError, VdsrError
+from napari_vdsr.errors import Cancelled, InputError, VdsrError, reason_beside
 from napari_vdsr.imaging.resample import resize
-from napari_vdsr.plain_text import reason_beside
 from napari_vdsr.progress import Progress
 from napari_vdsr.training.config import TrainingConfig, source_pixels, too_small
 from napari_vdsr.training.planes import (

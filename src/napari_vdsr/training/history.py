@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from napari_vdsr.errors import counted
 from napari_vdsr.imaging.resample import Sampling
-from napari_vdsr.plain_text import counted
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.prepare import TrainingSet
 from napari_vdsr.training.validate import Score

@@ -10,10 +10,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_vdsr.errors import ModelError
+from napari_vdsr.errors import ModelError, plain_line
 from napari_vdsr.files.atomic import replacing
-from napari_vdsr.plain_text import plain_line
-from napari_vdsr.zoo.layouts import renamed
+from napari_vdsr.zoo.checkpoints import read_checkpoint, renamed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,8 +36,6 @@ def read_weights(
     if data.startswith(b"MATLAB "):
         return _tensors(read_matlab(data, known=known)), {}
     if data.startswith((b"PK", b"\x80")):
-        from napari_vdsr.zoo.checkpoints import read_checkpoint
-
         return _tensors(renamed(read_checkpoint(data))), {}
     raise ModelError(
         "it is neither safetensors nor a file of torch.save (.pt, .pth) "

@@ -19,9 +19,8 @@ from hypothesis import strategies as st
 
 from napari_vdsr.errors import ModelError
 from napari_vdsr.network import VDSR, network_from_state
-from napari_vdsr.zoo.checkpoints import read_checkpoint
+from napari_vdsr.zoo.checkpoints import read_checkpoint, renamed
 from napari_vdsr.zoo.formats import read_weights
-from napari_vdsr.zoo.layouts import renamed
 
 
 def saved(content: Any, new: bool = True) -> bytes:

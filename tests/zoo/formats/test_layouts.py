@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import ModelError
-from napari_vdsr.zoo.layouts import renamed
+from napari_vdsr.zoo.checkpoints import renamed
 
 LAYOUTS = {
     "ours": ["conv0", "conv1", "conv2", "conv10"],

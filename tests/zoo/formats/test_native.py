@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from napari_vdsr.errors import ModelError
 from napari_vdsr.network import VDSR, network_from_state
 from napari_vdsr.zoo import load_model
+from napari_vdsr.zoo.checkpoints import renamed
 from napari_vdsr.zoo.formats import (
     read_metadata,
     read_native,
     write_native,
 )
-from napari_vdsr.zoo.layouts import renamed
 
 STATE = VDSR(depth=3, features=4).state_dict()
 METADATA = {"title": "A model", "licence": "CC0", "note": "ä"}

@@ -24,8 +24,7 @@ from napari_vdsr.plugin.enlarge.work import Execution, Result, Saving, targets_o
 from napari_vdsr.plugin.jobs import release_memory
 from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.viewer import Sources
-from napari_vdsr.plugin.widgets.colours import emphasise, message_colour
-from napari_vdsr.plugin.widgets.elements import copy_text
+from napari_vdsr.plugin.widgets.elements import copy_text, emphasise, message_colour
 from napari_vdsr.plugin.widgets.panel import Panel
 from napari_vdsr.plugin.words import Outlook
 from napari_vdsr.zoo.loading import is_file_name

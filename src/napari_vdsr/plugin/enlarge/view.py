@@ -24,10 +24,10 @@ from napari_vdsr.plugin.enlarge.work import check_whole, in_the_way, targets_of
 from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.settings import FieldError, shown_fields
 from napari_vdsr.plugin.viewer import Sources, selection_in_words
-from napari_vdsr.plugin.widgets.colours import colour_words
 from napari_vdsr.plugin.widgets.elements import (
     BAR_STEPS,
     breakable,
+    colour_words,
     keep_slim,
     push_button,
     put_below,

@@ -35,16 +35,18 @@ from napari_vdsr.plugin.scores.words import (
     to_csv,
 )
 from napari_vdsr.plugin.scores.work import WARNING, Score
-from napari_vdsr.plugin.widgets.colours import (
+from napari_vdsr.plugin.widgets.elements import (
     colour_plot,
     colour_words,
+    copy_text,
     is_dark,
     is_dark_colour,
     line_colour,
+    make_plot,
     message_colour,
     theme_colour,
+    wrapping_label,
 )
-from napari_vdsr.plugin.widgets.elements import copy_text, make_plot, wrapping_label
 
 _EXPLAINED = {
     "mean": "Mean of the planes' figures, as papers report it.",

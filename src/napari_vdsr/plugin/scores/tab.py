@@ -25,12 +25,14 @@ from napari_vdsr.plugin.scores.results import ResultsView
 from napari_vdsr.plugin.scores.work import ScoringWork
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import Sources
-from napari_vdsr.plugin.widgets.colours import colour_words, emphasise, message_colour
 from napari_vdsr.plugin.widgets.elements import (
     BAR_STEPS,
     BUTTON_HEIGHT,
     breakable,
+    colour_words,
+    emphasise,
     keep_slim,
+    message_colour,
     wrapping_label,
 )
 from napari_vdsr.plugin.widgets.form import Form

@@ -12,8 +12,12 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 from napari_vdsr.layers.result import METADATA_KEY, Provenance
 from napari_vdsr.plugin.training.words import gain_words
 from napari_vdsr.plugin.viewer import TRAINING_PREVIEW, add_quietly
-from napari_vdsr.plugin.widgets.colours import colour_plot, is_dark_colour, line_colour
-from napari_vdsr.plugin.widgets.elements import make_plot
+from napari_vdsr.plugin.widgets.elements import (
+    colour_plot,
+    is_dark_colour,
+    line_colour,
+    make_plot,
+)
 
 if TYPE_CHECKING:
     from napari_vdsr.training import History

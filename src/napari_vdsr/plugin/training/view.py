@@ -24,19 +24,17 @@ from napari_vdsr.plugin.training.words import (
     remark_words,
     shares_of_one,
 )
-from napari_vdsr.plugin.widgets.colours import (
-    colour_words,
-    emphasise,
-    message_colour,
-    theme_colour,
-)
 from napari_vdsr.plugin.widgets.elements import (
     BAR_STEPS,
     breakable,
+    colour_words,
+    emphasise,
     keep_slim,
+    message_colour,
     push_button,
     put_below,
     side_by_side,
+    theme_colour,
     tooltip_of_lines,
     words_below,
 )

@@ -34,7 +34,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_vdsr.plugin.settings import Shown
-from napari_vdsr.plugin.widgets.colours import set_style
+from napari_vdsr.plugin.widgets.elements import set_style
 from napari_vdsr.plugin.words import free_text
 
 _BUTTON_WIDTH = 34  # pixels

@@ -26,8 +26,7 @@ from napari_vdsr.plugin.settings import (
     saved_values,
 )
 from napari_vdsr.plugin.viewer import ViewerWatcher
-from napari_vdsr.plugin.widgets.colours import set_style, theme_colour
-from napari_vdsr.plugin.widgets.elements import let_wrap
+from napari_vdsr.plugin.widgets.elements import let_wrap, set_style, theme_colour
 from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import make_accessible
 
