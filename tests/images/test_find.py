@@ -9,6 +9,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
@@ -110,6 +111,10 @@ def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
         named(tmp_path / "nowhere")
     with pytest.raises(FileError, match="holds no image"):
         named(tmp_path)
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    group.create_array("0", data=np.zeros((3, 3), np.uint8))
+    with pytest.raises(InputError, match="a group of zarr arrays: take one of them"):
+        named(group)
 
 
 def test_an_empty_name_is_not_the_current_folder() -> None:

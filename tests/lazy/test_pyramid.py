@@ -9,6 +9,7 @@ import pytest
 import zarr
 from streaming_helpers import noise, plain_zarr, stream, tiny_model
 
+from napari_vdsr.errors import InputError
 from napari_vdsr.lazy import upscale_levels
 from napari_vdsr.zoo import Model
 
@@ -82,3 +83,11 @@ def test_every_level_but_the_source_is_the_mean_of_the_one_before(
         y, x = after.shape
         means = before.reshape(y, 2, x, 2).mean(axis=(1, 3))
         np.testing.assert_allclose(after, means, rtol=0, atol=1e-6)
+
+
+def test_what_is_no_array_has_no_levels(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the image is None"):
+        upscale_levels(None)
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    with pytest.raises(InputError, match="a group of zarr arrays: take one of them"):
+        upscale_levels(group)

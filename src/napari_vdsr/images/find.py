@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.opening import reading_from
-from napari_vdsr.images.arrays import is_any_layer
+from napari_vdsr.images.arrays import is_any_layer, is_instance, refuse_no_image
 from napari_vdsr.images.open_any import Packed, is_layer
 
 
@@ -50,6 +50,8 @@ def named(images: Any) -> Found:
 
 
 def _add(images: Any, number: int, found: Found) -> None:
+    if is_instance(images, "zarr", "Group"):  # which is an iterable of names
+        refuse_no_image(images)
     if isinstance(images, NamedImage):
         found.images.append(images)
     elif isinstance(images, str | Path):

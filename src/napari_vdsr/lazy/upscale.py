@@ -10,6 +10,7 @@ import numpy as np
 from dask.base import tokenize
 from numpy.typing import NDArray
 
+from napari_vdsr.images.arrays import refuse_no_image
 from napari_vdsr.imaging.geometry import Axes, Factor, find_axes, plan_enlargement
 from napari_vdsr.imaging.intensities import check_dtype, images_in
 from napari_vdsr.inference.enlarged_array import EnlargedArray, warn_of_factors
@@ -90,6 +91,7 @@ def upscale_levels(
     InputError
         When the image or an argument cannot be used.
     """
+    refuse_no_image(image)
     chosen = replace(RunOptions(**options), spread=False)
     geometry: dict[str, Any] = {"axes": axes, "rgb": rgb, "pixel_size": pixel_size}
     enlarged = upscale_lazy(image, factor, chosen, progress=progress, **geometry)
