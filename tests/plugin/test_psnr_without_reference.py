@@ -45,6 +45,7 @@ def test_a_result_is_checked_against_its_source(
     np.testing.assert_array_equal(shown.translate, source.translate)
     assert f"{100 * expected.relative:.2f} % of the range" in tab.consistent.text()
     assert "PSNR" not in tab.consistent.text()
+    assert "green where the result is brighter" in tab.consistent.text()
     press(tab.consistency.button, tab, qtbot)
     assert len(names(viewer)) == 3
 

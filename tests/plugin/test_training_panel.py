@@ -28,6 +28,7 @@ from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.planning import Facts
 from napari_vdsr.plugin.training.session import Preview
 from napari_vdsr.plugin.training.words import memory_needed
+from napari_vdsr.plugin.widgets.panel import dock_of
 from napari_vdsr.training import BlindNoise, prepare, recipe
 from napari_vdsr.training.prepare import MEMORY
 from napari_vdsr.zoo import load_model, user_folder
@@ -90,6 +91,22 @@ def test_a_layer_becomes_a_model_that_the_other_panels_offer_at_once(
     assert panel.controls.use.native.isVisibleTo(panel)
     first.close_down()
     scores.close_down()
+
+
+def test_the_button_for_the_new_model_is_in_view(
+    viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
+) -> None:
+    """It was far below the open recipe."""
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(name="mine", more=True)
+    dock = dock_of(panel)
+    assert dock is not None
+    dock.setFloating(True)
+    dock.resize(300, 250)
+    dock.show()
+    train(panel, settle, qtbot)
+    button = panel.controls.use.native
+    qtbot.waitUntil(lambda: not button.visibleRegion().isEmpty(), timeout=10_000)
 
 
 def test_a_pause_changes_nothing_in_the_result(

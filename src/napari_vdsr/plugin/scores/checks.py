@@ -103,9 +103,11 @@ def consistency_in_words(report: ConsistencyReport) -> tuple[str, str]:
     text = (
         f"Reduced to the size of its source again, the result differs from it by "
         f"{report.rms:.3g} grey levels (root mean square), {report.largest:.3g} at "
-        f"most; on the whole it is {brighter}. A small difference means "
-        "that the result agrees with what was measured, not that its new detail is "
-        "true: only a sharper image of the same sample can show that."
+        f"most; on the whole it is {brighter}. The map is green where the result is "
+        f"brighter and pink where it is darker, in full colour at "
+        f"{100 * _FULL_COLOUR:g} % of the range. A small difference means that the "
+        "result agrees with what was measured, not that its new detail is true: only "
+        "a sharper image of the same sample can show that."
     )
     return headline, text
 
@@ -224,6 +226,7 @@ def doubt_in_words(doubt: Doubt) -> tuple[str, str]:
         f"noise of the source, or {100 * _LEAST:g} % of the range where that is more. "
         f"On average these are {100 * doubt.report.relative:.2f} % and "
         f"{100 * doubt.spread:.2f} % of the range; {doubt.seen.noise_in_short}. "
+        "In the map, 1 is that limit, and black is no difference. "
         "What does not show here can be wrong, too: only a sharper image of the same "
         "sample can tell."
     )

@@ -337,6 +337,7 @@ class Training(Panel[TrainingSettings]):
                 steps, seconds = session.history.steps, session.seconds
                 self._machine.learn(session.plan, steps, seconds)
             self.controls.use.visible = True
+            self.scroll_to(self.controls.use.native)
             announce_change()
         self.reset_choices()
         self._news = news_of(session)

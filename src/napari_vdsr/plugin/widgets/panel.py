@@ -130,7 +130,15 @@ class Panel(QWidget, Generic[Kept]):
         column.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scrolled(inner))
+        self._area = scrolled(inner)
+        layout.addWidget(self._area)
+
+    def scroll_to(self, part: QWidget) -> None:
+        """Bring a part of a high panel into view as soon as all have their places."""
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(lambda: self._area.ensureWidgetVisible(part))
+        timer.start(3 * _WAIT)
 
     def default_settings(self) -> Kept:
         """The settings of the first opening, and of Reset."""
@@ -202,6 +210,8 @@ class Panel(QWidget, Generic[Kept]):
     def showEvent(self, event: QShowEvent | None) -> None:
         """Take a place among the docks, as soon as it is in one."""
         super().showEvent(event)
+        if event is not None and not event.spontaneous():
+            self._fitted = False
         self.refresh_soon()
 
     def _style_fields(self) -> None:
