@@ -27,6 +27,7 @@ from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.planning import Facts
 from napari_vdsr.plugin.training.session import Preview
+from napari_vdsr.plugin.training.settings import TrainingSettings
 from napari_vdsr.plugin.training.words import memory_needed
 from napari_vdsr.plugin.widgets.panel import dock_of
 from napari_vdsr.training import BlindNoise, prepare, recipe
@@ -458,6 +459,18 @@ def test_settings_are_kept_between_openings(
     assert again.form["sampling"].value == again.form["noise"].value == ""
     qtbot.waitUntil(lambda: again._machine.ready, timeout=20_000)
     again.close_down()
+
+
+def test_a_saved_choice_that_is_none_any_more_does_no_harm(
+    viewer: Any, open_training: OpenTraining, settle: Any
+) -> None:
+    viewer.add_image(np.zeros((64, 64), np.uint8))
+    assert TrainingSettings().changed({"held": "gone"}).held == "10"
+    assert TrainingSettings().changed({"held": "20"}).held == "20"
+    panel = open_training(recipe="gone", held="gone")
+    assert settle(panel).startswith("Recipe is 'gone': choose modern, paper")
+    panel.form["recipe"].value = "quick"
+    assert "gone" not in settle(panel)
 
 
 def test_images_of_any_size_are_held_up_to_a_limit() -> None:

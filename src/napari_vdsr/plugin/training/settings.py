@@ -1,7 +1,8 @@
 """What the training panel is set to, and how its form shows it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from napari_vdsr.plugin.settings import (
     PRECISIONS,
@@ -283,6 +284,13 @@ class TrainingSettings(Remembered):
     def start_from(self) -> str | None:
         """The model to start from, if any."""
         return None if self.begin == SCRATCH else self.model
+
+    def changed(self, values: Mapping[str, Any]) -> Self:
+        """As for all settings; a share that is none is ignored, too."""
+        held = str(values.get("held", self.held))
+        if held != FOLDER and not held.isdecimal():
+            values = {**values, "held": self.held}
+        return super().changed(values)
 
     @property
     def changes(self) -> dict[str, Any]:

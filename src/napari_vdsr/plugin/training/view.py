@@ -6,6 +6,7 @@ from magicgui.widgets import ProgressBar
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_vdsr.plugin.jobs import Tick
+from napari_vdsr.plugin.settings import blame
 from napari_vdsr.plugin.training.pictures import Curves
 from napari_vdsr.plugin.training.session import Session
 from napari_vdsr.plugin.training.settings import (
@@ -85,10 +86,15 @@ class TrainingView(QWidget):
     def show_what_is_meant(
         self, settings: TrainingSettings, name: str, images: int
     ) -> None:
-        """Show in empty fields what they stand for; `name` is that of the model."""
+        """Show in empty fields what they stand for; `name` is that of the model.
+
+        FieldError for a recipe that is not known, as other versions may have saved.
+        """
         from napari_vdsr.training import recipe
 
-        form, config = self.form, recipe(settings.recipe)
+        form = self.form
+        with blame("recipe"):
+            config = recipe(settings.recipe)
         form.suggest("name", name)
         form.suggest("factors", ", ".join(f"{factor:g}" for factor in config.factors))
         for field, value in meant_by(config).items():
