@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.errors import ModelError, plain_line
 from napari_vdsr.files.atomic import replacing
-from napari_vdsr.zoo.checkpoints import read_checkpoint, renamed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +29,9 @@ def read_weights(
     The weights are named ``conv0.weight`` (out, in, k, k), ``conv0.bias`` (out,) and
     so on. `known` tells that the list of models has the file's sha256.
     """
+    # Not above: the list of models is read without numpy.
+    from napari_vdsr.zoo.checkpoints import read_checkpoint, renamed
+
     if data[8:9] == b"{":
         state, metadata = read_native(data)
         return renamed(state), metadata
