@@ -4,15 +4,12 @@ import re
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from math import log10
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from napari_vdsr.errors import FileError, InputError, VdsrWarning
 from napari_vdsr.files.atomic import already_there, replacing
-from napari_vdsr.imaging.resample import resize
 from napari_vdsr.zoo.formats import write_native
 from napari_vdsr.zoo.loading import find, shared_model
 from napari_vdsr.zoo.model import Model
@@ -20,6 +17,8 @@ from napari_vdsr.zoo.registry import Card, expanded, factors_in
 from napari_vdsr.zoo.user import free_path
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import nn
 
     from napari_vdsr.progress import Progress
@@ -34,7 +33,7 @@ _BORDER = 8  # pixels that are not compared
 _FACTORS = (2, 3, 4)
 _MOST_WEIGHTS = 5_000_000  # a network of 20 layers has 665,000; more take minutes
 
-Image = NDArray[np.floating[Any]]
+Image: TypeAlias = "NDArray[np.floating[Any]]"
 
 
 def import_model(
@@ -118,7 +117,7 @@ def _fault(model: Model, image: Image) -> str | None:
     def gains(restore: Callable[[Image], Image]) -> list[float]:
         """Decibels over bicubic interpolation, a factor each."""
         return [
-            10 * np.log10(_error(base, image) / _error(restore(base), image))
+            10 * log10(_error(base, image) / _error(restore(base), image))
             for base in enlarged
         ]
 
@@ -141,6 +140,8 @@ def _fault(model: Model, image: Image) -> str | None:
 
 
 def _reduced_and_enlarged(image: Image, factor: float, model: Model) -> Image:
+    from napari_vdsr.imaging.resample import resize
+
     small = resize(image, (round(_EDGE / factor),) * 2)
     return resize(small, image.shape, model.kernel)
 
@@ -157,7 +158,7 @@ def _residual(model: Model, base: Image) -> Image:
 def _error(restored: Image, image: Image) -> float:
     """Mean square of the difference, never zero."""
     inner = (slice(_BORDER, -_BORDER),) * 2
-    return float(np.square(restored[inner] - image[inner]).mean()) + 1e-12
+    return float(((restored[inner] - image[inner]) ** 2).mean()) + 1e-12
 
 
 def export_model(
