@@ -4,7 +4,6 @@ import re
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from math import log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -111,13 +110,15 @@ def fault_of(model: Model) -> str | None:
 
 
 def _fault(model: Model, image: Image) -> str | None:
+    import numpy as np
+
     factors = factors_in(model.metadata.get("factors", "")) or _FACTORS
     enlarged = [_reduced_and_enlarged(image, factor, model) for factor in factors]
 
     def gains(restore: Callable[[Image], Image]) -> list[float]:
         """Decibels over bicubic interpolation, a factor each."""
         return [
-            10 * log10(_error(base, image) / _error(restore(base), image))
+            10 * np.log10(_error(base, image) / _error(restore(base), image))
             for base in enlarged
         ]
 
