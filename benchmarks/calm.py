@@ -102,6 +102,8 @@ def wait(app: QApplication, seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         app.processEvents()
+        # Left to the event loop itself, without which napari keeps all old widgets.
+        app.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         time.sleep(0.002)
 
 

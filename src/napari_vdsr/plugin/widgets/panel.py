@@ -270,8 +270,10 @@ def share_height(panel: QWidget) -> bool:
     side = window.dockWidgetArea(dock)
     docks = [
         each
-        for each in window.findChildren(QDockWidget)
-        if window.dockWidgetArea(each) == side and not each.isHidden()
+        for each in window.children()
+        if isinstance(each, QDockWidget)
+        and window.dockWidgetArea(each) == side
+        and not each.isHidden()
     ]
     if len(docks) > 1 and not dock.isFloating():
         window.resizeDocks(docks, [1] * len(docks), Qt.Orientation.Vertical)
