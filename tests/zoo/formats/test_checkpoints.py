@@ -225,7 +225,7 @@ def test_a_small_part_of_a_large_storage_is_read_once() -> None:
     views = {f"c{i}.weight": large[i : i + 1].view(1, 1, 1, 1) for i in range(1000)}
     start = time.process_time()
     assert len(read_checkpoint(saved(views))) == 1000
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 2
 
 
 def test_more_tensors_than_any_network_has_are_refused() -> None:

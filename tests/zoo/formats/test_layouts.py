@@ -80,5 +80,5 @@ def test_more_than_any_network_has_is_refused_at_once(names: list[str]) -> None:
     start = time.process_time()
     with pytest.raises(ModelError, match="tensors are not those of") as caught:
         renamed(state)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 0.5
     assert len(str(caught.value)) < 200
