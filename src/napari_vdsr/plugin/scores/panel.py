@@ -122,6 +122,7 @@ class Psnr(Panel[PsnrSettings]):
         page.setWidget(tab)
         if self._tabs:  # with the first, the panel itself does this
             tab.reset_choices()
+            tab.refresh()
             make_accessible(self)
         self._tabs.append(tab)
         return tab

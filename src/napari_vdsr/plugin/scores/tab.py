@@ -221,7 +221,7 @@ class Tab(QWidget):
         column.addStretch(1)
 
     def reset_choices(self) -> None:
-        """Update the lists of layers and models, and what depends on them."""
+        """Update the lists of layers and models; `refresh` is called after it."""
         raise NotImplementedError
 
     def show_state(self) -> None:

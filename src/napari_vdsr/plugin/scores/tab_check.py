@@ -104,7 +104,6 @@ class CheckTab(Tab):
         given = next((layer for layer in images if not is_made(layer)), None)
         if offer_layers(self.image, images, given):
             self._image_changed()
-        self.refresh()
 
     def show_state(self) -> None:
         """Show what is wrong, if anything, and enable or disable the buttons."""
@@ -164,6 +163,7 @@ class CheckTab(Tab):
         origin = origin_of(self.result.value, self.images)
         if origin is None:
             self.reset_choices()
+            self.refresh()
         else:
             self._begin(kind(take_snapshot(self.result.value), origin), view)
 

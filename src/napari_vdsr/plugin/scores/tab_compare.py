@@ -82,9 +82,7 @@ class CompareTab(ScoringTab):
         offer_layers(self.reference, images, likely_truth(images))
         self._offer_others(images)
         self._seen.update(images)
-        if _same(self._wanted(), before):
-            self.refresh()
-        else:
+        if not _same(self._wanted(), before):
             self._layers_changed()
 
     def begin_by_itself(self) -> None:

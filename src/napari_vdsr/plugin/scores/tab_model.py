@@ -77,7 +77,6 @@ class ModelTab(ScoringTab):
         images = self.images
         offer_layers(self.truth, images, likely_truth(images))
         self.tile.enabled = self._tiling.ready
-        self.refresh()
 
     def show_state(self) -> None:
         """Show what is wrong, if anything, and enable or disable the button."""
