@@ -6,6 +6,7 @@ from html import escape
 from textwrap import fill
 
 from napari_vdsr.plugin.jobs import Tick
+from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.zoo import Card
 
 _NEAR = 0.1  # results have whole pixels, so that the factor is near what was asked for
@@ -22,6 +23,12 @@ class Outlook:
     level: str = "info"  # or "warning", "error" or "waiting"
     field: str = ""  # the field that is wrong, if any
     details: str = ""  # for the tooltip
+
+    @classmethod
+    def of_error(cls, error: FieldError) -> "Outlook":
+        """Say which field is wrong and why, or what is waited for."""
+        level = "waiting" if str(error) == WAIT else "error"
+        return cls(str(error), level, error.field)
 
     def below(self, news: "Outlook") -> "Outlook":
         """Put the news of the last run above this outlook, without repeated lines."""

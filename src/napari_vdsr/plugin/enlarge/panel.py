@@ -246,8 +246,7 @@ class SuperResolution(Panel[Settings]):
         self._show(look_ahead(batch, seconds, free_memory(), extras, card))
 
     def _show_error(self, error: FieldError) -> None:
-        level = "waiting" if str(error) == WAIT else "error"
-        self._show(Outlook(str(error), level, error.field))
+        self._show(Outlook.of_error(error))
 
     def _show(self, outlook: Outlook) -> None:
         colour = message_colour(outlook.level, self._viewer.theme)

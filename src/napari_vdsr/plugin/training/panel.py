@@ -138,7 +138,7 @@ class Training(Panel[TrainingSettings]):
             layers = [self._layer_named(name) for name in chosen.layers]
             plan = self._planned_with(chosen.settings, layers, resume=True)
         except FieldError as error:
-            self._show(Outlook(str(error), "error", error.field))
+            self._show(Outlook.of_error(error))
             return
         self._begin(plan)
         self._offer_images(layers)
@@ -256,8 +256,7 @@ class Training(Panel[TrainingSettings]):
         try:
             return self._planned()
         except FieldError as error:
-            level = "waiting" if str(error) == WAIT else "error"
-            self._show(Outlook(str(error), level, error.field))
+            self._show(Outlook.of_error(error))
             return None
 
     def refresh(self) -> None:
