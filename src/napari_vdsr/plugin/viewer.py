@@ -177,6 +177,15 @@ def _is_made_of(layer: Image, source: Image, names: set[str]) -> bool:
     return made.was_at(source)
 
 
+def replace_pixels(layer: Image, made: Image) -> None:
+    """Give a layer the pixels of another one, and their place in the world.
+
+    A new layer takes napari much longer.
+    """
+    for name in ("data", "scale", "translate", "rotate", "shear", "affine"):
+        setattr(layer, name, getattr(made, name))
+
+
 def add_quietly(viewer: Any, layer: Image, above: Image | None = None) -> None:
     """Add a layer and leave the selection as it is.
 

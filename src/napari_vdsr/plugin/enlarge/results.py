@@ -16,7 +16,13 @@ from napari_vdsr.layers.plan import Region, level_data, levels_of, linear_matrix
 from napari_vdsr.layers.result import METADATA_KEY, Provenance, layer_beside
 from napari_vdsr.plugin.enlarge.plan import Task
 from napari_vdsr.plugin.enlarge.work import Result
-from napari_vdsr.plugin.viewer import LEFT_OF_LINE, add_quietly, insert_quietly, made_of
+from napari_vdsr.plugin.viewer import (
+    LEFT_OF_LINE,
+    add_quietly,
+    insert_quietly,
+    made_of,
+    replace_pixels,
+)
 from napari_vdsr.plugin.words import plain_name
 
 BEFORE, SPLIT, AFTER = "before", "split", "after"
@@ -68,18 +74,14 @@ class Results:
         self.comparison.add(result.task, layer, link)
 
     def _renewed_preview(self, result: Result) -> Image | None:
-        """The layer of the last preview with another part in it, if that fits.
-
-        A new layer takes napari much longer.
-        """
+        """The layer of the last preview with another part in it, if that fits."""
         layer = self._preview()
         if layer is None or layer not in self._viewer.layers:
             return None
         (made,) = new_layers(result)
         if (layer.ndim, layer.rgb) != (made.ndim, made.rgb):
             return None
-        for name in ("data", "scale", "translate", "rotate", "shear", "affine"):
-            setattr(layer, name, getattr(made, name))
+        replace_pixels(layer, made)
         layer.metadata = made.metadata
         layer.name = f"preview of {plain_name(result.task.layer.name)}"
         return layer

@@ -25,7 +25,12 @@ from napari_vdsr.plugin.scores.tab import LayerList, ScoringTab, WorkView, offer
 from napari_vdsr.plugin.scores.words import answer_to
 from napari_vdsr.plugin.scores.work import Score, ScoringJob, Subject
 from napari_vdsr.plugin.settings import FieldError
-from napari_vdsr.plugin.viewer import add_quietly, is_made, likely_truth
+from napari_vdsr.plugin.viewer import (
+    add_quietly,
+    is_made,
+    likely_truth,
+    replace_pixels,
+)
 from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import combo_box
 
@@ -222,9 +227,7 @@ class CompareTab(ScoringTab):
         key = id(truth), id(layer)
         known = self._maps[key]() if key in self._maps else None
         if known is not None and known in self._viewer.layers:
-            known.data = shown.data
-            for name in ("scale", "translate", "rotate", "shear", "affine"):
-                setattr(known, name, getattr(shown, name))
+            replace_pixels(known, shown)
         else:
             add_quietly(self._viewer, shown)
             self._maps[key] = ref(shown)
