@@ -5,7 +5,7 @@ from typing import Any
 from weakref import WeakSet, ref
 
 from napari.layers import Image
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 from superqt.utils import create_worker
 
 from napari_vdsr.layers.plan import level_data
@@ -33,6 +33,7 @@ from napari_vdsr.plugin.viewer import (
 )
 from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import combo_box
+from napari_vdsr.plugin.widgets.panel import timer_of
 
 _FULL_COLOUR = 0.1  # of the data range: the difference shown in full colour
 
@@ -262,8 +263,8 @@ class _Follower(QObject):
         self._callback = callback
         self._layers: list[Image] = []
         self._marks: list[int | None] = []
-        self._soon = self._timer(callback)
-        self._look = self._timer(self.look)
+        self._soon = timer_of(self, _WAIT, callback)
+        self._look = timer_of(self, _WAIT, self.look)
 
     def follow(self, layers: Sequence[Image]) -> None:
         """Watch these layers instead of the ones before."""
@@ -296,13 +297,6 @@ class _Follower(QObject):
         self._layers, self._marks = [], []
         self._soon.stop()
         self._look.stop()
-
-    def _timer(self, callback: Any) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(_WAIT)
-        timer.timeout.connect(callback)
-        return timer
 
     def _disconnect(self) -> None:
         for layer in self._layers:

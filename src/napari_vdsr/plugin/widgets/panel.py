@@ -68,10 +68,7 @@ class Panel(QWidget, Generic[Kept]):
         self._ready = False  # whether models and preferences are known
         self._fitted = False  # whether it has its share of the window's height
         self._when_ready: list[Callable[[], object]] = []
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(_WAIT)
-        self._soon.timeout.connect(self.catch_up)
+        self._soon = timer_of(self, _WAIT, self.catch_up)
         try:
             self.models = ModelList(self, self.reset_choices)
             self._kept = saved_values(self.file_name)
@@ -135,10 +132,7 @@ class Panel(QWidget, Generic[Kept]):
 
     def scroll_to(self, part: QWidget) -> None:
         """Bring a part of a high panel into view as soon as all have their places."""
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.timeout.connect(lambda: self._area.ensureWidgetVisible(part))
-        timer.start(3 * _WAIT)
+        timer_of(self, 3 * _WAIT, lambda: self._area.ensureWidgetVisible(part)).start()
 
     def default_settings(self) -> Kept:
         """The settings of the first opening, and of Reset."""
@@ -248,6 +242,17 @@ class Panel(QWidget, Generic[Kept]):
         let_wrap(label)
         QVBoxLayout(self).addWidget(label)
         notification_manager.receive_error(type(error), error, error.__traceback__)
+
+
+def timer_of(
+    owner: QObject, milliseconds: int, callback: Callable[[], object]
+) -> QTimer:
+    """A timer that calls back once, so long after it was last started."""
+    timer = QTimer(owner)
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(callback)
+    return timer
 
 
 def dock_of(panel: QWidget) -> QDockWidget | None:
