@@ -37,6 +37,12 @@ def checked_rgb(value: Any) -> bool | None:
     raise InputError(f"rgb is {value!r}: it can be True, False or None")
 
 
+def require_text(name: str, value: Any) -> None:
+    """Raise `InputError` unless a value is a text."""
+    if not isinstance(value, str):
+        raise InputError(f"{name} is {value!r}: it must be a text")
+
+
 def require_choice(name: str, value: Any, choices: Iterable[str]) -> None:
     """Raise `InputError` unless a value is one of some words."""
     allowed = tuple(choices)

@@ -1,5 +1,8 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -114,6 +117,32 @@ def test_names_that_are_no_file_names_are_refused(
     with pytest.raises(InputError, match="letters, digits"):
         import_model(checkpoint, name)
     assert names() == []
+
+
+CALLS: dict[str, Callable[[Any], object]] = {
+    "import": lambda value: import_model(value),
+    "import as": lambda value: import_model(load_model("vdsr5"), value),
+    "import with title": lambda value: import_model(
+        load_model("vdsr5"), "b", title=value
+    ),
+    "rename": lambda value: rename_model(value, "b"),
+    "rename to": lambda value: rename_model("mine", value),
+    "remove": lambda value: remove_model(value),
+    "export to": lambda value: export_model("mine", value),
+    "save": lambda value: load_model("mine").save(value),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_names_and_paths_of_another_type_are_refused(
+    call: str, checkpoint: Path
+) -> None:
+    import_model(checkpoint, "mine")
+    for value in (5, 2.5, [], ["a"], b"a", np.arange(3)):
+        with pytest.raises(InputError) as caught:
+            CALLS[call](value)
+        assert repr(value) in str(caught.value)
+    assert names() == ["mine"]
 
 
 def test_names_are_given_once(checkpoint: Path) -> None:

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_vdsr.checks import check_progress
+from napari_vdsr.checks import check_progress, require_text
 from napari_vdsr.errors import InputError, ModelError
 from napari_vdsr.zoo.model import Model
 from napari_vdsr.zoo.registry import Card, expanded, registered, registered_as
@@ -36,8 +36,7 @@ def models() -> list[Card]:
 
 def find(name: str) -> Card:
     """Look up a model; where there is none, the error lists those that there are."""
-    if not isinstance(name, str):
-        raise InputError(f"the name of a model is a text, not {name!r}")
+    require_text("the name of a model", name)
     card = registered_as(name)
     if card is not None:
         return card

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_vdsr.zoo.registry import factors_in
+from napari_vdsr.zoo.registry import expanded, factors_in
 
 if TYPE_CHECKING:
     from napari_vdsr.imaging.resample import Kernel, Sampling
@@ -115,7 +115,7 @@ class Model:
         from napari_vdsr.zoo.formats import write_native
 
         state = self.network.state_dict()
-        write_native(Path(path), state, self.described(), overwrite=True)
+        write_native(expanded(path), state, self.described(), overwrite=True)
 
     def described(self) -> dict[str, str]:
         """The metadata, completed by what the network itself says."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from napari_vdsr.checks import require_text
 from napari_vdsr.errors import FileError, InputError, VdsrWarning
 from napari_vdsr.files.atomic import already_there, replacing
 from napari_vdsr.zoo.formats import write_native
@@ -69,7 +70,10 @@ def import_model(
         When a model from a file that does not tell of its training is worse than
         bicubic interpolation on a test image, with the likely cause.
     """
-    model = source if isinstance(source, Model) else shared_model(Path(source))
+    for what, text in (("the name", name), ("the title", title)):
+        if text is not None:
+            require_text(what, text)
+    model = source if isinstance(source, Model) else shared_model(expanded(source))
     name = name or default_name(model.name)
     path = free_path(name)
     metadata = dict(model.metadata)

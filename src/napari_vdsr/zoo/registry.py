@@ -240,6 +240,10 @@ def expanded(path: str | Path, what: str = "the path") -> Path:
     """A path with ``~`` and ``~user`` replaced by the folders that they stand for."""
     try:
         return Path(path).expanduser()
+    except TypeError as error:
+        raise InputError(
+            f"{what} is {path!r}: it must be a text or a pathlib.Path"
+        ) from error
     except RuntimeError as error:
         raise InputError(
             f"{what} is {str(path)!r}: there is no such user; write the folder in full"

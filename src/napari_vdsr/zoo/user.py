@@ -4,6 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
+from napari_vdsr.checks import require_text
 from napari_vdsr.errors import FileError, InputError, ModelError
 from napari_vdsr.files.atomic import replacing
 from napari_vdsr.files.folders import file_name
@@ -59,7 +60,8 @@ def free_path(name: str) -> Path:
 
     InputError says which names can be used, or that there is one already.
     """
-    if not _NAME.fullmatch(name) or is_file_like(name) or file_name(name) != name:
+    usable = isinstance(name, str) and _NAME.fullmatch(name)
+    if not usable or is_file_like(name) or file_name(name) != name:
         raise InputError(
             f"the name is {name!r}: use 1 to 64 letters, digits, dots, dashes and "
             "underscores, the first a letter or digit, the last no dot, no ending of "
@@ -139,6 +141,7 @@ def remove_model(name: str) -> Path:
 
 
 def _own(name: str) -> Card:
+    require_text("the name of a model", name)
     cards = {card.name: card for card in user_cards()}
     if name not in cards:
         own = ", ".join(cards) or "none yet"
