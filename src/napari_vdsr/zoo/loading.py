@@ -11,7 +11,12 @@ from napari_vdsr.errors import InputError, ModelError
 from napari_vdsr.zoo.model import Model
 from napari_vdsr.zoo.registry import Card, expanded, registered, registered_as
 from napari_vdsr.zoo.user import user_cards
-from napari_vdsr.zoo.weight_files import has_content, is_file_like, open_weights
+from napari_vdsr.zoo.weight_files import (
+    bring,
+    has_content,
+    is_file_like,
+    open_weights,
+)
 
 if TYPE_CHECKING:
     from napari_vdsr.progress import Progress
@@ -78,8 +83,6 @@ def fetch(name: str, *, progress: "Progress | None" = None) -> Path:
 def _at_hand(card: Card, progress: "Progress | None") -> Path:
     """The file of a model, fetched first if necessary."""
     if card.origin != "user" and not has_content(card.path, card.sha256):
-        from napari_vdsr.zoo.weight_files import bring
-
         bring(card, progress)
     return card.path
 

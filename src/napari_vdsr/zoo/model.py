@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_vdsr.zoo.formats import write_native
 from napari_vdsr.zoo.registry import expanded, factors_in
 
 if TYPE_CHECKING:
@@ -112,8 +113,6 @@ class Model:
         FileError
             When the file cannot be written.
         """
-        from napari_vdsr.zoo.formats import write_native
-
         state = self.network.state_dict()
         write_native(expanded(path), state, self.described(), overwrite=True)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from napari_vdsr.errors import FetchError, FileError, ModelError
 from napari_vdsr.last_used import LastUsed
+from napari_vdsr.zoo.formats import read_weights
 from napari_vdsr.zoo.registry import Card, is_registered
 
 if TYPE_CHECKING:
@@ -79,7 +80,6 @@ class WeightFile:
 
     def _decode(self) -> "tuple[ConvStack, dict[str, str]]":
         from napari_vdsr.network import network_from_state
-        from napari_vdsr.zoo.formats import read_weights
 
         try:
             known = is_registered(self.sha256)
