@@ -81,6 +81,18 @@ class OpenImage:
         self.close()
 
 
+def as_slices(
+    key: Sequence[int | slice], shape: Sequence[int]
+) -> tuple[list[slice], tuple[int | slice, ...]]:
+    """A slice for each item of a key, and the key that then drops axes of indices."""
+    slices = [
+        item if isinstance(item, slice) else slice(item, item + 1) for item in key
+    ]
+    kept = tuple(slice(None) if isinstance(item, slice) else 0 for item in key)
+    sized = zip(slices, shape, strict=True)
+    return [slice(*part.indices(size)[:2]) for part, size in sized], kept
+
+
 class Reordered:
     """Pixels with their axes in another order."""
 
@@ -93,13 +105,10 @@ class Reordered:
         self.chunks = chunks and tuple(chunks[axis] for axis in order)
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> Any:
-        wanted = dict(zip(self._order, key, strict=True))
-        parts = (wanted[axis] for axis in range(len(key)))
-        stored = tuple(
-            part if isinstance(part, slice) else slice(part, part + 1) for part in parts
-        )
-        pixels = self._pixels[stored].transpose(self._order)
-        return pixels[tuple(slice(None) if isinstance(k, slice) else 0 for k in key)]
+        parts, kept = as_slices(key, self.shape)
+        wanted = dict(zip(self._order, parts, strict=True))
+        stored = tuple(wanted[axis] for axis in range(len(key)))
+        return self._pixels[stored].transpose(self._order)[kept]
 
 
 class _Guarded:

@@ -14,6 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError
+from napari_vdsr.files.opening import as_slices
 
 _KEPT = 32_000_000  # bytes of decoded strips and tiles that are kept for the next read
 _GDAL_NODATA = 42113
@@ -305,12 +306,7 @@ class Arranged:
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         order = self._arrangement.order
-        parts = [
-            slice(*item.indices(size)[:2])
-            if isinstance(item, slice)
-            else slice(item, item + 1)
-            for item, size in zip(key, self.shape, strict=True)
-        ]
+        parts, kept = as_slices(key, self.shape)
         for axis in self._arrangement.flipped:
             part, size = parts[axis], self.shape[axis]
             parts[axis] = slice(size - max(part.stop, part.start), size - part.start)
@@ -320,8 +316,7 @@ class Arranged:
         pixels = self._arrangement.applied(self._pixels.region(tuple(stored)))
         if len(parts) > len(order):
             pixels = pixels[..., parts[-1]]
-        kept = (slice(None) if isinstance(item, slice) else 0 for item in key)
-        return pixels[tuple(kept)]
+        return pixels[kept]
 
 
 def colours_of(colormap: NDArray[np.uint16]) -> NDArray[Any]:

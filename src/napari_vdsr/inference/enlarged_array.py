@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import VdsrWarning
+from napari_vdsr.files.opening import as_slices
 from napari_vdsr.images.arrays import checked_pixels, in_memory, on_host
 from napari_vdsr.imaging.geometry import Axes, Factor, plan_enlargement
 from napari_vdsr.imaging.intensities import check_dtype, images_in, refuse_infinities
@@ -123,18 +124,6 @@ class EnlargedArray:
         kept = [slice(None)] * len(parts)
         kept[self._order.index(samples)] = colours
         return out[tuple(kept)]
-
-
-def as_slices(
-    key: Sequence[int | slice], shape: Sequence[int]
-) -> tuple[list[slice], tuple[int | slice, ...]]:
-    """A slice for each item of a key, and the key that then drops axes of indices."""
-    slices = [
-        item if isinstance(item, slice) else slice(item, item + 1) for item in key
-    ]
-    kept = tuple(slice(None) if isinstance(item, slice) else 0 for item in key)
-    sized = zip(slices, shape, strict=True)
-    return [slice(*part.indices(size)[:2]) for part, size in sized], kept
 
 
 class _SourcePlane:

@@ -14,9 +14,9 @@ import numpy as np
 from dask.base import compute
 from numpy.typing import NDArray
 
+from napari_vdsr.files.opening import as_slices
 from napari_vdsr.images.arrays import checked_pixels
 from napari_vdsr.imaging.geometry import enlarged_size
-from napari_vdsr.inference.enlarged_array import as_slices
 
 BLOCK = 512
 """Pixels per edge that blocks are near to: what a viewer likes to load at a time."""
