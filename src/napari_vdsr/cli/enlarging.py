@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.cli.console import fetching_bar, note, progress_bar
 from napari_vdsr.cli.options import parse_lengths, parse_pair
-from napari_vdsr.errors import FileError, InputError, VdsrError, reason_beside
+from napari_vdsr.errors import InputError, VdsrError, reason_beside
 from napari_vdsr.files import Picture, list_images, open_image
-from napari_vdsr.files.atomic import resolved
+from napari_vdsr.files.atomic import make_folder, resolved
 from napari_vdsr.files.folders import ZARR_SUFFIX, is_zarr_folder, result_name
 from napari_vdsr.files.image_files import Inputs, check_name
 from napari_vdsr.files.ngff import NgffVersion
@@ -226,7 +226,7 @@ def enlarge_folder(
             )
             continue
         try:
-            _make_folder(output.parent)
+            make_folder(output.parent)
             inputs.check(output)
             result = settings.enlarge(image, output, f"{number}/{len(images)} ")
             results.append(described(result))
@@ -243,13 +243,6 @@ def enlarge_folder(
 
 def _failure(path: Path, kind: str, message: str) -> dict[str, Any]:
     return {"input": str(path), "error": {"type": kind, "message": message}}
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
 @contextmanager

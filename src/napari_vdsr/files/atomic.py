@@ -66,6 +66,15 @@ def check_place(path: Path) -> None:
             raise FileError(f"cannot write {path}: no permission to write in {folder}")
 
 
+def make_folder(folder: Path) -> Path:
+    """Make a folder, and those that it lies in, unless it is there already."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error
+    return folder
+
+
 @contextlib.contextmanager
 def locked(lock: Path, when_taken: str) -> Iterator[None]:
     """Hold a lock, a file beside what is written; `FileError` if another run does.

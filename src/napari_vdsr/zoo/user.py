@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari_vdsr.checks import require_text
 from napari_vdsr.errors import FileError, InputError, ModelError
-from napari_vdsr.files.atomic import replacing
+from napari_vdsr.files.atomic import make_folder, replacing
 from napari_vdsr.files.folders import file_name
 from napari_vdsr.zoo.formats import read_metadata
 from napari_vdsr.zoo.registry import Card, factors_in, registered, user_folder
@@ -71,7 +71,7 @@ def free_path(name: str) -> Path:
     taken = {card.name.lower() for card in (*registered(), *user_cards())}
     if name.lower() in taken:
         raise InputError(f"there is a model {name!r} already: choose another name")
-    return _made(user_folder()) / f"{name}.safetensors"
+    return make_folder(user_folder()) / f"{name}.safetensors"
 
 
 def rename_model(name: str, new_name: str) -> Card:
@@ -127,7 +127,7 @@ def remove_model(name: str) -> Path:
         When the file cannot be moved.
     """
     card = _own(name)
-    folder = _made(card.path.parent / "removed")
+    folder = make_folder(card.path.parent / "removed")
     target, count = folder / card.path.name, 1
     while target.exists():
         count += 1
@@ -147,11 +147,3 @@ def _own(name: str) -> Card:
         own = ", ".join(cards) or "none yet"
         raise InputError(f"{name!r} is not one of your own models: {own}")
     return cards[name]
-
-
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error
-    return folder

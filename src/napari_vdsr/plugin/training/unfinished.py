@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from napari_vdsr.errors import FileError, ModelError
-from napari_vdsr.files.atomic import replacing
+from napari_vdsr.errors import ModelError
+from napari_vdsr.files.atomic import make_folder, replacing
 from napari_vdsr.plugin.training.settings import TrainingSettings
 from napari_vdsr.zoo import user_folder
 
@@ -51,12 +51,7 @@ def begin(settings: TrainingSettings, layers: Sequence[str]) -> Path:
         "layers": list(layers),
         "process": _process(os.getpid()),
     }
-    try:
-        _folder().mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(
-            f"cannot make the folder {_folder()}: {error.strerror}"
-        ) from error
+    make_folder(_folder())
     with replacing(_note_of(settings.name), overwrite=True) as temporary:
         temporary.write_text(json.dumps(told), encoding="utf-8")
     _in_work.add(settings.name)
