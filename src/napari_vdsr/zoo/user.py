@@ -60,8 +60,8 @@ def free_path(name: str) -> Path:
 
     InputError says which names can be used, or that there is one already.
     """
-    usable = isinstance(name, str) and _NAME.fullmatch(name)
-    if not usable or is_file_like(name) or file_name(name) != name:
+    require_text("the name", name)
+    if not _NAME.fullmatch(name) or is_file_like(name) or file_name(name) != name:
         raise InputError(
             f"the name is {name!r}: use 1 to 64 letters, digits, dots, dashes and "
             "underscores, the first a letter or digit, the last no dot, no ending of "
