@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from napari_vdsr.errors import Cancelled
+
 # Images in tests are small: more threads would only wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -73,6 +75,31 @@ def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     yield mount
     if folder.is_mount():
         subprocess.run(["umount", str(folder)], check=True)
+
+
+class CountingBar:
+    """A progress bar that nobody sees; `last` is the update at which it cancels."""
+
+    def __init__(self) -> None:
+        self.total: float | None = None
+        self.done = 0.0
+        self.updates = 0
+        self.last: int | None = None
+
+    def reset(self, total: float | None = None) -> None:
+        self.total, self.done = total, 0.0
+
+    def update(self, n: float = 1) -> None:
+        self.done += n
+        self.updates += 1
+        if self.updates == self.last:
+            raise Cancelled("stopped")
+
+
+@pytest.fixture
+def progress() -> CountingBar:
+    """What counts how far the work is, and can cancel it."""
+    return CountingBar()
 
 
 @pytest.fixture

@@ -54,24 +54,6 @@ def srcnn():
     return Model(SRCNN(), "srcnn", metadata={"factors": "3"})
 
 
-class Counter:
-    """A progress bar that adds up."""
-
-    def __init__(self):
-        self.total, self.done = None, 0.0
-
-    def reset(self, total=None):
-        self.total, self.done = total, 0.0
-
-    def update(self, n=1):
-        self.done += n
-
-
-@pytest.fixture
-def progress():
-    return Counter()
-
-
 @pytest.fixture(scope="session")
 def ramp():
     """A colour image in which luminance and channels differ."""

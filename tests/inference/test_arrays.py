@@ -173,41 +173,24 @@ def test_the_source_is_left_as_it_is(model: Model) -> None:
     np.testing.assert_array_equal(image, before)
 
 
-class Bar:
-    """A progress bar that remembers, and cancels after some tiles."""
-
-    def __init__(self, patience: int = 10**9) -> None:
-        self.total: float | None = None
-        self.done: list[float] = []
-        self._patience = patience
-
-    def reset(self, total: float | None = None) -> None:
-        self.total = total
-
-    def update(self, n: float = 1) -> None:
-        self.done.append(n)
-        if len(self.done) >= self._patience:
-            raise Cancelled
+def test_progress_counts_every_output_pixel(model: Model, progress: Any) -> None:
+    image = picture(2, 20, 20)
+    upscale_array(image, 2, model=model, tile=16, progress=progress, **CPU)
+    assert progress.total == progress.done == 2 * 40 * 40
+    assert progress.updates > 4
 
 
-def test_progress_counts_every_output_pixel(model: Model) -> None:
-    bar = Bar()
-    upscale_array(picture(2, 20, 20), 2, model=model, tile=16, progress=bar, **CPU)
-    assert bar.total == sum(bar.done) == 2 * 40 * 40
-    assert len(bar.done) > 4
+def test_progress_counts_what_is_only_copied(model: Model, progress: Any) -> None:
+    upscale_array(picture(2, 20, 20), 1, model=model, progress=progress, **CPU)
+    assert progress.total == progress.done == 2 * 20 * 20
 
 
-def test_progress_counts_what_is_only_copied(model: Model) -> None:
-    bar = Bar()
-    upscale_array(picture(2, 20, 20), 1, model=model, progress=bar, **CPU)
-    assert bar.total == sum(bar.done) == 2 * 20 * 20
-
-
-def test_cancelling_stops_at_the_next_tile(model: Model) -> None:
-    bar = Bar(patience=2)
+def test_cancelling_stops_at_the_next_tile(model: Model, progress: Any) -> None:
+    progress.last = 2
+    image = picture(40, 40)
     with pytest.raises(Cancelled):
-        upscale_array(picture(40, 40), 2, model=model, tile=16, progress=bar, **CPU)
-    assert len(bar.done) == 2
+        upscale_array(image, 2, model=model, tile=16, progress=progress, **CPU)
+    assert progress.updates == 2
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])

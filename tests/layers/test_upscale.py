@@ -163,19 +163,10 @@ def test_factor_one_is_a_copy(tiny: Model) -> None:
     assert not np.shares_memory(result.data, source.data)
 
 
-def test_progress_counts_to_the_number_of_pixels(tiny: Model) -> None:
-    class Bar:
-        total = done = 0.0
-
-        def reset(self, total: float | None = None) -> None:
-            self.total = total or 0
-
-        def update(self, n: float = 1) -> None:
-            self.done += n
-
-    bar = Bar()
-    upscale_layer(Image(noise(3, 9, 9)), 2, model=tiny, device="cpu", progress=bar)
-    assert bar.done == bar.total == 3 * 18 * 18
+def test_progress_counts_to_the_number_of_pixels(tiny: Model, progress: Any) -> None:
+    layer = Image(noise(3, 9, 9))
+    upscale_layer(layer, 2, model=tiny, device="cpu", progress=progress)
+    assert progress.done == progress.total == 3 * 18 * 18
 
 
 @pytest.mark.parametrize(

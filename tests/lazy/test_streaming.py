@@ -209,28 +209,9 @@ def test_memory_is_bounded_by_what_is_read_and_made_at_a_time(
     assert (256 + 16) ** 2 >= max(size for size in read if size not in written)
 
 
-class Stopper:
-    """Progress that stops after so many updates."""
-
-    def __init__(self, updates: int) -> None:
-        self.left = updates
-        self.total: float | None = None
-        self.done = 0.0
-
-    def reset(self, total: float | None = None) -> None:
-        self.total = total
-
-    def update(self, n: float = 1) -> None:
-        self.done += n
-        self.left -= 1
-        if self.left == 0:
-            raise Cancelled("stopped")
-
-
 def test_progress_counts_every_pixel_of_every_level(
-    source: Path, model: Model, tmp_path: Path
+    source: Path, model: Model, tmp_path: Path, progress: Any
 ) -> None:
-    progress = Stopper(-1)
     stream(source, tmp_path / "out.zarr", model, axes="ZYX", progress=progress)
     assert (
         progress.done == progress.total == 2 * sum((760 * 1100, 380 * 550, 190 * 275))
@@ -239,11 +220,12 @@ def test_progress_counts_every_pixel_of_every_level(
 
 @pytest.mark.parametrize("updates", [1, 9, 13])
 def test_a_cancelled_run_is_gone_on_with(
-    updates: int, source: Path, whole: Path, model: Model, tmp_path: Path
+    updates: int, source: Path, whole: Path, model: Model, tmp_path: Path, progress: Any
 ) -> None:
     target = tmp_path / "out.zarr"
+    progress.last = updates
     with pytest.raises(Cancelled):
-        stream(source, target, model, axes="ZYX", progress=Stopper(updates))
+        stream(source, target, model, axes="ZYX", progress=progress)
     assert not target.exists()
     counts = stream(source, target, model, axes="ZYX")
     assert (counts.good, counts.damaged) == (updates, 0)
@@ -251,11 +233,12 @@ def test_a_cancelled_run_is_gone_on_with(
 
 
 def test_a_damaged_chunk_is_found_and_made_again(
-    source: Path, whole: Path, model: Model, tmp_path: Path
+    source: Path, whole: Path, model: Model, tmp_path: Path, progress: Any
 ) -> None:
     target = tmp_path / "out.zarr"
+    progress.last = 14
     with pytest.raises(Cancelled):
-        stream(source, target, model, axes="ZYX", progress=Stopper(14))
+        stream(source, target, model, axes="ZYX", progress=progress)
     chunks = part_of(target) / "0" / "c"
     flipped = chunks / "0" / "1" / "0"
     content = bytearray(flipped.read_bytes())
@@ -358,12 +341,13 @@ def test_two_runs_do_not_write_one_image(
 
 
 def test_a_file_size_limit_keeps_what_is_finished(
-    source: Path, whole: Path, model: Model, tmp_path: Path
+    source: Path, whole: Path, model: Model, tmp_path: Path, progress: Any
 ) -> None:
     resource = pytest.importorskip("resource", reason="file size limits are POSIX")
     target = tmp_path / "out.zarr"
+    progress.last = 3
     with pytest.raises(Cancelled):
-        stream(source, target, model, axes="ZYX", progress=Stopper(3))
+        stream(source, target, model, axes="ZYX", progress=progress)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:
@@ -406,11 +390,17 @@ def test_a_full_disk_keeps_what_is_finished(
     ],
 )
 def test_another_job_is_refused_with_what_differs(
-    change: dict[str, Any], message: str, source: Path, model: Model, tmp_path: Path
+    change: dict[str, Any],
+    message: str,
+    source: Path,
+    model: Model,
+    tmp_path: Path,
+    progress: Any,
 ) -> None:
     target = tmp_path / "out.zarr"
+    progress.last = 2
     with pytest.raises(Cancelled):
-        stream(source, target, model, axes="ZYX", progress=Stopper(2))
+        stream(source, target, model, axes="ZYX", progress=progress)
     before = files_of(part_of(target))
     with pytest.raises(FileError, match=message) as caught:
         stream(source, target, model, axes="ZYX", **change)
@@ -422,15 +412,16 @@ def test_another_job_is_refused_with_what_differs(
 
 @pytest.mark.parametrize("kind", ["tif", "zarr"])
 def test_a_changed_source_is_another_job(
-    kind: str, model: Model, tmp_path: Path
+    kind: str, model: Model, tmp_path: Path, progress: Any
 ) -> None:
     source, target = tmp_path / f"in.{kind}", tmp_path / "out.zarr"
     if kind == "tif":
         tifffile.imwrite(source, noise((300, 400)))
     else:
         plain_zarr(source, noise((300, 400)), compressors=None)
+    progress.last = 1
     with pytest.raises(Cancelled):
-        stream(source, target, model, axes="YX", progress=Stopper(1))
+        stream(source, target, model, axes="YX", progress=progress)
     if kind == "tif":
         tifffile.imwrite(source, noise((300, 400)) + 1)
     else:

@@ -23,29 +23,16 @@ def write(folder: Path, *names: str) -> None:
         Image.fromarray(picture(number)).save(folder / name)
 
 
-class Counted:
-    """A progress bar that nobody sees."""
-
-    total = done = 0.0
-
-    def reset(self, total: float | None = None) -> None:
-        self.total = total or 0.0
-
-    def update(self, n: float = 1) -> None:
-        self.done += n
-
-
 def test_a_folder_is_read_and_what_is_damaged_is_named_and_counted(
-    tmp_path: Path,
+    tmp_path: Path, progress: Any
 ) -> None:
     write(tmp_path, "a.png", "b.png", "c.png")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
     Image.fromarray(picture(5, (9, 30))).save(tmp_path / "small.png")
     Image.fromarray(np.full((40, 40), 7, np.uint8)).save(tmp_path / "flat.png")
-    counted = Counted()
     with pytest.warns(VdsrWarning, match="3 of 6 images are left out") as caught:
-        made = prepare(tmp_path, tiny(validation_share=0.0), progress=counted)
-    assert counted.done == pytest.approx(counted.total) == 6
+        made = prepare(tmp_path, tiny(validation_share=0.0), progress=progress)
+    assert progress.done == pytest.approx(progress.total) == 6
     text = str(caught[0].message)
     assert "broken.png: damaged or cut short" in text
     assert "small.png: 9 × 30 pixels, smaller than a patch of 16" in text
