@@ -133,6 +133,36 @@ def test_a_spread_is_refused_for_a_folder_and_where_a_file_exists(
     assert run("upscale", grey, tmp_path / "b.tif", *words, "--overwrite").status == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "or write an OME-Zarr"),
+        (("--ensemble", "--spread", "c.tif"), "or leave the spread out"),
+    ],
+)
+def test_what_does_not_fit_into_memory_is_refused_before_the_work(
+    words: tuple[str, ...],
+    said: str,
+    run: Run,
+    grey: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pipeline, "upscale_array", None)
+    pixels = 4 * GREY.size
+    # The spread is float32: image and spread together, then each by itself.
+    needed = pixels * GREY.itemsize if not words else 2 * pixels * (GREY.itemsize + 4)
+    monkeypatch.setattr(pipeline, "free_memory", lambda: needed - 1)
+    outcome = run("upscale", grey.name, "b.tif", *words)
+    assert (outcome.status, said in outcome.err) == (1, True), outcome.err
+    assert list(tmp_path.iterdir()) == [grey]
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pipeline, "free_memory", lambda: needed)
+    assert run("upscale", grey.name, "b.tif", *words).status == 0
+
+
 def test_without_its_spread_there_is_no_result(
     run: Run, grey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
