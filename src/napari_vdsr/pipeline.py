@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError, VdsrError
 from napari_vdsr.files import Metadata, Picture, check_output, write_image
+from napari_vdsr.files.atomic import resolved
 from napari_vdsr.files.folders import TIFF_SUFFIXES, ZARR_SUFFIX
 from napari_vdsr.files.image_files import Source
 from napari_vdsr.files.picture import planned_array
@@ -79,6 +80,11 @@ def upscale_file(
     where: dict[str, Any] = {"overwrite": target.overwrite, "source": source}
     check_output(target.path, planned, **where)
     if target.spread is not None:
+        if resolved(target.spread) == resolved(target.path):
+            raise InputError(
+                f"the spread cannot go into {target.spread}, which is the result "
+                "itself: name another file"
+            )
         dtype = options.result_dtype(planned.array.dtype)["spread"]
         empty = planned_array(planned.array.shape, dtype)
         check_output(target.spread, _spread_beside(planned, empty), **where)

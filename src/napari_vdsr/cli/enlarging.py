@@ -102,9 +102,6 @@ class Settings:
             raise InputError(
                 f"workers write OME-Zarr only: let the name of {target} end in .zarr"
             )
-        spread = self.spread
-        if spread is not None and resolved(spread) == resolved(target):
-            raise InputError(f"--spread {spread} is the result itself: name another")
         told = self.axes is not None or self.rgb is not None
         with open_image(source, axes_told=told) as image:
             picture, axes = self._named(image.picture, source)
@@ -116,7 +113,7 @@ class Settings:
             with progress_bar(f"{prefix}{source.name}") as bar, _kept_chunks(target):
                 done = upscale_file(
                     task,
-                    Target(target, self.overwrite, self.ome_zarr, spread),
+                    Target(target, self.overwrite, self.ome_zarr, self.spread),
                     self.options,
                     source=source,
                     planes_last=is_zarr_folder(source),
@@ -125,8 +122,8 @@ class Settings:
                 )
         enlarged = done.picture
         details = {} if done.chunks is None else _chunks_told(target, done.chunks)
-        if spread is not None:
-            details["spread"] = str(spread)
+        if self.spread is not None:
+            details["spread"] = str(self.spread)
         return {
             "input": str(source),
             "output": str(target),
