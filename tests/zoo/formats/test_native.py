@@ -77,8 +77,8 @@ def test_ten_thousand_layers_are_refused_at_once(tmp_path: Path) -> None:
     written = time.process_time()
     with pytest.raises(ModelError, match="10000 tensors are not those of"):
         load_model(tmp_path / "deep.safetensors")
-    # Against the same machine: a second of a loaded one was too short.
-    assert time.process_time() - written < 2 * (written - start)
+    # Against the same machine (0.6 of it when alone): a loaded one takes over a second.
+    assert time.process_time() - written < 5 * (written - start)
 
 
 @pytest.mark.parametrize(
