@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,9 @@ import numpy as np
 import pytest
 import zarr
 from streaming_helpers import (
+    arrivals,
     as_if_stopped,
+    count_arrivals,
     files_of,
     noise,
     plain_zarr,
@@ -27,7 +28,7 @@ from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.files import open_image
 from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import OpenImage
-from napari_vdsr.lazy.cluster import Cluster, UpscaleSettings, connected
+from napari_vdsr.lazy.cluster import Cluster, connected
 from napari_vdsr.zoo import Model
 
 
@@ -63,22 +64,17 @@ def test_two_processes_make_what_one_makes(
 
 
 def test_the_weights_are_not_sent_with_every_chunk(
-    cluster: Cluster, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, source: Path, tmp_path: Path
 ) -> None:
-    usual, threads = UpscaleSettings.__getstate__, []
-
-    def note_thread(self: UpscaleSettings) -> dict[str, Any]:
-        threads.append(threading.current_thread())
-        return usual(self)
-
-    monkeypatch.setattr(UpscaleSettings, "__getstate__", note_thread)
+    cluster._client.run(count_arrivals)
     other = Model(tiny_network(4), "other")  # that no worker has seen
     for number in range(2):
         target = tmp_path / f"{number}.zarr"
         stream(source, target, other, axes="ZYX", cluster=cluster)
-    # This thread hands out the work. How often dask moves what it was given once, in
-    # threads of its own, depends on how long the chunks take.
-    assert threads.count(threading.current_thread()) == 1
+    # Once; twice where the task that brings them was moved before it ran. Where
+    # chunks are quick, dask may give all of them to one worker.
+    counts = cluster._client.run(arrivals).values()
+    assert 1 <= max(counts) <= 2
 
 
 def test_workers_go_on_where_another_run_ended_and_mend_what_is_damaged(
