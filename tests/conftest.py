@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import threading
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,22 @@ def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     yield mount
     if folder.is_mount():
         subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def memory_below() -> Callable[[float], AbstractContextManager[None]]:
+    """Give what fails where more than so many bytes are in use at once."""
+
+    @contextmanager
+    def below(most: float) -> Iterator[None]:
+        tracemalloc.start()
+        try:
+            yield
+            assert tracemalloc.get_traced_memory()[1] < most
+        finally:
+            tracemalloc.stop()
+
+    return below
 
 
 class CountingBar:

@@ -1,5 +1,4 @@
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -70,15 +69,11 @@ def test_metadata_of_a_damaged_file_is_a_typed_error(tmp_path: Path) -> None:
             read_metadata(tmp_path / "a.safetensors")
 
 
-def test_ten_thousand_layers_are_refused_at_once(tmp_path: Path) -> None:
+def test_ten_thousand_layers_are_refused_by_their_number(tmp_path: Path) -> None:
     state = {f"c{index}.weight": torch.zeros(1, 1, 1, 1) for index in range(10_000)}
-    start = time.process_time()
     write_native(tmp_path / "deep.safetensors", state, {}, overwrite=False)
-    written = time.process_time()
     with pytest.raises(ModelError, match="10000 tensors are not those of"):
         load_model(tmp_path / "deep.safetensors")
-    # Against the same machine (0.6 of it when alone): a loaded one takes over a second.
-    assert time.process_time() - written < 5 * (written - start)
 
 
 @pytest.mark.parametrize(
