@@ -1,7 +1,6 @@
 """`napari-vdsr describe`, `bench` and `info`: what image and machine are like."""
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,6 +73,8 @@ def _gathered() -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     """Versions from the package metadata, without importing the packages."""
+    from importlib.metadata import PackageNotFoundError, version
+
     versions = {}
     for library in _LIBRARIES:
         try:

@@ -6,7 +6,6 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, metadata
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from napari_vdsr.cli.console import (
@@ -169,6 +168,8 @@ def _report_json(given: list[str], kind: str, message: str) -> None:
 
 def _tracker() -> str:
     """Where to report faults, from the package metadata."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
     try:
         links = metadata("napari-vdsr").get_all("Project-URL") or []
     except PackageNotFoundError:
