@@ -82,6 +82,19 @@ def test_the_noise_is_estimated_in_units_of_the_image() -> None:
     assert report.noise == pytest.approx(25, rel=0.05)
 
 
+@pytest.mark.parametrize("shape", [(512, 512), (900, 1100), (1600, 1600), (3, 600, 600)])
+def test_the_noise_does_not_depend_on_how_many_parts_are_looked_at(
+    shape: tuple[int, ...],
+) -> None:
+    """It was 18 % too high in large images: a median of means taken for one."""
+    rng = np.random.default_rng(3)
+    fine = np.tile(PHOTOGRAPHS["camera"].astype(np.float32), (4, 4))
+    image = 1000 + 0.1 * fine[: shape[-2], : shape[-1]] + rng.normal(0, 7, shape)
+    report = check_sampling(image)
+    assert report.noise == pytest.approx(7, rel=0.03)
+    assert report.noise_share == pytest.approx(0.98, abs=0.02)
+
+
 def test_white_noise_has_a_flat_spectrum() -> None:
     report = check_sampling(np.random.default_rng(2).normal(size=(256, 256)))
     assert report.verdict == "noisy"

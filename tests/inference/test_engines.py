@@ -121,12 +121,14 @@ def test_a_device_that_fails_in_half_precision_is_found_out(
             return result * (0 if broken == "black" else torch.nan)
 
     monkeypatch.setattr(settings, "TorchEngine", Broken)
-    settings._works.cache_clear()
+    settings.fault.cache_clear()
     monkeypatch.setattr(settings, "computes_bfloat16", lambda: True)
     other = torch.device("cpu", 0)  # a CPU by another name, to be checked as a GPU is
-    assert not settings._works(other, torch.float16)
-    assert not settings._works(other, torch.bfloat16)
-    settings._works.cache_clear()
+    reason = "GET was unable" if broken == "refused" else "results are wrong"
+    assert reason in str(settings.fault(other, torch.float16))
+    assert reason in str(settings.fault(other, torch.bfloat16))
+    assert settings.fault(other, torch.float32) is None
+    settings.fault.cache_clear()
 
 
 def test_bfloat16_is_used_only_where_the_processor_has_it() -> None:

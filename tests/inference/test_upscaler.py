@@ -1,6 +1,7 @@
 """Tiles from the device into the result: in which thread, and when float16 fails."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import Cancelled, VdsrWarning
+from napari_vdsr.errors import Cancelled, InputError, VdsrWarning
+from napari_vdsr.inference import torch_engine
 from napari_vdsr.inference import upscaler as upscaler_module
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
@@ -143,3 +145,64 @@ def test_cancelling_ends_the_work_and_its_thread(model: Model, writing: str) -> 
     with pytest.raises(Cancelled):
         upscaler.region(image(), SHAPE, progress=Stops(after=4000))
     assert threading.active_count() == before
+
+
+def without_nan(x: torch.Tensor, weight: Any, bias: Any, *numbers: Any) -> torch.Tensor:
+    """The fused kernel of cuDNN as torch asks for it: its ReLU makes 0 of NaN."""
+    stride, padding, dilation, groups = numbers
+    y = torch.nn.functional.conv2d(x, weight, bias, stride, padding, dilation, groups)
+    return y.nan_to_num(0.0, posinf=torch.inf, neginf=-torch.inf).relu()
+
+
+def test_an_overflow_that_the_fused_kernel_would_hide_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Infinite features cancel to NaN, then 0: the result was bicubic, no word said."""
+    torch.manual_seed(1)
+    network = VDSR(10, features=8).requires_grad_(False)
+    *hidden, last = network.layers
+    for layer in hidden:
+        layer.weight *= 12
+    last.weight /= 12**9
+    model = Model(network, "loud in the middle")
+    exact = Upscaler(RunOptions(model, device="cpu")).region(image(), SHAPE)
+    with monkeypatch.context() as gpu:
+        gpu.setattr(torch_engine, "has_fast_forms", lambda device: True)
+        gpu.setattr(torch, "cudnn_convolution_relu", without_nan)
+        upscaler = half_upscaler(model)
+        with pytest.warns(VdsrWarning, match="float16 cannot hold"):
+            result = upscaler.region(image(), SHAPE)
+    np.testing.assert_allclose(result, exact, atol=1)
+
+
+def test_a_network_far_below_the_limit_keeps_the_fused_kernel(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def counted(*arguments: Any) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return without_nan(*arguments)
+
+    monkeypatch.setattr(torch_engine, "has_fast_forms", lambda device: True)
+    monkeypatch.setattr(torch, "cudnn_convolution_relu", counted)
+    engine = TorchEngine(model.network, CPU, torch.bfloat16)
+    before = calls
+    engine.residual(torch.zeros(1, 1, 20, 20))
+    assert calls - before >= model.network.depth - 2
+
+
+def test_a_model_and_keywords_are_options(model: Model) -> None:
+    """As it was before there were options; scripts still say it so."""
+    options = RunOptions(model, device="cpu", precision="float32", tile=40)
+    expected = Upscaler(options)
+    for upscaler in (
+        Upscaler(model, device="cpu", precision="float32", tile=40),
+        Upscaler(model, device=CPU, precision=torch.float32, tile=40),
+        Upscaler(replace(options, tile=50), tile=40),
+    ):
+        assert upscaler.options == expected.options
+        assert upscaler.tile == 40
+    with pytest.raises(InputError, match="tile is -1"):
+        Upscaler(model, tile=-1)

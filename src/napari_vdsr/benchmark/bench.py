@@ -21,9 +21,8 @@ from napari_vdsr.benchmark.ways import engines_of, in_double, sample, usual_way
 from napari_vdsr.inference.device import (
     available_devices,
     is_out_of_memory,
-    resolve_device,
 )
-from napari_vdsr.inference.settings import usable_precisions
+from napari_vdsr.inference.settings import fault, usable_device, usable_precisions
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import VDSR
 from napari_vdsr.options import RunOptions
@@ -156,7 +155,11 @@ def bench(
     host memory.
     """
     model = load_model("vdsr20")
-    chosen = [resolve_device(name) for name in devices or available_devices()]
+    chosen = [usable_device(name) for name in devices] or [
+        device
+        for device in map(torch.device, available_devices())
+        if fault(device, torch.float32) is None
+    ]
     result = Bench(machine(chosen))
     for device in chosen:
         result.limits[f"copy on {device}"] = copy_rate(device)

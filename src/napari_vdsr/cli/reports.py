@@ -87,10 +87,17 @@ def _versions() -> dict[str, str]:
 def _device(name: str) -> dict[str, Any]:
     import torch
 
-    from napari_vdsr.inference.settings import resolve_precision, usable_precisions
+    from napari_vdsr.inference.settings import (
+        fault,
+        resolve_precision,
+        usable_precisions,
+    )
     from napari_vdsr.zoo import load_model
 
-    device, network = torch.device(name), load_model("vdsr20").network
+    device = torch.device(name)
+    if device.type != "cpu" and (reason := fault(device, torch.float32)) is not None:
+        return {"name": name, "fault": reason}
+    network = load_model("vdsr20").network
     found: dict[str, Any] = {
         "name": name,
         "precisions": [_short(one) for one in usable_precisions(device, network)],
@@ -108,6 +115,8 @@ def _short(precision: "torch.dtype") -> str:
 
 
 def _device_in_words(device: dict[str, Any]) -> str:
+    if "fault" in device:
+        return f"does not work here: {device['fault']}"
     words = [
         ", ".join(device["precisions"]) + f" (auto: {device['default_precision']})"
     ]

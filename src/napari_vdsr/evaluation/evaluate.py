@@ -237,7 +237,7 @@ def _evaluation(
     progress: Progress | None,
 ) -> Evaluation:
     """Score images; of several, files that cannot be used are left out."""
-    from napari_vdsr.inference.device import resolve_device
+    from napari_vdsr.inference.settings import usable_device
 
     if not jobs or not units:
         raise InputError("there is no image or no factor to evaluate")
@@ -264,7 +264,7 @@ def _evaluation(
         _warn(f"{len(left_out)} of the images are left out: {reasons}")
     for name, factor in sorted(unserved):
         _warn(f"{name} is left out at factor {factor:g}, for which it is not made")
-    device = str(resolve_device(options.device))
+    device = str(usable_device(options.device))
     return Evaluation(tuple(rows), protocol, device, options.precision, tuple(left_out))
 
 

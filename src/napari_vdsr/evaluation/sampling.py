@@ -32,6 +32,7 @@ _MOSTLY_NOISE = 0.5
 _SMALLEST = 32  # pixels
 _GAPS = 0.05  # of a part; more NaN than that would change its spectrum
 _GREEN = 1
+_CORNER = 0.75  # of Nyquist, along both axes, from which there is hardly any detail
 _BANDS = 40  # of the spectrum, from zero to Nyquist
 
 _ADVICE: dict[Verdict, str] = {
@@ -259,9 +260,19 @@ def sampling_of(parts: Sequence[NDArray[np.float64]]) -> SamplingReport:
         raise InputError(
             "every part of the image holds NaN: fill or cut them off first"
         )
-    spectrum = np.mean([_power(part) for part in parts], axis=0)
+    spectra = [_power(part) for part in parts]
+    # Of each by itself: the median of a mean of several is nearer to the mean.
+    floor = float(np.mean([_floor(spectrum) for spectrum in spectra]))
     dark, bright = np.percentile(np.stack(parts), (0.2, 99.8))
-    return _judged(spectrum, float(bright - dark))
+    return _judged(np.mean(spectra, axis=0), floor, float(bright - dark))
+
+
+def _floor(spectrum: NDArray[np.float64]) -> float:
+    """Power of white noise, from the corners of the spectrum of one part."""
+    fy, fx = (np.abs(np.fft.fftfreq(size)) for size in spectrum.shape)
+    corner = spectrum[np.ix_(fy > _CORNER / 2, fx > _CORNER / 2)]
+    # The power of noise is distributed exponentially: its median is ln 2 of its mean.
+    return float(np.median(corner)) / math.log(2)
 
 
 def _power(part: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -277,12 +288,11 @@ def _power(part: NDArray[np.float64]) -> NDArray[np.float64]:
     return power
 
 
-def _judged(spectrum: NDArray[np.float64], span: float) -> SamplingReport:
-    """Measure noise and detail in a power spectrum."""
+def _judged(
+    spectrum: NDArray[np.float64], floor: float, span: float
+) -> SamplingReport:
+    """Measure detail above the floor of noise in a power spectrum."""
     fy, fx = (2 * np.abs(np.fft.fftfreq(size)) for size in spectrum.shape)
-    corner = spectrum[np.ix_(fy > 0.75, fx > 0.75)]
-    # The power of noise is distributed exponentially: its median is ln 2 of its mean.
-    floor = float(np.median(corner)) / math.log(2)
     band = (np.hypot(fy[:, None], fx[None]) * _BANDS).astype(int).ravel()
     count = np.bincount(band)[:_BANDS]
     energy = np.bincount(band, spectrum.ravel())[:_BANDS]

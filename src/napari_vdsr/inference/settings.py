@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
 from napari_vdsr.imaging.intensities import natural_range
 from napari_vdsr.inference.device import (
     bytes_per_pixel,
     is_out_of_memory,
+    memory_errors,
     resolve_device,
     tile_edge,
 )
@@ -41,10 +43,26 @@ def check_options(options: RunOptions) -> None:
 
 def in_use(options: RunOptions) -> RunOptions:
     """The options with the device and precision that they stand for here."""
-    device = resolve_device(options.device)
+    device = usable_device(options.device)
     precision = resolve_precision(options.precision, device, options.load().network)
     name = str(precision).removeprefix("torch.")
     return replace(options, device=str(device), precision=name)
+
+
+def usable_device(name: str | torch.device) -> torch.device:
+    """The device meant by a name, if it computes in float32 as it should.
+
+    A driver or GPU may be too old for this torch, some devices give wrong results:
+    "auto" is the CPU then, with a warning, and any other name an error.
+    """
+    device = resolve_device(name)
+    if device.type == "cpu" or (reason := fault(device, torch.float32)) is None:
+        return device
+    if str(name) != "auto":
+        raise VdsrError(f"{device} does not work here ({reason}): choose another device")
+    msg = f"{device} does not work here ({reason}): using the CPU instead"
+    warnings.warn(msg, VdsrWarning, stacklevel=3)
+    return torch.device("cpu")
 
 
 def with_range(options: RunOptions, image: Any) -> RunOptions:
@@ -67,8 +85,8 @@ PRECISIONS = {
     "bfloat16": torch.bfloat16,
 }
 
-# Of the residual, root mean square. Where they work, they stay near 0.003 and 0.02.
-_TOLERATED = {torch.float16: 0.02, torch.bfloat16: 0.1}
+# Of the residual, root mean square. Where they work, they stay near 0.003, 0.02, 1e-6.
+_TOLERATED = {torch.float16: 0.02, torch.bfloat16: 0.1, torch.float32: 1e-3}
 _FALLBACKS = {
     torch.float16: [torch.float16, torch.bfloat16],
     torch.bfloat16: [torch.bfloat16],
@@ -96,7 +114,7 @@ def resolve_precision(
         warnings.warn(msg, VdsrWarning, stacklevel=3)
         return torch.float32
     for precision in _FALLBACKS[wanted]:
-        if _works(device, precision):
+        if fault(device, precision) is None:
             break
     else:
         precision = torch.float32
@@ -141,14 +159,16 @@ def computes_bfloat16() -> bool:
 
 
 @cache
-def _works(device: torch.device, precision: torch.dtype) -> bool:
-    """Whether a device computes in a precision as it should; asked once."""
-    try:
-        return relative_error(device, precision) < _TOLERATED[precision]
-    except RuntimeError as error:  # some say that they do not know the precision
-        if is_out_of_memory(error):
-            raise
-        return False
+def fault(device: torch.device, precision: torch.dtype) -> str | None:
+    """What is wrong with how a device computes in a precision; asked once."""
+    with memory_errors(device, "even for a small network", "close other programs"):
+        try:
+            error = relative_error(device, precision)
+        except RuntimeError as failure:  # as of a driver that is too old
+            if is_out_of_memory(failure):
+                raise
+            return str(failure).partition("\n")[0] or type(failure).__name__
+    return None if error < _TOLERATED[precision] else "its results are wrong"
 
 
 @shielded()
@@ -158,12 +178,19 @@ def relative_error(device: torch.device, precision: torch.dtype) -> float:
     Root mean square of the difference, relative to that of the residual; NaN when the
     result is not finite. Some devices give black or NaN in float16.
     """
+    network, x, expected = _trial()
+    actual = TorchEngine(network, device, precision).residual(x.to(device)).cpu()
+    error = (actual - expected).square().mean().sqrt()
+    return float(error / expected.square().mean().sqrt())
+
+
+@cache
+def _trial() -> tuple[VDSR, Tensor, Tensor]:
+    """A network, a small patch, and the residual that the CPU makes of it."""
     generator = torch.Generator().manual_seed(20)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(20)
         network = VDSR(depth=20).requires_grad_(False)
     x = torch.rand(1, 1, 64, 64, generator=generator) - 0.5
-    expected = TorchEngine(network, torch.device("cpu"), torch.float32).residual(x)
-    actual = TorchEngine(network, device, precision).residual(x.to(device)).cpu()
-    error = (actual - expected).square().mean().sqrt()
-    return float(error / expected.square().mean().sqrt())
+    exact = TorchEngine(network, torch.device("cpu"), torch.float32)
+    return network, x, exact.residual(x).clone()

@@ -26,6 +26,7 @@ from napari_vdsr.network import ConvStack
 Form = Callable[[Tensor], Tensor]
 
 _CHANNELS = 8  # with fewer, cuDNN leaves the tensor cores unused
+_HEADROOM = 16  # times what features reach on noise, as few images are louder
 _PARTS = 3  # of half precision that make up a number of float32
 
 
@@ -48,11 +49,14 @@ class TorchEngine:
         for layer in (*hidden, last):
             layer.to(precision)
             layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        plain = [first_layer(first, precision), *map(hidden_layer, hidden)]
         fast = has_fast_forms(device)
+        # cuDNN's fused ReLU may make 0 of what overflowed, which nobody would notice.
+        fuse = fast and _stays_small(plain, _random(first) * 2 - 1, precision)
         fast_first = fast_first_layer(first, precision) if fast else None
         self._layers = [
-            fast_first or first_layer(first, precision),
-            *((fast and fast_hidden_layer(y)) or hidden_layer(y) for y in hidden),
+            fast_first or plain[0],
+            *((fuse and fast_hidden_layer(y)) or hidden_layer(y) for y in hidden),
             (fast and fast_last_layer(last)) or last_layer(last),
         ]
         self.bytes_per_pixel = bytes_per_pixel(
@@ -91,6 +95,15 @@ def hidden_layer(layer: nn.Conv2d) -> Form:
 def last_layer(layer: nn.Conv2d) -> Form:
     """Convolution, rounded to the precision of the layer; given back as float32."""
     return lambda x: layer(x).float()
+
+
+def _stays_small(forms: list[Form], x: Tensor, precision: torch.dtype) -> bool:
+    """Whether features of an image stay far below the largest number of a precision."""
+    peaks = []
+    for form in forms:
+        x = form(x)
+        peaks.append(x.amax())
+    return bool(_HEADROOM * torch.stack(peaks).amax() < torch.finfo(precision).max)
 
 
 def fast_first_layer(layer: nn.Conv2d, precision: torch.dtype) -> Form | None:

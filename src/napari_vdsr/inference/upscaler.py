@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
+from pathlib import Path
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -44,6 +45,7 @@ from napari_vdsr.inference.window import has_gaps, restore_window, sum_device
 from napari_vdsr.last_used import LastUsed
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
+from napari_vdsr.zoo.model import Model
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -71,10 +73,12 @@ class Upscaler:
 
     Parameters
     ----------
-    options : RunOptions
-        The model and how to run it.
+    options : RunOptions, or Model, str or Path
+        The model and how to run it, or the model alone.
     engine : Engine, optional
         Runs the network instead of the engine that is fastest here.
+    **changes
+        Fields of `RunOptions` that differ: ``Upscaler(model, device="cuda")``.
 
     Attributes
     ----------
@@ -97,7 +101,16 @@ class Upscaler:
         When an argument cannot be used.
     """
 
-    def __init__(self, options: RunOptions, *, engine: Engine | None = None) -> None:
+    def __init__(
+        self,
+        options: RunOptions | Model | str | Path,
+        *,
+        engine: Engine | None = None,
+        **changes: Any,
+    ) -> None:
+        if not isinstance(options, RunOptions):
+            options = RunOptions(options)
+        options = replace(options, **changes)
         self.model = model = options.load()
         check_options(options)
         self.options = in_use(options.loaded())

@@ -1,6 +1,7 @@
 """A network in training: its weights, the optimiser, and their state."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
@@ -9,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from napari_vdsr.errors import InputError
-from napari_vdsr.inference.settings import computes_bfloat16, parse_precision
+from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.inference.device import is_out_of_memory
+from napari_vdsr.inference.settings import computes_bfloat16, fault, parse_precision
 from napari_vdsr.network import SRCNN, VDSR, ConvStack, network_from_state
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.optimise import (
@@ -52,7 +54,21 @@ class Learner:
         self._means = [
             parameter.detach().clone() for parameter in self._network.parameters()
         ]
-        self._run = torch.compile(self._restored) if config.compiled else self._restored
+        self._compiled = torch.compile(self._restored) if config.compiled else None
+
+    def _run(self, x: Tensor) -> Tensor:
+        if self._compiled is None:
+            return self._restored(x)
+        try:
+            return self._compiled(x)
+        except RuntimeError as error:  # torch may have no compiler here
+            if is_out_of_memory(error):
+                raise
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            msg = f"torch cannot compile here ({reason}): training without it, slower"
+            warnings.warn(msg, VdsrWarning, stacklevel=2)
+            self._compiled = None
+            return self._restored(x)
 
     def _restored(self, x: Tensor) -> Tensor:
         first, *rest = self._network.layers
@@ -231,10 +247,14 @@ def hidden_precision(
                 "this processor does not compute in bfloat16: choose float32 or auto"
             )
         return precision
-    # SRCNN predicts the image itself, of which bfloat16 keeps too few digits.
-    if on_cpu and isinstance(network, VDSR) and computes_bfloat16():
-        return torch.bfloat16
-    return torch.float16 if on_cuda else torch.float32
+    # SRCNN predicts the image itself, of which half precision keeps too few digits.
+    if not isinstance(network, VDSR):
+        return torch.float32
+    if on_cpu:
+        return torch.bfloat16 if computes_bfloat16() else torch.float32
+    # Some GPUs give NaN in float16.
+    works = on_cuda and fault(device, torch.float16) is None
+    return torch.float16 if works else torch.float32
 
 
 class _ZeroMean(nn.Module):

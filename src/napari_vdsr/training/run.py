@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_vdsr.checks import check_progress
 from napari_vdsr.errors import InputError, VdsrWarning
-from napari_vdsr.inference.device import resolve_device
+from napari_vdsr.inference.settings import usable_device
 from napari_vdsr.progress import Progress
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.history import TrainedModel
@@ -162,7 +162,7 @@ def rehearse(
     On a processor some patches of a batch tell the time of all.
     """
     batch = config.batch
-    if resolve_device(device).type == "cpu":
+    if usable_device(device).type == "cpu":
         batch = min(batch, math.ceil(_ENOUGH / config.patch**2))
     few = replace(
         config.with_steps(_STEPS),

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from napari_vdsr.errors import FileError, VdsrError
-from napari_vdsr.inference.device import is_out_of_memory, memory_errors, resolve_device
+from napari_vdsr.inference.device import is_out_of_memory, memory_errors
+from napari_vdsr.inference.settings import usable_device
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.training.batches import Batches
 from napari_vdsr.training.checkpoint import (
@@ -85,7 +86,7 @@ class Trainer:
         resume: str | Path | None = None,
     ) -> None:
         self.config = config
-        self.device = resolve_device(device)
+        self.device = usable_device(device)
         self.history = History()
         self._images, self._start = images, start_from
         self._checkpoint = None if checkpoint is None else Path(checkpoint)
