@@ -78,3 +78,30 @@ def test_what_is_no_enlargement_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=words):
         consistency(np.zeros(low), np.zeros(high), factor)
+
+
+def test_alpha_is_no_intensity(photograph: NDArray[Any]) -> None:
+    """It counted as a colour without difference, and its range as that of the image."""
+    rng = np.random.default_rng(1)
+    low = rng.integers(0, 4000, (12, 14, 4)).astype(np.uint16)
+    low[..., 3] = 65535
+    high = np.kron(low, np.ones((2, 2, 1))).astype(np.uint16)
+    high[:, ::2, :3] += 100
+    report = consistency(low, high, rgb=True)
+    without = consistency(low[..., :3], high[..., :3], rgb=True)
+    assert report.data_range == without.data_range
+    assert report.data_range.value < 4000
+    assert (report.rms, report.relative) == (without.rms, without.relative)
+    np.testing.assert_array_equal(report.difference, without.difference)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_large_integers_are_compared_as_small_ones(dtype: str) -> None:
+    """Above 2^53 the figures were those of float64's rounding."""
+    small = np.random.default_rng(2).integers(0, 4000, (10, 11))
+    enlarged = np.kron(small, np.ones((2, 2), np.int64)) + np.arange(22) % 3
+    expected = consistency(small, enlarged)
+    offset = np.array(np.iinfo(dtype).max - 5000, dtype)
+    large = small.astype(dtype) + offset, enlarged.astype(dtype) + offset
+    report = consistency(*large)
+    np.testing.assert_allclose(report.difference, expected.difference, atol=1e-9)

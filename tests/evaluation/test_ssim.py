@@ -126,3 +126,31 @@ def test_a_range_that_the_values_exceed_is_doubted() -> None:
     a, b = random_pair("uint16")
     with pytest.warns(VdsrWarning, match="data_range"):
         ssim(a, b, data_range=10)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "offset"),
+    [("uint32", 2**31), ("int64", 2**62), ("uint64", 2**63), ("float64", 1e9)],
+)
+def test_a_large_offset_leaves_the_structure(dtype: str, offset: float) -> None:
+    """A square of it swallowed the variances: SSIM was -6e15."""
+    a, b = (100 * plane for plane in random_pair("uint16"))
+    offset = np.array(offset, dtype)
+    report = ssim(a.astype(dtype) + offset, b.astype(dtype) + offset)
+    # Means that are equal beside the offset leave contrast and structure.
+    a, b = a.astype(float), b.astype(float)
+    tap = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
+    window = np.outer(tap, tap) / tap.sum() ** 2
+    one, two = (
+        np.lib.stride_tricks.sliding_window_view(image, (11, 11)) for image in (a, b)
+    )
+
+    def mean(views):
+        return (views * window).sum((-1, -2))
+
+    c2 = (0.03 * report.data_range.value) ** 2
+    away = [view - mean(view)[..., None, None] for view in (one, two)]
+    covariance = mean(away[0] * away[1])
+    variances = mean(away[0] ** 2) + mean(away[1] ** 2)
+    expected = ((2 * covariance + c2) / (variances + c2)).mean()
+    assert report.mean == pytest.approx(expected, abs=1e-6)

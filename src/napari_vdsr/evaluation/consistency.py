@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.acquisition import resized
 from napari_vdsr.evaluation.data_range import DataRange, finite_or_none, range_of
+from napari_vdsr.evaluation.planes import exact_origin, less
 from napari_vdsr.images.arrays import is_colour
-from napari_vdsr.images.stack import check_image
+from napari_vdsr.images.stack import Stack, check_image
 from napari_vdsr.imaging.geometry import Factor, check_factor, enlarged_size
 
 _ROUNDING = 1e-9  # rounding error of weights that cancel
@@ -28,8 +29,8 @@ class ConsistencyReport:
     Attributes
     ----------
     difference : ndarray of float64
-        The enlarged image reduced again minus its source, of the source's shape;
-        NaN where either is.
+        The enlarged image reduced again minus its source, of the source's shape but
+        without alpha; NaN where either is.
     data_range : DataRange
         The range of the source's values, to compare with.
     """
@@ -123,13 +124,19 @@ def consistency(
     colour = is_colour(source, rgb)
     y, x = source.ndim - (3 if colour else 2), source.ndim - (2 if colour else 1)
     _check_sizes(source.shape, enlarged.shape, y, x, factor)
+    if colour:  # alpha is no intensity, and would set the range
+        source, enlarged = source[..., :3], enlarged[..., :3]
+    data_range = range_of(source)
+    origin = exact_origin(Stack(source, colour), Stack(enlarged, colour))
+    if origin:  # weights sum to one
+        source, enlarged = less(source, origin), less(enlarged, origin)
     shape = source.shape[y], source.shape[x]
     gaps = np.isnan(enlarged)
     reduced = resized(np.where(gaps, 0, enlarged), shape, colour)
     if gaps.any():
         touched = np.abs(resized(gaps, shape, colour)) > _ROUNDING
         reduced = np.where(touched, np.nan, reduced)
-    return ConsistencyReport(reduced - source, range_of(source))
+    return ConsistencyReport(reduced - source, data_range)
 
 
 def _check_sizes(

@@ -267,13 +267,17 @@ def ssim(
     planes, problem = comparable(reference, image, **options)
     if problem is not None:
         warnings.warn(problem, VdsrWarning, stacklevel=3)
-    return similarity(planes)
+    origin = exact_origin(planes.reference, planes.image)
+    return similarity(replace(planes, origin=origin))
 
 
 def similarity(planes: Planes) -> SsimReport:
     """Measure the structural similarity of planes that can be compared."""
     return SsimReport(
-        tuple(similarity_of_plane(*pair, planes.data_range) for pair in planes),
+        tuple(
+            similarity_of_plane(*pair, planes.data_range, planes.origin)
+            for pair in planes
+        ),
         planes.stack,
         planes.data_range,
         planes.channels,
@@ -281,11 +285,15 @@ def similarity(planes: Planes) -> SsimReport:
 
 
 def similarity_of_plane(
-    reference: NDArray[np.float64], image: NDArray[np.float64], data_range: DataRange
+    reference: NDArray[np.float64],
+    image: NDArray[np.float64],
+    data_range: DataRange,
+    origin: int = 0,
 ) -> float:
-    """Measure the structural similarity of two planes, (Y, X[, 3]); refuses NaN."""
-    from skimage.metrics import structural_similarity
+    """Measure the structural similarity of two planes, (Y, X[, 3]); refuses NaN.
 
+    `origin` was taken from both already.
+    """
     if data_range.value == 0:
         raise InputError(
             f"{data_range.reason}: SSIM needs a range of values; "
@@ -304,13 +312,25 @@ def similarity_of_plane(
     with np.errstate(over="ignore"):
         scaled = (np.ldexp(plane, -exponent) for plane in (reference, image))
         within = [np.clip(plane, -_LARGEST, _LARGEST) for plane in scaled]
-    return float(
-        structural_similarity(  # type: ignore[no-untyped-call]
-            *within,
-            data_range=math.ldexp(data_range.value, -exponent),
-            gaussian_weights=True,
-            sigma=_SIGMA,
-            use_sample_covariance=False,
-            channel_axis=None if reference.ndim == 2 else -1,
-        )
-    )
+    peak = math.ldexp(data_range.value, -exponent)
+    # Relative to a common centre: the square of a large offset would swallow variances.
+    centre = float(within[0].mean())
+    offset = centre + math.ldexp(origin, -exponent)
+    x, y = (plane - centre for plane in within)
+    x_mean, y_mean = _windows(x), _windows(y)
+    variances = _windows(x * x) + _windows(y * y) - x_mean**2 - y_mean**2
+    covariance = _windows(x * y) - x_mean * y_mean
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    means = (x_mean + offset) ** 2 + (y_mean + offset) ** 2
+    luminance = 1 - (x_mean - y_mean) ** 2 / (means + c1)
+    return float((luminance * (2 * covariance + c2) / (variances + c2)).mean())
+
+
+def _windows(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted means of all windows that lie within a plane, (Y, X[, 3])."""
+    from scipy.ndimage import gaussian_filter
+
+    reach = SMALLEST // 2
+    sigma = (_SIGMA, _SIGMA, 0)[: plane.ndim]
+    means = gaussian_filter(plane, sigma, radius=reach)
+    return np.asarray(means[reach:-reach, reach:-reach])

@@ -153,7 +153,7 @@ def _consistency_map(
     difference = consistency(low, high, rgb=colour).difference
     difference = np.moveaxis(difference, last, task.plan.yx)
     if colour:
-        difference = difference[..., :3].mean(axis=-1)
+        difference = difference.mean(axis=-1)
     return difference.astype(np.float32)
 
 

@@ -67,7 +67,7 @@ class ConsistencyJob(ResultJob):
         report = consistency(source, np.asarray(self.result.data), rgb=rgb)
         difference = report.difference
         if rgb:
-            difference = difference[..., :3].mean(axis=-1)
+            difference = difference.mean(axis=-1)
         self.ticker.check()
         words = consistency_in_words(report)
         limit = _FULL_COLOUR * report.data_range.value or 1.0
@@ -160,7 +160,7 @@ class Doubt:
     @property
     def share(self) -> float:
         """Part of the pixels that are off by more than may be."""
-        return float((self.map > 1).mean())
+        return float((self.map > 1).sum() / max(1, np.isfinite(self.map).sum()))
 
 
 def doubt_of(
@@ -173,9 +173,10 @@ def doubt_of(
     report = consistency(source, result, rgb=rgb)
     seen = describe_image(source, rgb=rgb)
     noise = seen.noise
-    off, signal = report.difference, source + report.difference
+    off, signal = report.difference, (source[..., :3] if rgb else source)
+    signal = signal + off
     if rgb:
-        off, spread = np.abs(off[..., :3]).mean(-1), spread[..., :3].mean(-1)
+        off, spread = np.abs(off).mean(-1), spread[..., :3].mean(-1)
         signal = signal[..., 1]  # green, of which the noise is
     full = report.data_range.value or 1.0
     limit = np.full(off.shape, _LEAST * full)
@@ -187,7 +188,7 @@ def doubt_of(
         for each in (np.abs(off) / limit, limit)
     )
     joined = np.maximum(off, spread / limit_there).astype(np.float32)
-    return Doubt(report, joined, float(spread.mean()) / full, seen)
+    return Doubt(report, joined, float(np.nanmean(spread)) / full, seen)
 
 
 class DoubtJob(ResultJob):

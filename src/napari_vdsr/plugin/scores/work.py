@@ -84,9 +84,8 @@ def score_images(
 
     def look(one: NDArray[np.float64], other: NDArray[np.float64]) -> None:
         if not no_ssim:
-            pair = one + origin, other + origin
             try:
-                ssim.append(similarity_of_plane(*pair, planes.data_range))
+                ssim.append(similarity_of_plane(one, other, planes.data_range, origin))
             except InputError as error:
                 no_ssim.append(f"No SSIM: {error}.")
         spreads(one, other)
