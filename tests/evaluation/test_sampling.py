@@ -82,7 +82,9 @@ def test_the_noise_is_estimated_in_units_of_the_image() -> None:
     assert report.noise == pytest.approx(25, rel=0.05)
 
 
-@pytest.mark.parametrize("shape", [(512, 512), (900, 1100), (1600, 1600), (3, 600, 600)])
+@pytest.mark.parametrize(
+    "shape", [(512, 512), (900, 1100), (1600, 1600), (3, 600, 600)]
+)
 def test_the_noise_does_not_depend_on_how_many_parts_are_looked_at(
     shape: tuple[int, ...],
 ) -> None:

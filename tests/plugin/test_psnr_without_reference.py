@@ -119,6 +119,25 @@ def test_a_network_is_doubted_where_it_spreads_by_more_than_the_noise() -> None:
     assert (doubt.map[32:64] > 1).all()
 
 
+def test_alpha_and_gaps_are_left_out_of_a_doubt() -> None:
+    """Images with alpha had another range, those with NaN no figures."""
+    rng = np.random.default_rng(0)
+    source = rng.integers(0, 4000, (64, 64, 4)).astype(np.uint16)
+    source[..., 3] = 65535
+    result = np.kron(source, np.ones((2, 2, 1))).astype(np.uint16)
+    spread = np.full(result.shape, 20.0)
+    one = doubt_of(source, result, spread, rgb=True)
+    other = doubt_of(source[..., :3], result[..., :3], spread[..., :3], rgb=True)
+    np.testing.assert_array_equal(one.map, other.map)
+    assert (one.spread, one.share) == (other.spread, other.share)
+    grey = source[..., 0].astype(float)
+    grey[:32] = np.nan
+    result = np.kron(grey, np.ones((2, 2)))
+    doubt = doubt_of(grey, result + 4000, 0 * result + 20, rgb=False)
+    assert doubt.spread == pytest.approx(20 / np.ptp(grey[32:]))
+    assert doubt.share == 1  # of the half that has values
+
+
 def test_sampling_is_checked_of_an_image_that_was_given(viewer: Any) -> None:
     source = viewer.add_image(CAMERA, name="cells")
     viewer.add_layer(upscale_layer(source, 2, model="tiny", device="cpu"))

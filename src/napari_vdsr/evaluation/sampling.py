@@ -288,9 +288,7 @@ def _power(part: NDArray[np.float64]) -> NDArray[np.float64]:
     return power
 
 
-def _judged(
-    spectrum: NDArray[np.float64], floor: float, span: float
-) -> SamplingReport:
+def _judged(spectrum: NDArray[np.float64], floor: float, span: float) -> SamplingReport:
     """Measure detail above the floor of noise in a power spectrum."""
     fy, fx = (2 * np.abs(np.fft.fftfreq(size)) for size in spectrum.shape)
     band = (np.hypot(fy[:, None], fx[None]) * _BANDS).astype(int).ravel()

@@ -59,7 +59,9 @@ def usable_device(name: str | torch.device) -> torch.device:
     if device.type == "cpu" or (reason := fault(device, torch.float32)) is None:
         return device
     if str(name) != "auto":
-        raise VdsrError(f"{device} does not work here ({reason}): choose another device")
+        raise VdsrError(
+            f"{device} does not work here ({reason}): choose another device"
+        )
     msg = f"{device} does not work here ({reason}): using the CPU instead"
     warnings.warn(msg, VdsrWarning, stacklevel=3)
     return torch.device("cpu")
