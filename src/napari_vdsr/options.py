@@ -205,10 +205,12 @@ def _checked_range(given: Any) -> tuple[float, float] | None:
     if given is None:
         return None
     try:
+        if any(isinstance(value, str) for value in given):
+            raise TypeError("texts are no numbers")
         low, high = (float(value) for value in given)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"intensity_range is {given!r}: give (black, white)"
+            f"intensity_range is {given!r}: give two numbers, (black, white)"
         ) from error
     if not (isfinite(low) and isfinite(high) and low < high):
         raise InputError(

@@ -9,8 +9,10 @@ import tifffile
 from PIL import Image, ImageOps
 from sample_pictures import noise
 
+from napari_vdsr import psnr
 from napari_vdsr.errors import FileError, InputError, VdsrWarning
 from napari_vdsr.files import check_output, open_image, read_image, write_image
+from napari_vdsr.files.picture import Metadata, as_shown
 
 COLOUR = noise((9, 13, 3), "uint8")
 RGB: dict[str, Any] = {"photometric": "rgb", "metadata": None}
@@ -60,6 +62,44 @@ def test_premultiplied_colours_are_as_bright_as_png(tmp_path: Path) -> None:
     found = read_image(tmp_path / "b.png").array
     assert np.abs(found[..., :3].astype(int) - COLOUR).max() <= 2
     assert (found[..., 3] == 128).all()
+
+
+@pytest.mark.parametrize("kind", ["white is zero", "premultiplied"])
+def test_a_file_and_what_it_looks_like_are_the_same(kind: str, tmp_path: Path) -> None:
+    half = np.full((9, 13, 1), 128, np.uint8)
+    array = np.concatenate([COLOUR // 2, half], -1)
+    options: dict[str, Any] = RGB | {"extrasamples": ["assocalpha"]}
+    if kind == "white is zero":
+        array, options = COLOUR[..., 0], {"photometric": "miniswhite"}
+    tifffile.imwrite(tmp_path / "a.tif", array, **options)
+    write_image(tmp_path / "b.png", read_image(tmp_path / "a.tif"))
+    assert psnr(tmp_path / "a.tif", tmp_path / "b.png").mean == np.inf
+    assert psnr(tmp_path / "a.tif", tmp_path / "a.tif").mean == np.inf
+
+
+@pytest.mark.parametrize("white_is_zero", [False, True])
+@pytest.mark.parametrize(("bits", "expected"), [(4, 17), (2, 85), (12, 1)])
+def test_few_bits_are_as_bright_as_they_were(
+    bits: int, expected: int, white_is_zero: bool, tmp_path: Path
+) -> None:
+    counts = np.arange(4 * 16, dtype="u1" if bits < 8 else "u2").reshape(4, 16)
+    counts %= 2**bits
+    photometric = "miniswhite" if white_is_zero else "minisblack"
+    options: dict[str, Any] = {"bitspersample": bits, "photometric": photometric}
+    tifffile.imwrite(tmp_path / "a.tif", counts, **options)
+    picture = read_image(tmp_path / "a.tif")
+    seen = 2**bits - 1 - counts if white_is_zero else counts
+    np.testing.assert_array_equal(picture.array, seen * expected)
+    assert not picture.metadata.inverted
+    assert picture.array.dtype == counts.dtype
+    with open_image(tmp_path / "a.tif") as opened:
+        np.testing.assert_array_equal(opened.pixels[1:3, 2:9], picture.array[1:3, 2:9])
+
+
+def test_signed_numbers_are_inverted_without_wrapping() -> None:
+    array = np.array([[-32768, -5, 0, 32767]], np.int16)
+    shown = as_shown(array, Metadata(inverted=True), None)
+    np.testing.assert_array_equal(shown, [[32767, 4, -1, -32768]])
 
 
 def test_a_fourth_sample_that_is_not_alpha_stays_so(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ import tifffile
 from PIL import Image
 from sample_pictures import doubled, noise
 
+from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.files import Metadata, Picture, open_image, read_image, write_image
+from napari_vdsr.files.picture import convert_length
 
 TIFF_DTYPES = (
     "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 "
@@ -142,6 +145,62 @@ def test_jpeg_is_close_and_keeps_resolution(tmp_path: Path) -> None:
     assert np.abs(again.array.astype(int) - photo).mean() < 3
     assert again.unit == "in"
     assert again.pixel_size == pytest.approx((1 / 144, 1 / 72))
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "bmp", "tif"])
+@pytest.mark.parametrize(
+    ("size", "unit", "kinds"),
+    [
+        ((0.1, 0.05), "µm", "png bmp tif"),
+        ((0.2, 0.1), "nm", "tif"),
+        ((1 / 300, 1 / 150), "in", "png jpg bmp tif"),
+        ((0.7, 0.35), "m", "tif"),
+        ((1e-6, 1e-6), "pm", ""),
+        ((1e9, 1e9), "m", ""),
+    ],
+)
+def test_a_size_that_a_format_cannot_say_is_left_out_with_a_word(
+    size: tuple[float, float], unit: str, kinds: str, kind: str, tmp_path: Path
+) -> None:
+    picture = Picture(noise((5, 6), "uint8"), "YX", pixel_size=size, unit=unit)
+    path = tmp_path / f"a.{kind}"
+    if kind in kinds or kind == "tif":
+        write_image(path, picture)
+    else:
+        with pytest.warns(VdsrWarning, match="cannot hold a pixel size of"):
+            write_image(path, picture)
+    again = read_image(path)
+    if kind not in kinds:
+        assert again.pixel_size is None
+        return
+    assert again.pixel_size is not None
+    for expected, found in zip(size, again.pixel_size, strict=True):
+        assert again.unit is not None
+        found_there = convert_length(found, again.unit, unit)
+        assert found_there == pytest.approx(expected, rel=0.005)
+
+
+def test_no_size_is_said_of_an_image_without_one(tmp_path: Path) -> None:
+    for name in ("a.png", "a.jpg", "a.bmp", "a.tif"):
+        write_image(tmp_path / name, Picture(noise((3, 4), "uint8"), "YX"))
+        assert read_image(tmp_path / name).pixel_size is None
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [({282: 10.0, 283: 20.0, 296: 3}, (1 / 50.8, 1 / 25.4)), ({274: 1}, None)],
+)
+def test_a_jpeg_whose_exif_alone_says_its_resolution(
+    tags: dict[int, Any], expected: Any, tmp_path: Path
+) -> None:
+    image = Image.fromarray(noise((5, 6), "uint8"))
+    exif = image.getexif()
+    for tag, value in tags.items():
+        exif[tag] = value
+    image.save(tmp_path / "a.jpg", exif=exif)
+    assert read_image(tmp_path / "a.jpg").pixel_size == (
+        expected and pytest.approx(expected)
+    )
 
 
 def test_jpeg_stands_upright_as_its_exif_says(tmp_path: Path) -> None:

@@ -115,6 +115,37 @@ def test_a_text_that_states_sizes_is_not_copied(tmp_path: Path) -> None:
         assert read_image(path).metadata.description is None
 
 
+def test_notes_of_programs_on_sizes_are_not_copied(tmp_path: Path) -> None:
+    array = noise((8, 6))
+    info = "Pixel size: 0.5 um\nObjective 20x\nVoxel size: 0.5x0.5x1 micron^3\n"
+    imagej = {"unit": "um", "Info": info}
+    tifffile.imwrite(tmp_path / "a.tif", array, imagej=True, metadata=imagej)
+    noted = {"PhysicalSizeX": 0.5, "mpp": 0.5, "stain": "DAPI", "PhysicalSizeZ": 2}
+    tifffile.imwrite(tmp_path / "b.tif", array, metadata=noted)
+    for name in ("a.tif", "b.tif"):
+        write_image(tmp_path / f"large-{name}", doubled(read_image(tmp_path / name)))
+    said = read_image(tmp_path / "large-a.tif").metadata.imagej or {}
+    assert said["Info"] == "Objective 20x\n"
+    kept = read_image(tmp_path / "large-b.tif").metadata.shaped
+    assert kept == {"stain": "DAPI", "PhysicalSizeZ": 2}
+
+
+def test_notes_within_ome_on_sizes_are_not_copied(tmp_path: Path) -> None:
+    said = {"Description": "HeLa\nMPP = 0.5", "PhysicalSizeX": 0.5}
+    said |= {"PhysicalSizeY": 0.5}
+    notes = {"Namespace": "n", "Voxel size": "0.5", "Objective": "20x"}
+    said |= {"MapAnnotation": notes}
+    tifffile.imwrite(tmp_path / "a.ome.tif", noise((8, 6)), metadata=said)
+    write_image(tmp_path / "b.ome.tif", doubled(read_image(tmp_path / "a.ome.tif")))
+    with tifffile.TiffFile(tmp_path / "b.ome.tif") as tif:
+        xml = tif.ome_metadata
+    assert "HeLa" in xml
+    assert "20x" in xml
+    assert "MPP" not in xml
+    assert "Voxel" not in xml
+    assert read_image(tmp_path / "b.ome.tif").pixel_size == (0.25, 0.25)
+
+
 def test_metamorph_states_its_calibration(tmp_path: Path) -> None:
     props = "".join(
         f'<prop id="spatial-calibration-{name}" type="{kind}" value="{value}"/>'

@@ -12,6 +12,7 @@ import torch
 from napari.layers import Image, Labels, Points, Vectors
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from torch._subclasses import FakeTensorMode
 
 from napari_vdsr import describe_image, evaluate, psnr, train, upscale
 from napari_vdsr.errors import InputError, VdsrError
@@ -86,6 +87,14 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "float8": (lambda: TENSOR.to(torch.float8_e4m3fn), "dtype float8_e4m3fn"),
     "complex": (lambda: torch.complex(TENSOR, TENSOR).conj(), "take the real part"),
     "masked": (lambda: np.ma.masked_greater(PIXELS, 9), "masks are not known here"),
+    "masks in a list": (
+        lambda: [np.ma.masked_greater(PIXELS, 9)] * 2,
+        "masks are not known here",
+    ),
+    "fake": (
+        lambda: FakeTensorMode().from_tensor(TENSOR),
+        "this tensor has no values that can be read",
+    ),
     "scipy": (lambda: csr_array(PIXELS), "csr_array is sparse, and images are dense"),
     "dates": (lambda: PIXELS.astype("M8[s]"), "dtype datetime64"),
     "words": (lambda: PIXELS.astype("U4"), "only integers and floating-point numbers"),

@@ -115,7 +115,8 @@ def test_a_model_with_biases_sees_its_own_scale(paper_model: Model, tile: int) -
 
 
 @pytest.mark.parametrize(
-    "wrong", [(1, 0), (0, 0), (0, np.nan), (-np.inf, 1), 255, (1,)]
+    "wrong",
+    [(1, 0), (0, 0), (0, np.nan), (-np.inf, 1), 255, (1,), ("0", "255"), "01"],
 )
 def test_a_wrong_intensity_range_is_refused(paper_model: Model, wrong: Any) -> None:
     with pytest.raises(InputError, match="intensity_range is"):

@@ -123,20 +123,20 @@ def as_shown(
 ) -> NDArray[Any]:
     """Pixels where black is 0 and colours are not multiplied by alpha.
 
-    For files that cannot say it otherwise. `samples` is the axis of colours and alpha.
+    For files that cannot say it otherwise, and to look at the pixels of those that do.
+    `samples` is the axis of colours and alpha.
     """
     if array.dtype.kind not in "iu":
         return array
     highest = np.iinfo(array.dtype).max
     if metadata.inverted:
-        array = highest - array
+        array = ~array  # the lowest value becomes the highest one
     if (
         metadata.premultiplied
         and samples is not None
         and array.shape[samples] in (2, 4)
     ):
-        last = array.shape[samples] - 1
-        colours, alpha = np.split(array, [last], axis=samples)
+        colours, alpha = np.split(array, [array.shape[samples] - 1], axis=samples)
         factors = highest / np.maximum(alpha.astype(np.float64), 1)
         colours = np.minimum(np.rint(colours * factors), highest).astype(array.dtype)
         array = np.concatenate([colours, alpha], axis=samples)
@@ -207,6 +207,7 @@ class Picture:
 
 
 _METRES = {
+    "km": 1e3,
     "m": 1.0,
     "dm": 1e-1,
     "cm": 1e-2,
@@ -222,8 +223,11 @@ _SPELLINGS = {  # of a symbol: "\u03bcm" has a Greek mu, and "\\u00b5m" is Image
     "µm": "um \u03bcm \\u00b5m micron micrometer micrometre",
     "Å": "\\u00c5 å angstrom",
     "nm": "nanometer nanometre",
+    "pm": "picometer picometre",
     "mm": "millimeter millimetre",
     "cm": "centimeter centimetre",
+    "dm": "decimeter decimetre",
+    "km": "kilometer kilometre",
     "m": "meter metre",
     "in": "inch inches",
     "s": "second",

@@ -1,7 +1,9 @@
 """Reading and writing PNG, JPEG and BMP."""
 
 import io
+import math
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from napari_vdsr.errors import FileError, InputError
+from napari_vdsr.errors import FileError, InputError, VdsrWarning
 from napari_vdsr.files.folders import RASTER_KINDS
 from napari_vdsr.files.picture import (
     Metadata,
@@ -23,7 +25,11 @@ from napari_vdsr.files.picture import (
 )
 from napari_vdsr.memory import check_memory
 
-_LENGTHS = {"PNG": "m", "JPEG": "in", "BMP": "in"}  # units of the resolution
+_LENGTHS = {"PNG": "m", "JPEG": "in", "BMP": "in"}  # units of the resolution read
+# A resolution is a whole number of pixels, of so many at most, in this unit.
+_DENSITIES = {"PNG": ("m", 2**31 - 1), "JPEG": ("in", 65_535), "BMP": ("m", 2**31 - 1)}
+_INEXACT = 0.005  # of a pixel size, by which rounding may change it
+_PER_INCH = 39.3701  # inches in a metre, as Pillow counts for BMP
 _DTYPES = {"PNG": ("uint8", "uint16"), "JPEG": ("uint8",), "BMP": ("uint8",)}
 _SAMPLES = {"PNG": (1, 2, 3, 4), "JPEG": (1, 3), "BMP": (1, 3)}
 _LONGEST = {"PNG": 2**31 - 1, "JPEG": 65_500, "BMP": 2**31 - 1}
@@ -46,7 +52,7 @@ def read_raster(path: Path, kind: str) -> tuple[Picture, tuple[str, ...]]:
         size = _png_pixel_size(data)
     else:
         array = _decoded(path, image)
-        size = _dots_per_inch_to_size(image.info.get("dpi"))
+        size = _dots_per_inch_to_size(_dots_per_inch(image))
     orientation = image.getexif().get(0x0112, 1)
     if kind == "PNG":
         array = _upright(array, orientation)
@@ -113,8 +119,22 @@ def _decoded(path: Path, image: Image.Image) -> NDArray[np.uint8]:
     return np.array(upright)
 
 
+def _dots_per_inch(image: Image.Image) -> Any:
+    """Pixels in an inch along X and Y, as a JPEG or BMP file says."""
+    exif = image.getexif()
+    if image.format == "BMP" or image.info.get("jfif_unit") in (1, 2):
+        return image.info.get("dpi")
+    # Pillow takes that of X for both, and 72 where there is none.
+    dots = exif.get(0x011A), exif.get(0x011B)
+    try:
+        values = [float(each) for each in dots]  # type: ignore[arg-type]
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return [each * (2.54 if exif.get(0x0128) == 3 else 1) for each in values]
+
+
 def _dots_per_inch_to_size(dpi: Any) -> tuple[float, float] | None:
-    if not dpi or not all(value > 0 for value in dpi):
+    if not dpi or not all(0 < value < math.inf for value in dpi):
         return None
     return 1 / float(dpi[1]), 1 / float(dpi[0])
 
@@ -149,36 +169,55 @@ def write_raster(path: Path, kind: str, picture: Picture) -> None:
     array = as_shown(picture.array, picture.metadata, samples if samples > 0 else None)
     array = np.ascontiguousarray(array)
     profile = picture.metadata.icc_profile
-    size = _in_unit(picture, _LENGTHS[kind])
+    density = _density(picture, kind)
     if kind == "PNG":
         path.write_bytes(
-            _with_chunks(bytes(imagecodecs.png_encode(array)), profile, size)
+            _with_chunks(bytes(imagecodecs.png_encode(array)), profile, density)
         )
         return
-    options: dict[str, Any] = {"dpi": (1 / size[1], 1 / size[0])} if size else {}
+    unit = _PER_INCH if kind == "BMP" else 1
+    down, across = density or (0, 0)  # without any, Pillow would make it 96 for BMP
+    options: dict[str, Any] = {"dpi": (across / unit, down / unit)}
     if kind == "JPEG":
         options |= {"quality": _JPEG_QUALITY, "subsampling": 0}
         options |= {"icc_profile": profile} if profile else {}
     Image.fromarray(array).save(path, kind, **options)
 
 
-def _in_unit(picture: Picture, unit: str) -> tuple[float, float] | None:
+def _density(picture: Picture, kind: str) -> tuple[int, int] | None:
+    """Pixels in the format's unit of length, along Y and X, where it can say that.
+
+    Warns where it cannot: readers would believe the nearest number that it has.
+    """
+    unit, most = _DENSITIES[kind]
     if picture.pixel_size is None or picture.unit is None:
         return None
     sizes = [convert_length(size, picture.unit, unit) for size in picture.pixel_size]
-    return (sizes[0], sizes[1]) if sizes[0] and sizes[1] else None
+    wanted = [1 / size if size else 0.0 for size in sizes]
+    if all(0.5 < each < most for each in wanted):
+        down, across = map(round, wanted)
+        pairs = zip((down, across), wanted, strict=True)
+        if all(abs(whole - each) <= _INEXACT * each for whole, each in pairs):
+            return down, across
+    height, width = picture.pixel_size
+    msg = (
+        f"{kind} cannot hold a pixel size of {height:g} × {width:g} {picture.unit}: "
+        "the result says none, a .tif or .zarr can"
+    )
+    warnings.warn(msg, VdsrWarning, stacklevel=4)
+    return None
 
 
 def _with_chunks(
-    png: bytes, profile: bytes | None, size: tuple[float, float] | None
+    png: bytes, profile: bytes | None, density: tuple[int, int] | None
 ) -> bytes:
     """Put colour profile and pixel size behind the header of a PNG file."""
     header = 8 + 12 + 13  # signature, frame of the chunk IHDR, IHDR itself
     chunks = b""
     if profile:
         chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))
-    if size:
-        down, across = (min(round(1 / value), 2**31 - 1) for value in size)
+    if density:
+        down, across = density
         chunks += _chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
     return png[:header] + chunks + png[header:]
 

@@ -15,7 +15,7 @@ _STORAGE = ("TiffData", "BinData", "MetadataOnly")
 _TAG_UNITS = {2: "in", 3: "cm", 4: "mm", 5: "µm"}  # of the tag ResolutionUnit
 _STATES_SIZES = re.compile(
     r"mpp|microns?\s*per|(um|µm|nm)\s*/\s*(px|pixel)|pixel\s*[-_ ]?(size|width|height)"
-    r"|calibration|resolution|physicalsize",
+    r"|calibration|resolution|physical\s*_?size(?!_?z)|voxel",
     re.IGNORECASE,
 )
 
@@ -126,6 +126,7 @@ def enlarged_ome(picture: Picture) -> str | None:
     root.attrib.pop("UUID", None)  # it named the source file
     _keep_only(root, image)
     _drop_regions(root, image)
+    _drop_stated_sizes(root)
     _set_sizes(pixels, picture)
     _set_storage(pixels, f"{{{uri}}}TiffData" if uri else "TiffData")
     return ElementTree.tostring(root, encoding="unicode")
@@ -166,6 +167,18 @@ def _drop_regions(root: ElementTree.Element, image: ElementTree.Element) -> None
     if dropped:
         msg = "regions of interest are left out: they count pixels of the source"
         warnings.warn(msg, VdsrWarning, stacklevel=2)
+
+
+def _drop_stated_sizes(root: ElementTree.Element) -> None:
+    """Leave out notes on the size of a pixel, which would be wrong for the result."""
+    for parent in list(root.iter()):
+        for item in list(parent):
+            if _name(item) == "Description":
+                item.text = without_sizes(item.text or "")
+            elif _name(item) in ("M", "OriginalMetadata"):
+                said = " ".join((item.get("K", ""), *item.itertext()))
+                if not without_sizes(said):
+                    parent.remove(item)
 
 
 def _set_sizes(pixels: ElementTree.Element, picture: Picture) -> None:
@@ -236,6 +249,12 @@ def states_sizes(tif: Any, description: str) -> bool:
         any(getattr(tif, f"is_{kind}", False) for kind in programs)
         or _STATES_SIZES.search(description) is not None
     )
+
+
+def without_sizes(text: str) -> str:
+    """The lines of a text that do not state the size of a pixel."""
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if not _STATES_SIZES.search(line))
 
 
 def _noted_by_tifffile(tif: Any) -> str | None:

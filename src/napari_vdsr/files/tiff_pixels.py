@@ -273,8 +273,9 @@ class Arrangement:
     """How the axes of a file become those of a picture.
 
     `order` says which axis of the file comes first, second and so on. The values of the
-    file are looked up in `palette`, of shape (colours, 3), where there is one. Then the
-    axes `flipped` run the other way; `turned` says that Y and X have changed places.
+    file are looked up in `palette`, of shape (colours, 3) or (levels,), where there is
+    one. Then the axes `flipped` run the other way; `turned` says that Y and X have
+    changed places.
     """
 
     axes: str
@@ -301,7 +302,7 @@ class Arranged:
         self.shape = tuple(pixels.shape[axis] for axis in order)
         self.dtype = pixels.dtype.newbyteorder("=")
         if palette is not None:
-            self.shape += (palette.shape[1],)
+            self.shape += palette.shape[1:]
             self.dtype = palette.dtype
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
@@ -328,3 +329,19 @@ def colours_of(colormap: NDArray[np.uint16]) -> NDArray[Any]:
         if not (colormap % step).any():
             colours = (colormap // step).astype(np.uint8)
     return colours.T
+
+
+def levels_of(bits: Any, dtype: Any, *, inverted: bool) -> NDArray[Any] | None:
+    """A table of what values of fewer bits than their dtype has stand for, if needed.
+
+    No result has so few bits. Below 8 it is spread over all of uint8, as in PNG; counts
+    of 12 bits, say, stay what they are, unless the smallest one is white.
+    """
+    if np.dtype(dtype).kind != "u" or not isinstance(bits, int) or bits > 16:
+        return None
+    if bits == 8 * np.dtype(dtype).itemsize or not (bits < 8 or inverted):
+        return None
+    levels = np.arange(2**bits)[:: -1 if inverted else 1]
+    if bits < 8:
+        levels = np.rint(levels * (255 / (2**bits - 1)))
+    return levels.astype(dtype)

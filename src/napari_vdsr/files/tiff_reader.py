@@ -22,6 +22,7 @@ from napari_vdsr.files.tiff_metadata import (
     ome_fault,
     states_sizes,
     tiff_pixel_size,
+    without_sizes,
 )
 from napari_vdsr.files.tiff_pixels import (
     Arranged,
@@ -29,6 +30,7 @@ from napari_vdsr.files.tiff_pixels import (
     TiffPixels,
     check_segments,
     colours_of,
+    levels_of,
     segment_shape,
 )
 from napari_vdsr.memory import check_memory
@@ -78,6 +80,8 @@ def open_tiff(path: Path) -> OpenImage:
             if size is not None and arrangement.turned:
                 size = size[::-1]
             metadata = _metadata(tif, series.keyframe)
+            if arrangement.palette is not None:  # which turns them the right way
+                metadata = replace(metadata, inverted=False)
             check()
     except BaseException:
         tif.close()
@@ -178,11 +182,18 @@ def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> Arrangement:
             "pixel, which cannot be told apart from channels: store them as images of "
             "their own"
         )
+    table = levels_of(page.bitspersample, page.dtype, inverted=_is_inverted(page))
     if not is_colour or "S" not in axes or shape[axes.index("S")] not in (3, 4):
-        return Arrangement(axes, as_stored)
+        return Arrangement(axes, as_stored, palette=table)
     samples = axes.index("S")
     order = (*(axis for axis in as_stored if axis != samples), samples)
-    return Arrangement("".join(axes[axis] for axis in order), order, rgb=True)
+    letters = "".join(axes[axis] for axis in order)
+    return Arrangement(letters, order, rgb=True, palette=table)
+
+
+def _is_inverted(page: Any) -> bool:
+    """Whether the smallest value stands for white."""
+    return bool(page.photometric == _PHOTOMETRIC.MINISWHITE)
 
 
 def _upright(tif: Any, page: Any, stored: Arrangement) -> Arrangement:
@@ -205,6 +216,11 @@ def _metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
     shaped = dict(noted[0]) if noted else {}
     for derived in ("shape", "axes", "truncated"):
         shaped.pop(derived, None)
+    shaped = {
+        key: without_sizes(value) if isinstance(value, str) else value
+        for key, value in shaped.items()
+        if without_sizes(key)
+    }
     description = page.description or None
     if description and ("<OME " in description or states_sizes(tif, description)):
         description = None
@@ -212,16 +228,24 @@ def _metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
     extra = page.extrasamples
     return Metadata(
         ome=tif.ome_metadata if tif.is_ome else None,
-        imagej=tif.imagej_metadata if tif.is_imagej else None,
+        imagej=_of_imagej(tif) if tif.is_imagej else None,
         shaped=shaped or None,
         description=description if plain else None,
         icc_profile=page.iccprofile,
         colormap=page.colormap if tif.is_imagej else None,
-        inverted=page.photometric == _PHOTOMETRIC.MINISWHITE,
+        inverted=_is_inverted(page),
         extra=tuple(_EXTRA.get(int(kind), "unspecified") for kind in extra),
         premultiplied=tifffile.EXTRASAMPLE.ASSOCALPHA in extra,
         compressed=page.compression != tifffile.COMPRESSION.NONE,
     )
+
+
+def _of_imagej(tif: Any) -> dict[str, Any]:
+    """The fields of ImageJ; of its notes those that hold for the result as well."""
+    said = dict(tif.imagej_metadata or {})
+    if isinstance(said.get("Info"), str):
+        said["Info"] = without_sizes(said["Info"])
+    return said
 
 
 def _check_series(path: Path, tif: Any, series: Any) -> None:

@@ -16,6 +16,7 @@ from napari_vdsr.files.picture import Picture, convert_length, normalise_unit
 from napari_vdsr.files.tiff_metadata import enlarged_ome
 
 _CLASSIC_LIMIT = 2**32 - 2**25  # bytes that 32-bit offsets reach, less some headers
+_LONGEST_RATIO = 2.0**32 - 1  # a resolution is a fraction of numbers of 32 bits
 TILE = 512  # pixels per edge of a tile, and rows of a strip
 _BUFFER = 2**24  # bytes that are made before threads compress them
 _OME_DTYPES = "bool int8 int16 int32 uint8 uint16 uint32 float32 float64 complex64"
@@ -171,6 +172,8 @@ def _resolution(picture: Picture, *, unit_in_tag: bool = True) -> dict[str, Any]
         converted = [convert_length(size, unit, "cm") for size in sizes]
         if None not in converted:
             sizes, unit = [size for size in converted if size is not None], "cm"
+    if not all(1 / _LONGEST_RATIO < size < _LONGEST_RATIO for size in sizes):
+        return {}
     kept = tag.get(unit or "", "NONE") if unit_in_tag else "NONE"
     return {"resolution": (1 / sizes[1], 1 / sizes[0]), "resolutionunit": kept}
 

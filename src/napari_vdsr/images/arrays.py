@@ -78,6 +78,10 @@ def on_host(tensor: "Tensor") -> NDArray[Any]:
     try:
         host = tensor.float() if tensor.dtype is torch.bfloat16 else tensor
         values: NDArray[Any] = host.numpy(force=True)
+    except RuntimeError as error:  # within vmap, a fake tensor …
+        raise InputError(
+            f"this tensor has no values that can be read: {error}"
+        ) from error
     except TypeError as error:  # float8, quantised …
         name = str(tensor.dtype).removeprefix("torch.")
         raise InputError(
@@ -117,7 +121,12 @@ def refuse_no_image(value: object) -> None:
 
 def refuse_mask(image: object) -> None:
     """Refuse masked arrays, of which all pixels would be taken as valid."""
-    known = image, getattr(image, "_meta", None)
+    # The pixels of dask; of pint; of some planes in a list.
+    known = [image, getattr(image, "_meta", None), getattr(image, "magnitude", None)]
+    if isinstance(image, list | tuple):
+        for each in image:
+            if isinstance(each, list | tuple | np.ma.MaskedArray):
+                refuse_mask(each)
     if any(isinstance(each, np.ma.MaskedArray) for each in known):
         raise InputError(
             "masks are not known here: mark what is missing with NaN, such as "

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
 from napari_vdsr.files.opening import OpenImage, Reordered
+from napari_vdsr.files.picture import Metadata, as_shown
 from napari_vdsr.images.arrays import as_array, check_kind, is_xarray
 from napari_vdsr.images.stack import Stack, is_small, stack_of
 from napari_vdsr.imaging.geometry import Axes, find_axes, letters_of
@@ -84,8 +85,9 @@ def _of_file(
     small = is_small(file.pixels, kept) or not _can_be_sliced(file)
     pixels = file.read().array if small else file.pixels
     planes = _Ordered(pixels, find_axes(pixels.shape, letters))
+    said = file.picture.metadata
     return Stack(
-        planes,
+        _Shown(planes, said) if said.inverted or said.premultiplied else planes,
         planes.colours,
         name=name,
         axes="".join(letters[axis] for axis in planes.order[: planes.leading]),
@@ -123,6 +125,21 @@ class _Ordered(Reordered):
     def __getitem__(self, index: tuple[int | slice, ...]) -> Any:
         rest = (slice(size) for size in self.shape[len(index) :])
         return super().__getitem__((*index, *rest))
+
+
+class _Shown:
+    """The planes of a file that stores its pixels in another way than they are shown.
+
+    A result in a format that has no such way could not be compared otherwise.
+    """
+
+    def __init__(self, planes: _Ordered, metadata: Metadata) -> None:
+        self._planes, self._metadata = planes, metadata
+        self.shape, self.dtype, self.chunks = planes.shape, planes.dtype, planes.chunks
+        self._samples = -1 if planes.colours else None
+
+    def __getitem__(self, index: tuple[int | slice, ...]) -> Any:
+        return as_shown(self._planes[index], self._metadata, self._samples)
 
 
 def _can_be_sliced(file: OpenImage) -> bool:
