@@ -35,7 +35,7 @@ from PIL import Image
 from napari_vdsr import memory
 from napari_vdsr.errors import FileError, ModelError, VdsrError
 from napari_vdsr.files import open_image
-from napari_vdsr.memory import check_memory
+from napari_vdsr.files.opening import check_memory
 from napari_vdsr.network import VDSR
 from napari_vdsr.zoo import Model, load_model
 from napari_vdsr.zoo.formats import read_weights

@@ -16,7 +16,6 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = {
     "errors": 0,
     "version": 0,
-    "checks": 1,
     "last_used": 1,
     "memory": 1,
     "progress": 1,
@@ -162,7 +161,7 @@ def test_the_simulated_microscope_needs_numpy_and_scipy_alone() -> None:
     others = {name.split(".")[0] for name in names} - set(sys.stdlib_module_names)
     assert others == {"napari_vdsr", "numpy", "scipy"}
     own = {name.split(".")[1] for name in names if name.startswith("napari_vdsr.")}
-    assert own == {"checks", "errors", "imaging", "memory", "simulation"}
+    assert own == {"errors", "imaging", "memory", "simulation"}
 
 
 def test_the_engine_runs_with_torch_numpy_and_safetensors_alone() -> None:

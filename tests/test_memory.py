@@ -7,7 +7,7 @@ import pytest
 
 from napari_vdsr import memory
 from napari_vdsr.errors import FileError
-from napari_vdsr.memory import check_memory
+from napari_vdsr.files.opening import check_memory
 
 GIGABYTE = 1 << 30
 

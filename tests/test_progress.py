@@ -7,8 +7,7 @@ import pytest
 from tqdm import tqdm
 
 import napari_vdsr
-from napari_vdsr.checks import check_progress
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, check_progress
 
 
 @pytest.mark.parametrize("progress", [True, False, 1, "yes", print, tqdm])

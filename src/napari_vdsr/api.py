@@ -5,8 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_vdsr.checks import check_progress
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, check_progress
 from napari_vdsr.images.arrays import as_array, is_instance, is_xarray, refuse_no_image
 from napari_vdsr.imaging.geometry import Factor, letters_of
 from napari_vdsr.options import RunOptions

@@ -1,10 +1,14 @@
-"""The errors and warnings that this package raises on purpose, and words for them.
+"""What can be wrong with what a user gives: errors, words for them, and checks.
 
 Each message says which value was wrong, what is allowed and what to do. A user
 interface shows them without a traceback; anything else is a fault of ours.
 """
 
+import math
 import re
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
 
 # What controls a terminal or turns the direction of its text.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -58,3 +62,61 @@ def reason_beside(name: object, error: BaseException | str) -> str:
     reason = str(error) or "there is not enough memory for it"
     start, found, rest = reason.partition(f"{name}: ")
     return rest if found and start.startswith("cannot read ") else reason
+
+
+def is_number(value: object) -> bool:
+    """Whether something is a real number; truth values are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> bool:
+    """Whether something is a whole number; truth values are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_truth_value(value: object) -> bool:
+    """Whether something is true or false, also of numpy 1 (bool_) or 2 (bool)."""
+    return isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")
+
+
+def checked_switch(name: str, value: Any) -> bool:
+    """True or False, also of numpy; raise `InputError` for everything else."""
+    if _is_truth_value(value):
+        return bool(value)
+    raise InputError(f"{name} is {value!r}: it must be True or False")
+
+
+def checked_rgb(value: Any) -> bool | None:
+    """Whether there are colours, None if nobody says so."""
+    if value is None or _is_truth_value(value):
+        return None if value is None else bool(value)
+    raise InputError(f"rgb is {value!r}: it can be True, False or None")
+
+
+def require_text(name: str, value: Any) -> None:
+    """Raise `InputError` unless a value is a text."""
+    if not isinstance(value, str):
+        raise InputError(f"{name} is {value!r}: it must be a text")
+
+
+def require_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+    """Raise `InputError` unless a value is one of some words."""
+    allowed = tuple(choices)
+    if not (isinstance(value, str) and value in allowed):
+        raise InputError(f"{name} is {value!r}: choose {', '.join(allowed)}")
+
+
+def require_positive(name: str, value: Any) -> None:
+    """Raise `InputError` unless a value is a finite number above 0."""
+    if not (is_number(value) and 0 < value < math.inf):
+        raise InputError(f"{name} is {value!r}: it must be a positive number")
+
+
+def check_progress(progress: object) -> None:
+    """Raise InputError for what is no progress bar; None is none."""
+    able = all(callable(getattr(progress, name, None)) for name in ("reset", "update"))
+    if progress is not None and (isinstance(progress, type) or not able):
+        raise InputError(
+            f"progress is {progress!r}: give a tqdm-like object, with reset and "
+            "update, such as tqdm.tqdm(), or leave it out"
+        )

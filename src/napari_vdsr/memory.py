@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from napari_vdsr.errors import FileError
-
 _OWN_GROUPS = Path("/proc/self/cgroup")
 _ALL_GROUPS = Path("/sys/fs/cgroup")
 
@@ -16,18 +14,6 @@ def free_memory() -> int:
 
     machine: int = psutil.virtual_memory().available + psutil.swap_memory().free
     return max(0, min((machine, *_left_to_groups())))
-
-
-def check_memory(what: str, needed: int) -> None:
-    """Raise `FileError` when something to be read is larger than the free memory."""
-    if needed < 2**28:
-        return
-    free = free_memory()
-    if needed > free:
-        raise FileError(
-            f"reading {what} needs {needed / 1e9:,.1f} GB of memory, but "
-            f"{free / 1e9:,.1f} GB are free"
-        )
 
 
 def _left_to_groups() -> Iterator[int]:

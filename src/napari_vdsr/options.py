@@ -7,9 +7,8 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from napari_vdsr.checks import checked_switch
-from napari_vdsr.errors import InputError
-from napari_vdsr.zoo.model import Model
+from napari_vdsr.errors import InputError, checked_switch
+from napari_vdsr.zoo.model import Model, shared_model
 from napari_vdsr.zoo.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -110,13 +109,28 @@ class RunOptions:
 
     def load(self, progress: "Progress | None" = None) -> Model:
         """The model, which others may be using, too; fetched first if necessary."""
-        from napari_vdsr.zoo.loading import shared_model
-
         return shared_model(self.model, progress=progress)
 
     def loaded(self, progress: "Progress | None" = None) -> Self:
         """The same options with the model itself instead of its name or file."""
         return replace(self, model=self.load(progress))
+
+    def with_range(self, image: Any) -> Self:
+        """With black and white of an image, if and only if the model needs them.
+
+        Raises InputError when they are neither given nor known from dtype and values.
+        Those of a lazy image are not looked at: that would compute all of it.
+        """
+        import numpy as np
+
+        from napari_vdsr.imaging.intensities import natural_range
+
+        if self.load().equivariant:
+            return replace(self, intensity_range=None)
+        if self.intensity_range is not None:
+            return self
+        known = image if isinstance(image, np.ndarray) else np.empty(0, image.dtype)
+        return replace(self, intensity_range=natural_range(known))
 
     def keywords(self) -> dict[str, Any]:
         """What differs from the defaults, as keywords of `napari_vdsr.upscale`."""

@@ -11,8 +11,7 @@ from sample_pictures import noise
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.files import Picture, read_image, write_image
-from napari_vdsr.files.atomic import locked, replacing
-from napari_vdsr.files.folders import file_name
+from napari_vdsr.files.atomic import file_name, locked, replacing
 
 PICTURE = Picture(noise((8, 9)), "YX")
 

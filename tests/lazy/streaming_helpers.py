@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from napari_vdsr.files import open_image
 from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import OpenImage
-from napari_vdsr.files.partial_zarr import PartialZarr
+from napari_vdsr.files.partial_zarr import Counts, PartialZarr
 from napari_vdsr.imaging.geometry import plan_enlargement
 from napari_vdsr.lazy import cluster
 from napari_vdsr.lazy.cluster import UpscaleSettings
-from napari_vdsr.lazy.to_zarr import Counts, Target, Task, stream_to_zarr
 from napari_vdsr.network import VDSR
 from napari_vdsr.options import RunOptions
+from napari_vdsr.pipeline import Target, Task, upscale_file
 from napari_vdsr.zoo import Model
 
 
@@ -51,11 +51,6 @@ def plain_zarr(
     return path
 
 
-def settings_of(model: Model, **options: Any) -> UpscaleSettings:
-    chosen = {"device": "cpu", "precision": "float32", **options}
-    return UpscaleSettings(RunOptions(model, **chosen))
-
-
 def stream(
     source: Path,
     target: Path,
@@ -72,12 +67,14 @@ def stream(
     opener = opener or partial(open_image, source, axes_told=True)
     with opener() as image:
         plan = plan_enlargement(image.picture.array.shape, factor, axes=axes)
-        return stream_to_zarr(
+        done = upscale_file(
             Task(image, image.picture, axes, plan, opener),
             Target(target, overwrite, version),
-            settings_of(model),
+            RunOptions(model, device="cpu", precision="float32"),
             **options,
         )
+    assert done.chunks is not None
+    return done.chunks
 
 
 def as_if_stopped(target: Path) -> PartialZarr:

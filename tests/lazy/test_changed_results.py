@@ -23,7 +23,7 @@ from napari_vdsr import psnr
 from napari_vdsr.errors import FileError
 from napari_vdsr.files import read_image
 from napari_vdsr.files.ome_zarr_writer import part_of
-from napari_vdsr.lazy.to_zarr import Counts
+from napari_vdsr.files.partial_zarr import Counts
 from napari_vdsr.zoo import Model
 
 VERSIONS = ("0.4", "0.5")

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from streaming_helpers import (
     files_of,
     noise,
     plain_zarr,
-    settings_of,
     stream,
     tiny_model,
     tiny_network,
@@ -29,6 +29,7 @@ from napari_vdsr.files import open_image
 from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.lazy.cluster import Cluster, connected
+from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import Model
 
 
@@ -112,14 +113,13 @@ def failures(cluster: Cluster) -> int:
 
 def test_workers_are_asked_before_any_work(cluster: Cluster, model: Model) -> None:
     before = failures(cluster)
-    settings = cluster.agree_on_precision(
-        settings_of(model, precision="auto"), Path(__file__)
-    )
-    assert settings.options.precision == "float32"
+    options = RunOptions(model, device="cpu")
+    agreed = cluster.agree_on_precision(options, Path(__file__))
+    assert agreed == replace(options, precision="float32")
     with pytest.raises(FileError, match=r"does not see /nowhere.*share"):
-        cluster.agree_on_precision(settings, Path("/nowhere"))
+        cluster.agree_on_precision(options, Path("/nowhere"))
     with pytest.raises(InputError, match=r"worker tcp://.*: device is 'cuda:9'"):
-        cluster.agree_on_precision(settings_of(model, device="cuda:9"))
+        cluster.agree_on_precision(replace(options, device="cuda:9"))
     assert failures(cluster) == before
 
 

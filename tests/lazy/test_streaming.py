@@ -31,8 +31,7 @@ from napari_vdsr import upscale
 from napari_vdsr.errors import Cancelled, FileError, InputError
 from napari_vdsr.files import open_image
 from napari_vdsr.files.ome_zarr_writer import move_into_place, part_of
-from napari_vdsr.files.partial_zarr import PartialZarr
-from napari_vdsr.lazy.to_zarr import Counts
+from napari_vdsr.files.partial_zarr import Counts, PartialZarr
 from napari_vdsr.zoo import Model
 
 # Five chunks of level 0 a plane, and pyramid levels of 380 x 550 and 190 x 275.
@@ -101,9 +100,9 @@ def test_any_axes_dtype_and_factor(
     array = noise(tuple(sizes[axis] for axis in axes), dtype)
     chunks = tuple(data.draw(st.integers(1, size)) for size in array.shape)
     source = plain_zarr(folder / "in.zarr", array, chunks=chunks)
-    with pytest.warns(match="two passes") if factor == 5 else no_warning():
+    warns = pytest.warns(match="two passes") if factor == 5 else no_warning()
+    with warns, open_image(source, axes_told=True) as image:
         expected = upscale(array, factor, model=model, axes=axes, device="cpu")
-    with open_image(source, axes_told=True) as image:
         named = replace(image, picture=replace(image.picture, axes=axes))
         stream(
             source,

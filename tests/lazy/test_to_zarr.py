@@ -271,8 +271,8 @@ def test_axes_that_ome_zarr_has_not_are_refused(
 @pytest.mark.parametrize(
     ("library", "modules"),
     [
-        ("dask", "pipeline lazy.to_zarr lazy.cluster layers.saving layers.upscale"),
-        ("torch", "lazy.to_zarr lazy.cluster lazy.upscale layers"),
+        ("dask", "pipeline lazy.cluster layers.saving layers.upscale"),
+        ("torch", "pipeline lazy.cluster lazy.upscale layers"),
     ],
 )
 def test_what_a_run_does_not_need_is_not_loaded(library: str, modules: str) -> None:

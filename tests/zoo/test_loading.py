@@ -14,7 +14,7 @@ import napari_vdsr
 from napari_vdsr.errors import FileError, InputError, ModelError
 from napari_vdsr.network import VDSR
 from napari_vdsr.zoo import Model, cache_folder, load_model, user_folder, weight_files
-from napari_vdsr.zoo.loading import shared_model
+from napari_vdsr.zoo.model import shared_model
 
 
 def test_the_default_model_needs_no_network() -> None:

@@ -14,12 +14,14 @@ from napari_vdsr.cli.options import parse_lengths, parse_pair
 from napari_vdsr.errors import InputError, VdsrError, reason_beside
 from napari_vdsr.files import Picture, list_images, open_image
 from napari_vdsr.files.atomic import make_folder, resolved
-from napari_vdsr.files.folders import ZARR_SUFFIX, is_zarr_folder, result_name
+from napari_vdsr.files.folders import result_name
 from napari_vdsr.files.image_files import Inputs, check_name
 from napari_vdsr.files.ngff import NgffVersion
 from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import OpenImage
+from napari_vdsr.files.partial_zarr import Counts
 from napari_vdsr.files.picture import convert_length, normalise_unit
+from napari_vdsr.files.zarr_chunks import ZARR_SUFFIX, is_zarr_folder
 from napari_vdsr.imaging.geometry import (
     Enlargement,
     Factor,
@@ -28,13 +30,11 @@ from napari_vdsr.imaging.geometry import (
     plan_enlargement,
 )
 from napari_vdsr.inference.settings import check_options, in_use
-from napari_vdsr.lazy.to_zarr import Target, Task
 from napari_vdsr.options import RunOptions
-from napari_vdsr.pipeline import upscale_file
+from napari_vdsr.pipeline import Target, Task, upscale_file
 
 if TYPE_CHECKING:
     from napari_vdsr.lazy.cluster import Cluster
-    from napari_vdsr.lazy.to_zarr import Counts
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def _kept_chunks(target: Path) -> Iterator[None]:
         raise
 
 
-def _chunks_told(target: Path, counts: "Counts") -> dict[str, Any]:
+def _chunks_told(target: Path, counts: Counts) -> dict[str, Any]:
     """Tell what was found of an earlier run, and return it for JSON."""
     if counts.good or counts.damaged:
         note(

@@ -142,7 +142,8 @@ def upscale(
         napari-vdsr upscale slide.zarr slide-x2.zarr --workers 2
     """
     from napari_vdsr.cli.enlarging import Settings, described, enlarge_folder
-    from napari_vdsr.files.folders import ZARR_SUFFIX, is_zarr_folder, result_name
+    from napari_vdsr.files.folders import result_name
+    from napari_vdsr.files.zarr_chunks import ZARR_SUFFIX, is_zarr_folder
 
     # Each of zarr's threads would keep the memory that it has freed to itself.
     os.environ.setdefault("ZARR_THREADING__MAX_WORKERS", "1")

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.checks import is_number
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, is_number
 from napari_vdsr.images.stack import Stack, all_values
 from napari_vdsr.imaging.intensities import black_and_white
 

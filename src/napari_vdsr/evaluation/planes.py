@@ -7,8 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_vdsr.checks import is_whole
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, is_whole
 from napari_vdsr.evaluation.data_range import DataRange, contradiction, range_of
 from napari_vdsr.images.stack import Stack, check_image, stack_of
 from napari_vdsr.imaging.intensities import studio_luminance

@@ -8,8 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.checks import is_number, require_choice
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, is_number, require_choice
 from napari_vdsr.evaluation.acquisition import Acquisition, resized, with_noise
 from napari_vdsr.evaluation.data_range import DataRange, limits_of, range_of
 from napari_vdsr.evaluation.planes import Planes, planes_of, scaled_luminance

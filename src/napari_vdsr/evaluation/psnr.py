@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_vdsr.checks import checked_switch
-from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.errors import InputError, VdsrWarning, checked_switch
 from napari_vdsr.evaluation.data_range import (
     DataRange,
     Spreads,

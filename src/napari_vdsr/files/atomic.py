@@ -1,17 +1,21 @@
-"""Writing a file so that it is there complete or not at all."""
+"""Writing a file so that it is there complete or not at all, under a possible name."""
 
 import contextlib
 import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from napari_vdsr.errors import FileError
 
 _LONGEST_NAME = 255  # bytes
+# Names that Windows keeps for devices, with any ending.
+_DEVICES = re.compile("con|prn|aux|nul|(?:com|lpt)[0-9¹²³]", re.IGNORECASE)
+_LONGEST_STEM = 200  # bytes of a name, so that an ending and a number fit
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOTHING_WRITTEN = "Nothing was written; free some space or choose another disk"
 
@@ -108,6 +112,28 @@ def bounded_name(name: str, most: int = 200) -> str:
         return name
     checksum = hashlib.sha256(encoded).hexdigest()[:16]
     return f"{encoded[: most - 17].decode(errors='ignore')}-{checksum}"
+
+
+def file_name(name: str) -> str:
+    """A name of anything without what names of files cannot have, without an ending."""
+    plain = "".join(c if c.isprintable() else " " for c in name).strip()
+    plain = "".join("_" if c in '/\\:*?"<>|' else c for c in plain)
+    plain = plain.encode()[:_LONGEST_STEM].decode(errors="ignore").strip(" .")
+    plain = plain or "image"
+    device = _DEVICES.fullmatch(plain.partition(".")[0].strip())
+    return f"_{plain}" if device else plain
+
+
+def free_paths(names: Iterable[str], place: Callable[[str], Path]) -> list[Path]:
+    """The place of a file for each name; equal names are numbered."""
+    paths: list[Path] = []
+    for name in map(file_name, names):
+        path, number = place(name), 1
+        while path in paths:
+            number += 1
+            path = place(f"{name} {number}")
+        paths.append(path)
+    return paths
 
 
 @contextlib.contextmanager

@@ -1,39 +1,23 @@
-"""Names of image files, and which files of a folder are images that can be read."""
+"""Which files of a folder are images that can be read."""
 
 import os
-import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
 from napari_vdsr.errors import FileError, VdsrWarning
+from napari_vdsr.files.zarr_chunks import ZARR_SUFFIX, is_zarr
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
 _TIFF_OF_MICROSCOPES = (".svs", ".ndpi", ".scn", ".bif", ".qptiff", ".lsm", ".stk")
 RASTER_KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
-ZARR_SUFFIX = ".zarr"
-MARKS = ("zarr.json", ".zgroup", ".zarray")  # of which a zarr has one
-
-# Names that Windows keeps for devices, with any ending.
-_DEVICES = re.compile("con|prn|aux|nul|(?:com|lpt)[0-9¹²³]", re.IGNORECASE)
-_LONGEST = 200  # bytes of a name, so that an ending and a number fit
 _READ = TIFF_SUFFIXES + _TIFF_OF_MICROSCOPES + tuple(RASTER_KINDS)
 _NOT_READ = frozenset(  # images, which are not passed over in silence
     ".czi .lif .nd2 .oib .oif .oir .vsi .ims .dv .r3d .mrc .rec .dm3 .dm4 .ser .emd "
     ".mrxs .dcm .h5 .hdf5 .n5 .npy .npz .gif .webp .jp2 .j2k .jxl .heic .avif .psd "
     ".exr .tga .ppm .pgm .nii .nrrd .mha .fits .sld .zvi .lof .xlif".split()
 )
-
-
-def is_zarr(path: Path) -> bool:
-    """Whether a folder is a zarr group or array, whatever its name."""
-    return any((path / mark).is_file() for mark in MARKS)
-
-
-def is_zarr_folder(path: Path) -> bool:
-    """Whether a path is a folder that is a zarr, or is named like one."""
-    return path.is_dir() and (path.suffix.lower() == ZARR_SUFFIX or is_zarr(path))
 
 
 def list_images(
@@ -146,24 +130,3 @@ def result_name(source: Path, taken: Container[str] = ()) -> str:
         name = source.with_suffix(".tif").name
         return f"{source.name}.tif" if name in taken else name
     return source.name
-
-
-def file_name(name: str) -> str:
-    """A name of anything without what names of files cannot have, without an ending."""
-    plain = "".join(c if c.isprintable() else " " for c in name).strip()
-    plain = "".join("_" if c in '/\\:*?"<>|' else c for c in plain)
-    plain = plain.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "image"
-    device = _DEVICES.fullmatch(plain.partition(".")[0].strip())
-    return f"_{plain}" if device else plain
-
-
-def free_paths(names: Iterable[str], place: Callable[[str], Path]) -> list[Path]:
-    """The place of a file for each name; equal names are numbered."""
-    paths: list[Path] = []
-    for name in map(file_name, names):
-        path, number = place(name), 1
-        while path in paths:
-            number += 1
-            path = place(f"{name} {number}")
-        paths.append(path)
-    return paths

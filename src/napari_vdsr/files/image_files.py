@@ -18,8 +18,6 @@ from napari_vdsr.files.atomic import (
 from napari_vdsr.files.folders import (
     RASTER_KINDS,
     TIFF_SUFFIXES,
-    ZARR_SUFFIX,
-    is_zarr_folder,
 )
 from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import (
@@ -35,6 +33,7 @@ from napari_vdsr.files.picture import Picture
 from napari_vdsr.files.raster import check_raster, read_raster, write_raster
 from napari_vdsr.files.tiff_reader import open_tiff
 from napari_vdsr.files.tiff_writer import check_tiff, write_tiff
+from napari_vdsr.files.zarr_chunks import ZARR_SUFFIX, is_zarr_folder
 from napari_vdsr.files.zarr_reader import open_zarr
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.files.atomic import bounded_name, locked, resolved, writing_to
-from napari_vdsr.files.folders import is_zarr
 from napari_vdsr.files.ngff import (
     OWN,
     NgffVersion,
@@ -39,7 +38,7 @@ from napari_vdsr.files.partial_zarr import (
 )
 from napari_vdsr.files.picture import AXIS_TYPES, Axis, Multiscale, Picture
 from napari_vdsr.files.tiff_metadata import ome_channels, ome_steps
-from napari_vdsr.files.zarr_chunks import zarr_library
+from napari_vdsr.files.zarr_chunks import is_zarr, zarr_library
 
 if TYPE_CHECKING:
     import numpy as np

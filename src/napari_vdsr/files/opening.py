@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_vdsr.errors import FileError, VdsrError
 from napari_vdsr.files.picture import Picture
-from napari_vdsr.memory import check_memory
+from napari_vdsr.memory import free_memory
 
 _OUT_OF_REACH = (
     errno.ENOENT,
@@ -170,6 +170,18 @@ def reading_from(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno in _OUT_OF_REACH:
             reason = str(error.strerror)
         raise FileError(f"cannot read {path}: {reason}") from error
+
+
+def check_memory(what: str, needed: int) -> None:
+    """Raise `FileError` when something to be read is larger than the free memory."""
+    if needed < 2**28:
+        return
+    free = free_memory()
+    if needed > free:
+        raise FileError(
+            f"reading {what} needs {needed / 1e9:,.1f} GB of memory, but "
+            f"{free / 1e9:,.1f} GB are free"
+        )
 
 
 def identity_of(path: Path, others: Sequence[Path] = ()) -> dict[str, Any]:

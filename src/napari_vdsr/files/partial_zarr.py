@@ -5,7 +5,8 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -17,19 +18,34 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.atomic import already_there, bounded_name, resolved, writing_to
-from napari_vdsr.files.folders import is_zarr
 from napari_vdsr.files.zarr_chunks import (
     SUMS,
     Chunks,
     ZarrPixels,
     checksum_of,
+    is_zarr,
     zarr_library,
 )
+from napari_vdsr.progress import Progress
 
 Chunk = tuple[int, ...]
 """Which chunk along each axis."""
 
 State = Literal["missing", "good", "damaged"]
+
+
+@dataclass
+class Counts:
+    """Chunks made, found good from an earlier run, and found damaged and made again."""
+
+    missing: int = 0
+    good: int = 0
+    damaged: int = 0
+
+
+MakeAll = Callable[[int, Sequence[Chunk]], Iterable[tuple[Chunk, int]]]
+"""Makes chunks of a level, and yields the checksum of each as it is done."""
+
 
 WORK_IS_KEPT = (
     "Finished chunks are kept: free some space and run the same command again"
@@ -149,6 +165,34 @@ class PartialZarr:
             sums_of(self.folder).open("a") as file,
         ):
             file.write(f"\n{level} {number} {checksum:016x}.")
+
+    def finish(self, make_all: MakeAll, progress: Progress | None = None) -> Counts:
+        """Make every chunk that is not there, level by level.
+
+        Progress counts pixels and may raise `Cancelled`; finished chunks stay.
+        """
+        counts = Counts()
+        if progress is not None:
+            progress.reset(sum(map(prod, self.shapes)))
+
+        def advance(level: int, chunk: Chunk) -> None:
+            if progress is not None:
+                region = self.region(level, chunk)
+                progress.update(prod(one.stop - one.start for one in region))
+
+        for level in range(len(self.levels)):
+            wanted = []
+            for chunk in self.chunks(level):
+                state = self.state(level, chunk)
+                setattr(counts, state, getattr(counts, state) + 1)
+                if state == "good":
+                    advance(level, chunk)
+                else:
+                    wanted.append(chunk)
+            for chunk, checksum in make_all(level, wanted):
+                self.note(level, chunk, checksum)
+                advance(level, chunk)
+        return counts
 
     def note_what_decodes(self) -> None:
         """Take for finished what is there and whole, where the list of it is lost."""

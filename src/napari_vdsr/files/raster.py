@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from napari_vdsr.errors import FileError, InputError, VdsrWarning
 from napari_vdsr.files.folders import RASTER_KINDS
+from napari_vdsr.files.opening import check_memory
 from napari_vdsr.files.picture import (
     Metadata,
     Picture,
@@ -23,7 +24,6 @@ from napari_vdsr.files.picture import (
     convert_length,
     flipped_axes,
 )
-from napari_vdsr.memory import check_memory
 
 _LENGTHS = {"PNG": "m", "JPEG": "in", "BMP": "in"}  # units of the resolution read
 # A resolution is a whole number of pixels, of so many at most, in this unit.

@@ -15,7 +15,7 @@ import numpy as np
 import tifffile
 
 from napari_vdsr.errors import FileError, counted
-from napari_vdsr.files.opening import OpenImage, identity_of
+from napari_vdsr.files.opening import OpenImage, check_memory, identity_of
 from napari_vdsr.files.picture import Metadata, Picture, flipped_axes, planned_array
 from napari_vdsr.files.tiff_metadata import (
     files_named,
@@ -33,7 +33,6 @@ from napari_vdsr.files.tiff_pixels import (
     levels_of,
     segment_shape,
 )
-from napari_vdsr.memory import check_memory
 
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
 _EXTRA = {1: "assocalpha", 2: "unassalpha"}

@@ -1,4 +1,4 @@
-"""Which chunks of a zarr array are there, and what is meant by those that are not."""
+"""Zarrs on a disk: their chunks, and what is meant by those that are not there."""
 
 import contextlib
 import hashlib
@@ -14,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.memory import check_memory
+from napari_vdsr.files.opening import check_memory
+
+ZARR_SUFFIX = ".zarr"
+MARKS = ("zarr.json", ".zgroup", ".zarray")  # of which a zarr has one
 
 SUMS = ".zsums"
 """Beside the chunks of an array that this program wrote: their checksums, in C order.
@@ -27,6 +30,16 @@ _METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", SUMS)
 _COUNTED = 100_000  # chunks up to which the missing ones are counted at once
 _SMALL = 256  # pixels of a chunk; ten million such chunks are no image
 _MANY = 10_000_000
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a zarr group or array, whatever its name."""
+    return any((path / mark).is_file() for mark in MARKS)
+
+
+def is_zarr_folder(path: Path) -> bool:
+    """Whether a path is a folder that is a zarr, or is named like one."""
+    return path.is_dir() and (path.suffix.lower() == ZARR_SUFFIX or is_zarr(path))
 
 
 def zarr_library() -> Any:

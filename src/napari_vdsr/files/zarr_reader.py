@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.files.folders import MARKS, is_zarr
 from napari_vdsr.files.ngff import OWN, VersionError, axis_letters, parse_image
 from napari_vdsr.files.opening import OpenImage, Reordered, state_of
 from napari_vdsr.files.picture import Axis, Metadata, Multiscale, Picture, planned_array
-from napari_vdsr.files.zarr_chunks import Chunks, ZarrPixels, root_of_zip, zarr_library
+from napari_vdsr.files.zarr_chunks import (
+    MARKS,
+    Chunks,
+    ZarrPixels,
+    is_zarr,
+    root_of_zip,
+    zarr_library,
+)
 
 _XARRAY = "_ARRAY_DIMENSIONS"
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.checks import checked_rgb
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, checked_rgb
 from napari_vdsr.imaging.intensities import check_intensities
 
 if TYPE_CHECKING:

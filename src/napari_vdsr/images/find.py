@@ -85,7 +85,7 @@ def _is_array(images: Any) -> bool:
 
 def _add_path(path: Path, found: Found) -> None:
     from napari_vdsr.files import list_images
-    from napari_vdsr.files.folders import is_zarr_folder
+    from napari_vdsr.files.zarr_chunks import is_zarr_folder
 
     def unreadable(error: OSError) -> None:
         folder = Path(error.filename).relative_to(path).as_posix()

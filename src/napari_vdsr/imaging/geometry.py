@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from napari_vdsr.checks import checked_rgb, is_number
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, checked_rgb, is_number
 
 LARGEST_FACTOR = 8.0
 

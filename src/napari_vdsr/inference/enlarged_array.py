@@ -168,7 +168,6 @@ def upscale_array(
 
     The model is loaded only when everything else is right.
     """
-    from napari_vdsr.inference.settings import with_range
     from napari_vdsr.inference.shield import shielded
     from napari_vdsr.inference.upscaler import Upscaler
 
@@ -177,7 +176,7 @@ def upscale_array(
     plan = plan_enlargement(image.shape, factor, **geometry)
     with shielded():
         refuse_infinities(image)
-    upscaler = Upscaler(with_range(options.loaded(progress), image))
+    upscaler = Upscaler(options.loaded(progress).with_range(image))
     warn_of_factors(plan.factors, upscaler.model)
     enlarged = EnlargedArray(
         image,

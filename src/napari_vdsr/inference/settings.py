@@ -1,17 +1,14 @@
-"""Options that depend on the model, the image or the device, such as the precision."""
+"""Options that depend on the model or the device, such as the precision."""
 
 import warnings
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
-from napari_vdsr.imaging.intensities import natural_range
 from napari_vdsr.inference.device import (
     bytes_per_pixel,
     is_out_of_memory,
@@ -65,20 +62,6 @@ def usable_device(name: str | torch.device) -> torch.device:
     msg = f"{device} does not work here ({reason}): using the CPU instead"
     warnings.warn(msg, VdsrWarning, stacklevel=3)
     return torch.device("cpu")
-
-
-def with_range(options: RunOptions, image: Any) -> RunOptions:
-    """The options with black and white of an image, if and only if the model needs it.
-
-    Raises InputError when they are neither given nor known from dtype and values. Those
-    of a lazy image are not looked at: that would compute all of it.
-    """
-    if options.load().equivariant:
-        return replace(options, intensity_range=None)
-    if options.intensity_range is not None:
-        return options
-    known = image if isinstance(image, np.ndarray) else np.empty(0, image.dtype)
-    return replace(options, intensity_range=natural_range(known))
 
 
 PRECISIONS = {

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from napari_vdsr.checks import checked_rgb
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, checked_rgb
 from napari_vdsr.images.arrays import as_array, refuse_other_layers
 from napari_vdsr.imaging.geometry import (
     Axes,

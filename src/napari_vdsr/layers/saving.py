@@ -46,13 +46,13 @@ def save_enlarged(
     `InputError` when the layer cannot be stored in such a file or shows that very file,
     and `FileError` when it cannot be written.
     """
-    from napari_vdsr.files.folders import TIFF_SUFFIXES, ZARR_SUFFIX
+    from napari_vdsr.files.folders import TIFF_SUFFIXES
     from napari_vdsr.files.image_files import Inputs, check_name
     from napari_vdsr.files.opening import OpenImage
-    from napari_vdsr.inference.settings import in_use, with_range
+    from napari_vdsr.files.zarr_chunks import ZARR_SUFFIX
+    from napari_vdsr.inference.settings import in_use
     from napari_vdsr.lazy.graph import files_of, identity_of
-    from napari_vdsr.lazy.to_zarr import Target, Task
-    from napari_vdsr.pipeline import upscale_file
+    from napari_vdsr.pipeline import Target, Task, upscale_file
 
     if path.suffix.lower() not in (*TIFF_SUFFIXES, ZARR_SUFFIX):
         raise InputError(
@@ -75,7 +75,7 @@ def save_enlarged(
     upscale_file(
         Task(image, picture, picture.axes, enlargement, lambda: image),
         Target(path, overwrite),
-        in_use(with_range(options.loaded(progress), data)),
+        in_use(options.loaded(progress).with_range(data)),
         source=sources,
         progress=progress,
     )
@@ -95,9 +95,9 @@ def store_layer(layer: "Image", path: Path) -> None:
     left when it fails. Raises `InputError` when the file cannot hold the layer, and
     `FileError` when it cannot be written.
     """
-    from napari_vdsr.files.folders import ZARR_SUFFIX
     from napari_vdsr.files.image_files import Inputs, check_name, write_image
     from napari_vdsr.files.opening import Reordered
+    from napari_vdsr.files.zarr_chunks import ZARR_SUFFIX
     from napari_vdsr.lazy.graph import files_of
 
     data = level_data(layer)

@@ -126,10 +126,9 @@ def enlarged_layer(
         pixels, *others = enlarged_levels(plan, levels_of(layer)[level:], options)
     else:
         # Imported late: it brings torch, which bad arguments need not wait for.
-        from napari_vdsr.inference.settings import with_range
         from napari_vdsr.inference.upscaler import Upscaler
 
-        upscaler = Upscaler(with_range(options, data))
+        upscaler = Upscaler(options.with_range(data))
         pixels, *others = compute_plan(plan, data, upscaler, progress)
         options = upscaler.options
     made = Provenance.of_result(layer, plan, options)

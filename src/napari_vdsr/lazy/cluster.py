@@ -109,10 +109,8 @@ class Cluster:
         self._client = client
         self._sent: dict[str, Any] = {}  # by the key of the settings
 
-    def agree_on_precision(
-        self, settings: UpscaleSettings, *places: Path
-    ) -> UpscaleSettings:
-        """The settings with the precision that all workers use, asked before any work.
+    def agree_on_precision(self, options: RunOptions, *places: Path) -> RunOptions:
+        """The options with the precision that all workers use, asked before any work.
 
         Raises `VdsrError` when there is no worker or one cannot do the work,
         `InputError` when they differ, and `FileError` when one does not see one of the
@@ -128,7 +126,7 @@ class Cluster:
         asked = {
             address: client.submit(
                 _probe_worker,
-                self._shared(settings),
+                self._shared(options),
                 [str(place) for place in places],
                 workers=[address],
                 pure=False,
@@ -158,13 +156,12 @@ class Cluster:
             raise InputError(
                 f"the workers differ in precision ({listed}): say which one to use"
             )
-        precision = next(iter(precisions.values()))
-        return UpscaleSettings(replace(settings.options, precision=precision))
+        return replace(options, precision=next(iter(precisions.values())))
 
     def make_all(
         self,
         make: MakeChunk,
-        settings: UpscaleSettings,
+        options: RunOptions,
         level: int,
         chunks: Sequence[Chunk],
     ) -> Iterable[tuple[Chunk, int]]:
@@ -172,7 +169,7 @@ class Cluster:
         futures = self._client.map(
             partial(_make, make),
             chunks,
-            settings=self._shared(settings),
+            settings=self._shared(options),
             level=level,
             pure=False,
         )
@@ -223,16 +220,17 @@ class Cluster:
                 "start some, and run the same command again, which resumes it"
             )
 
-    def _shared(self, settings: UpscaleSettings) -> Any:
-        """The settings, weights included, where each worker gets it once.
+    def _shared(self, options: RunOptions) -> Any:
+        """The options as settings, weights included, where each worker gets it once.
 
         A task and not scattered data: dask makes it again when the worker that holds
         it dies.
         """
-        key = settings.key
-        if key not in self._sent:
-            self._sent[key] = self._client.submit(_itself, settings, pure=False)
-        return self._sent[key]
+        settings = UpscaleSettings(options)
+        if settings.key not in self._sent:
+            sent = self._client.submit(_itself, settings, pure=False)
+            self._sent[settings.key] = sent
+        return self._sent[settings.key]
 
 
 def _itself(settings: UpscaleSettings) -> UpscaleSettings:

@@ -115,9 +115,9 @@ def enlarge_lazily(
 
     What only a worker of a cluster can know is said when it computes its first block.
     """
-    from napari_vdsr.inference.settings import check_options, with_range
+    from napari_vdsr.inference.settings import check_options
 
-    options = with_range(options.loaded(), array)
+    options = options.loaded().with_range(array)
     check_options(options)
     model, settings = options.load(), UpscaleSettings(options)
     if of_distributed("default_client") is None:  # else this machine does not matter

@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_vdsr.errors import FileError, VdsrError
-from napari_vdsr.files.folders import free_paths
+from napari_vdsr.files.atomic import free_paths
 from napari_vdsr.simulation import Simulated, simulate
 
 LayerData = tuple[Any, dict[str, Any], str]

@@ -261,10 +261,9 @@ def ready_upscaler(
 
     `progress` is told of downloads and may stop them.
     """
-    from napari_vdsr.inference.settings import with_range
     from napari_vdsr.inference.upscaler import kept_upscaler
 
-    return kept_upscaler(with_range(options.loaded(progress), image))
+    return kept_upscaler(options.loaded(progress).with_range(image))
 
 
 def release_memory() -> None:

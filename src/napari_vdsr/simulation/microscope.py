@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.checks import is_number, is_whole, require_choice
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, is_number, is_whole, require_choice
 from napari_vdsr.imaging.geometry import LARGEST_FACTOR, pixel_centre_shift
 from napari_vdsr.imaging.resample import Instrument, sampling_rows
 from napari_vdsr.memory import free_memory

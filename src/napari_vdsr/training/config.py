@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from napari_vdsr.checks import (
+from napari_vdsr.errors import (
+    InputError,
     checked_switch,
     is_number,
     require_choice,
     require_positive,
 )
-from napari_vdsr.errors import InputError
 from napari_vdsr.imaging.geometry import check_factor
 from napari_vdsr.imaging.resample import SAMPLINGS, Kernel, Sampling
 from napari_vdsr.training.instrument import (

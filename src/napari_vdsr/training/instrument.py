@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from napari_vdsr.checks import is_number, require_positive
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, is_number, require_positive
 
 _MOST = 1e9  # electrons at white; its noise is below the resolution of float32
 

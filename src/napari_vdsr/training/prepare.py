@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from napari_vdsr.checks import require_positive
-from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.errors import InputError, VdsrWarning, require_positive
 from napari_vdsr.images.find import named
 from napari_vdsr.progress import Progress
 from napari_vdsr.training.config import TrainingConfig, source_pixels

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from napari_vdsr.checks import require_choice, require_positive
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, require_choice, require_positive
 from napari_vdsr.training.config import Stage, TrainingConfig
 from napari_vdsr.training.instrument import BlindNoise, Spot
 

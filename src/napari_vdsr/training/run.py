@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_vdsr.checks import check_progress
-from napari_vdsr.errors import InputError, VdsrWarning
+from napari_vdsr.errors import InputError, VdsrWarning, check_progress
 from napari_vdsr.inference.settings import usable_device
 from napari_vdsr.progress import Progress
 from napari_vdsr.training.config import TrainingConfig

@@ -4,8 +4,7 @@ Nothing here imports torch before a model is loaded, nothing is fetched before i
 used, and nothing that is loaded can run code.
 """
 
-from napari_vdsr.zoo.loading import fetch, load_model, models
-from napari_vdsr.zoo.model import Model
+from napari_vdsr.zoo.model import Model, fetch, load_model, models
 from napari_vdsr.zoo.porting import export_model, import_model
 from napari_vdsr.zoo.registry import (
     DEFAULT_MODEL,

@@ -7,12 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from napari_vdsr.checks import require_text
-from napari_vdsr.errors import FileError, InputError, VdsrWarning
+from napari_vdsr.errors import FileError, InputError, VdsrWarning, require_text
 from napari_vdsr.files.atomic import already_there, replacing
 from napari_vdsr.zoo.formats import write_native
-from napari_vdsr.zoo.loading import find, shared_model
-from napari_vdsr.zoo.model import Model
+from napari_vdsr.zoo.model import Model, find, shared_model
 from napari_vdsr.zoo.registry import Card, expanded, factors_in
 from napari_vdsr.zoo.user import free_path
 

@@ -4,10 +4,8 @@ import re
 import shutil
 from pathlib import Path
 
-from napari_vdsr.checks import require_text
-from napari_vdsr.errors import FileError, InputError, ModelError
-from napari_vdsr.files.atomic import make_folder, replacing
-from napari_vdsr.files.folders import file_name
+from napari_vdsr.errors import FileError, InputError, ModelError, require_text
+from napari_vdsr.files.atomic import file_name, make_folder, replacing
 from napari_vdsr.zoo.formats import read_metadata
 from napari_vdsr.zoo.registry import Card, factors_in, registered, user_folder
 from napari_vdsr.zoo.weight_files import FileCache, is_file_like

@@ -19,7 +19,6 @@ from napari_vdsr.zoo.registry import Card, is_registered
 if TYPE_CHECKING:
     from napari_vdsr.network import ConvStack
     from napari_vdsr.progress import Progress
-    from napari_vdsr.zoo.model import Model
 
 _TIMEOUT = 20  # seconds without a byte
 _RETRIES = 2
@@ -65,7 +64,7 @@ class WeightFile:
 
     def __init__(self, path: Path, data: bytes) -> None:
         self.sha256 = hashlib.sha256(data).hexdigest()
-        self.models: dict[str, Model] = {}  # made of it, by name
+        self.models: dict[str, Any] = {}  # made of it, by name
         self._path = path
         self._data = data
         self._decoded: tuple[ConvStack, dict[str, str]] | None = None

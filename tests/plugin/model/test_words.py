@@ -9,7 +9,7 @@ import pytest
 from napari.layers import Image
 
 from napari_vdsr.errors import Cancelled
-from napari_vdsr.files.folders import file_name
+from napari_vdsr.files.atomic import file_name
 from napari_vdsr.plugin.enlarge.plan import Batch, plan_tasks
 from napari_vdsr.plugin.enlarge.probes import Speeds
 from napari_vdsr.plugin.enlarge.settings import Settings

@@ -27,7 +27,7 @@ from napari_vdsr.plugin.viewer import Sources
 from napari_vdsr.plugin.widgets.elements import copy_text, emphasise, message_colour
 from napari_vdsr.plugin.widgets.panel import Panel
 from napari_vdsr.plugin.words import Outlook
-from napari_vdsr.zoo.loading import is_file_name
+from napari_vdsr.zoo.model import is_file_name
 
 
 class SuperResolution(Panel[Settings]):

@@ -22,7 +22,7 @@ from napari_vdsr.plugin.jobs import device_in_use, ready_upscaler
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.words import Outlook, plain_name, shorten_name
 from napari_vdsr.zoo import Card
-from napari_vdsr.zoo.loading import is_file_name
+from napari_vdsr.zoo.model import is_file_name
 
 Key = tuple[str, str, str, bool]  # model, device, precision, ensemble
 

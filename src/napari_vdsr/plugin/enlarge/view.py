@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_vdsr.files.folders import file_name
+from napari_vdsr.files.atomic import file_name
 from napari_vdsr.plugin.enlarge.plan import Task
 from napari_vdsr.plugin.enlarge.results import AFTER, BEFORE, SPLIT
 from napari_vdsr.plugin.enlarge.settings import FILE, Settings
@@ -39,7 +39,7 @@ from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import combo_box, frame, offer
 from napari_vdsr.plugin.words import Outlook, plain_name, words_of
 from napari_vdsr.zoo import Card
-from napari_vdsr.zoo.loading import is_file_name
+from napari_vdsr.zoo.model import is_file_name
 
 # The fields, from the layer down to the layers beside the result
 

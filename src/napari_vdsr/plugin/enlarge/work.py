@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import Cancelled, FileError, ModelError, VdsrError
-from napari_vdsr.files.folders import free_paths
+from napari_vdsr.files.atomic import free_paths
 from napari_vdsr.layers.result import Provenance, result_name
 from napari_vdsr.layers.saving import save_enlarged
 from napari_vdsr.layers.upscale import bicubic_plan, compute_plan, enlarged_levels

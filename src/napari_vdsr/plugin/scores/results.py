@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.files.folders import file_name
+from napari_vdsr.files.atomic import file_name
 from napari_vdsr.plugin.scores.words import (
     IDENTICAL,
     OF_MEAN_ERROR,
