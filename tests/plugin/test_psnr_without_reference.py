@@ -133,7 +133,7 @@ def test_alpha_and_gaps_are_left_out_of_a_doubt() -> None:
     grey = source[..., 0].astype(float)
     grey[:32] = np.nan
     result = np.kron(grey, np.ones((2, 2)))
-    doubt = doubt_of(grey, result + 4000, 0 * result + 20, rgb=False)
+    doubt = doubt_of(grey, result + 40000, 0 * result + 20, rgb=False)
     assert doubt.spread == pytest.approx(20 / np.ptp(grey[32:]))
     assert doubt.share == 1  # of the half that has values
 
