@@ -181,7 +181,8 @@ def doubt_of(
     full = report.data_range.value or 1.0
     limit = np.full(off.shape, _LEAST * full)
     if noise is not None:
-        limit = np.maximum(limit, _TIMES * noise.sigma_at(signal))
+        limit = np.fmax(limit, _TIMES * noise.sigma_at(signal))
+    off = np.nan_to_num(off)  # resizing would spread a gap along its row and column
     # Linear: other kernels overshoot, and would be negative beside a large error.
     off, limit_there = (
         resize(each, spread.shape[-2:], kernel="bilinear")
