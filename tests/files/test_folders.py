@@ -8,9 +8,9 @@ import pytest
 import tifffile
 from sample_pictures import noise
 
-from napari_vdsr.errors import VdsrWarning
+from napari_vdsr.errors import FileError, VdsrWarning
 from napari_vdsr.files import list_images, open_image
-from napari_vdsr.files.folders import result_name
+from napari_vdsr.files.folders import result_name, result_places
 
 PLANES = noise((3, 20, 30))
 XML = (
@@ -88,5 +88,29 @@ def test_tiff_files_of_microscopes_are_read(suffix: str, tmp_path: Path) -> None
     found = list_images(tmp_path)
     assert len(found) == 2
     assert [result_name(path) for path in found] == ["a.tif", "b.tif"]
-    assert result_name(found[1], {"b.tif"}) == f"b.{suffix}.tif"
     assert result_name(Path("a.PNG")) == "a.PNG"
+
+
+def test_every_result_of_a_folder_has_a_name_of_its_own() -> None:
+    names = "a.svs a.lsm b.tif b.ndpi c.scn d.zarr d.zarr.zip e.ozx f.png"
+    images = [Path("x", name) for name in names.split()] + [Path("y", "a.svs")]
+    expected = "a.svs.tif a.lsm.tif b.tif b.ndpi.tif c.tif d.zarr d.zarr.zip.zarr "
+    expected += "e.zarr f.png a.tif"
+    places = result_places(images)
+    assert [place.name for place in places] == expected.split()
+    assert [place.parent for place in places] == [image.parent for image in images]
+
+
+def test_what_a_folder_leads_to_is_read_or_named(tmp_path: Path) -> None:
+    folder, other = tmp_path / "a", tmp_path / "b"
+    folder.mkdir()
+    other.mkdir()
+    tifffile.imwrite(folder / "a.tif", PLANES[0])
+    (folder / "linked").symlink_to(other)
+    (folder / "gone.tif").symlink_to("nowhere")
+    (folder / "packed.zarr.zip").write_bytes(b"PK")
+    with pytest.warns(VdsrWarning, match="links to folders are left out: .*linked"):
+        found = list_images(folder)
+    assert [path.name for path in found] == ["a.tif", "gone.tif", "packed.zarr.zip"]
+    with pytest.raises(FileError, match="does not exist"):
+        open_image(found[1])

@@ -110,6 +110,26 @@ def test_what_was_mended_is_told(tmp_path: Path) -> None:
     assert said.omero["channels"] == [{"label": "5", "color": "0000FF"}] * 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "wrong", "expected"),
+    [
+        ("scale", 0, (1, 0.5, 0.75)),
+        ("scale", np.nan, (1, 0.5, 0.75)),
+        ("translation", np.inf, (1, 0, 3)),
+    ],
+)
+def test_places_that_are_no_numbers_are_told_and_left_out(
+    kind: str, wrong: float, expected: tuple[float, ...], tmp_path: Path
+) -> None:
+    steps = [*STEPS, {"type": kind, kind: [1, wrong, 3]}]
+    entry = {"datasets": [{"path": "0", "coordinateTransformations": steps}]}
+    with pytest.warns(VdsrWarning, match=f"mended: its {kind}"):
+        image = open_image(written(tmp_path / "a.zarr", entry=entry))
+    said = image.picture.metadata.multiscale
+    assert said is not None
+    assert getattr(said, kind) == expected
+
+
 @pytest.mark.parametrize("omero", [5, [], {}, {"channels": "x"}, {"channels": [1, 2]}])
 def test_channels_that_cannot_be_understood_are_left_out(
     omero: Any, tmp_path: Path

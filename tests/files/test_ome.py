@@ -1,6 +1,7 @@
 """OME-TIFF in, OME-TIFF out."""
 
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -60,6 +61,30 @@ def test_axes_pixel_size_and_all_other_metadata_are_kept(tmp_path: Path) -> None
     times = [plane.get("DeltaT") for plane in elements(tmp_path / "b.tif", "Plane")]
     assert times == [str(float(i)) for i in range(12)]
     assert elements(tmp_path / "b.tif", "Image")[0].get("Name") == "embryo"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"PhysicalSizeX": 0.5}, {"PhysicalSizeX": "0.25"}),
+        (
+            {"PhysicalSizeX": 0.5, "PhysicalSizeY": 3.0, "PhysicalSizeYUnit": "pixel"},
+            {
+                "PhysicalSizeX": "0.25",
+                "PhysicalSizeY": "1.5",
+                "PhysicalSizeYUnit": "pixel",
+            },
+        ),
+        ({"PhysicalSizeX": -0.5, "PhysicalSizeY": 0.5}, {"PhysicalSizeY": "0.25"}),
+    ],
+)
+def test_sizes_that_are_not_understood_do_not_stay_those_of_the_source(
+    said: dict[str, Any], expected: dict[str, str], tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "a.ome.tif", noise((8, 6)), metadata=said)
+    write_image(tmp_path / "b.ome.tif", doubled(read_image(tmp_path / "a.ome.tif")))
+    found = elements(tmp_path / "b.ome.tif", "Pixels")[0].attrib
+    assert {key: found[key] for key in found if key.startswith("Phys")} == expected
 
 
 @pytest.mark.parametrize("axes", ["ZTCYX", "CZYX", "TYX", "YX"])

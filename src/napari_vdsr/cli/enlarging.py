@@ -14,7 +14,7 @@ from napari_vdsr.cli.options import parse_lengths, parse_pair
 from napari_vdsr.errors import InputError, VdsrError, reason_beside
 from napari_vdsr.files import Picture, list_images, open_image
 from napari_vdsr.files.atomic import make_folder, resolved
-from napari_vdsr.files.folders import result_name
+from napari_vdsr.files.folders import result_places
 from napari_vdsr.files.image_files import Inputs, check_name
 from napari_vdsr.files.ngff import NgffVersion
 from napari_vdsr.files.ome_zarr_writer import part_of
@@ -213,9 +213,9 @@ def enlarge_folder(
         results.append(_failure(folder, "FileError", message))
 
     images = list_images(source, unreadable=leave_out)
-    inputs, names = Inputs(images), {image.name for image in images}
-    for number, image in enumerate(images, start=1):
-        output = target / image.relative_to(source).parent / result_name(image, names)
+    inputs, places = Inputs(images), result_places(images)
+    for number, (image, place) in enumerate(zip(images, places, strict=True), start=1):
+        output = target / place.relative_to(source)
         if skip_existing and output.exists():  # complete: it was moved into place
             note(f"{number}/{len(images)} {output} is there already")
             results.append(

@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from napari_vdsr.errors import FileError, VdsrWarning
@@ -12,11 +12,13 @@ from napari_vdsr.files.zarr_chunks import ZARR_SUFFIX, is_zarr
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
 _TIFF_OF_MICROSCOPES = (".svs", ".ndpi", ".scn", ".bif", ".qptiff", ".lsm", ".stk")
 RASTER_KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
+_ZIPPED = (".zarr.zip", ".ozx")  # a zarr in one file
 _READ = TIFF_SUFFIXES + _TIFF_OF_MICROSCOPES + tuple(RASTER_KINDS)
 _NOT_READ = frozenset(  # images, which are not passed over in silence
     ".czi .lif .nd2 .oib .oif .oir .vsi .ims .dv .r3d .mrc .rec .dm3 .dm4 .ser .emd "
     ".mrxs .dcm .h5 .hdf5 .n5 .npy .npz .gif .webp .jp2 .j2k .jxl .heic .avif .psd "
-    ".exr .tga .ppm .pgm .nii .nrrd .mha .fits .sld .zvi .lof .xlif".split()
+    ".exr .tga .ppm .pgm .nii .nrrd .mha .fits .sld .zvi .lof .xlif .jpe .jfif .flex "
+    ".obf .msr .ets .stl .pic .ome".split()
 )
 
 
@@ -29,7 +31,8 @@ def list_images(
     """Images in a folder and the folders within it, in order of name.
 
     Files whose name ends like that of a TIFF, PNG, JPEG or BMP file, and folders whose
-    name ends in ``.zarr``; hidden ones are passed over. Of files that are one image
+    name ends in ``.zarr``; hidden ones are passed over. Links to folders are not
+    followed, and named. Of files that are one image
     together, the first one stands for all. Raises `FileError` when the folder cannot be
     read or holds no such file. A folder within it that cannot be read is an error as
     well, or told to `unreadable` and left out. Warns of images that are left out, or
@@ -39,8 +42,9 @@ def list_images(
     if not folder.is_dir():
         raise FileError(f"{folder} is not a folder")
     others: Counter[str] = Counter()
+    links: list[str] = []
     try:
-        found = sorted(_images_in(folder, unreadable, others))
+        found = sorted(_images_in(folder, unreadable, others, links))
     except OSError as error:
         raise FileError(f"cannot list {folder}: {error.strerror}") from error
     if not found:
@@ -49,6 +53,9 @@ def list_images(
     if others:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
         remark(f"{folder}: {kinds} cannot be read and are left out")
+    if links:
+        more = ", …" * (len(links) > 5)
+        remark(f"{folder}: links to folders are left out: {', '.join(links[:5])}{more}")
     return _once_a_set(folder, found, remark)
 
 
@@ -86,6 +93,7 @@ def _images_in(
     folder: Path,
     unreadable: Callable[[OSError], object] | None,
     others: Counter[str],
+    links: list[str],
 ) -> Iterator[Path]:
 
     def refuse(error: OSError) -> None:
@@ -104,16 +112,21 @@ def _images_in(
             for name in inner
             if name not in zarrs and not _known(is_zarr, here / name, otherwise=False)
         ]
+        links += [str(here / name) for name in folders if (here / name).is_symlink()]
         for name in files:
             path = here / name
             if name.startswith("."):
                 continue
             others.update({path.suffix.lower()} & _NOT_READ)
-            # What cannot be looked at is named when it is opened.
-            if path.suffix.lower() in _READ and _known(
-                Path.is_file, path, otherwise=True
-            ):
+            wanted = path.suffix.lower() in _READ or name.lower().endswith(_ZIPPED)
+            # What cannot be looked at, as a link that leads nowhere, is named when it
+            # is opened.
+            if wanted and _known(_may_be_file, path, otherwise=True):
                 yield path
+
+
+def _may_be_file(path: Path) -> bool:
+    return path.is_file() or not path.exists()
 
 
 def _known(check: Callable[[Path], bool], path: Path, *, otherwise: bool) -> bool:
@@ -124,9 +137,24 @@ def _known(check: Callable[[Path], bool], path: Path, *, otherwise: bool) -> boo
         return otherwise
 
 
-def result_name(source: Path, taken: Container[str] = ()) -> str:
+def result_name(source: Path) -> str:
     """A name for the result of an image: its own, where that can be written."""
     if source.suffix.lower() in _TIFF_OF_MICROSCOPES:
-        name = source.with_suffix(".tif").name
-        return f"{source.name}.tif" if name in taken else name
+        return source.with_suffix(".tif").name
+    for ending in _ZIPPED:
+        if source.name.lower().endswith(ending):
+            return source.name[: -len(ending)] + ZARR_SUFFIX
     return source.name
+
+
+def result_places(images: Sequence[Path]) -> list[Path]:
+    """The names of all results of a folder, as if they lay beside their sources."""
+    places = [image.with_name(result_name(image)) for image in images]
+    wanted = Counter(places)
+    return [
+        # a.svs and a.lsm: the full names differ
+        image.with_name(f"{image.name}{place.suffix}")
+        if wanted[place] > 1 and place != image
+        else place
+        for image, place in zip(images, places, strict=True)
+    ]

@@ -70,6 +70,7 @@ def parse_image(
             len(axes),
             finest.get("coordinateTransformations", []),
             entry.get("coordinateTransformations", []),
+            remarks=remarks,
         )
         omero = None
         if "omero" in ome:
@@ -121,7 +122,7 @@ def _text(value: Any) -> str | None:
 
 
 def _placed(
-    ndim: int, *steps: Sequence[Mapping[str, Any]]
+    ndim: int, *steps: Sequence[Mapping[str, Any]], remarks: list[str]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Scale and translation that transformations amount to, one after the other."""
     scale, translation = [1.0] * ndim, [0.0] * ndim
@@ -136,6 +137,13 @@ def _placed(
         values = [float(value) for value in step[kind]]
         if len(values) != ndim:
             raise ValueError(f"{kind} has {len(values)} numbers for {ndim} axes")
+        usual = 1.0 if kind == "scale" else 0.0
+        usable = [math.isfinite(v) and (v != 0 or kind != "scale") for v in values]
+        if not all(usable):
+            remarks.append(f"its {kind} {values} is {usual:g} where it is no length")
+            values = [
+                v if use else usual for v, use in zip(values, usable, strict=True)
+            ]
         if kind == "scale":
             scale = [a * b for a, b in zip(scale, values, strict=True)]
             translation = [a * b for a, b in zip(translation, values, strict=True)]

@@ -182,19 +182,34 @@ def _drop_stated_sizes(root: ElementTree.Element) -> None:
 
 
 def _set_sizes(pixels: ElementTree.Element, picture: Picture) -> None:
-    height, width = picture.plane_shape
-    pixels.set("SizeY", str(height))
-    pixels.set("SizeX", str(width))
+    sizes: tuple[float | None, ...] = (None, None)
+    if picture.unit is not None:
+        sizes = picture.pixel_size or sizes
+    for axis, after, size in zip("YX", picture.plane_shape, sizes, strict=True):
+        before = pixels.get(f"Size{axis}", "")
+        pixels.set(f"Size{axis}", str(after))
+        said = pixels.get(f"PhysicalSize{axis}")
+        if said is not None and size is not None:
+            pixels.set(f"PhysicalSize{axis}", f"{size:.12g}")
+            pixels.set(f"PhysicalSize{axis}Unit", picture.unit or "")
+        elif said is not None:  # that of one axis alone, or in a unit of its own
+            _scale(pixels, f"PhysicalSize{axis}", int(before) / after)
     pixels.attrib.pop("BigEndian", None)
     order = [axis for axis in picture.axes if axis in "TCZ"]
     order = [axis for axis in "TCZ" if axis not in order] + order
     pixels.set("DimensionOrder", "XY" + "".join(reversed(order)))
-    if picture.pixel_size is None or picture.unit is None:
-        return
-    for axis, size in zip("YX", picture.pixel_size, strict=True):
-        if pixels.get(f"PhysicalSize{axis}") is not None:
-            pixels.set(f"PhysicalSize{axis}", f"{size:.12g}")
-            pixels.set(f"PhysicalSize{axis}Unit", picture.unit)
+
+
+def _scale(pixels: ElementTree.Element, name: str, ratio: float) -> None:
+    """Multiply a length, or leave it out where it is none."""
+    try:
+        length = float(pixels.get(name, "nan")) * ratio
+    except ValueError:
+        length = math.nan
+    if 0 < length < math.inf:
+        pixels.set(name, f"{length:.12g}")
+    else:
+        del pixels.attrib[name]
 
 
 def _set_storage(pixels: ElementTree.Element, tag: str) -> None:
