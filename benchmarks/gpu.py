@@ -33,7 +33,7 @@ from napari_vdsr.benchmark.measure import copy_rate, cost_of_each, matrix_rate
 from napari_vdsr.benchmark.ways import sample
 from napari_vdsr.inference import torch_engine
 from napari_vdsr.inference.device import resolve_device
-from napari_vdsr.inference.settings import usable_precisions
+from napari_vdsr.inference.engine import usable_precisions
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler

@@ -23,7 +23,7 @@ from napari_vdsr.evaluation.protocols import ScoringPair, pair_of
 from napari_vdsr.images.find import named
 from napari_vdsr.images.open_any import opened
 from napari_vdsr.inference.device import resolve_device
-from napari_vdsr.inference.settings import usable_precisions
+from napari_vdsr.inference.engine import usable_precisions
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress

@@ -36,6 +36,7 @@ from napari_vdsr.files.picture import as_shown, planned_array
 from napari_vdsr.files.zarr_chunks import ZARR_SUFFIX
 from napari_vdsr.imaging.geometry import Axes, Enlargement
 from napari_vdsr.imaging.intensities import check_dtype
+from napari_vdsr.imaging.resample import reduced_shapes, region_of_level
 from napari_vdsr.inference.enlarged_array import (
     EnlargedArray,
     Enlarger,
@@ -43,7 +44,6 @@ from napari_vdsr.inference.enlarged_array import (
     warn_of_factors,
 )
 from napari_vdsr.last_used import LastUsed
-from napari_vdsr.lazy.pyramid import reduced_shapes, region_of_level
 from napari_vdsr.memory import free_memory
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from napari_vdsr.errors import VdsrError, VdsrWarning
-from napari_vdsr.inference import settings
+from napari_vdsr.inference import engine as engine_module
+from napari_vdsr.inference import torch_engine
 from napari_vdsr.inference.device import available_devices, usable_threads
-from napari_vdsr.inference.engine import Engine, compile_for_openvino
-from napari_vdsr.inference.settings import relative_error, resolve_precision
-from napari_vdsr.inference.torch_engine import TorchEngine
+from napari_vdsr.inference.engine import Engine, compile_for_openvino, resolve_precision
+from napari_vdsr.inference.torch_engine import TorchEngine, relative_error
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
 from napari_vdsr.options import RunOptions
@@ -120,15 +120,15 @@ def test_a_device_that_fails_in_half_precision_is_found_out(
                 raise RuntimeError(msg)
             return result * (0 if broken == "black" else torch.nan)
 
-    monkeypatch.setattr(settings, "TorchEngine", Broken)
-    settings.fault.cache_clear()
-    monkeypatch.setattr(settings, "computes_bfloat16", lambda: True)
+    monkeypatch.setattr(torch_engine, "TorchEngine", Broken)
+    torch_engine.fault.cache_clear()
+    monkeypatch.setattr(engine_module, "computes_bfloat16", lambda: True)
     other = torch.device("cpu", 0)  # a CPU by another name, to be checked as a GPU is
     reason = "GET was unable" if broken == "refused" else "results are wrong"
-    assert reason in str(settings.fault(other, torch.float16))
-    assert reason in str(settings.fault(other, torch.bfloat16))
-    assert settings.fault(other, torch.float32) is None
-    settings.fault.cache_clear()
+    assert reason in str(torch_engine.fault(other, torch.float16))
+    assert reason in str(torch_engine.fault(other, torch.bfloat16))
+    assert torch_engine.fault(other, torch.float32) is None
+    torch_engine.fault.cache_clear()
 
 
 def test_bfloat16_is_used_only_where_the_processor_has_it() -> None:

@@ -12,7 +12,7 @@ import napari_vdsr
 from napari_vdsr.cli import main
 from napari_vdsr.errors import VdsrError, VdsrWarning
 from napari_vdsr.inference import device as device_module
-from napari_vdsr.inference import settings
+from napari_vdsr.inference import torch_engine
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import SRCNN, VDSR
@@ -47,7 +47,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fails]:
             def residual(self, x: Tensor) -> Tensor:
                 return super().residual(x) * (1.01 if self._broken else 1.0)
 
-        monkeypatch.setattr(settings, "TorchEngine", Broken)
+        monkeypatch.setattr(torch_engine, "TorchEngine", Broken)
         monkeypatch.setattr(
             device_module, "available_devices", lambda: ["cuda:0", "cpu"]
         )
@@ -55,10 +55,10 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fails]:
         monkeypatch.setattr(
             Tensor, "to", lambda x, *a, **k: x if a == (GPU,) else to(x, *a, **k)
         )
-        settings.fault.cache_clear()
+        torch_engine.fault.cache_clear()
 
     yield fails
-    settings.fault.cache_clear()
+    torch_engine.fault.cache_clear()
 
 
 EVERY = (torch.float16, torch.bfloat16, torch.float32)
@@ -113,7 +113,7 @@ def test_a_gpu_that_is_full_from_the_start_is_named(model: Model, gpu: Fails) ->
     with pytest.raises(VdsrError, match=r"cuda:0 has too little .*: close other"):
         Upscaler(RunOptions(model))
     gpu(None)  # once others are gone, it is used
-    assert settings.fault(GPU, torch.float32) is None
+    assert torch_engine.fault(GPU, torch.float32) is None
 
 
 def test_the_command_that_lists_devices_says_what_is_wrong(

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 import napari_vdsr
 from napari_vdsr.errors import Cancelled, InputError, VdsrWarning
 from napari_vdsr.inference import engine as engine_module
-from napari_vdsr.inference.settings import computes_bfloat16, relative_error
+from napari_vdsr.inference.engine import computes_bfloat16
 from napari_vdsr.inference.shield import shielded
-from napari_vdsr.inference.torch_engine import TorchEngine
+from napari_vdsr.inference.torch_engine import TorchEngine, relative_error
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.options import RunOptions
 from napari_vdsr.training import TrainingConfig, recipe

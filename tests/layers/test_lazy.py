@@ -11,10 +11,11 @@ import pytest
 from napari.layers import Image
 
 import napari_vdsr
+from napari_vdsr.imaging import resample
 from napari_vdsr.imaging.geometry import Axes
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.layers import plan_layer, upscale_layer
-from napari_vdsr.lazy import blocks, pyramid, upscale, upscale_levels
+from napari_vdsr.lazy import blocks, upscale, upscale_levels
 from napari_vdsr.lazy.upscale import levels_below
 from napari_vdsr.zoo import Model
 
@@ -25,7 +26,7 @@ RNG = np.random.default_rng(0)
 def small_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Treat images of a few pixels as large ones are treated."""
     monkeypatch.setattr(blocks, "BLOCK", 16)
-    monkeypatch.setattr(pyramid, "COARSEST", 32)
+    monkeypatch.setattr(resample, "COARSEST", 32)
 
 
 def noise(*shape: int, dtype: str = "uint16") -> np.ndarray[Any, Any]:

@@ -22,7 +22,8 @@ from napari_vdsr.inference.device import (
     available_devices,
     is_out_of_memory,
 )
-from napari_vdsr.inference.settings import fault, usable_device, usable_precisions
+from napari_vdsr.inference.engine import usable_device, usable_precisions
+from napari_vdsr.inference.torch_engine import fault
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import VDSR
 from napari_vdsr.options import RunOptions

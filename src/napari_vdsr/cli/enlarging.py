@@ -29,7 +29,7 @@ from napari_vdsr.imaging.geometry import (
     find_axes,
     plan_enlargement,
 )
-from napari_vdsr.inference.settings import check_options, in_use
+from napari_vdsr.inference.engine import check_options, in_use
 from napari_vdsr.options import RunOptions
 from napari_vdsr.pipeline import Target, Task, upscale_file
 

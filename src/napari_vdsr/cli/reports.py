@@ -87,11 +87,8 @@ def _versions() -> dict[str, str]:
 def _device(name: str) -> dict[str, Any]:
     import torch
 
-    from napari_vdsr.inference.settings import (
-        fault,
-        resolve_precision,
-        usable_precisions,
-    )
+    from napari_vdsr.inference.engine import resolve_precision, usable_precisions
+    from napari_vdsr.inference.torch_engine import fault
     from napari_vdsr.zoo import load_model
 
     device = torch.device(name)

@@ -237,7 +237,7 @@ def _evaluation(
     progress: Progress | None,
 ) -> Evaluation:
     """Score images; of several, files that cannot be used are left out."""
-    from napari_vdsr.inference.settings import usable_device
+    from napari_vdsr.inference.engine import usable_device
 
     if not jobs or not units:
         raise InputError("there is no image or no factor to evaluate")

@@ -1,8 +1,10 @@
-"""Ways of running a network: OpenVINO's, the ensemble's, and which one is taken."""
+"""How a network is run: its precision, by OpenVINO or torch, once or as an ensemble."""
 
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import product
 from typing import Any, Protocol
@@ -10,22 +12,145 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from napari_vdsr.errors import VdsrWarning
+from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
 from napari_vdsr.inference.device import (
     bytes_per_pixel,
     memory_errors,
+    resolve_device,
+    tile_edge,
     usable_threads,
 )
 from napari_vdsr.inference.shield import shielded
-from napari_vdsr.inference.torch_engine import TorchEngine
+from napari_vdsr.inference.torch_engine import TorchEngine, fault
 from napari_vdsr.last_used import LastUsed
-from napari_vdsr.network import ConvStack
+from napari_vdsr.network import SRCNN, ConvStack
+from napari_vdsr.options import RunOptions, checked_precision
 from napari_vdsr.zoo.model import Model
+
+
+def check_options(options: RunOptions) -> None:
+    """Refuse what no machine could do; a worker of a cluster may be any machine."""
+    model = options.load()
+    hidden = parse_precision(options.precision, options.device.split(":")[0])
+    if isinstance(model.network, SRCNN):
+        hidden = torch.float32
+    # Only the edge that "auto" would take depends on the device.
+    per_pixel = bytes_per_pixel(model.network, hidden)
+    tile_edge(options.tile, per_pixel, model.halo, torch.device("cpu"))
+    if not model.equivariant and options.intensity_range is None:
+        raise InputError(
+            f"{model.name} has to know the intensity range of the image: give "
+            "intensity_range=(black, white), or use a model that follows any scale"
+        )
+
+
+def in_use(options: RunOptions) -> RunOptions:
+    """The options with the device and precision that they stand for here."""
+    device = usable_device(options.device)
+    precision = resolve_precision(options.precision, device, options.load().network)
+    name = str(precision).removeprefix("torch.")
+    return replace(options, device=str(device), precision=name)
+
+
+def usable_device(name: str | torch.device) -> torch.device:
+    """The device meant by a name, if it computes in float32 as it should.
+
+    A driver or GPU may be too old for this torch, some devices give wrong results:
+    "auto" is the CPU then, with a warning, and any other name an error.
+    """
+    device = resolve_device(name)
+    if device.type == "cpu" or (reason := fault(device, torch.float32)) is None:
+        return device
+    if str(name) != "auto":
+        raise VdsrError(
+            f"{device} does not work here ({reason}): choose another device"
+        )
+    msg = f"{device} does not work here ({reason}): using the CPU instead"
+    warnings.warn(msg, VdsrWarning, stacklevel=3)
+    return torch.device("cpu")
+
+
+PRECISIONS = {
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+
+_FALLBACKS = {
+    torch.float16: [torch.float16, torch.bfloat16],
+    torch.bfloat16: [torch.bfloat16],
+    torch.float32: [],
+}
+
+
+def resolve_precision(
+    name: str | torch.dtype, device: torch.device, network: ConvStack
+) -> torch.dtype:
+    """Find the precision of the hidden layers, one that the device computes correctly.
+
+    "auto" is float32 on the CPU, where results then do not depend on the tiles, and
+    float16 elsewhere. SRCNN, which makes the image and not the detail, always runs in
+    float32. Where a device gives wrong results it is another than asked for, with a
+    warning.
+    """
+    wanted = parse_precision(name, device.type)
+    if isinstance(network, SRCNN) or wanted is torch.float32:
+        return torch.float32
+    if device.type == "cpu":
+        if computes_bfloat16():
+            return wanted
+        msg = "this processor does not compute in bfloat16: using float32 instead"
+        warnings.warn(msg, VdsrWarning, stacklevel=3)
+        return torch.float32
+    for precision in _FALLBACKS[wanted]:
+        if fault(device, precision) is None:
+            break
+    else:
+        precision = torch.float32
+    if precision is not wanted:
+        msg = f"{wanted} does not work on {device}: using {precision} instead"
+        warnings.warn(msg, VdsrWarning, stacklevel=3)
+    return precision
+
+
+def usable_precisions(device: torch.device, network: ConvStack) -> list[torch.dtype]:
+    """Precisions in which a device computes a network as it should, float32 first."""
+    usable = []
+    for precision in PRECISIONS.values():
+        with warnings.catch_warnings(), suppress(InputError):
+            warnings.simplefilter("ignore", VdsrWarning)  # that is what is asked
+            if resolve_precision(precision, device, network) is precision:
+                usable.append(precision)
+    return usable
+
+
+def parse_precision(name: str | torch.dtype, kind: str) -> torch.dtype:
+    """Find the precision meant by a name, whether or not a device computes it.
+
+    `kind` is that of the device: "cpu" or anything else.
+    """
+    known = checked_precision(name)
+    if known == "auto":
+        return torch.float32 if kind == "cpu" else torch.float16
+    precision = PRECISIONS[known]
+    if precision is torch.float16 and kind == "cpu":
+        raise InputError(
+            "precision float16 is not for the CPU: choose float32 or bfloat16"
+        )
+    return precision
+
+
+def computes_bfloat16() -> bool:
+    """Whether the processor computes in bfloat16 itself, which is then faster."""
+    # Older releases of torch do not tell what a processor can do.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any("bf16" in name and present for name, present in capabilities.items())
+
 
 _ready: LastUsed[tuple[str, torch.device, torch.dtype], Callable[[], "Engine"]] = (
     LastUsed(4)
 )
-_PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
+_HINTS = {torch.float32: "f32", torch.bfloat16: "bf16"}
 
 # Axes to flip, then whether Y and X change places.
 VIEWS = list(product([(), (-1,), (-2,), (-2, -1)], [False, True]))
@@ -131,7 +256,7 @@ def compile_for_openvino(
     whole = precision is torch.float32
     # OpenVINO would take half precision by itself where a processor has it.
     settings = {
-        "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+        "INFERENCE_PRECISION_HINT": _HINTS[precision],
         "INFERENCE_NUM_THREADS": usable_threads(),
         "PERFORMANCE_HINT": "LATENCY",
         # Pinned, the threads of two processes would share one core.

@@ -1,4 +1,4 @@
-"""Running the convolutions with torch, on any device.
+"""Running the convolutions with torch, on any device that does it right.
 
 Each layer is a function: the plain one, or on a GPU one that may be faster. That is
 tried when an engine is made, and taken if it gives on random pixels what the plain one
@@ -19,14 +19,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_vdsr.inference.device import bytes_per_pixel, is_out_of_memory
+from napari_vdsr.inference.device import (
+    bytes_per_pixel,
+    is_out_of_memory,
+    memory_errors,
+)
 from napari_vdsr.inference.shield import shielded
-from napari_vdsr.network import ConvStack
+from napari_vdsr.network import VDSR, ConvStack
 
 Form = Callable[[Tensor], Tensor]
 
 _CHANNELS = 8  # with fewer, cuDNN leaves the tensor cores unused
 _HEADROOM = 16  # times what features reach on noise, as few images are louder
+# Of the residual, root mean square. Where they work, they stay near 0.003, 0.02, 1e-6.
+_TOLERATED = {torch.float16: 0.02, torch.bfloat16: 0.1, torch.float32: 1e-3}
 _PARTS = 3  # of half precision that make up a number of float32
 
 
@@ -70,6 +76,44 @@ class TorchEngine:
         for layer in self._layers:
             y = layer(y)
         return self._network.residual_from(y, x)
+
+
+@cache
+def fault(device: torch.device, precision: torch.dtype) -> str | None:
+    """What is wrong with how a device computes in a precision; asked once."""
+    with memory_errors(device, "even for a small network", "close other programs"):
+        try:
+            error = relative_error(device, precision)
+        except RuntimeError as failure:  # as of a driver that is too old
+            if is_out_of_memory(failure):
+                raise
+            return str(failure).partition("\n")[0] or type(failure).__name__
+    return None if error < _TOLERATED[precision] else "its results are wrong"
+
+
+@shielded()
+def relative_error(device: torch.device, precision: torch.dtype) -> float:
+    """How far a precision is from float32 on a small patch.
+
+    Root mean square of the difference, relative to that of the residual; NaN when the
+    result is not finite. Some devices give black or NaN in float16.
+    """
+    network, x, expected = _trial()
+    actual = TorchEngine(network, device, precision).residual(x.to(device)).cpu()
+    error = (actual - expected).square().mean().sqrt()
+    return float(error / expected.square().mean().sqrt())
+
+
+@cache
+def _trial() -> tuple[VDSR, Tensor, Tensor]:
+    """A network, a small patch, and the residual that the CPU makes of it."""
+    generator = torch.Generator().manual_seed(20)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(20)
+        network = VDSR(depth=20).requires_grad_(False)
+    x = torch.rand(1, 1, 64, 64, generator=generator) - 0.5
+    exact = TorchEngine(network, torch.device("cpu"), torch.float32)
+    return network, x, exact.residual(x).clone()
 
 
 def has_fast_forms(device: torch.device) -> bool:

@@ -29,8 +29,14 @@ from napari_vdsr.inference.device import (
     release_memory,
     tile_edge,
 )
-from napari_vdsr.inference.engine import Engine, Ensemble, make_engine
-from napari_vdsr.inference.settings import check_options, in_use, parse_precision
+from napari_vdsr.inference.engine import (
+    Engine,
+    Ensemble,
+    check_options,
+    in_use,
+    make_engine,
+    parse_precision,
+)
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.tiles import (
     KERNEL_REACH,

@@ -50,7 +50,7 @@ def save_enlarged(
     from napari_vdsr.files.image_files import Inputs, check_name
     from napari_vdsr.files.opening import OpenImage
     from napari_vdsr.files.zarr_chunks import ZARR_SUFFIX
-    from napari_vdsr.inference.settings import in_use
+    from napari_vdsr.inference.engine import in_use
     from napari_vdsr.lazy.graph import files_of, identity_of
     from napari_vdsr.pipeline import Target, Task, upscale_file
 
@@ -125,7 +125,7 @@ def _store_zarr(path: Path, picture: "Picture", pixels: "Pixels", axes: Axes) ->
         writing_alone,
     )
     from napari_vdsr.files.opening import Reordered
-    from napari_vdsr.lazy.pyramid import reduced_shapes, region_of_level
+    from napari_vdsr.imaging.resample import reduced_shapes, region_of_level
 
     order = ngff_order(picture.axes, str(path))
     source, axes = Reordered(pixels, order), axes.ordered(order)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_vdsr.images.arrays import refuse_no_image
 from napari_vdsr.imaging.geometry import Axes, Factor, find_axes, plan_enlargement
 from napari_vdsr.imaging.intensities import check_dtype, images_in
+from napari_vdsr.imaging.resample import level_weights, reduced_shapes, resized_region
 from napari_vdsr.inference.enlarged_array import EnlargedArray, warn_of_factors
 from napari_vdsr.inference.tiles import source_span
 from napari_vdsr.lazy.blocks import (
@@ -26,7 +27,6 @@ from napari_vdsr.lazy.blocks import (
 )
 from napari_vdsr.lazy.cluster import UpscaleSettings, of_distributed, upscaler_for
 from napari_vdsr.lazy.graph import array_of_blocks, as_dask, unread
-from napari_vdsr.lazy.pyramid import reduced_shapes, resized, weights
 from napari_vdsr.options import RunOptions
 from napari_vdsr.progress import Progress
 
@@ -115,7 +115,7 @@ def enlarge_lazily(
 
     What only a worker of a cluster can know is said when it computes its first block.
     """
-    from napari_vdsr.inference.settings import check_options
+    from napari_vdsr.inference.engine import check_options
 
     options = options.loaded().with_range(array)
     check_options(options)
@@ -260,7 +260,8 @@ def _resized(
         if axis in new_shape:
             bounds = enlarged_bounds(chunks[axis], new_shape[axis])
             windows = [
-                weights(size, new_shape[axis], *pair)[0] for pair in pairwise(bounds)
+                level_weights(size, new_shape[axis], *pair)[0]
+                for pair in pairwise(bounds)
             ]
         elif axis == axes.samples:
             bounds = [0, size]
@@ -278,4 +279,5 @@ def _resized_block(
     parts: Sequence[Part],
     chunks: Sequence[Any],
 ) -> NDArray[Any]:
-    return resized(assembled(chunks, parts, dtype), sizes, [part.out for part in parts])
+    window = assembled(chunks, parts, dtype)
+    return resized_region(window, sizes, [part.out for part in parts])

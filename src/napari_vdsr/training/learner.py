@@ -12,7 +12,8 @@ from torch.nn.utils import parametrize
 
 from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.inference.device import is_out_of_memory
-from napari_vdsr.inference.settings import computes_bfloat16, fault, parse_precision
+from napari_vdsr.inference.engine import computes_bfloat16, parse_precision
+from napari_vdsr.inference.torch_engine import fault
 from napari_vdsr.network import SRCNN, VDSR, ConvStack, network_from_state
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.optimise import (

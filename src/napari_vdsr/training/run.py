@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_vdsr.errors import InputError, VdsrWarning, check_progress
-from napari_vdsr.inference.settings import usable_device
+from napari_vdsr.inference.engine import usable_device
 from napari_vdsr.progress import Progress
 from napari_vdsr.training.config import TrainingConfig
 from napari_vdsr.training.history import TrainedModel

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_vdsr.errors import FileError, VdsrError
 from napari_vdsr.inference.device import is_out_of_memory, memory_errors
-from napari_vdsr.inference.settings import usable_device
+from napari_vdsr.inference.engine import usable_device
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.training.batches import Batches
 from napari_vdsr.training.checkpoint import (
