@@ -7,6 +7,7 @@ import torch
 from small_training import tiny
 from torch import Tensor
 
+from napari_vdsr.errors import VdsrWarning
 from napari_vdsr.training.learner import Learner, empty_network
 from napari_vdsr.training.optimise import loss_of
 
@@ -76,3 +77,33 @@ def test_the_relative_loss_counts_bright_and_faint_patches_alike() -> None:
     assert bright == pytest.approx(0.5, abs=0.01)
     assert faint == pytest.approx(bright, abs=0.01)
     assert loss_of(truth, truth, truth, config).item() == pytest.approx(1)
+
+
+def test_where_torch_cannot_compile_the_training_goes_on_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a C compiler or Triton it ended in the compiler's error."""
+
+    def fails(x: Tensor) -> Tensor:
+        raise RuntimeError("Failed to find C compiler. Please specify via CC")
+
+    plain = learner_of(torch.float32)
+    monkeypatch.setattr(torch, "compile", lambda function: fails)
+    learner = learner_of(torch.float32, compiled=True)
+    with pytest.warns(VdsrWarning, match="cannot compile here .*Failed to find C"):
+        first = learner.learn(*patches(), 0, 1.0, math.inf)
+    second = learner.learn(*patches(), 1, 1.0, math.inf)  # without another warning
+    expected = [plain.learn(*patches(), step, 1.0, math.inf) for step in range(2)]
+    assert [first, second] == expected
+
+
+def test_a_full_memory_is_not_taken_for_a_missing_compiler(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(x: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch, "compile", lambda function: full)
+    learner = learner_of(torch.float32, compiled=True)
+    with pytest.raises(torch.OutOfMemoryError):
+        learner.learn(*patches(), 0, 1.0, math.inf)

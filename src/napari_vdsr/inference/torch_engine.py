@@ -60,11 +60,12 @@ class TorchEngine:
         # cuDNN's fused ReLU may make 0 of what overflowed, which nobody would notice.
         fuse = fast and _stays_small(plain, _random(first) * 2 - 1, precision)
         fast_first = fast_first_layer(first, precision) if fast else None
-        self._layers = [
-            fast_first or plain[0],
-            *((fuse and fast_hidden_layer(y)) or hidden_layer(y) for y in hidden),
-            (fast and fast_last_layer(last)) or last_layer(last),
+        self._first = fast_first or plain[0]
+        self._hidden = [
+            (fuse and fast_hidden_layer(layer)) or form
+            for layer, form in zip(hidden, plain[1:], strict=True)
         ]
+        self._last = (fast and fast_last_layer(last)) or last_layer(last)
         self.bytes_per_pixel = bytes_per_pixel(
             network, precision, first_in_float32=fast_first is None
         )
@@ -72,10 +73,10 @@ class TorchEngine:
     @shielded()
     def residual(self, x: Tensor) -> Tensor:
         """What the network adds to an enlarged image; see `Engine.residual`."""
-        y = x
-        for layer in self._layers:
+        y = self._first(x)
+        for layer in self._hidden:
             y = layer(y)
-        return self._network.residual_from(y, x)
+        return self._network.residual_from(self._last(y), x)
 
 
 @cache
