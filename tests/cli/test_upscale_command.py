@@ -59,6 +59,16 @@ def test_an_ensemble_reaches_the_file(
     assert (expected != plain).any()
 
 
+@pytest.mark.parametrize(("tile", "told"), [(1, True), (64, False)])
+def test_tiles_that_are_mostly_margin_are_told(
+    tile: int, told: bool, run: Run, tmp_path: Path
+) -> None:
+    source = stored(tmp_path / "a.png", GREY[:4, :4], "YX")
+    outcome = run("upscale", source, tmp_path / "b.png", "--tile", tile)
+    assert outcome.status == 0
+    assert ("times the work of large tiles" in outcome.err) == told
+
+
 @pytest.mark.parametrize("large", [False, True])
 def test_the_spread_of_an_ensemble_gets_a_file(
     large: bool, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

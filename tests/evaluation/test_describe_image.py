@@ -91,7 +91,9 @@ def test_an_oversampled_image_gains_nothing(image: NDArray[Any]) -> None:
 
 def test_noise_that_nobody_sees_has_no_figure() -> None:
     smooth = gaussian_filter(data.camera().astype(float), 4)
-    assert describe_image(smooth).summary.startswith("Next to no noise · ")
+    report = describe_image(smooth)
+    assert report.summary.startswith("Next to no noise · ")
+    assert "Noise: at most 0.05 % of the range" in report.to_text()
 
 
 def test_jpeg_and_8_bit_history_are_said() -> None:

@@ -171,6 +171,17 @@ def test_the_estimate_follows_the_scale_of_the_image(
     assert other.doubts == one.doubts
 
 
+@pytest.mark.parametrize("scale", [1e300, 1e160, 1e-170, 1e-300])
+def test_values_whose_squares_have_no_number_are_measured(scale: float) -> None:
+    noisy, _, _ = with_noise(TEXTURES["coins"], 100, 0.01)
+    one, other = estimate_noise(noisy), estimate_noise(scale * noisy)
+    for name in ("sigma", "gain", "read_noise", "offset", "white"):
+        expected = scale * getattr(one, name)
+        assert getattr(other, name) == pytest.approx(expected, rel=1e-6, abs=0)
+    assert other.share == pytest.approx(one.share)
+    assert other.doubts == one.doubts
+
+
 def test_the_estimate_is_plain_values_for_json() -> None:
     found = estimate_noise(with_noise(TEXTURES["camera"], 40, 0.01)[0])
     values = json.loads(json.dumps(found.to_json(), allow_nan=False))

@@ -89,3 +89,10 @@ def test_patches_are_as_likely_as_they_are_detailed(detail: bool, share: float) 
     assert truth.shape == (4000, 1, 16, 16)
     detailed = truth.flatten(1).std(1) > 10 / 255
     assert detailed.float().mean() == pytest.approx(share, abs=0.03)
+
+
+def test_patches_of_a_pixel_have_no_spread_and_bring_no_warning() -> None:
+    stage = Stage(STEPS, 1e-3, detail=True)
+    config = replace(tiny(batch=2, patch=1, factors=(2.0,)), stages=(stage,))
+    made = Batches(dataset(board(50, 4)), None, config, torch.device("cpu"), memory=2e9)
+    assert made.batch(0, stage)[1].shape[2:] == (1, 1)

@@ -84,6 +84,19 @@ def test_a_warning_that_nothing_can_be_scored_says_what_to_do() -> None:
     assert not held.remarks
 
 
+def test_no_image_is_learned_from_and_validated_on(tmp_path: Path) -> None:
+    write(tmp_path, "a.png", "b.png")
+    image = picture(1)
+    same: list[tuple[Any, Any, Any]] = [
+        (tmp_path, tmp_path / "b.png", None),
+        (picture(2), tmp_path, tmp_path / "a.png"),
+        (image, [picture(2), image], None),
+    ]
+    for images, validation, domain in same:
+        with pytest.raises(InputError, match="would say nothing of new images"):
+            prepare(images, tiny(), validation=validation, domain=domain)
+
+
 def test_what_a_folder_holds_besides_is_said(tmp_path: Path) -> None:
     write(tmp_path, "a.png", "b.png")
     (tmp_path / "c.czi").write_bytes(b"of a microscope")

@@ -77,6 +77,12 @@ def test_pairs_are_validated_on_pairs() -> None:
         prepare(Pairs([low], [high]), tiny(), validation=high)
 
 
+def test_an_image_is_no_pair_with_itself() -> None:
+    low, _ = pair(0)
+    with pytest.raises(InputError, match="as the image of low and as that of high"):
+        prepare(Pairs([low], [low]), tiny())
+
+
 def test_settings_that_pairs_have_no_use_for_are_said() -> None:
     low, high = pair(0)
     config = recipe("microscope", patch=16, validation_share=0.0, factors=(2.0,))

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from napari_vdsr.lazy.cluster import Cluster
 
 
+_MARGINS = 20  # times the work, from which it is told
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to enlarge, the same for every file."""
@@ -80,6 +83,7 @@ class Settings:
             options = options.loaded(bar)
         # Any range will do here: the right one is only known with the image.
         check_options(replace(options, intensity_range=(0, 1)))
+        _tell_of_tiny_tiles(options)
         return cls(
             numbers, lengths, options if elsewhere else in_use(options), **others
         )
@@ -180,6 +184,18 @@ class Settings:
         return plan_enlargement(
             shape, axes=axes, pixel_size=wanted, source_pixel_size=picture.pixel_size
         )
+
+
+def _tell_of_tiny_tiles(options: RunOptions) -> None:
+    """Say when most of the work is done for the margins of tiles."""
+    halo = options.load().halo
+    if isinstance(options.tile, int):
+        work = (1 + 2 * halo / options.tile) ** 2
+        if work > _MARGINS:
+            note(
+                f"warning: each tile of {options.tile} pixels is made with {halo} more "
+                f"around it, which is {work:,.0f} times the work of large tiles"
+            )
 
 
 def described(result: dict[str, Any]) -> dict[str, Any]:

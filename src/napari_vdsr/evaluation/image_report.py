@@ -190,15 +190,17 @@ class ImageReport(Findings):
 
 
 def _noise_at_length(noise: NoiseEstimate, sampling: SamplingReport | None) -> str:
-    share = _percent(noise_of_range(noise, sampling))
+    share = noise_of_range(noise, sampling)
     if not noise.sure:
+        most = _percent(max(share, _NEXT_TO_NONE))
         return (
-            f"Noise: at most {share} of the range at mid intensity. More cannot be "
+            f"Noise: at most {most} of the range at mid intensity. More cannot be "
             f"told: {'; '.join(noise.doubts)}."
         )
     y, x = noise.correlation
     return (
-        f"Noise: {noise.sigma:.3g} grey levels at mid intensity, {share} of the range; "
+        f"Noise: {noise.sigma:.3g} grey levels at mid intensity, {_percent(share)} of "
+        "the range; "
         f"variance = {noise.gain:.3g} x (signal - {noise.offset:.4g}) + "
         f"{noise.read_noise:.3g}²; neighbours correlate by {y:.2f} along Y and "
         f"{x:.2f} along X."

@@ -10,7 +10,7 @@ Transactions on Image Processing 17 (2008).
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -107,6 +107,10 @@ _GAIN_INEXACT = 0.2
 _GAIN_MATTERS = 0.12  # part of the variance; a gain's error below that does no harm
 _STEPS = 0.5  # steps between values; smaller standard deviations are rounding
 _FEW = 24  # flat blocks
+_SMALLEST = 1e-60  # of the largest values whose fourth powers float64 still holds
+_IN_COUNTS = (
+    "gain gain_error read_noise read_noise_error offset white sigma".split()
+)  # of the fields of an estimate
 
 Signal = TypeVar("Signal", float, NDArray[np.float64])
 
@@ -240,6 +244,27 @@ def estimate_noise(plane: ArrayLike) -> NoiseEstimate:
 
 def noise_of(windows: Sequence[NDArray[Any]]) -> NoiseEstimate:
     """Estimate the noise that several parts of an image share."""
+    unit = _unit_of(windows)
+    if unit == 1:
+        return _noise_of(windows)
+    found = _noise_of([window / unit for window in windows])
+    lengths = {name: getattr(found, name) * unit for name in _IN_COUNTS}
+    return replace(found, **lengths)
+
+
+def _unit_of(windows: Sequence[NDArray[Any]]) -> float:
+    """A power of two by which values are divided whose squares have no float64."""
+    floats = [window for window in windows if window.dtype.kind == "f"]
+    largest = max(
+        (float(np.abs(w).max(initial=0, where=np.isfinite(w))) for w in floats),
+        default=0.0,
+    )
+    if not largest or _SMALLEST < largest < 1 / _SMALLEST:
+        return 1.0
+    return math.ldexp(1.0, math.frexp(largest)[1] - 1)
+
+
+def _noise_of(windows: Sequence[NDArray[Any]]) -> NoiseEstimate:
     blocks = flat_blocks(windows)
     line = fit_line(blocks.signal, blocks.variance, blocks.error, blocks.dark)
     mid = (blocks.dark + blocks.bright) / 2

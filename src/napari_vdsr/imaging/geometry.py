@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from napari_vdsr.errors import InputError, checked_rgb, is_number
+from napari_vdsr.errors import InputError, checked_rgb, is_number, require_text
 
 LARGEST_FACTOR = 8.0
 
@@ -225,7 +225,8 @@ def _unnamed(shape: tuple[int, ...], rgb: bool | None) -> Axes:
 
 
 def _named(shape: tuple[int, ...], axes: Any, rgb: bool | None) -> Axes:
-    names = str(axes).upper()
+    require_text("axes", axes)
+    names = axes.upper()
     if len(names) != len(shape):
         raise InputError(
             f"axes are {axes!r}, {len(names)} letters, but the shape is {shape}"

@@ -257,7 +257,9 @@ class Batches:
         # One of a few candidates, as likely as its standard deviation is large.
         places = store.draw(count * _CANDIDATES, flips, self.generator)
         patches = store.cut(places, 0, self._footprint)
-        spread = patches.flatten(1).std(1).view(count, _CANDIDATES)
+        values = patches.flatten(1)
+        single = values.shape[1] == 1  # which has no spread
+        spread = values.std(1, correction=int(not single)).view(count, _CANDIDATES)
         # What torch.multinomial draws, without its two waits for the device.
         waiting = torch.empty_like(spread).exponential_(generator=self.generator)
         pick = ((spread + 1e-6) / waiting).argmax(1)

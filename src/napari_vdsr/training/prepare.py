@@ -5,12 +5,13 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from napari_vdsr.errors import InputError, VdsrWarning, require_positive
-from napari_vdsr.images.find import named
+from napari_vdsr.images.find import NamedImage, named
 from napari_vdsr.progress import Progress
 from napari_vdsr.training.config import TrainingConfig, source_pixels
 from napari_vdsr.training.dataset import Dataset, examine
@@ -97,6 +98,8 @@ def prepare(
         raise InputError("validate pairs on pairs, and images on images")
     held = None if validation is None else _found(validation)
     sets = [each for each in (found, more, held) if each is not None]
+    if held is not None:
+        _refuse_seen([found, *([more] if more else [])], held)
     remarks += [remark for each in sets for remark in each.remarks]
     if progress is not None:
         progress.reset(sum(len(each.images) for each in sets))
@@ -135,6 +138,25 @@ class _Found(NamedTuple):
     remarks: list[str]
 
 
+def _origin(image: NamedImage) -> object:
+    """Equal for images that come from the same place."""
+    source = image.image
+    return Path(source).resolve() if isinstance(source, str | Path) else id(source)
+
+
+def _refuse_seen(learned: list[_Found], held: _Found) -> None:
+    """Raise `InputError` where an image is learned from and scored on as well."""
+    images = [image for each in learned for image in each.images]
+    seen = {_origin(image.high or image.image) for image in images}
+    for image in held.images:
+        if _origin(image.high or image.image) in seen:
+            raise InputError(
+                f"{image.name} is among the images to learn from and among those to "
+                "validate on, so that its score would say nothing of new images: take "
+                "it out of one, or leave validation out, which holds some images out"
+            )
+
+
 def _only_for_reducing(config: TrainingConfig) -> list[str]:
     """Settings that say how images are made coarse, and are not the usual ones."""
     usual = {"sampling": "reduced", "spot": None, "blur": 0.0, "noise": None}
@@ -157,6 +179,12 @@ def _found(images: Any) -> _Found:
         )
     pairs = zip(low.images, high.images, strict=True)
     listed = [TrainingImage(*pair) for pair in pairs]
+    for pair in listed:
+        if pair.high is not None and _origin(pair.image) == _origin(pair.high):
+            raise InputError(
+                f"{pair.name} is given as the image of low and as that of high "
+                "resolution: give two different ones"
+            )
     left_out, remarks = low.left_out + high.left_out, low.remarks + high.remarks
     return _Found(listed, left_out, remarks)
 
