@@ -4,12 +4,21 @@ import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import napari
 import numpy as np
 import pytest
 import torch
+from napari._app_model._app import NapariApplication
+from napari._qt._qapp_model.qactions import init_qactions
+from napari._qt.qt_viewer import QtViewer
+from napari.plugins import _initialize_plugins
+from napari.settings import get_settings
 from napari.utils.notifications import notification_manager
 from npe2 import PluginManager, PluginManifest
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication
 from training_helpers import TINY as TINY_TRAINING
 
 import napari_vdsr
@@ -20,6 +29,7 @@ from napari_vdsr.plugin.jobs import release_memory
 from napari_vdsr.plugin.settings import save_settings
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.settings import TrainingSettings
+from napari_vdsr.plugin.widgets.panel import Panel
 from napari_vdsr.zoo import Model
 
 MANIFEST = Path(napari_vdsr.__file__).parent / "napari.yaml"
@@ -78,9 +88,46 @@ def plugin(npe2pm: PluginManager) -> PluginManager:
     return npe2pm
 
 
+@pytest.fixture(scope="session")
+def kept_viewer(qapp: QApplication) -> Iterator[tuple[Any, NapariApplication]]:
+    """Give a viewer for most of the tests, and its menus: one takes half a second."""
+    app = NapariApplication("kept")
+    with menus_of(app):
+        viewer = napari.Viewer(show=False, show_welcome_screen=False)
+    # napari's own fixture takes what is there for a viewer that was left open.
+    QtViewer._instances.discard(viewer.window._qt_viewer)
+    yield viewer, app
+    viewer.close()
+    NapariApplication.destroy("kept")
+
+
+def menus_of(app: NapariApplication) -> Any:
+    """While this lasts, napari takes actions and menus of this application."""
+    _initialize_plugins.cache_clear()
+    init_qactions.cache_clear()
+    return patch.object(NapariApplication, "get_app_model", return_value=app)
+
+
 @pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
-    return make_napari_viewer()
+def viewer(request: pytest.FixtureRequest, qtbot: Any) -> Iterator[Any]:
+    """An empty viewer; a new one for tests that make others, close or show it."""
+    if {"make_napari_viewer", "npe2pm"} & {*request.fixturenames}:
+        yield request.getfixturevalue("make_napari_viewer")()
+        return
+    viewer, app = request.getfixturevalue("kept_viewer")
+    get_settings().reset()
+    with menus_of(app):
+        yield viewer
+        viewer.window.remove_dock_widget("all")
+        for widget in QApplication.topLevelWidgets():
+            if isinstance(widget, Panel):
+                widget.close_down()
+                widget.deleteLater()
+        viewer.layers.clear()
+        viewer.dims.ndisplay = 2
+        viewer.theme = get_settings().appearance.theme
+        get_settings().reset()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 @pytest.fixture

@@ -176,6 +176,7 @@ def test_nothing_is_cut_where_the_panel_is_narrow(panel: QWidget) -> None:
     assert all(bar.sizeHint().width() <= NARROWEST for bar in bars)
 
 
+@pytest.mark.usefixtures("make_napari_viewer")  # it is shown
 def test_every_choice_is_read_whole_where_the_panel_is_narrow(
     viewer: Any, panel: Any, qtbot: Any
 ) -> None:

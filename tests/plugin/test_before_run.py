@@ -1,7 +1,5 @@
 """What the panel says before Run is pressed, and which part Run then means."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -216,19 +214,6 @@ def test_rectangles_give_a_layer_each(
     assert np.array_equal(found[20, 20].data, whole[40:60, 40:60])
 
 
-def test_the_panel_does_not_wait_for_torch() -> None:
-    """Slow start (cellpose-napari#4)."""
-    code = """
-import sys
-import napari_vdsr.plugin.enlarge.panel
-print("torch" in sys.modules)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    )
-    assert done.stdout.strip() == "False"
-
-
 @pytest.mark.needs_shared
 def test_a_model_that_is_not_here_is_fetched_by_run(
     viewer: Any,
@@ -260,6 +245,7 @@ def test_a_model_that_is_not_here_is_fetched_by_run(
     assert panel.form["model"].value == card.name
 
 
+@pytest.mark.usefixtures("make_napari_viewer")  # it is shown
 def test_a_long_message_is_seen_whole_in_a_narrow_panel(
     viewer: Any, open_panel: OpenPanel, settle: Any, qtbot: Any, cells: Any
 ) -> None:

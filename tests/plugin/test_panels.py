@@ -1,5 +1,7 @@
 """What all panels have in common."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -40,6 +42,30 @@ def test_a_panel_that_cannot_be_made_shows_the_error(
     assert any("models" in notice for notice in notices)
     viewer.add_image(cells)  # it does not listen
     assert not panel._soon.isActive()
+
+
+IMPORTS = """
+import sys
+
+def found(*names):
+    return [name for name in names if name in sys.modules]
+
+import napari_vdsr.plugin.scores.panel
+rooms = "plugin.scores.tab_model plugin.scores.tab_check plugin.scores.checks "
+rooms += "evaluation.evaluate evaluation.methods"
+print(found(*(f"napari_vdsr.{name}" for name in rooms.split())))
+import napari_vdsr.plugin.training.panel
+import napari_vdsr.plugin.enlarge.panel
+print(found("torch", "pyqtgraph"))
+"""
+
+
+def test_what_opening_a_panel_does_not_need_is_not_imported() -> None:
+    """Slow start (cellpose-napari#4): imports were more than half of it."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["[]", "[]"]
 
 
 @pytest.mark.parametrize("kind", [SuperResolution, Training])

@@ -1,7 +1,5 @@
 """The panel's life: where it is found, cancelled, closed; what it loads."""
 
-import subprocess
-import sys
 import threading
 from typing import Any
 
@@ -39,29 +37,6 @@ def test_the_menus_open_it(viewer: Any, plugin: Any) -> None:
     items = plugin.get_manifest("napari-vdsr").contributions.menus
     measure = [item.command for item in items["napari/layers/measure"]]
     assert measure == ["napari-vdsr.psnr"]
-
-
-def test_it_and_the_training_panel_show_before_torch_is_imported() -> None:
-    code = (
-        "import sys, napari_vdsr.plugin.scores.panel; "
-        "import napari_vdsr.plugin.training.panel; "
-        "print([name for name in ('torch', 'pyqtgraph') "
-        "if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "[]", done.stderr
-
-
-def test_what_only_its_other_tabs_need_is_not_imported_when_it_opens() -> None:
-    """Imports were more than half of what opening took."""
-    late = ("plugin.scores.tab_model", "plugin.scores.tab_check")
-    late += ("plugin.scores.checks", "evaluation.evaluate", "evaluation.methods")
-    code = (
-        "import sys, napari_vdsr.plugin.scores.panel; "
-        f"print([name for name in {late} if f'napari_vdsr.{{name}}' in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_a_tab_is_made_when_it_is_first_shown(viewer: Any, qtbot: Any) -> None:
@@ -267,6 +242,7 @@ def test_closing_the_panel_stops_the_work(viewer: Any, panel: Psnr, qtbot: Any) 
     assert names(viewer) == ["cells"]
 
 
+@pytest.mark.usefixtures("make_napari_viewer")
 def test_closing_the_viewer_during_the_work_leaves_nothing(
     viewer: Any, panel: Psnr
 ) -> None:
