@@ -1,11 +1,19 @@
 """Small images and short trainings: enough to tell right from wrong in seconds."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.training import TrainingConfig, TrainingSet, prepare, recipe
+from napari_vdsr.training import (
+    CameraNoise,
+    Trainer,
+    TrainingConfig,
+    TrainingSet,
+    prepare,
+    recipe,
+)
 from napari_vdsr.training.dataset import Dataset
 
 
@@ -33,6 +41,13 @@ def tiny(**changes: Any) -> TrainingConfig:
         "checkpoint_every": 4,
     }
     return recipe("quick", **settings | changes)
+
+
+def long_training(checkpoint: Path, resume: Path | None = None) -> Trainer:
+    """A training of 40 steps with noise, which keeps its state after every seventh."""
+    config = tiny(steps=40, noise=CameraNoise(white=500.0), checkpoint_every=7)
+    images = prepare([picture(seed) for seed in range(5)], config)
+    return Trainer(images, config, device="cpu", checkpoint=checkpoint, resume=resume)
 
 
 def prepared(images: Any, memory: float = 2e9, **options: Any) -> TrainingSet:

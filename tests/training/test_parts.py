@@ -3,10 +3,6 @@
 import dataclasses
 import errno
 import io
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from collections import Counter
@@ -28,12 +24,18 @@ from small_training import picture, pixels_of, prepared, tiny
 from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
 from napari_vdsr.files import image_files, opening
 from napari_vdsr.files.opening import OpenImage
-from napari_vdsr.training import Trainer, TrainingSet, prepare, train
+from napari_vdsr.training import Trainer, TrainingSet, batches, prepare, train
 from napari_vdsr.training.checkpoint import read_checkpoint
-from napari_vdsr.zoo import Model, load_model
+from napari_vdsr.zoo import Model
 
 STACK = np.stack([picture(seed) for seed in range(6)])
 PLANE = STACK[0].size * 4  # bytes, as float32
+
+
+@pytest.fixture
+def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go on to the next part of what exceeds memory after five steps."""
+    monkeypatch.setattr(batches, "ROUND", 5)
 
 
 def stored(path: Path, array: NDArray[Any], names: str = "") -> Path:
@@ -215,8 +217,10 @@ def test_training_from_a_zarr_equals_training_from_memory(tmp_path: Path) -> Non
         assert model.history.losses == expected.history.losses
 
 
-def test_training_by_parts_equals_training_from_memory(tmp_path: Path) -> None:
-    config, memory = tiny(steps=210, validation_share=0.0), 2.0 * STACK[0].size
+def test_training_by_parts_equals_training_from_memory(
+    tmp_path: Path, short_rounds: None
+) -> None:
+    config, memory = tiny(steps=16, validation_share=0.0), 2.0 * STACK[0].size
     path = stored(tmp_path / "a.zarr", STACK)
     array = da.from_zarr(str(path))
     layer = Image(array, contrast_limits=(0, 255))
@@ -228,7 +232,9 @@ def test_training_by_parts_equals_training_from_memory(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_image(
-    tmp_path: Path, memory_below: Callable[[float], AbstractContextManager[None]]
+    tmp_path: Path,
+    memory_below: Callable[[float], AbstractContextManager[None]],
+    short_rounds: None,
 ) -> None:
     """Three times what is to be held, and a few parts in float64."""
     held, shape = 4e6, (40, 512, 512)
@@ -238,7 +244,7 @@ def test_memory_does_not_grow_with_the_image(
     for number in range(shape[0]):
         rng = np.random.default_rng(number)
         made[number] = rng.integers(0, 4000, shape[1:], np.uint16)
-    config = tiny(steps=201, validation_share=0.0)
+    config = tiny(steps=11, validation_share=0.0)
     lazy = da.from_zarr(str(tmp_path / "a.zarr"))
     for images in (tmp_path / "a.zarr", made, lazy):
         with memory_below(3 * held + 6e6):
@@ -266,11 +272,11 @@ def test_a_damaged_chunk_is_named_and_left_out(tmp_path: Path) -> None:
         prepare(zarr.open_array(str(folder / "a.zarr"), mode="r"), config)
 
 
-def test_damage_that_comes_later_does_not_matter(tmp_path: Path) -> None:
-    path, config = (
-        stored(tmp_path / "a.zarr", STACK),
-        tiny(steps=401, validation_share=0.0),
-    )
+def test_damage_that_comes_later_does_not_matter(
+    tmp_path: Path, short_rounds: None
+) -> None:
+    path = stored(tmp_path / "a.zarr", STACK)
+    config = tiny(steps=11, validation_share=0.0)
     expected = train(STACK, config=config, device="cpu", memory=PLANE)
     trainer = Trainer(prepare(path, config, memory=PLANE), config, device="cpu")
     for number in range(len(STACK)):
@@ -292,57 +298,24 @@ def test_a_full_disk_for_what_exceeds_memory_is_said(
         prepared(STACK, memory=PLANE)
 
 
-SCRIPT = """
-import sys
-sys.path.insert(0, {tests!r})
-import torch
-torch.set_num_threads(1)
-from small_training import picture, pixels_of, prepared, tiny
-from napari_vdsr.training import Trainer, prepare
-config = tiny(steps=420, checkpoint_every=210, validate_every=230)
-trainer = Trainer(
-    prepare({images!r}, config, validation=picture(9), memory=6000), config,
-    device="cpu",
-    checkpoint={checkpoint!r}, resume={resume!r},
-)
-for report in trainer.run():
-    if report.step >= {wait_at}:
-        print("waiting", flush=True)
-        sys.stdin.readline()
-trainer.model().save({output!r})
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
-def test_after_a_kill_a_training_on_a_zarr_goes_on_bit_for_bit(tmp_path: Path) -> None:
+def test_a_training_on_a_zarr_that_ended_at_once_goes_on_bit_for_bit(
+    tmp_path: Path, short_rounds: None
+) -> None:
     images = stored(tmp_path / "a.zarr", STACK)
+    config = tiny(steps=24, checkpoint_every=11, validate_every=13)
+    checkpoint = tmp_path / "state.checkpoint"
 
-    def started(
-        name: str, resume: bool = False, wait_at: int = 999
-    ) -> subprocess.Popen[bytes]:
-        checkpoint = str(tmp_path / f"{name}.checkpoint")
-        code = SCRIPT.format(
-            tests=str(Path(__file__).parent),
-            images=str(images),
-            checkpoint=checkpoint,
-            resume=checkpoint if resume else None,
-            output=str(tmp_path / f"{name}.safetensors"),
-            wait_at=wait_at,
-        )
-        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        return subprocess.Popen([sys.executable, "-c", code], **pipes)
+    def trainer(resume: Path | None = None) -> Trainer:
+        made = prepare(images, config, validation=picture(9), memory=6000)
+        return Trainer(made, config, device="cpu", checkpoint=checkpoint, resume=resume)
 
-    def finished(process: subprocess.Popen[bytes]) -> int:
-        process.communicate()
-        return process.returncode
-
-    assert finished(started("whole")) == 0
-    process = started("killed", wait_at=211)  # the score at 230 is reported for sure
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"waiting\n"
-    process.send_signal(signal.SIGKILL)
-    assert finished(process) == -signal.SIGKILL
-    assert read_checkpoint(tmp_path / "killed.checkpoint").values["step"] == 210
-    assert finished(started("killed", resume=True)) == 0
-    one, two = (load_model(tmp_path / f"{n}.safetensors") for n in ("whole", "killed"))
-    assert torch.equal(weights(one), weights(two))
+    lost, whole = trainer(), trainer()
+    steps = lost.run()
+    while lost.history.steps < 12:
+        next(steps)  # the score after 13 steps is reported for sure
+    assert read_checkpoint(checkpoint).values["step"] == 11
+    again = trainer(checkpoint)
+    assert again.history.steps == 11
+    for each in (again, whole):
+        list(each.run())
+    assert torch.equal(weights(whole.model()), weights(again.model()))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_training import picture, tiny
+from small_training import long_training, picture, tiny
 
 import napari_vdsr
 from napari_vdsr.errors import (
@@ -100,62 +100,39 @@ def test_equivariance_holds_after_training(optimiser: str) -> None:
 
 
 SCRIPT = """
-import sys, warnings
+import sys
 sys.path.insert(0, {tests!r})
 import torch
 torch.set_num_threads(1)
-from small_training import picture, tiny
-from napari_vdsr.training import CameraNoise, Trainer, prepare
-config = tiny(steps=40, noise=CameraNoise(white=500.0), checkpoint_every=7)
-trainer = Trainer(
-    prepare([picture(seed) for seed in range(5)], config), config, device="cpu",
-    checkpoint={checkpoint!r}, resume={resume!r},
-)
-for report in trainer.run():
-    if report.step >= {wait_at}:
+from pathlib import Path
+from small_training import long_training
+for report in long_training(Path({checkpoint!r})).run():
+    if report.step >= 15:
         print("waiting", flush=True)
         sys.stdin.readline()
-trainer.model().save({output!r})
 """
-
-
-def run_script(
-    checkpoint: Path, resume: Path | None, output: Path, wait_at: int = 99
-) -> subprocess.Popen:
-    """Start a training of 40 steps, which can wait for a line before it goes on."""
-    code = SCRIPT.format(
-        tests=str(Path(__file__).parent),
-        checkpoint=str(checkpoint),
-        resume=str(resume) if resume else None,
-        output=str(output),
-        wait_at=wait_at,
-    )
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    return subprocess.Popen([sys.executable, "-c", code], **pipes)
-
-
-def finish(process: subprocess.Popen) -> int:
-    process.communicate()
-    return process.returncode
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
 def test_after_a_kill_the_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
-    whole = tmp_path / "whole.safetensors"
-    assert finish(run_script(tmp_path / "whole.checkpoint", None, whole)) == 0
-
-    checkpoint, output = tmp_path / "killed.checkpoint", tmp_path / "killed.safetensors"
-    process = run_script(checkpoint, None, output, wait_at=15)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"waiting\n"
-    process.send_signal(signal.SIGKILL)
-    assert finish(process) == -signal.SIGKILL
-    assert not output.exists()
+    checkpoint = tmp_path / "killed.checkpoint"
+    tests = str(Path(__file__).parent)
+    code = SCRIPT.format(tests=tests, checkpoint=str(checkpoint))
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"waiting\n"
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert sorted(tmp_path.iterdir()) == [checkpoint]
     assert read_checkpoint(checkpoint).values["step"] == 14
 
-    assert finish(run_script(checkpoint, checkpoint, output)) == 0
-    one, two = load_model(whole), load_model(output)
-    assert torch.equal(weights(one), weights(two))
+    again = long_training(checkpoint, resume=checkpoint)
+    whole = long_training(tmp_path / "whole.checkpoint")
+    assert again.history.steps == 14
+    for each in (again, whole):
+        list(each.run())
+    assert torch.equal(weights(whole.model()), weights(again.model()))
 
 
 INSTRUMENT: dict[str, Any] = {
