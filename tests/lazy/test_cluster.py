@@ -67,19 +67,35 @@ def test_the_model_reaches_every_worker_once(
     assert len(pickle.dumps(lazy.dask)) < 2 * weights + image.nbytes + 30_000
 
 
+def last_one_waits(block: Any, go: Path, block_info: Any = None) -> Any:
+    """Hold the last block back until a file is there."""
+    last = [number - 1 for number in block_info[0]["num-chunks"]]
+    while list(block_info[0]["chunk-location"]) == last and not go.exists():
+        time.sleep(0.01)
+    return block
+
+
 def test_a_worker_that_dies_costs_only_its_blocks(
-    client: Any, tiny: Model, small_blocks: int, image: np.ndarray[Any, Any]
+    client: Any,
+    tiny: Model,
+    small_blocks: int,
+    image: np.ndarray[Any, Any],
+    tmp_path: Path,
 ) -> None:
-    chunked = da.from_array(image, (1, 8, 8))
-    lazy = napari_vdsr.upscale(chunked, 3, model=tiny, device="cpu")
-    alone = lazy.compute(scheduler="sync")
+    chunked = da.from_array(image, (1, 16, 16))
+    alone = napari_vdsr.upscale(chunked, 3, model=tiny, device="cpu").compute(
+        scheduler="sync"
+    )
+    go = tmp_path / "go"
+    held = chunked.map_blocks(last_one_waits, go, meta=np.empty((0, 0, 0), np.uint16))
     pids = client.run(os.getpid)
-    kept = client.persist(lazy)
+    kept = client.persist(napari_vdsr.upscale(held, 3, model=tiny, device="cpu"))
     futures = distributed.futures_of(kept)
     while not any(future.done() for future in futures):
         time.sleep(0.01)
     os.kill(next(iter(pids.values())), signal.SIGKILL)
     assert not all(future.done() for future in futures)
+    go.touch()
     np.testing.assert_array_equal(kept.compute(), alone)
     # It was started again, and only one of the two was.
     client.wait_for_workers(2, timeout=300)
