@@ -1,4 +1,7 @@
-"""The walks through the code stay short, and nothing is made or opened twice."""
+"""The walks through the code stay short, and nothing is made or opened twice.
+
+Where OpenVINO is not installed they have one file more, the engine of torch.
+"""
 
 from pathlib import Path
 
@@ -25,4 +28,4 @@ def test_a_command_opens_source_and_target_once(tmp_path: Path) -> None:
     assert walk.count("open_image") == 1
     assert walk.count("PartialZarr.__init__") == 1
     assert walk.count("WeightFile.__init__") == 0
-    assert walk.count("UpscaleSettings.__getstate__") == 0, "nothing is pickled"
+    assert not [name for name in walk.files if name.startswith("lazy/")], "no cluster"
