@@ -18,6 +18,7 @@ Result = TypeVar("Result")
 
 _CHECK_EVERY = 50  # milliseconds, whether a background thread has ended
 _READ_EVERY = 100  # milliseconds, how far a job has come
+_STEP_EVERY = 20  # milliseconds, in which the viewer draws what has been shown
 _STEPS = 100  # of a bar
 
 
@@ -89,7 +90,7 @@ class Run:
         self._on_tick, self._on_result, self._on_end = on_tick, on_result, on_end
         self._closed = False
         self._bar: Any = None
-        self._steps: Iterator[None] = iter(())  # left to do to show a result
+        self._steps: Iterator[None] | None = None  # left to do to show a result
         self._task: _Call | None = None
         self._timer = QTimer(parent)
         self._timer.setInterval(_READ_EVERY)
@@ -128,7 +129,7 @@ class Run:
         self.cancel()
         self._closed = True
         self._on_tick = self._on_result = self._on_end = _ignore
-        self._steps = iter(())
+        self._steps = None
         self._timer.stop()
         if self._task is not None:  # otherwise `start` goes on, and sees it
             self._let_go()
@@ -141,11 +142,12 @@ class Run:
             self.cancel()
         # Read this first, or a result that comes after the look would be lost.
         ended = task.ended
-        if self._go_on():
-            return
-        if job.results:
+        if self._steps is not None:
+            self._do_a_step()
+        elif job.results:
+            self._timer.setInterval(_STEP_EVERY)
             self._steps = iter(self._on_result(job.results.popleft()) or ())
-            self._go_on()
+            self._do_a_step()
         elif ended:
             self._timer.stop()
             self._let_go()
@@ -156,13 +158,14 @@ class Run:
         else:
             self._show(job.ticker)
 
-    def _go_on(self) -> bool:
-        """Do one step of showing a result; False when there is none left."""
+    def _do_a_step(self) -> None:
+        """Show more of a result: nothing else is done in the same tick."""
+        assert self._steps is not None
         try:
             next(self._steps)
         except StopIteration:
-            return False
-        return True
+            self._steps = None
+            self._timer.setInterval(_READ_EVERY)
 
     def _show(self, ticker: Ticker) -> None:
         tick = ticker.read()

@@ -11,7 +11,9 @@ from napari_vdsr.plugin.words import shorten_name
 
 # Kinds of layers that only help to look at others.
 LEFT_OF_LINE, TRAINING_PREVIEW = "before", "training preview"
-_LAYER_EVENTS = ("data", "scale", "affine", "axis_labels", "units")
+# What `ViewerWatcher` passes on of the events of a list of layers and of each of them.
+_OF_THE_LIST = {"inserted", "removed", "reordered", "name"}
+_OF_A_LAYER = {"data", "scale", "affine", "axis_labels", "units"}
 
 
 class ViewerWatcher:
@@ -30,7 +32,6 @@ class ViewerWatcher:
         on_change: Callable[..., None],
         on_view: Callable[..., None],
     ) -> None:
-        self._viewer = viewer
         self._on_layers = on_layers
         self._on_change = on_change
         layers = viewer.layers
@@ -38,9 +39,7 @@ class ViewerWatcher:
         camera = getattr(viewer, "scene", viewer).camera
         self._connected: list[tuple[Any, Callable[..., None]]] = []
         for emitter, callback in (
-            (layers.events.inserted, self._layers_changed),
-            (layers.events.removed, self._layers_changed),
-            (layers.events.reordered, on_layers),
+            (layers.events, self._heard),  # what layers tell, too
             (layers.selection.events.changed, on_layers),
             (viewer.events.theme, on_change),
             (camera.events, on_view),
@@ -48,7 +47,6 @@ class ViewerWatcher:
         ):
             emitter.connect(callback)
             self._connected.append((emitter, callback))
-        self._watch_layers()
 
     def stop(self) -> None:
         """Call back no more."""
@@ -56,19 +54,11 @@ class ViewerWatcher:
             emitter.disconnect(callback)
         self._connected.clear()
 
-    def _layers_changed(self, *_: Any) -> None:
-        self._watch_layers()
-        self._on_layers()
-
-    def _watch_layers(self) -> None:
-        known = {id(emitter) for emitter, _ in self._connected}
-        for layer in self._viewer.layers:
-            callbacks = dict.fromkeys(_LAYER_EVENTS, self._on_change)
-            for name, callback in (callbacks | {"name": self._on_layers}).items():
-                emitter = getattr(layer.events, name, None)
-                if emitter is not None and id(emitter) not in known:
-                    emitter.connect(callback)
-                    self._connected.append((emitter, callback))
+    def _heard(self, event: Any) -> None:
+        if event.type in _OF_THE_LIST:
+            self._on_layers()
+        elif event.type in _OF_A_LAYER:
+            self._on_change()
 
 
 class Sources:
@@ -203,12 +193,14 @@ def insert_quietly(layers: Any, place: int, layer: Layer) -> None:
     """Insert a layer and leave the selection as it is.
 
     napari selects each new layer and makes the controls of the selection anew, which
-    takes longer than all else.
+    takes longer than all else. It does so, too, when a layer comes between selected
+    ones, of which Qt tells though none has changed.
     """
     selection, active = set(layers.selection), layers.selection.active
     layers._activate_on_insert = False
     try:
-        layers.insert(place, layer)
+        with layers.selection.events.changed.blocker():
+            layers.insert(place, layer)
     finally:
         layers._activate_on_insert = True
     if set(layers.selection) != selection:  # another napari may not know that switch

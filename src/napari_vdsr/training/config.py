@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from napari_vdsr.errors import (
@@ -345,9 +346,18 @@ def _require_kinds(config: TrainingConfig) -> None:
 
 
 def _require_choices(config: TrainingConfig) -> None:
-    for name, kind in get_type_hints(TrainingConfig).items():
-        if get_origin(kind) is Literal:
-            require_choice(name, getattr(config, name), get_args(kind))
+    for name, choices in _choices().items():
+        require_choice(name, getattr(config, name), choices)
+
+
+@cache  # panels make many settings, and reading the annotations is most of it
+def _choices() -> dict[str, tuple[Any, ...]]:
+    kinds = get_type_hints(TrainingConfig)
+    return {
+        name: get_args(kind)
+        for name, kind in kinds.items()
+        if get_origin(kind) is Literal
+    }
 
 
 def _require_sets(config: TrainingConfig) -> None:

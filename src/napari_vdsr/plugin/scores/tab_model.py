@@ -127,7 +127,16 @@ class ModelTab(ScoringTab):
             answer=answer_of(result),
             remarks=[gain_in_words(result), *acquisition_in_words(result), _PROTOCOL],
         )
-        yield from self._add_layers(truth, result)
+        shown = []
+        for layer in self._layers_of(truth, result):
+            shown.append(layer)
+            if layer is not truth:
+                yield  # making a layer takes long, and adding it longer
+                add_quietly(self._viewer, layer, above=truth)
+            yield
+        self._tiling.take(shown)
+        self.tile.enabled = True
+        self._tiling.show(self.tile.value)
 
     def close_down(self) -> None:
         """Stop everything: the panel or the viewer is being closed."""
@@ -136,20 +145,19 @@ class ModelTab(ScoringTab):
 
     # Inside
 
-    def _add_layers(self, truth: Image, result: Comparison) -> Iterator[None]:
-        """Add the truth (if it is gone), the reduced image, and enlargements of it."""
+    def _layers_of(self, truth: Image, result: Comparison) -> Iterator[Image]:
+        """Make the layers to be shown side by side: truth, reduced and enlarged."""
         pair = result.pair
         factor = round(pair.factors[0])
         if truth not in self._viewer.layers:
             self._viewer.layers.append(truth)
         # So that results find their source by its name.
         names = [layer.name for layer in self._viewer.layers]
-        made, per = [], factor
-        fine = truth
+        fine, per = truth, factor
         if pair.sampling == "scanner":
             name = free_text(f"{truth.name} 2 × 2 means", names)
-            fine = coarser_layer(truth, pair.hr, 2, name=name)
-            made, per = [fine], 2 * factor
+            fine, per = coarser_layer(truth, pair.hr, 2, name=name), 2 * factor
+        yield fine
         low = coarser_layer(
             truth,
             pair.lr,
@@ -158,20 +166,12 @@ class ModelTab(ScoringTab):
             sampling=pair.sampling,
             electrons=pair.electrons,
         )
-        made.append(low)
+        yield low
         for outcome in result.outcomes:
             method, name = outcome.method, f"{low.name} {outcome.method}"
             if method not in _FIGURES_ONLY:
                 image = outcome.image
-                made.append(
-                    finer_layer(fine, image, low, factor, name=name, method=method)
-                )
-        for layer in made:
-            yield
-            add_quietly(self._viewer, layer, above=truth)
-        self._tiling.take(made if fine is not truth else [truth, *made])
-        self.tile.enabled = True
-        self._tiling.show(self.tile.value)
+                yield finer_layer(fine, image, low, factor, name=name, method=method)
 
 
 _FONT = 8  # points, so that long names fit a cell

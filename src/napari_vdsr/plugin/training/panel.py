@@ -304,6 +304,8 @@ class Training(Panel[TrainingSettings]):
     def _ticked(self, tick: Tick) -> None:
         session = self._session
         assert session is not None
+        if session.history is not None and self.view.curves.make_next():
+            return  # one a tick, before there is anything to be drawn
         if session.report is None:
             self.view.show_beginning(tick)
         elif session.wish == "" and time.monotonic() - self._drawn >= _DRAWN_EVERY:

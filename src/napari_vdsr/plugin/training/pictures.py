@@ -68,7 +68,8 @@ class Curves(QWidget):
         losses, scores = list(history.losses), list(history.scores)
         if not (losses or scores):
             return
-        self._make_plots()
+        while self.make_next():
+            pass
         self._dark = is_dark_colour(background)
         for plot in (self._loss, self._gain):
             colour_plot(plot, background, foreground)
@@ -79,18 +80,24 @@ class Curves(QWidget):
         self.gain_title.setVisible(bool(scores))
         self.show()
 
-    def _make_plots(self) -> None:
-        if self._loss is not None:
-            return
-        self._loss = make_plot("loss", "step", _HEIGHT)
-        self._gain = make_plot("gain, dB", "step", _HEIGHT)
-        titles = self.loss_title, self.gain_title
-        for plot, title in zip((self._loss, self._gain), titles, strict=True):
-            plot.getAxis("left").setWidth(58)
-            # One score alone would have an axis of fractions of a step.
-            plot.getViewBox().setLimits(xMin=0, minXRange=_FEWEST)
-            self._column.addWidget(title)
-            self._column.addWidget(plot)
+    def make_next(self) -> bool:
+        """Make a plot, which takes long; False when both are there."""
+        if self._loss is None:
+            self._loss = self._plot_below(self.loss_title, "loss")
+        elif self._gain is None:
+            self._gain = self._plot_below(self.gain_title, "gain, dB")
+        else:
+            return False
+        return True
+
+    def _plot_below(self, title: QLabel, left: str) -> Any:
+        plot = make_plot(left, "step", _HEIGHT)
+        plot.getAxis("left").setWidth(58)
+        # One score alone would have an axis of fractions of a step.
+        plot.getViewBox().setLimits(xMin=0, minXRange=_FEWEST)
+        self._column.addWidget(title)
+        self._column.addWidget(plot)
+        return plot
 
     def _draw_losses(self, losses: list[Any], foreground: str) -> None:
         import pyqtgraph
@@ -207,6 +214,7 @@ class PreviewLayer:
             metadata={METADATA_KEY: made.written()},
             **placed,
         )
+        yield
         add_quietly(self._viewer, layer)
         self._layer = ref(layer)
         yield

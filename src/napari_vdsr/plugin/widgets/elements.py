@@ -123,8 +123,7 @@ def make_plot(left: str, bottom: str, height: int) -> Any:
     # Imported late: it takes a second.
     import pyqtgraph
 
-    plot = pyqtgraph.PlotWidget()
-    plot.setMenuEnabled(False)
+    plot = pyqtgraph.PlotWidget(enableMenu=False)
     plot.hideButtons()
     plot.setMouseEnabled(x=False, y=False)
     plot.setFixedHeight(height)
