@@ -24,6 +24,7 @@ os.environ["NAPARI_CONFIG"] = os.path.join(os.environ["XDG_CONFIG_HOME"], "n.yam
 
 import napari
 import numpy as np
+from napari.layers import Image
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QApplication
 
@@ -132,11 +133,25 @@ def napari_alone(table: Table, viewer: Any, pixels: Any) -> None:
     viewer.add_image(pixels, name="first")  # the very first is slower
     table.row("add an image", lambda: viewer.add_image(pixels))
     table.row("remove an image", lambda: viewer.layers.pop())
+    made: list[Image] = []
+    # The floor of what shows a result, which is made before and not selected.
+    table.row(
+        "insert an image, made before, and do not select it",
+        lambda: insert(viewer, made.pop()),
+        before=lambda: made.append(Image(pixels)),
+    )
     table.row("add four images", lambda: [viewer.add_image(pixels) for _ in range(4)])
     while len(viewer.layers) > 1:
         viewer.layers.pop()
         table.rest()
     table.row("open a dock with a form", lambda: a_dock(viewer), repeats=1)
+
+
+def insert(viewer: Any, image: Image) -> None:
+    """Insert an image above the first without selecting it."""
+    viewer.layers._activate_on_insert = False
+    viewer.layers.insert(1, image)
+    viewer.layers._activate_on_insert = True
 
 
 def a_dock(viewer: Any) -> None:
