@@ -345,19 +345,13 @@ def _require_kinds(config: TrainingConfig) -> None:
         )
 
 
+_hints = cache(get_type_hints)  # reading annotations takes long
+
+
 def _require_choices(config: TrainingConfig) -> None:
-    for name, choices in _choices().items():
-        require_choice(name, getattr(config, name), choices)
-
-
-@cache  # panels make many settings, and reading the annotations is most of it
-def _choices() -> dict[str, tuple[Any, ...]]:
-    kinds = get_type_hints(TrainingConfig)
-    return {
-        name: get_args(kind)
-        for name, kind in kinds.items()
-        if get_origin(kind) is Literal
-    }
+    for name, kind in _hints(TrainingConfig).items():
+        if get_origin(kind) is Literal:
+            require_choice(name, getattr(config, name), get_args(kind))
 
 
 def _require_sets(config: TrainingConfig) -> None:
