@@ -175,6 +175,15 @@ def test_dimensions_of_xarray_are_honoured_in_layers(data_array: Any) -> None:
         assert getattr(made, "data", made).shape == (128, 3, 96)
 
 
+def test_a_dimension_called_rgb_holds_colours(data_array: Any) -> None:
+    colours = np.stack([PIXELS, PIXELS / 2, PIXELS / 3])
+    called = upscale(
+        data_array(colours, ("rgb", "y", "x")), 2, model=TINY, device="cpu"
+    )
+    expected = upscale(colours, 2, axes="SYX", model=TINY, device="cpu")
+    np.testing.assert_array_equal(called, expected)
+
+
 def test_masks_within_xarray_are_refused(data_array: Any) -> None:
     masked = data_array(np.ma.masked_greater(PIXELS, 9), ("y", "x"))
     layer = Image(PIXELS, name="cells")

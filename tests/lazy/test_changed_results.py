@@ -177,6 +177,17 @@ def test_a_part_without_its_list_and_metadata_can_be_begun_anew(
     assert run(target, overwrite=True).missing == 5
 
 
+def test_a_list_that_is_a_link_does_not_reach_somebodys_file(
+    run: Run, tmp_path: Path
+) -> None:
+    own, target = tmp_path / "own.txt", tmp_path / "out.zarr"
+    own.write_bytes(b"mine")
+    part = part_of(target)
+    part.with_name(f"{part.name}.sums").symlink_to(own)
+    assert run(target).missing == 5
+    assert own.read_bytes() == b"mine"
+
+
 def test_a_part_may_be_given_another_name(
     stop: Callable[[str], Path], run: Run
 ) -> None:

@@ -30,6 +30,7 @@ from napari_vdsr.files.ngff import (
 from napari_vdsr.files.partial_zarr import (
     WORK_IS_KEPT,
     PartialZarr,
+    begin_sums,
     check_existing_zarr,
     foreign_files,
     move_into_place,
@@ -141,7 +142,7 @@ def start_zarr(
         new = part.with_name(f".{part.name}.{secrets.token_hex(4)}")
         try:
             _create(str(new), plan, job)
-            sums.write_bytes(b"")
+            begin_sums(part)
             os.rename(new, part)
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)

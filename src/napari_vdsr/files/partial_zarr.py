@@ -62,6 +62,12 @@ def sums_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.sums")
 
 
+def begin_sums(folder: Path) -> None:
+    """Make that file anew: one that is there may be a link to somebody's own file."""
+    sums_of(folder).unlink(missing_ok=True)
+    sums_of(folder).open("xb").close()
+
+
 def check_existing_zarr(target: Path, *, overwrite: bool) -> None:
     """Raise `FileError` when there is anything but a zarr that may be replaced."""
     if not os.path.lexists(target):
@@ -219,7 +225,7 @@ class PartialZarr:
 
     def forget(self) -> None:
         """Take no chunk for finished any more."""
-        sums_of(self.folder).write_bytes(b"")
+        begin_sums(self.folder)
         self._sums = None
 
     def _noted(self) -> list[NDArray[np.uint64]]:

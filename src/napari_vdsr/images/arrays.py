@@ -110,6 +110,10 @@ def refuse_no_image(value: object) -> None:
         msg = f"{value} is a path: read it first, or use the command napari-vdsr"
     elif is_instance(value, "zarr", "Group"):
         msg = "this is a group of zarr arrays: take one of them, such as group['0']"
+    elif is_instance(value, "h5py", "Group"):
+        msg = (
+            "this is a group of HDF5 data sets: take one of them, such as file['data']"
+        )
     elif is_instance(value, "xarray", "Dataset"):
         msg = "this is a Dataset of xarray: take one of its variables"
     elif value is None:

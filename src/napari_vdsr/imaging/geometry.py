@@ -169,7 +169,7 @@ class Axes(NamedTuple):
 def letters_of(labels: Sequence[object], rgb: bool | None = None) -> str | None:
     """Letters for labelled axes; None unless one is called "y" and another one "x".
 
-    Of colours, the last axis is S.
+    Of colours, the last axis is S; so is one that is called "rgb" or "rgba".
 
     >>> letters_of(["x", "time", "y"])
     'XAY'
@@ -178,8 +178,11 @@ def letters_of(labels: Sequence[object], rgb: bool | None = None) -> str | None:
     if names.count("Y") != 1 or names.count("X") != 1:
         return None
     others = iter(letter for letter in ascii_uppercase if letter not in "YXS")
-    letters = [name if name in ("Y", "X") else next(others) for name in names]
-    if rgb and letters[-1] not in ("Y", "X"):
+    known = {"Y": "Y", "X": "X"}
+    if rgb is not False and not {"RGB", "RGBA"} <= set(names):
+        known |= {"RGB": "S", "RGBA": "S"}
+    letters = [known.get(name) or next(others) for name in names]
+    if rgb and "S" not in letters and letters[-1] not in ("Y", "X"):
         letters[-1] = "S"
     return "".join(letters)
 
