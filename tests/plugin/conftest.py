@@ -1,7 +1,7 @@
 """A viewer with the panel in it, and a network small enough to press Run often."""
 
-import gc
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,6 +17,7 @@ from napari.plugins import _initialize_plugins
 from napari.settings import get_settings
 from napari.utils.notifications import notification_manager
 from npe2 import PluginManager, PluginManifest
+from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 from training_helpers import TINY as TINY_TRAINING
@@ -36,22 +37,8 @@ MANIFEST = Path(napari_vdsr.__file__).parent / "napari.yaml"
 TINY = Settings(model="tiny", device="cpu", tile="128")
 
 
-@pytest.fixture
-def quick_collections() -> Iterator[None]:
-    """Spare the collector all that was there before the test.
-
-    napari's fixture collects garbage in full after each viewer; going through torch,
-    napari and what pytest keeps took most of the time of these tests.
-    """
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture(autouse=True)
-def own_folders(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_collections: None
-) -> Iterator[None]:
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep the panel's memory and the models of whoever runs the tests out of it."""
     monkeypatch.setenv("NAPARI_VDSR_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NAPARI_VDSR_MODELS", str(tmp_path / "models"))
@@ -66,6 +53,13 @@ def own_folders(
     Model(biased, "biased").save(tmp_path / "models" / "biased.safetensors")
     yield
     release_memory()
+
+
+@pytest.fixture
+def qtbot(qtbot: QtBot) -> QtBot:
+    """Wait for a minute at most, not for 5 seconds: a loaded machine is slow."""
+    qtbot.waitUntil = partial(qtbot.waitUntil, timeout=60_000)
+    return qtbot
 
 
 @pytest.fixture
@@ -153,9 +147,7 @@ def open_training(viewer: Any, qtbot: Any) -> Callable[..., Training]:
         save_settings(wanted, TrainingSettings(), "training")
         panel = Training(viewer)
         viewer.window.add_dock_widget(panel, name="VDSR training")
-        qtbot.waitUntil(
-            lambda: panel._machine.ready and is_settled(panel), timeout=20_000
-        )
+        qtbot.waitUntil(lambda: panel._machine.ready and is_settled(panel))
         return panel
 
     return open_it
@@ -169,8 +161,7 @@ def wait_for_the_probe(panel: SuperResolution, qtbot: Any) -> None:
             and prober._looked
             and not prober.busy
             and not panel._soon.isActive()
-        ),
-        timeout=20_000,
+        )
     )
 
 
@@ -179,7 +170,7 @@ def settle(qtbot: Any) -> Callable[[SuperResolution | Training], str]:
     """Let the panel take note of changes; gives the line above its buttons."""
 
     def wait(panel: SuperResolution | Training) -> str:
-        qtbot.waitUntil(lambda: is_settled(panel), timeout=10_000)
+        qtbot.waitUntil(lambda: is_settled(panel))
         return str(panel.controls.message.value)
 
     return wait
@@ -193,7 +184,7 @@ def run(qtbot: Any, settle: Any) -> Callable[[SuperResolution], None]:
         settle(panel)
         panel.controls.run.native.click()
         assert panel.running, panel.controls.message.value
-        qtbot.waitUntil(lambda: not panel.running, timeout=60_000)
+        qtbot.waitUntil(lambda: not panel.running)
 
     return press
 

@@ -23,4 +23,4 @@ class Heart(QTimer):
     def wait_for_beats(self, *_: Any) -> None:
         for _beat in range(2):  # the first may be from before
             self._beat.clear()
-            self.waits.append(self._beat.wait(timeout=10))
+            self.waits.append(self._beat.wait(timeout=30))

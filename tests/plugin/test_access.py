@@ -181,7 +181,7 @@ def test_every_choice_is_read_whole_where_the_panel_is_narrow(
     viewer: Any, panel: Any, qtbot: Any
 ) -> None:
     viewer.layers[0].name = "coins (original)"
-    qtbot.waitUntil(lambda: panel.idle, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.idle)
     names = {field.name for field in dataclasses.fields(panel.settings)}
     if "more" in names:
         panel.settings = panel.settings.changed({"more": True, "begin": "model"})

@@ -142,9 +142,7 @@ def test_a_model_file_that_has_to_know_the_range_asks_for_it(
     settle(panel)
     path = tmp_path / "models" / "biased.safetensors"
     choose_file(panel, path)
-    qtbot.waitUntil(
-        lambda: "has to know black and white" in settle(panel), timeout=20_000
-    )
+    qtbot.waitUntil(lambda: "has to know black and white" in settle(panel))
     assert marked(panel, "black")
     panel.form["black"].value = 0
     panel.form["white"].value = 4095
@@ -186,7 +184,7 @@ def test_what_is_in_view_is_enlarged_as_part_of_the_whole(
     panel = open_panel(area="view")
     source.corner_pixels = np.array([(0, 10, 20), (0, 39, 69)])
     panel.start()
-    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not panel.running)
     part = viewer.layers[1]
     whole = napari_vdsr.upscale(stack[2], 2, model="tiny", device="cpu", tile=128)
     assert part.data.shape == (1, 60, 100)

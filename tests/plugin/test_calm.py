@@ -64,7 +64,7 @@ def test_one_press_of_run_plans_once_lists_models_once_and_reads_no_file(
     counted(work, "models")
     opened_files.clear()
     panel.controls.run.native.click()
-    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not panel.running)
     assert "Done" in settle(panel)
     assert len(viewer.layers) == 2
     assert calls == {"plan_batch": 1, "models": 1}

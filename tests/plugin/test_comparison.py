@@ -74,7 +74,7 @@ def test_a_preview_can_be_compared_where_it_is(
     source.corner_pixels = np.array([(0, 0, 0), (0, 299, 399)])
     settle(panel)
     panel.start_preview()
-    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not panel.running)
     preview = viewer.layers["preview of cells"]
     panel.controls.compare.value = "split"
     left = left_of(viewer)
@@ -94,11 +94,11 @@ def test_the_layer_of_a_preview_is_used_again(
     source.corner_pixels = np.array([(0, 0), (99, 99)])
     settle(panel)
     panel.start_preview()
-    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not panel.running)
     first = viewer.layers[1]
     source.corner_pixels = np.array([(150, 150), (199, 189)])
     panel.start_preview()
-    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not panel.running)
     assert list(viewer.layers) == [source, first]
     assert first.data.shape == (100, 80)
     corner = first.data_to_world((-0.5, -0.5))
@@ -121,7 +121,7 @@ def test_a_cancelled_run_leaves_the_last_comparison(
     with device_in_use:
         panel.start()
         panel.cancel()
-        qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+        qtbot.waitUntil(lambda: not panel.running)
     settle(panel)
     assert panel.controls.compare.enabled
     assert panel.controls.compare.value == "split"

@@ -34,8 +34,7 @@ def read(qtbot: Any, settle: Any) -> Callable[[SuperResolution], str]:
                     or panel._soon.isActive()
                     or panel.controls.image.value.endswith("…")
                 )
-            ),
-            timeout=20_000,
+            )
         )
         return str(panel.controls.image.value)
 
@@ -128,7 +127,7 @@ def test_the_window_does_not_wait_for_the_look(
     layer.data_level = 1
     go_on.clear()
     panel = open_panel()
-    qtbot.waitUntil(asked.is_set, timeout=10_000)
+    qtbot.waitUntil(asked.is_set)
     assert "Looking at the image" in str(panel.controls.image.value)
     assert panel.controls.run.enabled  # nobody has to wait for the line
     go_on.set()
@@ -181,6 +180,6 @@ def test_a_panel_closed_during_a_look_stays_closed(
     viewer.window.remove_dock_widget(panel)
     panel.close()
     go_on.set()
-    qtbot.waitUntil(done.is_set, timeout=20_000)
+    qtbot.waitUntil(done.is_set)
     layer.data = OVERSAMPLED
     QApplication.processEvents()

@@ -228,7 +228,7 @@ def test_results_come_one_at_a_time_and_before_the_end(
     looks: list[int] = []
     panel.run._timer.timeout.connect(lambda: looks.append(len(panel.seen)))
     assert panel.run.start(Small(fill))
-    qtbot.waitUntil(lambda: not panel.run.running, timeout=10_000)
+    qtbot.waitUntil(lambda: not panel.run.running)
     assert panel.seen[-4:] == ["a", "b", "c", "done"]
     assert all(b - a <= 1 for a, b in pairwise(looks))
 
@@ -249,7 +249,7 @@ def test_a_click_queued_behind_run_starts_nothing(
     monkeypatch.setattr("napari_vdsr.plugin.background.cancelable_progress", bar)
     first = Small(begun.append)
     assert panel.run.start(first)
-    qtbot.waitUntil(lambda: not panel.run.running, timeout=10_000)
+    qtbot.waitUntil(lambda: not panel.run.running)
     assert answers == [False]
     assert begun == [first]
     assert not progress._all_instances
@@ -275,7 +275,7 @@ def test_a_finished_run_keeps_nothing_of_its_job(panel: Panel, qtbot: Any) -> No
     job.batch = np.zeros(3)  # type: ignore[attr-defined]
     kept = ref(job)
     panel.run.start(job)
-    qtbot.waitUntil(lambda: not panel.run.running, timeout=10_000)
+    qtbot.waitUntil(lambda: not panel.run.running)
     del job
     gc.collect()
     assert kept() is None
@@ -292,11 +292,11 @@ def test_a_long_job_takes_no_thread_from_others(panel: Panel, qtbot: Any) -> Non
     try:
         panel.run.start(Small(lambda _: done.wait(10) and None))
         other.run.start(Small(lambda job: job.results.append("beside")))
-        qtbot.waitUntil(lambda: not other.run.running, timeout=10_000)
+        qtbot.waitUntil(lambda: not other.run.running)
         assert panel.run.running
     finally:
         done.set()
-        qtbot.waitUntil(lambda: not panel.run.running, timeout=10_000)
+        qtbot.waitUntil(lambda: not panel.run.running)
         assert pool.maxThreadCount() == 1
         pool.setMaxThreadCount(before)
 

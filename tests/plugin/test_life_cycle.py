@@ -70,13 +70,13 @@ def test_cancel_stops_within_one_tile_and_adds_nothing(
     assert panel.controls.run.text == "Cancel"
     assert panel._run is not None
     execution = panel._run.job
-    qtbot.waitUntil(lambda: panel.controls.bar.value > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.controls.bar.value > 0)
     assert "%" in panel.controls.message.value
     assert "left" in panel.controls.message.value
     assert len(progress._all_instances) == 1
     panel.controls.run.native.click()
     done = execution.ticker._done
-    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not panel.running)
     assert execution.ticker._done - done <= 2 * 128**2
     assert execution.outcome == "cancelled"
     assert len(viewer.layers) == 1
@@ -101,7 +101,7 @@ def test_a_removed_source_still_gives_its_result(
     panel.controls.run.native.click()
     viewer.layers.remove("cells")
     busy_device.release()
-    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not panel.running)
     assert [layer.name for layer in viewer.layers] == ["other", "cells ×2 tiny"]
     assert viewer.layers[1].scale.tolist() == [0.25, 0.25]
 
@@ -121,7 +121,7 @@ def test_a_source_that_is_moved_gets_its_result_where_it_is_now(
     source.scale = (3, 3)
     source.translate = (10, 20)
     busy_device.release()
-    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not panel.running)
     corner = viewer.layers[1].data_to_world((-0.5, -0.5))
     assert corner == pytest.approx(source.data_to_world((-0.5, -0.5)))
 
@@ -141,7 +141,7 @@ def test_a_source_that_gets_other_data_gives_no_half_result(
     panel.controls.run.native.click()
     source.data = np.zeros((3, 7, 7))
     busy_device.release()
-    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not panel.running)
     assert len(viewer.layers) == 1
     assert any("press Run again" in notice for notice in notices)
 
@@ -223,7 +223,7 @@ def test_two_viewers_may_run_at_once(
         panel.controls.run.native.click()
     assert first.running
     assert second.running
-    qtbot.waitUntil(lambda: not (first.running or second.running), timeout=30_000)
+    qtbot.waitUntil(lambda: not (first.running or second.running))
     for owner in (viewer, second_viewer):
         assert [layer.name for layer in owner.layers] == ["cells", "cells ×2 tiny"]
 
@@ -241,7 +241,7 @@ def test_an_error_is_a_notification_and_leaves_the_panel_ready(
     settle(panel)
     (user_folder() / "tiny.safetensors").write_bytes(b"no weights")
     panel.start()
-    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not panel.running)
     (notice,) = [notice for notice in notices if "tiny.safetensors" in notice]
     assert copied_from(panel.controls.message.native).startswith(f"Failed.\n{notice}\n")
     assert len(viewer.layers) == 1
@@ -269,7 +269,7 @@ def test_a_fault_is_shown_and_leaves_the_panel_ready(
     panel = open_panel()
     run(panel)
     failure = "unspecified launch failure"
-    qtbot.waitUntil(lambda: any(failure in text for text in notices), timeout=20_000)
+    qtbot.waitUntil(lambda: any(failure in text for text in notices))
     assert panel.controls.run.text == "Run"
     assert no_bar_is_left()
 
@@ -294,7 +294,7 @@ def test_the_viewer_goes_on_while_it_runs(
     panel = open_panel()
     settle(panel)
     panel.controls.run.native.click()
-    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not panel.running)
     heart.stop()
     assert len(heart.waits) >= 2 * 9  # each tile is a moment to answer
     assert all(heart.waits)

@@ -51,14 +51,14 @@ def test_a_menu_command_enlarges_the_active_layer(
         open_by_the_menu(plugin, viewer)
     commands.execute_command("napari-vdsr.upscale_x3").result()
     (panel,) = viewer.window.dock_widgets.values()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=30_000)
-    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3)
+    qtbot.waitUntil(lambda: not panel.running)
     assert [layer.name for layer in viewer.layers] == [
         "below",
         "cells",
         "cells ×3 tiny",
     ]
-    qtbot.waitUntil(lambda: not panel._prober.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not panel._prober.busy)
     assert list(viewer.window.dock_widgets) == [panel_name(plugin)]
 
 
@@ -82,7 +82,7 @@ def test_use_this_model_takes_the_panel_that_is_open(
     plugin: PluginManager, viewer: Any, qtbot: Any
 ) -> None:
     panel = open_by_the_menu(plugin, viewer)
-    qtbot.waitUntil(lambda: panel.idle and panel.models.known, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.idle and panel.models.known)
     open_with_model(viewer, "vdsr5")
     assert panel.settings.model == "vdsr5"
     assert list(viewer.window.dock_widgets.values()) == [panel]
@@ -123,7 +123,7 @@ def test_a_panel_shows_the_preferences_when_it_has_read_them(
     assert not panel.running
     assert panel.controls.message.value == "Getting ready …"
     panel.form["factor"].value = "3"
-    qtbot.waitUntil(lambda: panel.idle, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.idle)
     shown = Settings(tile="256", device="cpu", precision="bfloat16", factor="3")
     assert panel.settings == shown
     panel.controls.reset.native.click()

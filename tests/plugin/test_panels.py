@@ -76,7 +76,7 @@ def test_no_field_that_is_folded_is_made(
     viewer.add_image(cells, name="cells")
     panel = kind(viewer)
     viewer.window.add_dock_widget(panel, name="panel")
-    qtbot.waitUntil(lambda: panel.idle, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.idle)
     assert not panel.settings.more
     assert "Precision" not in accessible_names(panel)
     panel.form["more"].value = True
@@ -94,13 +94,13 @@ def test_panels_share_the_height_of_the_window(
     panels = [kind(viewer) for kind in (SuperResolution, Psnr, Training)]
     for panel in panels:
         viewer.window.add_dock_widget(panel, name=type(panel).__name__)
-        qtbot.waitUntil(lambda panel=panel: panel.idle, timeout=20_000)
+        qtbot.waitUntil(lambda panel=panel: panel.idle)
 
     def equal() -> bool:
         heights = [dock_of(panel).height() for panel in panels]
         return max(heights) - min(heights) < 10 and sum(heights) < 800
 
-    qtbot.waitUntil(equal, timeout=10_000)
+    qtbot.waitUntil(equal)
 
 
 def accessible_names(panel: QWidget) -> set[str]:
@@ -111,7 +111,7 @@ def accessible_names(panel: QWidget) -> set[str]:
 def panel(request: pytest.FixtureRequest, viewer: Any, qtbot: Any) -> QWidget:
     made: QWidget = request.param(viewer)
     viewer.window.add_dock_widget(made, name="panel")
-    qtbot.waitUntil(lambda: made.models.known, timeout=20_000)  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: made.models.known)  # type: ignore[attr-defined]
     for book in made.findChildren(QTabWidget):
         for index in range(book.count()):
             book.setCurrentIndex(index)  # a page is made when it is first shown

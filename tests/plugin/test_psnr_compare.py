@@ -33,7 +33,7 @@ def compare(viewer: Any, qtbot: Any) -> Any:
             tab.layers.tick(layer)
         tab.start()  # unless it has begun by itself
         assert tab.running, tab.work.message.text()
-        qtbot.waitUntil(lambda: not tab.running and bool(tab.scores), timeout=30_000)
+        qtbot.waitUntil(lambda: not tab.running and bool(tab.scores))
         return tab
 
     return press
@@ -44,8 +44,7 @@ def wait_for_figures(qtbot: Any, tab: Any, expected: Any) -> None:
     qtbot.waitUntil(
         lambda: (
             not tab.running and tab.results.isEnabled() and expected(tab.scores[0].psnr)
-        ),
-        timeout=30_000,
+        )
     )
 
 
@@ -226,7 +225,7 @@ def test_error_maps_lie_on_the_reference_with_limits_that_stay(
     layer.scale, layer.translate = place["scale"], place["translate"]
     tab = compare(reference, layer)
     tab.form["error_maps"].value = True
-    qtbot.waitUntil(lambda: "brighter − truth" in names(viewer), timeout=30_000)
+    qtbot.waitUntil(lambda: "brighter − truth" in names(viewer))
     shown = viewer.layers["brighter − truth"]
     np.testing.assert_array_equal(shown.data, np.full((3, 40, 48), 7, np.float32))
     np.testing.assert_array_equal(shown.scale, reference.scale)
@@ -236,7 +235,7 @@ def test_error_maps_lie_on_the_reference_with_limits_that_stay(
     assert high == pytest.approx(0.1 * tab.scores[0].psnr.data_range.value)
     assert shown.colormap.name == "PiYG"
     layer.data = stack() + 70
-    qtbot.waitUntil(lambda: shown.data.max() == 70, timeout=30_000)
+    qtbot.waitUntil(lambda: shown.data.max() == 70)
     assert list(shown.contrast_limits) == [low, high]
     assert names(viewer).count("brighter − truth") == 1
     assert shown not in tab.images
@@ -284,7 +283,7 @@ def test_layers_that_cannot_be_compared_say_why_before_compare(
     tab.layers.tick(others["do not overlap"])
     assert "scale and translate" in tab.work.message.text()
     others["do not overlap"].translate = (0, 0)
-    qtbot.waitUntil(tab.work.button.isEnabled, timeout=5_000)
+    qtbot.waitUntil(tab.work.button.isEnabled)
 
 
 def test_colours_are_compared_by_luminance_or_together(
@@ -362,7 +361,7 @@ def test_results_are_ticked_and_compared_also_those_made_while_it_is_open(
     panel.catch_up()
     assert panel.compare.reference.value is truth
     assert panel.compare.layers.chosen == [result]
-    qtbot.waitUntil(lambda: bool(panel.compare.scores), timeout=30_000)
+    qtbot.waitUntil(lambda: bool(panel.compare.scores))
     panel.compare.layers.tick(result, False)
     panel.reset_choices()
     panel.catch_up()
@@ -395,7 +394,7 @@ def test_the_map_of_a_hidden_reference_is_visible(
     layer = viewer.add_image(CAMERA + 3, name="brighter")
     tab = compare(reference, layer)
     tab.form["error_maps"].value = True
-    qtbot.waitUntil(lambda: "brighter − truth" in names(viewer), timeout=30_000)
+    qtbot.waitUntil(lambda: "brighter − truth" in names(viewer))
     assert viewer.layers["brighter − truth"].visible
     assert not reference.visible
 

@@ -21,7 +21,7 @@ from napari_vdsr.plugin.viewer import LEFT_OF_LINE, TRAINING_PREVIEW
 def panel(viewer: Any, qtbot: Any) -> Psnr:
     made = Psnr(viewer)
     viewer.window.add_dock_widget(made, name="PSNR")
-    qtbot.waitUntil(lambda: made.models.known, timeout=20_000)
+    qtbot.waitUntil(lambda: made.models.known)
     made.catch_up()
     made.model.form["model"].value = "tiny"
     return made
@@ -45,7 +45,7 @@ def test_a_tab_is_made_when_it_is_first_shown(viewer: Any, qtbot: Any) -> None:
     save_settings(PsnrSettings(factor="4", model="tiny"), PsnrSettings(), "psnr")
     panel = Psnr(viewer)
     viewer.window.add_dock_widget(panel, name="PSNR")
-    qtbot.waitUntil(lambda: panel.models.known, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.models.known)
     panel.catch_up()
     pages = [panel.book.widget(index) for index in range(panel.book.count())]
     assert [bool(page.findChildren(QComboBox)) for page in pages] == [
@@ -77,7 +77,7 @@ def test_a_tab_that_cannot_be_made_shows_the_error(
 
     monkeypatch.setattr("napari_vdsr.plugin.scores.tab_check.wrapping_label", fail)
     panel.book.setCurrentIndex(2)
-    qtbot.waitUntil(lambda: bool(notices), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(notices))
     (label,) = panel.findChildren(QLabel)
     assert "RuntimeError: no words here" in label.text()
     viewer.add_image(CAMERA)  # it does not listen
@@ -119,7 +119,7 @@ def test_a_comparison_can_be_cancelled(viewer: Any, panel: Psnr, qtbot: Any) -> 
     tab.work.button.click()
     assert tab.work.button.text() == "Cancel"
     tab.work.button.click()
-    qtbot.waitUntil(lambda: not tab.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not tab.running)
     assert tab.work.message.text() == "Stopped."
     assert tab.work.button.text() == "Compare"
     assert not tab.scores
@@ -136,7 +136,7 @@ def test_a_cancelled_comparison_does_not_begin_again_by_itself(
     tab = panel.compare
     assert tab.running  # results are compared without being asked to
     tab.work.button.click()
-    qtbot.waitUntil(lambda: not tab.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not tab.running)
     viewer.layers.selection.clear()
     panel.catch_up()
     assert not tab.running
@@ -180,10 +180,10 @@ def test_work_on_a_lazy_layer_is_cancelled_between_its_planes(
         chosen.layers.tick(layer)
     disk.slow = True
     chosen.work.button.click()
-    qtbot.waitUntil(disk.asked.is_set, timeout=60_000)
+    qtbot.waitUntil(disk.asked.is_set)
     chosen.work.button.click()
     disk.answers.set()
-    qtbot.waitUntil(lambda: not chosen.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not chosen.running)
     assert chosen.work.message.text() == "Stopped."
     assert disk.reads < 5
 
@@ -192,11 +192,9 @@ def test_scoring_a_model_can_be_cancelled(viewer: Any, panel: Psnr, qtbot: Any) 
     viewer.add_image(large(), name="cells")
     panel.catch_up()
     panel.model.work.button.click()
-    qtbot.waitUntil(
-        lambda: panel.model.work.message.text().startswith("Reducing"), timeout=30_000
-    )
+    qtbot.waitUntil(lambda: panel.model.work.message.text().startswith("Reducing"))
     panel.model.work.button.click()
-    qtbot.waitUntil(lambda: not panel.model.running, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel.model.running)
     assert names(viewer) == ["cells"]
 
 
@@ -210,7 +208,7 @@ def test_layers_may_go_during_the_work(viewer: Any, panel: Psnr, qtbot: Any) -> 
     tab.form["error_maps"].value = True
     tab.work.button.click()
     viewer.layers.clear()
-    qtbot.waitUntil(lambda: not tab.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not tab.running)
     assert names(viewer) == []
     panel.catch_up()
     assert "Open two images" in tab.work.message.text()
@@ -223,7 +221,7 @@ def test_a_truth_removed_while_a_model_is_scored_is_added_again(
     panel.catch_up()
     panel.model.work.button.click()
     viewer.layers.remove(truth)
-    qtbot.waitUntil(lambda: not panel.model.running, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel.model.running)
     assert names(viewer)[0] == "cells"
     assert len(viewer.layers) == 4
 

@@ -22,7 +22,7 @@ def tab(viewer: Any, qtbot: Any) -> Any:
     panel = Psnr(viewer)
     viewer.window.add_dock_widget(panel, name="PSNR")
     panel.book.setCurrentIndex(1)
-    qtbot.waitUntil(lambda: panel.models.known, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.models.known)
     panel.catch_up()
     panel.model.form["model"].value = "tiny"
     return Caught(panel, "model")
@@ -31,7 +31,7 @@ def tab(viewer: Any, qtbot: Any) -> Any:
 def score(tab: Any, qtbot: Any) -> None:
     assert tab.work.button.isEnabled(), tab.work.message.text()
     tab.work.button.click()
-    qtbot.waitUntil(lambda: not tab.running, timeout=60_000)
+    qtbot.waitUntil(lambda: not tab.running)
 
 
 def corners(layer: Any) -> np.ndarray[Any, Any]:
@@ -136,7 +136,7 @@ def test_a_model_is_tried_on_images_that_it_was_trained_for(
         user_folder() / "pts.safetensors"
     )
     tab._panel.models.look()
-    qtbot.waitUntil(lambda: "pts" in tab.form["model"].choices, timeout=20_000)
+    qtbot.waitUntil(lambda: "pts" in tab.form["model"].choices)
     tab.form["model"].value = "pts"
     score(tab, qtbot)
     assert "cells camera ×2 pts" in names(viewer)

@@ -23,10 +23,10 @@ def tab(viewer: Any) -> Any:
 
 
 def press(button: Any, tab: Any, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: not tab._panel.compare.running, timeout=60_000)
+    qtbot.waitUntil(lambda: not tab._panel.compare.running)
     assert button.isEnabled()
     button.click()
-    qtbot.waitUntil(lambda: not tab.running, timeout=60_000)
+    qtbot.waitUntil(lambda: not tab.running)
 
 
 def test_a_result_is_checked_against_its_source(

@@ -1,5 +1,7 @@
 """File > Open Sample: image and truth, ready for the PSNR panel."""
 
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -8,11 +10,20 @@ from npe2 import PluginManager
 
 import napari_vdsr
 from napari_vdsr.imaging.resample import resize
+from napari_vdsr.plugin import contributions
 from napari_vdsr.plugin.scores.panel import Psnr
 
 SIMULATED = {"filaments": "YX", "nuclei": "YX", "puncta": "TCZYX"}
 
 simulated = pytest.mark.parametrize("name", SIMULATED)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def simulated_once() -> Iterator[None]:
+    """Simulate every image for the first of its tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contributions, "simulate", cache(contributions.simulate))
+        yield
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def save(qtbot: Any, settle: Any) -> Save:
     def press(panel: Any, chosen: Path) -> str:
         settle(panel)
         panel.save_to(chosen)
-        qtbot.waitUntil(lambda: not panel.running, timeout=60_000)
+        qtbot.waitUntil(lambda: not panel.running)
         return str(panel.controls.message.value)
 
     return press
@@ -148,7 +148,7 @@ def test_colours_go_to_tiff_and_what_files_cannot_say_is_refused(
     settle(panel)
     meanwhile(typed(tmp_path / "a"))
     panel.controls.save.native.click()
-    qtbot.waitUntil(lambda: not panel.running, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel.running)
     assert panel.controls.message.value.startswith("Saved as a.zarr.")
     assert zarr.open_array(str(tmp_path / "a.zarr" / "0")).shape == (3, 60, 80)
     save(panel, tmp_path / "a.ome.tif")
@@ -183,7 +183,7 @@ def test_a_file_is_replaced_only_after_a_question(
         settle(panel)
         meanwhile(*steps)
         panel.controls.save.native.click()
-        qtbot.waitUntil(lambda: not panel.running, timeout=60_000)
+        qtbot.waitUntil(lambda: not panel.running)
         return tuple(zarr.open_array(str(target / "0")).shape)
 
     cancel = (QFileDialog, lambda dialog: dialog.reject())
@@ -244,7 +244,7 @@ def test_the_dialog_gives_whole_endings_and_refuses_others(
         typed(tmp_path / "tissue 2.5"),
     )
     panel.controls.save.native.click()
-    qtbot.waitUntil(lambda: not panel.running, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel.running)
     assert "must end in .zarr, .ome.tif, .tif or .tiff" in said[0]
     zarr_name, tiff_name = "tissue 2.5.zarr", "tissue 2.5.ome.tif"
     assert lines == [zarr_name, tiff_name, zarr_name, tiff_name]

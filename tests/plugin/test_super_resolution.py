@@ -211,7 +211,7 @@ def test_the_newest_result_is_on_top_of_what_was_made_of_the_same_source(
     source.name = "renamed"
     settle(panel)
     panel.controls.preview.native.click()
-    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not panel.running)
     assert names(viewer)[-2:] == ["preview of renamed", "other channel"]
 
 
@@ -248,7 +248,7 @@ def test_preview_shows_a_part_that_run_replaces(
     panel = open_panel()
     settle(panel)
     panel.controls.preview.native.click()
-    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    qtbot.waitUntil(lambda: not panel.running)
     assert names(viewer) == ["cells", "preview of cells"]
     preview = viewer.layers[1]
     assert max(preview.data.shape) <= 256

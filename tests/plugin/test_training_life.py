@@ -104,7 +104,7 @@ def test_what_is_resumed_is_shown_and_waits_until_the_machine_is_known(
     again.form["recipe"].value = "quick"
     resume = again.unfinished.resume.native
     assert not resume.isEnabled()
-    qtbot.waitUntil(resume.isEnabled, timeout=20_000)
+    qtbot.waitUntil(resume.isEnabled)
     settle(again)
     rate = again.form["rate"].native.lineEdit()
     assert rate.placeholderText() == f"{recipe('quick').stages[0].learning_rate:g}"
@@ -214,7 +214,7 @@ def test_the_preview_of_an_earlier_panel_goes_with_what_is_discarded(
     viewer.add_image(discs(), name="cells")
     panel = open_training(steps=100000, name="mine")
     begin(panel, settle, qtbot)
-    qtbot.waitUntil(lambda: "preview of mine" in names(viewer), timeout=30_000)
+    qtbot.waitUntil(lambda: "preview of mine" in names(viewer))
     viewer.window.remove_dock_widget(panel)
     assert nothing_is_left_running()
     viewer.layers["preview of mine"].name = "how it goes"
@@ -297,7 +297,7 @@ def test_the_time_is_estimated_as_it_is_trained(
     before = torch.get_num_threads()
     viewer.add_image(discs(), name="discs")
     panel = open_training(precision="bfloat16")
-    qtbot.waitUntil(lambda: bool(seen) and panel.idle, timeout=20_000)
+    qtbot.waitUntil(lambda: bool(seen) and panel.idle)
     assert seen == {(max(1, before - 1), torch.bfloat16)}
     assert torch.get_num_threads() == before
     assert " s ·" in message(panel).replace("\u00a0", " ")

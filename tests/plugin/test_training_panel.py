@@ -58,7 +58,7 @@ def test_the_menu_opens_it(viewer: Any, plugin: Any, qtbot: Any) -> None:
     items = plugin.get_manifest("napari-vdsr").contributions.menus
     commands = [item.command for item in items["napari/layers/filter"]]
     assert "napari-vdsr.training" in commands
-    qtbot.waitUntil(lambda: panel._machine.ready, timeout=20_000)
+    qtbot.waitUntil(lambda: panel._machine.ready)
 
 
 def test_a_layer_becomes_a_model_that_the_other_panels_offer_at_once(
@@ -67,15 +67,15 @@ def test_a_layer_becomes_a_model_that_the_other_panels_offer_at_once(
     viewer.add_image(discs(), name="cells")
     first, scores = SuperResolution(viewer), Psnr(viewer)
     panel = open_training(name="mine")
-    qtbot.waitUntil(lambda: panel.idle, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.idle)
     words = settle(panel).split(" · ")
     assert words[0] == "2 layers, 6 steps on 'cells'"
     assert words[1].startswith(("about\u00a0", "under\u00a01"))
     train(panel, settle, qtbot)
     assert message(panel).startswith("'mine' is in the list of models: ×2\u00a0")
-    qtbot.waitUntil(lambda: "mine" in first.form["model"].choices, timeout=10_000)
+    qtbot.waitUntil(lambda: "mine" in first.form["model"].choices)
     offered = scores.model.form["model"]
-    qtbot.waitUntil(lambda: "mine" in offered.choices, timeout=10_000)
+    qtbot.waitUntil(lambda: "mine" in offered.choices)
     model = load_model("mine")
     assert model.network.depth == 2
     assert model.equivariant
@@ -107,7 +107,7 @@ def test_the_button_for_the_new_model_is_in_view(
     dock.show()
     train(panel, settle, qtbot)
     button = panel.controls.use.native
-    qtbot.waitUntil(lambda: not button.visibleRegion().isEmpty(), timeout=10_000)
+    qtbot.waitUntil(lambda: not button.visibleRegion().isEmpty())
 
 
 def test_a_pause_changes_nothing_in_the_result(
@@ -190,7 +190,7 @@ def test_the_preview_follows_and_shows_what_was_learnt(
     panel = open_training(steps=300, rate=0.01, name="mine")
     settle(panel)
     panel.controls.start.native.click()
-    qtbot.waitUntil(lambda: "preview of mine" in names(viewer), timeout=30_000)
+    qtbot.waitUntil(lambda: "preview of mine" in names(viewer))
     preview = viewer.layers["preview of mine"]
     at_first = preview.data.copy()
     assert list(viewer.layers.selection) == [viewer.layers["cells"]]
@@ -214,7 +214,7 @@ def test_a_preview_that_is_removed_or_not_wanted_stays_away(
     panel = open_training(steps=100000)
     settle(panel)
     panel.controls.start.native.click()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=30_000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
     viewer.layers.remove(viewer.layers[1])
     wait_for_steps(panel, qtbot, 10)
     panel.controls.stop.native.click()
@@ -457,7 +457,7 @@ def test_settings_are_kept_between_openings(
     assert again.form["recipe"].value == "quick"
     assert again.form["batch"].value == 0
     assert again.form["sampling"].value == again.form["noise"].value == ""
-    qtbot.waitUntil(lambda: again._machine.ready, timeout=20_000)
+    qtbot.waitUntil(lambda: again._machine.ready)
     again.close_down()
 
 
@@ -491,7 +491,7 @@ def test_a_new_model_is_used_by_a_click(
     docks = viewer.window.dock_widgets.values()
     (other,) = [each for each in docks if isinstance(each, SuperResolution)]
     assert other.settings.model == "mine"
-    qtbot.waitUntil(lambda: other.models.known, timeout=20_000)
+    qtbot.waitUntil(lambda: other.models.known)
     other.catch_up()
     assert other.settings.model == "mine"
 
@@ -503,7 +503,7 @@ def test_the_preview_goes_with_what_is_discarded(
     panel = open_training(steps=100000, name="mine")
     settle(panel)
     panel.controls.start.native.click()
-    qtbot.waitUntil(lambda: "preview of mine" in names(viewer), timeout=30_000)
+    qtbot.waitUntil(lambda: "preview of mine" in names(viewer))
     assert panel.form.isHidden()
     panel.controls.cancel.native.click()
     wait_for_end(panel, qtbot)

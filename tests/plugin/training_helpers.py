@@ -43,8 +43,8 @@ def wait_for_steps(panel: Training, qtbot: Any, steps: int = 1) -> None:
         history = None if panel._session is None else panel._session.history
         return history is not None and history.steps >= steps
 
-    qtbot.waitUntil(done, timeout=60_000)
+    qtbot.waitUntil(done)
 
 
 def wait_for_end(panel: Training, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: not panel.running, timeout=60_000)
+    qtbot.waitUntil(lambda: not panel.running)
