@@ -107,7 +107,7 @@ def test_a_signal_ends_the_program_and_leaves_no_file(
 ) -> None:
     time.sleep(0.5)
     long_job.send_signal(number)
-    out, err = long_job.communicate(timeout=30)
+    out, err = long_job.communicate(timeout=120)
     assert long_job.returncode == status
     assert json.loads(out)["error"] == {"type": "Interrupted", "message": "interrupted"}
     assert "interrupted" in err
