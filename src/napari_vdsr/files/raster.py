@@ -101,8 +101,7 @@ def _opened(path: Path, data: bytes, kind: str) -> Image.Image:
     """Open an image however large it is: the user chose it."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        formats = ("JPEG", "MPO") if kind == "JPEG" else (kind,)
-        return Image.open(io.BytesIO(data), formats=formats)
+        return Image.open(io.BytesIO(data), formats=(kind,))
     except UnidentifiedImageError as error:  # whose words hold an address of memory
         msg = f"cannot read {path}: damaged or cut short (it holds no {kind} image)"
         raise FileError(msg) from error
