@@ -11,6 +11,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from napari_vdsr.errors import FileError
 from napari_vdsr.files import Picture, write_image
 from napari_vdsr.imaging.resample import resize
 
@@ -37,6 +38,36 @@ def test_the_table_names_protocol_factors_and_models(run: Run, folder: Path) -> 
     for words in ("x2", "x3", "bicubic", "vdsr20", "grey.png", "colour.png"):
         assert words in outcome.out
     assert outcome.err == ""
+
+
+@pytest.mark.parametrize("option", ["--csv", "--grid"])
+def test_no_image_that_is_scored_is_replaced(
+    option: str, run: Run, folder: Path, tmp_path: Path
+) -> None:
+    image, link = folder / "grey.png", tmp_path / "link.png"
+    link.symlink_to(image)
+    before = image.read_bytes()
+    for output in (image, link):
+        outcome = run("evaluate", folder, option, output, "--overwrite")
+        assert outcome.status == 2
+        assert "is the source itself" in outcome.err
+    outcome = run("evaluate", folder, "--low", folder, option, image, "--overwrite")
+    assert outcome.status == 2
+    assert image.read_bytes() == before
+
+
+def test_figures_are_printed_though_their_file_cannot_be_written(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise FileError("the disk is full")
+
+    monkeypatch.setattr("napari_vdsr.files.atomic.replacing", full)
+    table = tmp_path / "a.csv"
+    outcome = run("evaluate", folder, "--factor", 2, "--csv", table, "--json")
+    assert outcome.status == 1
+    assert "the disk is full" in outcome.err
+    assert len(json.loads(outcome.out)["rows"]) == 8
 
 
 def test_json_holds_figures_that_beat_bicubic(run: Run, folder: Path) -> None:

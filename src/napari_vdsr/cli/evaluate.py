@@ -1,5 +1,6 @@
 """`napari-vdsr evaluate` and `psnr`: images scored against the truth."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -129,6 +130,7 @@ def evaluate(
     from napari_vdsr.files.atomic import replacing
 
     _check_outputs(csv, grid, overwrite=overwrite)
+    _spare_inputs((csv, grid), (folder, low, *map(Path, model or ())))
     for_reduced = {"factor": factor, "grid": grid, "sampling": sampling, "noise": noise}
     given = [name for name, value in for_reduced.items() if value not in (None, [])]
     if low is not None and given:
@@ -153,6 +155,7 @@ def evaluate(
             )
         else:
             result = _evaluate_pairs(folder, low, progress=bar, **run)
+    show_result(result.to_json(), result.to_text(), as_json)  # whatever files do then
     if csv is not None:
         with replacing(csv, overwrite=overwrite) as temporary:
             temporary.write_text(result.to_csv(), encoding="utf-8")
@@ -161,7 +164,6 @@ def evaluate(
         first = folder / scored if folder.is_dir() else folder
         drawn = compare(first, factors[0], **setup, **run)
         save_picture(grid, drawn, overwrite=overwrite)
-    show_result(result.to_json(), result.to_text(), as_json)
 
 
 def _whole(text: str) -> int:
@@ -207,12 +209,33 @@ def _check_outputs(csv: Path | None, grid: Path | None, *, overwrite: bool) -> N
         raise InputError(
             f"--grid {grid}: the picture is a PNG file, so its name must end in .png"
         )
+    if csv is not None and grid is not None and csv.absolute() == grid.absolute():
+        raise InputError(f"--csv and --grid are the same file, {csv}: name two")
     for path in (csv, grid):
         if path is None:
             continue
         check_place(path)
         if path.exists() and not overwrite:
             raise FileError(already_there(path))
+
+
+def _spare_inputs(outputs: Iterable[Path | None], given: Iterable[Path | None]) -> None:
+    """Refuse to replace an image, a pack or a model that is read."""
+    from napari_vdsr.files.image_files import Inputs
+    from napari_vdsr.images.find import named
+    from napari_vdsr.images.open_any import Packed
+
+    replaced = [path for path in outputs if path is not None and path.exists()]
+    if not replaced:
+        return
+    there = [path for path in given if path is not None and path.exists()]
+    files = [path for path in there if path.is_file()]
+    for folder in (path for path in there if path.is_dir()):
+        images = [each.image for each in named(folder).images]
+        files += [each.pack if isinstance(each, Packed) else each for each in images]
+    inputs = Inputs(files)
+    for path in replaced:
+        inputs.check(path)
 
 
 def psnr(
