@@ -105,3 +105,9 @@ def test_large_integers_are_compared_as_small_ones(dtype: str) -> None:
     large = small.astype(dtype) + offset, enlarged.astype(dtype) + offset
     report = consistency(*large)
     np.testing.assert_allclose(report.difference, expected.difference, atol=1e-9)
+
+
+def test_an_image_without_values_is_refused(photograph: NDArray[Any]) -> None:
+    """Its figures were NaN, with a warning of numpy."""
+    with pytest.raises(InputError, match="no pixel of the source has a value in the"):
+        consistency(resize(photograph, (30, 36)), np.full(photograph.shape, np.nan))

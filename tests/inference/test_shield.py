@@ -1,9 +1,11 @@
 """The same bits whatever the caller has set, and the caller's settings as they were."""
 
 import os
+import runpy
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 import napari_vdsr
 from napari_vdsr.errors import Cancelled, InputError, VdsrWarning
 from napari_vdsr.inference import engine as engine_module
+from napari_vdsr.inference import shield
 from napari_vdsr.inference.engine import computes_bfloat16
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.torch_engine import TorchEngine, relative_error
@@ -448,3 +451,20 @@ def test_a_tensor_that_cannot_be_had_is_refused_with_words(name: str) -> None:
     for work in (napari_vdsr.upscale, partial(napari_vdsr.psnr, X)):
         with pytest.raises(InputError):
             work(REFUSED[name])
+
+
+def test_advice_of_torch_on_its_switches_is_given_to_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """torch 2.9 gives it once a process: here it comes before a user's work."""
+    asked = 0
+
+    def advises() -> bool:
+        nonlocal asked
+        asked += 1
+        warnings.warn("Please use the new API settings to control TF32", stacklevel=2)
+        return False
+
+    monkeypatch.setattr(torch._C, "_get_cublas_allow_tf32", advises)
+    runpy.run_path(shield.__file__)
+    assert asked == 1

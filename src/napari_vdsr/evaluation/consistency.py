@@ -136,7 +136,13 @@ def consistency(
     if gaps.any():
         touched = np.abs(resized(gaps, shape, colour)) > _ROUNDING
         reduced = np.where(touched, np.nan, reduced)
-    return ConsistencyReport(reduced - source, data_range)
+    difference = reduced - source
+    if np.isnan(difference).all():
+        raise InputError(
+            "no pixel of the source has a value in the enlarged image, too: every one "
+            "is NaN, or beside NaN"
+        )
+    return ConsistencyReport(difference, data_range)
 
 
 def _check_sizes(

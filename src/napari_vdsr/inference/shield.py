@@ -6,8 +6,9 @@ is made for and puts the caller's back afterwards.
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from threading import RLock, local
 from typing import Any
 
@@ -44,6 +45,12 @@ _PRECISIONS = [
     ("mkldnn", "matmul"),
 ]
 _HAS_PRECISIONS = hasattr(torch._C, "_get_fp32_precision_getter")
+
+# Some releases advise once, whoever asks, against the older switches, which have to be
+# kept in step with the newer ones.
+with warnings.catch_warnings(), suppress(RuntimeError):
+    warnings.simplefilter("ignore")
+    torch._C._get_cublas_allow_tf32()
 
 
 @contextmanager
