@@ -119,7 +119,10 @@ PUBLIC = ("", ".errors", ".network", ".simulation", ".training", ".zoo")
 def test_every_public_object_has_a_page(room: str) -> None:
     module = importlib.import_module(f"napari_vdsr{room}")
     names = getattr(module, "__all__", None) or [
-        name for name, value in vars(module).items() if isinstance(value, type)
+        name
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", "") == module.__name__
+        and isinstance(value, type)
     ]
     pages = [documented(name) for name in objects_with_a_page()]
     missing = [name for name in names if getattr(module, name) not in pages]
