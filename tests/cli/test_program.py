@@ -63,7 +63,7 @@ def test_a_reader_that_has_had_enough_is_no_fault(program: str) -> None:
 @pytest.fixture
 def long_job(tmp_path: Path) -> "Iterator[subprocess.Popen[str]]":
     """Start work that takes minutes, and wait until it is under way."""
-    stack = np.zeros((40, 300, 300), np.uint8)
+    stack = np.zeros((160, 300, 300), np.uint8)
     write_image(tmp_path / "a.tif", Picture(stack, "ZYX"))
     code = """
 import sys
@@ -77,7 +77,8 @@ def begun(*arguments, **options):
     return work(*arguments, **options)
 
 pipeline.upscale_array = begun
-sys.exit(main(["upscale", "a.tif", "b.tif", "--tile", "64", "--json"]))
+options = "--model vdsr5 --tile 64 --json".split()
+sys.exit(main(["upscale", "a.tif", "b.tif", *options]))
 """
     with subprocess.Popen(
         [sys.executable, "-c", code],
@@ -149,7 +150,9 @@ def test_lines_on_a_terminal_begin_where_lines_begin(
         write_image(tmp_path / "in" / f"{name}.png", Picture(array, "YX"))
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [program, "upscale", "in", "out"], cwd=tmp_path, stderr=theirs
+        [program, "upscale", "in", "out", "--model", "vdsr5"],
+        cwd=tmp_path,
+        stderr=theirs,
     ) as job:
         os.close(theirs)
         written = b""

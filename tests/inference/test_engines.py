@@ -57,7 +57,7 @@ def test_openvino_writes_nothing_into_the_home_of_the_user(tmp_path: Path) -> No
     pytest.importorskip("openvino")
     code = (
         "import sys, numpy, napari_vdsr;"
-        "napari_vdsr.upscale(numpy.ones((9, 9), 'float32'), device='cpu');"
+        "napari_vdsr.upscale(numpy.ones((9, 9)), model='vdsr5', device='cpu');"
         "assert 'openvino' in sys.modules"
     )
     environment = os.environ | {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
