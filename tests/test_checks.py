@@ -147,6 +147,12 @@ def test_wrong_values_are_refused_with_words(
             act(**{name: value})
 
 
+@pytest.mark.parametrize("name", ["model", "factors"])
+def test_an_array_without_an_axis_is_no_collection(name: str) -> None:
+    with pytest.raises(VdsrError):
+        evaluated(**{name: np.array(2)})
+
+
 @pytest.mark.parametrize("act", [upscaled, of_layer])
 def test_words_are_no_switches(act: Callable[..., object]) -> None:
     with pytest.raises(VdsrError, match="ensemble is 'no': it must be True or False"):

@@ -6,9 +6,10 @@ interface shows them without a traceback; anything else is a fault of ours.
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 # What controls a terminal or turns the direction of its text.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -77,6 +78,33 @@ def is_whole(value: object) -> bool:
 def _is_truth_value(value: object) -> bool:
     """Whether something is true or false, also of numpy 1 (bool_) or 2 (bool)."""
     return isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")
+
+
+def is_several(values: object) -> TypeGuard[Iterable[Any]]:
+    """Whether it is a collection; texts and arrays without an axis are none."""
+    several = isinstance(values, Iterable) and not isinstance(values, str)
+    return several and getattr(values, "ndim", 1) != 0
+
+
+def plain_fields(settings: Any) -> None:
+    """Turn numbers of numpy in the fields of a dataclass into those of Python.
+
+    The others are no JSON, and small ones overflow when they are multiplied.
+    """
+    for field in fields(settings):
+        object.__setattr__(settings, field.name, _plain(getattr(settings, field.name)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return type(value)(map(_plain, value))
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if _is_truth_value(value):
+        return bool(value)
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else value
 
 
 def checked_switch(name: str, value: Any) -> bool:

@@ -211,3 +211,11 @@ def test_more_than_the_memory_is_refused_before_anything_is_drawn(
     names = ("filaments",) * (2 if len(shape) == 5 else 1)
     with pytest.raises(InputError, match=r"GB of memory.*give a smaller shape"):
         simulate(names, shape=shape, factor=8)
+
+
+def test_numbers_of_numpy_do_not_overflow() -> None:
+    shape = (np.uint8(100), np.uint8(90))
+    found = simulate(shape=shape, factor=np.int8(2), seed=np.int64(1))  # type: ignore[arg-type]
+    expected = simulate(shape=(100, 90), factor=2, seed=1)
+    np.testing.assert_array_equal(found.image, expected.image)
+    np.testing.assert_array_equal(found.truth, expected.truth)

@@ -4,10 +4,19 @@ import dataclasses
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from napari_vdsr.errors import InputError
-from napari_vdsr.training import RECIPES, CameraNoise, Stage, TrainingConfig, recipe
+from napari_vdsr.training import (
+    RECIPES,
+    BlindNoise,
+    CameraNoise,
+    Spot,
+    Stage,
+    TrainingConfig,
+    recipe,
+)
 from napari_vdsr.training.learner import empty_network
 from napari_vdsr.training.optimise import learning_rate
 
@@ -86,6 +95,36 @@ WRONG: dict[str, Any] = {
     "steps": 0,
     "seeed": 3,
 }
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    of_numpy = recipe(
+        "quick",
+        steps=np.uint8(200),
+        learning_rate=np.float32(0.5),
+        factors=(np.int64(2), np.float32(3)),
+        patch=np.int8(100),
+        seed=np.int64(3),
+        flips=np.True_,
+        sampling={"camera": np.float32(0.5), "scanner": np.int16(1)},
+        spot=Spot((np.float32(0.25), np.float32(0.5)), np.float32(0.5)),
+        noise=BlindNoise((np.float32(100), np.int16(1000))),
+    )
+    plain = recipe(
+        "quick",
+        steps=200,
+        learning_rate=0.5,
+        factors=(2, 3.0),
+        patch=100,
+        seed=3,
+        flips=True,
+        sampling={"camera": 0.5, "scanner": 1},
+        spot=Spot((0.25, 0.5), 0.5),
+        noise=BlindNoise((100.0, 1000)),
+    )
+    assert of_numpy == plain
+    assert of_numpy.footprint == 200
+    assert json.dumps(of_numpy.to_json()) == json.dumps(plain.to_json())
 
 
 def test_lists_are_as_good_as_tuples() -> None:

@@ -3,7 +3,7 @@
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -17,6 +17,7 @@ from napari_vdsr.errors import (
     InputError,
     VdsrError,
     VdsrWarning,
+    is_several,
     reason_beside,
 )
 from napari_vdsr.evaluation.acquisition import Acquisition, Noise, acquisitions_for
@@ -140,7 +141,7 @@ def evaluate(
     """
     if protocol is None:  # protocol A has no choice of how images are taken
         protocol = "A" if sampling is None and noise is None else "direct"
-    asked = list(factors) if isinstance(factors, Iterable) else [factors]
+    asked: list[Any] = list(factors) if is_several(factors) else [factors]
     for factor in asked:
         check_protocol(protocol, factor)
     methods, ways = _methods_and_ways(model, options, protocol, sampling, noise)

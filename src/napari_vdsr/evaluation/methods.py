@@ -3,7 +3,7 @@
 Every model stands beside enlargement without a network, which it has to beat.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_vdsr.errors import is_several
 from napari_vdsr.evaluation.acquisition import resized
 from napari_vdsr.evaluation.image_report import CAMERA, REDUCED
 from napari_vdsr.evaluation.protocols import ScoringPair
@@ -247,8 +248,7 @@ def methods_for(
             model = REDUCED
         else:
             model = CAMERA if sampling == "camera" else DEFAULT_MODEL
-    several = isinstance(model, Iterable) and not isinstance(model, str)
-    asked = list(model) if several else [model]
+    asked: list[Any] = list(model) if is_several(model) else [model]
     baselines = [
         card.name
         for card in models()

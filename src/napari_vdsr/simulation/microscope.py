@@ -134,7 +134,7 @@ def simulate(
     ((0.05, 0.05), (-0.025, -0.025))
     """
     _check_shape(shape)
-    channels = shape[1] if len(shape) == 5 else 1
+    channels = int(shape[1]) if len(shape) == 5 else 1
     scenes = _checked_scenes(scene, channels)
     _check_whole("factor", factor, 1, int(LARGEST_FACTOR))
     require_choice("sampling", sampling, INSTRUMENTS)
@@ -146,8 +146,11 @@ def simulate(
         _check_positive("read_noise", read_noise, photons, hint)
     _check_positive("pixel_size", pixel_size, math.inf)
     _check_whole("seed", seed, 0)
+    # Those of numpy overflow when they are multiplied.
+    shape, factor, seed = tuple(map(int, shape)), int(factor), int(seed)
     _check_memory(shape, factor)
     psf, photons, read_noise = float(psf), float(photons), float(read_noise)
+    pixel_size = float(pixel_size)
 
     *for_objects, for_noise = np.random.SeedSequence(seed).spawn(channels + 1)
     pairs = [

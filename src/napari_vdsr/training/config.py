@@ -11,6 +11,7 @@ from napari_vdsr.errors import (
     InputError,
     checked_switch,
     is_number,
+    plain_fields,
     require_choice,
     require_positive,
 )
@@ -57,6 +58,7 @@ class Stage:
     share: float = 0.0
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         require_count("steps", self.steps)
         require_count("warm_up", self.warm_up, least=0)
         checked_switch("detail", self.detail)
@@ -170,6 +172,7 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         _require_kinds(self)
         if not self.stages:
             raise InputError("a training has no stages: give at least one")

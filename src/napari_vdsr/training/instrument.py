@@ -4,7 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from napari_vdsr.errors import InputError, is_number, require_positive
+from napari_vdsr.errors import (
+    InputError,
+    is_number,
+    is_whole,
+    plain_fields,
+    require_positive,
+)
 
 _MOST = 1e9  # electrons at white; its noise is below the resolution of float32
 
@@ -32,6 +38,7 @@ class CameraNoise:
     white: float | None = None
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         require_positive("gain", self.gain)
         if self.white is not None:
             require_positive("white", self.white)
@@ -72,6 +79,7 @@ class BlindNoise:
     clean: float = 0.25
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         _require_range("white, the electrons at white,", self.white, above=True)
         if self.white[1] > _MOST:
             raise InputError(
@@ -105,6 +113,7 @@ class Spot:
     share: float = 0.7
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         _require_range("sigma of the spot", self.sigma)
         if self.sigma[1] > 10:
             raise InputError(
@@ -137,7 +146,7 @@ def require_part(name: str, value: Any) -> None:
 
 def require_count(name: str, value: int, least: int = 1) -> None:
     """Raise `InputError` unless a setting is a whole number from `least` upwards."""
-    if type(value) is not int or value < least:
+    if not is_whole(value) or value < least:
         raise InputError(
             f"{name} is {value!r}: it must be a whole number from {least} upwards"
         )
