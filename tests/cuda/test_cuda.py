@@ -220,13 +220,15 @@ def test_a_tile_of_1024_takes_less_than_a_gigabyte() -> None:
     assert torch.cuda.max_memory_allocated() < 1e9
 
 
-def test_a_network_beyond_float16_is_run_in_float32() -> None:
+@pytest.mark.parametrize(("depth", "gain"), [(6, 40), (10, 12)])
+def test_a_network_beyond_float16_is_run_in_float32(depth: int, gain: int) -> None:
+    """Also one whose last layers would hide it, where a kernel makes 0 of NaN."""
     torch.manual_seed(1)
-    network = VDSR(6).requires_grad_(False)
+    network = VDSR(depth).requires_grad_(False)
     *hidden, last = network.layers
     for layer in hidden:
-        layer.weight *= 40
-    last.weight /= 40**5
+        layer.weight *= gain
+    last.weight /= float(gain) ** (depth - 1)
     model, pixels = Model(network, "loud"), image("uint16")
     expected = Upscaler(RunOptions(model, "cpu")).region(pixels, SHAPE).astype(float)
     up = upscaler(model=model)

@@ -79,16 +79,18 @@ def test_the_relative_loss_counts_bright_and_faint_patches_alike() -> None:
     assert loss_of(truth, truth, truth, config).item() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("when", ["asked", "run"])
 def test_where_torch_cannot_compile_the_training_goes_on_without(
-    monkeypatch: pytest.MonkeyPatch,
+    when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a C compiler or Triton it ended in the compiler's error."""
 
-    def fails(x: Tensor) -> Tensor:
+    def fails(x: object) -> Tensor:
         raise RuntimeError("Failed to find C compiler. Please specify via CC")
 
     plain = learner_of(torch.float32)
-    monkeypatch.setattr(torch, "compile", lambda function: fails)
+    compiler = fails if when == "asked" else lambda function: fails
+    monkeypatch.setattr(torch, "compile", compiler)
     learner = learner_of(torch.float32, compiled=True)
     with pytest.warns(VdsrWarning, match="cannot compile here .*Failed to find C"):
         first = learner.learn(*patches(), 0, 1.0, math.inf)

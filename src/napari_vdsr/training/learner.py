@@ -2,8 +2,9 @@
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -55,10 +56,10 @@ class Learner:
         self._means = [
             parameter.detach().clone() for parameter in self._network.parameters()
         ]
-        self._compiled = torch.compile(self._restored) if config.compiled else None
+        self._compiles = config.compiled
 
     def _run(self, x: Tensor) -> Tensor:
-        if self._compiled is None:
+        if not self._compiles:
             return self._restored(x)
         try:
             return self._compiled(x)
@@ -68,8 +69,12 @@ class Learner:
             reason = f"{type(error).__name__}: {error}".partition("\n")[0]
             msg = f"torch cannot compile here ({reason}): training without it, slower"
             warnings.warn(msg, VdsrWarning, stacklevel=2)
-            self._compiled = None
+            self._compiles = False
             return self._restored(x)
+
+    @cached_property
+    def _compiled(self) -> Callable[[Tensor], Tensor]:
+        return torch.compile(self._restored)
 
     def _restored(self, x: Tensor) -> Tensor:
         first, *rest = self._network.layers
