@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import napari_vdsr
 from napari_vdsr import simulate
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.simulation.microscope import (
     INSTRUMENTS,
@@ -219,3 +219,11 @@ def test_numbers_of_numpy_do_not_overflow() -> None:
     expected = simulate(shape=(100, 90), factor=2, seed=1)
     np.testing.assert_array_equal(found.image, expected.image)
     np.testing.assert_array_equal(found.truth, expected.truth)
+
+
+def test_pixels_that_saturate_are_told() -> None:
+    """The image had half of the light of its truth, and nobody was told."""
+    with pytest.warns(VdsrWarning, match="saturate at 65535 counts, as one electron"):
+        cells = simulate("puncta", shape=(128, 128), photons=0.05, read_noise=0, seed=1)
+    assert (cells.image == 65535).any()
+    assert 1 / cells.gain == pytest.approx(80_000)

@@ -1,6 +1,7 @@
 """A simulated microscope: a coarse noisy image, and its fine noiseless truth."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import InputError, is_number, is_whole, require_choice
+from napari_vdsr.errors import (
+    InputError,
+    VdsrWarning,
+    is_number,
+    is_whole,
+    require_choice,
+)
 from napari_vdsr.imaging.geometry import LARGEST_FACTOR, pixel_centre_shift
 from napari_vdsr.imaging.resample import Instrument, sampling_rows
 from napari_vdsr.memory import free_memory
@@ -18,6 +25,7 @@ INSTRUMENTS = ("scanner", "camera")
 WHITE = 4000  # counts of the brightest pixel above the offset
 DARK = 100  # counts of the offset, besides 5 standard deviations of the read noise
 
+_MOST_COUNTS = 65535  # that uint16 holds
 _FOCUS = 1.5  # planes from the focal plane to where half of the light is left
 _LARGEST_PSF = 50  # fine pixels
 _MOST_PHOTONS = 1e15  # numpy draws Poisson numbers up to about 9e18
@@ -125,6 +133,11 @@ def simulate(
     InputError
         When an argument cannot be used; the message says why.
 
+    Warns
+    -----
+    VdsrWarning
+        When pixels saturate, as with less than one photon they may.
+
     Examples
     --------
     >>> cells = simulate("nuclei", shape=(32, 48), sampling="camera")
@@ -163,8 +176,16 @@ def simulate(
     offset = DARK + math.ceil(5 * read_noise / gain)
     scale = (1.0, 1.0, _STEP_OF_Z * pixel_size, pixel_size, pixel_size)
     fine = (*shape[:-2], *truth.shape[-2:])
+    counts = np.rint(offset + WHITE * noisy)
+    saturated = int((counts > _MOST_COUNTS).sum())
+    if saturated:
+        msg = (
+            f"{saturated} pixels saturate at {_MOST_COUNTS} counts, as one electron is "
+            f"{1 / gain:,.0f} counts: give more photons"
+        )
+        warnings.warn(msg, VdsrWarning, stacklevel=2)
     return Simulated(
-        np.rint(offset + WHITE * noisy).clip(0, 65535).astype("uint16").reshape(shape),
+        counts.clip(0, _MOST_COUNTS).astype("uint16").reshape(shape),
         (offset + WHITE * truth).astype("float32").reshape(fine),
         factor,
         scale[-len(shape) :],
