@@ -18,9 +18,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-# Nobody's own settings are to be used, or changed.
+# Nobody's own settings and models are to be used, or changed.
 os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp()
 os.environ["NAPARI_CONFIG"] = os.path.join(os.environ["XDG_CONFIG_HOME"], "n.yaml")
+os.environ["NAPARI_VDSR_MODELS"] = os.path.join(os.environ["XDG_CONFIG_HOME"], "models")
 
 import napari
 import numpy as np

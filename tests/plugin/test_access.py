@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QListWidget,
+    QPushButton,
     QScrollBar,
     QStyle,
     QStyleOptionComboBox,
@@ -128,6 +129,16 @@ def turn_wheel(widget: QWidget) -> None:
         False,
     )
     QApplication.sendEvent(widget, event)
+
+
+def test_a_double_click_on_a_button_counts_as_one(panel: QWidget) -> None:
+    """The second click stopped the run that the first began."""
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    for button in panel.findChildren(QPushButton):
+        button.setEnabled(True)
+        kind, place = QEvent.Type.MouseButtonDblClick, QPointF(3, 3)
+        QApplication.sendEvent(button, QMouseEvent(kind, place, left, left, none))
+        assert not button.isDown(), button.text()
 
 
 def test_the_tab_key_goes_through_the_fields_from_top_to_bottom(panel: QWidget) -> None:

@@ -212,6 +212,33 @@ def test_rectangles_give_a_layer_each(
     assert np.array_equal(found[20, 20].data, whole[40:60, 40:60])
 
 
+def test_a_layer_that_is_moved_has_other_parts_in_the_rectangles(
+    viewer: Any, open_panel: OpenPanel, run: Any, settle: Any, cells: Any
+) -> None:
+    """Run enlarged the part that had been there before."""
+    source = viewer.add_image(cells, name="cells")
+    marks = viewer.add_shapes(np.array([[20, 30], [29, 39]]), shape_type="rectangle")
+    viewer.layers.selection = {source}
+    panel = open_panel(area="rectangles")
+    settle(panel)
+    whole = napari_vdsr.upscale(cells, 2, model="tiny", device="cpu", tile=128)
+    moves = [
+        (source, "translate", (10, 10), whole[20:40, 40:60]),
+        (marks, "translate", (10, 10), whole[40:60, 60:80]),
+        (marks, "rotate", 90, whole[0:0]),
+    ]
+    for layer, name, value, expected in moves:
+        setattr(layer, name, value)
+        words = settle(panel)
+        if not expected.size:
+            assert "Nothing of 'cells' is inside the shapes" in words
+            continue
+        run(panel)
+        result = next(each for each in viewer.layers if "×2" in each.name)
+        np.testing.assert_array_equal(result.data, expected)
+        viewer.layers.remove(result)
+
+
 @pytest.mark.needs_shared
 def test_a_model_that_is_not_here_is_fetched_by_run(
     viewer: Any,

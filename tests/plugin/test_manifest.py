@@ -88,6 +88,20 @@ def test_use_this_model_takes_the_panel_that_is_open(
     assert list(viewer.window.dock_widgets.values()) == [panel]
 
 
+def test_a_model_cannot_be_changed_during_a_run_and_that_is_said(
+    viewer: Any, notices: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The button did nothing."""
+    panel = SuperResolution(viewer)
+    viewer.window.add_dock_widget(panel, name="Super-resolution")
+    before = panel.settings
+    monkeypatch.setattr(SuperResolution, "running", True)
+    open_with_model(viewer, "vdsr5")
+    assert panel.settings == before
+    assert "A run is going on" in notices[-1]
+    monkeypatch.undo()
+
+
 def test_preferences_are_what_the_panel_starts_from(
     plugin_settings: Any, plugin: PluginManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.utils import cancelable_progress
 from scoring_helpers import CAMERA, Caught, names
 from skimage import data
 
@@ -78,6 +79,30 @@ def test_where_not_to_believe_joins_consistency_and_spread(
     press(tab.doubt.button, tab, qtbot)
     assert shown.visible
     assert not viewer.layers["cells ×2 tiny consistency"].visible
+
+
+def test_a_second_click_stops_what_the_first_began_and_no_other_button(
+    viewer: Any, tab: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """napari handles events, such as a second click, while it makes a bar.
+
+    The button of the check before said "Stopping" for ever.
+    """
+    source = viewer.add_image(CAMERA, name="cells")
+    viewer.add_layer(upscale_layer(source, 2, model="tiny", device="cpu"))
+    press(tab.sampling.button, tab, qtbot)
+    clicks = [tab.consistency.button.click]
+
+    def bar(**options: Any) -> Any:
+        if clicks:
+            clicks.pop()()
+        return cancelable_progress(**options)
+
+    monkeypatch.setattr("napari_vdsr.plugin.background.cancelable_progress", bar)
+    press(tab.consistency.button, tab, qtbot)
+    assert tab.consistency.message.text() == "Stopped."
+    assert tab.consistency.button.text() == "Check consistency"
+    assert tab.sampling.button.text() == "Check sampling"
 
 
 def test_nothing_speaks_against_a_perfect_result() -> None:

@@ -69,7 +69,7 @@ def test_a_layer_becomes_a_model_that_the_other_panels_offer_at_once(
     panel = open_training(name="mine")
     qtbot.waitUntil(lambda: panel.idle)
     words = settle(panel).split(" · ")
-    assert words[0] == "2 layers, 6 steps on 'cells'"
+    assert words[0] == "2-layer network, 6 steps on 'cells'"
     assert words[1].startswith(("about\u00a0", "under\u00a01"))
     train(panel, settle, qtbot)
     assert message(panel).startswith("'mine' is in the list of models: ×2\u00a0")
@@ -274,7 +274,7 @@ def test_fine_tuning_and_adapting_begin_with_the_model(
         images="all image layers",
         name="tuned",
     )
-    assert settle(panel).startswith("3 layers, 6 steps on 2 layers")
+    assert settle(panel).startswith("3-layer network, 6 steps on 2 layers")
     train(panel, settle, qtbot)
     tuned = load_model("tuned")
     assert tuned.network.depth == 3

@@ -32,17 +32,22 @@ def upscale_x4(viewer: Viewer) -> None:
 def open_with_model(viewer: Viewer, model: str) -> None:
     """Open the panel with this model chosen."""
     panel = _panel(viewer)
-    if not panel.running:
+    if not _is_busy(panel):
         panel.settings = panel.settings.changed({"model": model})
 
 
 def _upscale(viewer: Viewer, factor: str) -> None:
     """Press Run in the panel, which shows the progress and can cancel."""
     panel = _panel(viewer)
+    if not _is_busy(panel):
+        panel.upscale_active(factor)
+
+
+def _is_busy(panel: "SuperResolution") -> bool:
+    """Whether a run is going on, and say so."""
     if panel.running:
         show_warning("A run is going on: wait for its end, or cancel it.")
-        return
-    panel.upscale_active(factor)
+    return panel.running
 
 
 def _panel(viewer: Viewer) -> "SuperResolution":

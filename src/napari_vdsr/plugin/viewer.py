@@ -13,7 +13,10 @@ from napari_vdsr.plugin.words import shorten_name
 LEFT_OF_LINE, TRAINING_PREVIEW = "before", "training preview"
 # What `ViewerWatcher` passes on of the events of a list of layers and of each of them.
 _OF_THE_LIST = {"inserted", "removed", "reordered", "name"}
-_OF_A_LAYER = {"data", "scale", "affine", "axis_labels", "units"}
+_OF_A_LAYER = {
+    *("data", "scale", "translate", "rotate", "shear", "affine", "axis_labels"),
+    "units",
+}
 
 
 class ViewerWatcher:

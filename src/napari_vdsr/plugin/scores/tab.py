@@ -235,9 +235,12 @@ class Tab(QWidget):
 
     def begin(self, work: ScoringWork, view: WorkView) -> None:
         """Start work in a thread and show its progress in a view."""
-        if self._run.start(work):
-            self._view = view
-            view.show_running()
+        if self.running or self._closed:
+            return
+        # First: napari handles events, such as a second click, while it starts.
+        self._view = view
+        view.show_running()
+        self._run.start(work)
 
     def cancel(self) -> None:
         """Stop the work as soon as possible."""

@@ -43,7 +43,8 @@ def foresee(plan: "Plan", seconds: float | None) -> Outlook:
     needed = memory_needed(plan.config, plan.facts, plan.images.nbytes)
     size = format_bytes(needed).replace(" ", "\u00a0")
     parts = [
-        f"{plan.facts.depth} layers, {plan.config.steps} steps on "
+        # Of itself, "layers" would be those of the viewer.
+        f"{plan.facts.depth}-layer network, {plan.config.steps} steps on "
         f"{plan.images.in_words()}"
     ]
     if seconds is not None:

@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QLayout,
     QLayoutItem,
+    QPushButton,
     QScrollArea,
     QScrollBar,
     QTabWidget,
@@ -286,16 +287,21 @@ def _items(box: ComboBox) -> list[tuple[str, Any]]:
 
 
 def make_accessible(parent: QWidget) -> None:
-    """Let the Tab key go from top to bottom, and leave the wheel to scrolling."""
+    """Let the Tab key go from top to bottom, and leave the wheel to scrolling.
+
+    A double click on a button is one: the second would stop what the first began.
+    """
     fields = [each for each in _in_order(parent) if each.focusPolicy() & _BY_TAB]
     for field, following in pairwise(fields):
         QWidget.setTabOrder(field, following)
-    guard = _WheelGuard(parent)
+    wheel, clicks = _WheelGuard(parent), _ClickGuard(parent)
     wheeled = (QComboBox, QAbstractSpinBox, QAbstractSlider)
     for widget in parent.findChildren(QWidget):
         if isinstance(widget, wheeled) and not isinstance(widget, QScrollBar):
             widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            widget.installEventFilter(guard)
+            widget.installEventFilter(wheel)
+        elif isinstance(widget, QPushButton):
+            widget.installEventFilter(clicks)
 
 
 class _WheelGuard(QObject):
@@ -309,6 +315,14 @@ class _WheelGuard(QObject):
             return False
         event.ignore()
         return True
+
+
+class _ClickGuard(QObject):
+    """Takes the second press of a double click away."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Whether this is such a press."""
+        return event is not None and event.type() == QEvent.Type.MouseButtonDblClick
 
 
 def _in_order(widget: QWidget) -> Iterator[QWidget]:
