@@ -45,9 +45,9 @@ def read_image(path: Path | str) -> Picture:
     """Read a TIFF, OME-TIFF, ImageJ TIFF, PNG, JPEG or BMP file, or an OME-Zarr.
 
     The first bytes of a file decide how it is read, not its name. Palettes become
-    colours, one-bit PNG becomes 0 and 255. Warns when a file holds several images: the
-    first one is read. Raises `FileError` when the file is missing, damaged, empty or of
-    another format.
+    colours; PNG of 1, 2 or 4 bits and TIFF of 2 to 7 are spread over 0 to 255. Warns
+    when a file holds several images: the first one is read. Raises `FileError` when the
+    file is missing, damaged, empty or of another format.
     """
     with open_image(path) as image:
         return image.read()

@@ -161,8 +161,8 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def write_raster(path: Path, kind: str, picture: Picture) -> None:
     """Write one image plane as PNG, JPEG or BMP, over a file that is there.
 
-    Pixel size and colour profile are written too. JPEG has quality 95 and colours at
-    full resolution.
+    The colour profile is written too, and the pixel size where the format can hold it.
+    JPEG has quality 95 and colours at full resolution.
     """
     samples = picture.axes.find("S")
     array = as_shown(picture.array, picture.metadata, samples if samples > 0 else None)
