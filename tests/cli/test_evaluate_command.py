@@ -56,6 +56,13 @@ def test_no_image_that_is_scored_is_replaced(
     assert image.read_bytes() == before
 
 
+def test_images_are_no_pairs_with_themselves(run: Run, folder: Path) -> None:
+    for low in (folder, folder / ".." / folder.name):
+        outcome = run("evaluate", folder, "--low", low)
+        assert outcome.status == 2
+        assert "name other images of the same fields" in outcome.err
+
+
 def test_figures_are_printed_though_their_file_cannot_be_written(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -188,6 +188,10 @@ def _evaluate_pairs(high: Path, low: Path, **options: Any) -> "Evaluation":
     from napari_vdsr.evaluation.evaluate import evaluate_pairs
     from napari_vdsr.images.find import named
 
+    if high.resolve() == low.resolve():
+        raise InputError(
+            f"--low {low} is {high} itself: name other images of the same fields"
+        )
     found = {path: named(path) for path in (high, low)}
     if all(each.images[0].image != path for path, each in found.items()):  # folders
         names, partners = (
