@@ -51,10 +51,11 @@ def test_a_file_becomes_what_the_python_function_gives(
 def test_an_ensemble_reaches_the_file(
     target: str, run: Run, grey: Path, tmp_path: Path
 ) -> None:
-    assert run("upscale", grey, tmp_path / target, "--ensemble").status == 0
+    words = ("--ensemble", "--model", "vdsr5")
+    assert run("upscale", grey, tmp_path / target, *words).status == 0
     written = read_image(tmp_path / target).array.astype(int)
-    plain = napari_vdsr.upscale(GREY)
-    expected = napari_vdsr.upscale(GREY, ensemble=True)
+    plain = napari_vdsr.upscale(GREY, model="vdsr5")
+    expected = napari_vdsr.upscale(GREY, model="vdsr5", ensemble=True)
     assert np.abs(written - expected).max() <= 1  # a tie may go either way
     assert (expected != plain).any()
 
@@ -79,11 +80,12 @@ def test_the_spread_of_an_ensemble_gets_a_file(
     size = {"pixel_size": (0.2, 0.2), "unit": "µm"}
     source = stored(tmp_path / "a.ome.tif", stack, "ZYX", **size)
     target, spread = tmp_path / "b.ome.tif", tmp_path / "unsure.ome.tif"
-    words = ("--ensemble", "--spread", spread, "--json")
+    words = ("--ensemble", "--spread", spread, "--json", "--model", "vdsr5")
     outcome = run("upscale", source, target, *words)
     assert outcome.status == 0, outcome.err
     assert json.loads(outcome.out)["results"][0]["spread"] == str(spread)
-    expected = napari_vdsr.upscale(stack, ensemble=True, spread=True)
+    options = {"model": "vdsr5", "ensemble": True, "spread": True}
+    expected = napari_vdsr.upscale(stack, **options)
     for path, wanted in zip((target, spread), expected, strict=True):
         written = read_image(path)
         assert (written.array.dtype, written.axes) == (wanted.dtype, "ZYX")
@@ -95,9 +97,10 @@ def test_the_spread_of_an_ensemble_gets_a_file(
 def test_the_spread_of_colours_is_that_of_each(run: Run, tmp_path: Path) -> None:
     source = stored(tmp_path / "a.png", COLOUR, "YXS")
     spread = tmp_path / "unsure.tif"
-    words = ("--ensemble", "--spread", spread)
+    words = ("--ensemble", "--spread", spread, "--model", "vdsr5")
     assert run("upscale", source, tmp_path / "b.png", *words).status == 0
-    _, wanted = napari_vdsr.upscale(COLOUR, rgb=True, ensemble=True, spread=True)
+    options = {"model": "vdsr5", "ensemble": True, "spread": True}
+    _, wanted = napari_vdsr.upscale(COLOUR, rgb=True, **options)
     np.testing.assert_allclose(read_image(spread).array, wanted, atol=1e-3)
 
 
