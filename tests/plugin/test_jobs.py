@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from napari.utils import cancelable_progress, progress
 from qtpy.QtCore import QThreadPool
+from qtpy.QtWidgets import QWidget
 
 from napari_vdsr.errors import Cancelled, InputError
 from napari_vdsr.plugin import jobs
@@ -69,8 +70,6 @@ class Panel:
 
 @pytest.fixture
 def panel(qtbot: Any) -> Iterator[Panel]:
-    from qtpy.QtWidgets import QWidget
-
     parent = QWidget()
     qtbot.addWidget(parent)
     made = Panel(parent)
@@ -231,6 +230,29 @@ def test_results_come_one_at_a_time_and_before_the_end(
     qtbot.waitUntil(lambda: not panel.run.running)
     assert panel.seen[-4:] == ["a", "b", "c", "done"]
     assert all(b - a <= 1 for a, b in pairwise(looks))
+
+
+def test_each_step_of_showing_a_result_has_a_tick_of_its_own(qtbot: Any) -> None:
+    """Together they would block the window for longer."""
+    parent, seen = QWidget(), list[str]()
+    qtbot.addWidget(parent)
+
+    def show(result: str) -> Iterator[None]:
+        seen.append(f"make {result}")
+        yield
+        seen.append(f"add {result}")
+
+    run = Run(
+        parent,
+        on_tick=lambda _: None,
+        on_result=show,
+        on_end=lambda job: seen.append(job.outcome),
+    )
+    run._timer.timeout.connect(lambda: seen.append("|"))
+    assert run.start(Small(lambda job: job.results.extend("ab")))
+    qtbot.waitUntil(lambda: "done" in seen, timeout=20_000)
+    ticks = [tick for tick in "".join(seen).split("|") if tick]
+    assert ticks == ["make a", "add a", "make b", "add b", "done"]
 
 
 def test_a_click_queued_behind_run_starts_nothing(

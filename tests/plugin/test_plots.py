@@ -3,6 +3,8 @@
 from types import SimpleNamespace
 from typing import Any
 
+from pyqtgraph import PlotWidget
+
 from napari_vdsr.plugin.training.pictures import Curves
 from napari_vdsr.plugin.widgets.elements import make_plot
 
@@ -32,3 +34,20 @@ def test_a_single_score_has_an_axis_of_whole_steps(qtbot: Any) -> None:
     first, last = curves._gain.getViewBox().viewRange()[0]
     assert first >= 0
     assert last - first >= 10
+
+
+def test_curves_have_their_plots_made_one_by_one(qtbot: Any) -> None:
+    """So that the window is not blocked for both at once."""
+    curves = Curves()
+    qtbot.addWidget(curves)
+    made = [
+        (curves.make_next(), len(curves.findChildren(PlotWidget))) for _ in range(3)
+    ]
+    assert made == [(True, 1), (True, 2), (False, 2)]
+    assert curves.isHidden()
+    history: Any = SimpleNamespace(
+        losses=[SimpleNamespace(step=1, value=0.5)], scores=[]
+    )
+    curves.draw(history, "bicubic", "#000000", "#ffffff")
+    assert not curves.isHidden()
+    assert curves.points("loss")["loss"] == ([1], [0.5])
