@@ -485,7 +485,7 @@ def test_layers_that_are_no_images_are_refused(
     assert "'nuclei' is a Labels layer" in settle(panel)
     viewer.layers.clear()
     viewer.add_image(discs(), name="cells")
-    assert "2 layers" in settle(panel)
+    assert "2-layer network" in settle(panel)
 
 
 @pytest.mark.parametrize("field", ["folder", "held_folder"])
