@@ -86,8 +86,17 @@ def test_batches_are_made_without_waiting(detail: bool) -> None:
     assert waits.noted == []
 
 
+def test_patches_of_all_groups_are_drawn_at_once() -> None:
+    """Each operation costs a GPU a few microseconds, whatever its size."""
+    config = tiny(factors=(2.0, 3.0, 4.0), batch=6)
+    stage = config.stages[0].__class__(4, 1e-3, detail=True)
+    images = prepare(IMAGES, config, warn=False).images
+    with Journal("searchsorted", "exponential_", "std") as drawn:
+        Batches(images, None, config, CPU, 2e9).batch(0, stage)
+    assert sorted(drawn.noted) == ["exponential_", "searchsorted", "std"]
+
+
 def test_patches_are_drawn_as_multinomial_draws_them() -> None:
-    """So a seed gives the patches that it always gave."""
     config = tiny(batch=50)
     images = prepare(IMAGES, config, warn=False).images
     made, expected = (Batches(images, None, config, CPU, 2e9) for _ in range(2))

@@ -2,7 +2,7 @@
 
 import math
 from functools import partial
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +35,11 @@ class Places(NamedTuple):
     def chosen(self, index: Tensor) -> "Places":
         """Keep some of the places, by their indices."""
         return Places(*(field[..., index] for field in self))
+
+    def split(self, counts: list[int]) -> list["Places"]:
+        """Part the places into groups of so many."""
+        parts = (torch.split(field, counts, dim=-1) for field in self)
+        return [Places(*fields) for fields in zip(*parts, strict=True)]
 
 
 class PixelStore:
@@ -200,29 +205,27 @@ class Batches:
             (self._config.batch + (step + group) % groups) // groups
             for group in range(groups)
         ]
-        made = []
-        pairs = zip(counts, _leaning(step, counts, share), strict=True)
-        for group, (count, leaning) in enumerate(pairs):
-            turn = step * groups + group
-            kind = factors[turn % len(factors)], self._sampling(turn)
-            both = (self._domain, leaning), (self._images, count - leaning)
-            for rounds, number in both:
-                if rounds is not None and number:
-                    store = rounds.at(step)
-                    made.append(self._patches(store, number, *kind, stage.detail))
-        degraded, truth = zip(*made, strict=True)
+        leaning = _leaning(step, counts, share)
+        rest = [count - part for count, part in zip(counts, leaning, strict=True)]
+        made: list[list[tuple[Tensor, Tensor]]] = [[] for _ in counts]
+        for rounds, parts in ((self._domain, leaning), (self._images, rest)):
+            if rounds is None or not any(parts):
+                continue
+            store = rounds.at(step)
+            # Of all groups at once: on a GPU every operation takes time of its own.
+            places = self._places(store, sum(parts), stage.detail)
+            for group, part in enumerate(places.split(parts)):
+                turn = step * groups + group
+                kind = factors[turn % len(factors)], self._sampling(turn)
+                if len(part.image):
+                    made[group].append(self._patches(store, part, *kind))
+        degraded, truth = zip(*chain(*made), strict=True)
         return torch.cat(degraded), torch.cat(truth)
 
     def _patches(
-        self,
-        store: PixelStore,
-        count: int,
-        factor: float,
-        sampling: Sampling,
-        detail: bool,
+        self, store: PixelStore, places: Places, factor: float, sampling: Sampling
     ) -> tuple[Tensor, Tensor]:
         config = self._config
-        places = self._places(store, count, detail)
         if self._paired:
             both = store.cut(places, 0, config.patch)
             return both.chunk(2, dim=1)  # type: ignore[return-value]
