@@ -139,6 +139,22 @@ def test_a_lazy_pyramid_is_split_without_reading_it(
     assert [level.shape for level in left_of(viewer).data] == [(64, 48), (32, 24)]
 
 
+@pytest.mark.parametrize("shown", ["before", "split"])
+def test_a_panel_that_is_closed_leaves_the_result_in_view(
+    viewer: Any, open_panel: OpenPanel, run: Any, cells: Any, shown: str
+) -> None:
+    """The result stayed hidden, or half of it behind a layer of the source."""
+    viewer.add_image(cells, name="cells")
+    panel = open_panel()
+    run(panel)
+    panel.controls.compare.value = shown
+    viewer.window.remove_dock_widget(panel)
+    assert [(each.name, each.visible) for each in viewer.layers] == [
+        ("cells", True),
+        ("cells ×2 tiny", True),
+    ]
+
+
 def test_nothing_in_view_gives_no_preview(
     viewer: Any, open_panel: OpenPanel, settle: Any, cells: Any
 ) -> None:

@@ -169,6 +169,20 @@ def test_images_stand_side_by_side_and_everything_comes_back(
     assert not any(layer.name_overlay.visible for layer in viewer.layers)
 
 
+def test_a_panel_that_is_closed_leaves_nothing_side_by_side(
+    viewer: Any, tab: Any, qtbot: Any
+) -> None:
+    """Other layers stayed hidden, and the grid on."""
+    other = viewer.add_image(CAMERA, name="other")
+    tab.truth.value = viewer.add_image(CAMERA, name="cells")
+    score(tab, qtbot)
+    tab.tile.native.click()
+    assert not other.visible
+    viewer.window.remove_dock_widget(tab._panel)
+    assert other.visible
+    assert not getattr(viewer, "canvas", viewer).grid.enabled
+
+
 def test_scoring_again_keeps_what_was_there(viewer: Any, tab: Any, qtbot: Any) -> None:
     """Results overwritten (napari-imagej#79)."""
     viewer.add_image(CAMERA[:39], name="cells")

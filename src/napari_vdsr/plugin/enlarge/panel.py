@@ -336,6 +336,10 @@ class SuperResolution(Panel[Settings]):
         self.reset_choices()
         self.catch_up()
 
+    def put_back(self) -> None:
+        """Show the results again that "before" hides, and none split."""
+        self._comparison.show(AFTER)
+
     def stop(self) -> None:
         """Stop everything: the panel or the viewer is being closed."""
         self._prober.stop()

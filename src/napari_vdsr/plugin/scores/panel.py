@@ -95,6 +95,11 @@ class Psnr(Panel[PsnrSettings]):
             tab.refresh()
         self.compare.begin_by_itself()
 
+    def put_back(self) -> None:
+        """Show no layers side by side any more."""
+        for tab in self._tabs:
+            tab.put_back()
+
     def stop(self) -> None:
         """Stop everything: the panel or the viewer is being closed."""
         for tab in self._tabs:

@@ -248,6 +248,9 @@ class Tab(QWidget):
             self._run.cancel()
             self._view.show_stopping()
 
+    def put_back(self) -> None:
+        """Undo what only the panel could undo: it leaves the viewer, which stays."""
+
     def close_down(self) -> None:
         """Stop everything: the panel or the viewer is being closed."""
         self._closed = True

@@ -138,6 +138,10 @@ class ModelTab(ScoringTab):
         self.tile.enabled = True
         self._tiling.show(self.tile.value)
 
+    def put_back(self) -> None:
+        """Show no layers side by side any more."""
+        self._tiling.show(False)
+
     def close_down(self) -> None:
         """Stop everything: the panel or the viewer is being closed."""
         super().close_down()

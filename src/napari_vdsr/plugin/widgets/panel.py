@@ -82,7 +82,7 @@ class Panel(QWidget, Generic[Kept]):
                 on_change=self.changed,
                 on_view=self.view_changed,
             )
-            self._closing = ClosingWatcher(self, self.close_down)
+            self._closing = ClosingWatcher(self, self.close_down, self.put_back)
             self._update_lists()
             self._soon.start()
         except Exception as error:
@@ -114,6 +114,9 @@ class Panel(QWidget, Generic[Kept]):
     def stop(self) -> None:
         """Stop everything: the panel or the viewer is being closed."""
         raise NotImplementedError
+
+    def put_back(self) -> None:
+        """Undo what only the panel could undo: it leaves the viewer, which stays."""
 
     # What it calls
 
@@ -315,12 +318,19 @@ class ClosingWatcher(QObject):
     """Calls back once when a widget is taken out of its window or destroyed.
 
     napari takes a panel out of its dock when the dock is closed, and destroys the panel
-    with the window; neither sends a close event to the panel.
+    with the window; neither sends a close event to the panel. `taken_out` is called
+    before in the first case, in which the viewer stays.
     """
 
-    def __init__(self, widget: QWidget, callback: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        widget: QWidget,
+        callback: Callable[[], None],
+        taken_out: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(widget)
         self._callback: Callable[[], None] | None = callback
+        self._taken_out = taken_out
         self._docked = widget.parent() is not None
         widget.installEventFilter(self)
         widget.destroyed.connect(self._report)
@@ -330,7 +340,8 @@ class ClosingWatcher(QObject):
         if event is not None and event.type() == QEvent.Type.ParentChange:
             if watched is not None and watched.parent() is not None:
                 self._docked = True
-            elif self._docked:
+            elif self._docked and self._callback is not None:
+                self._taken_out()
                 self._report()
         return False
 
