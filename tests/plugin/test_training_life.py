@@ -35,7 +35,7 @@ from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.planning import Facts, Images, Plan
 from napari_vdsr.plugin.training.session import Session, a_core_left
 from napari_vdsr.plugin.training.settings import TrainingSettings
-from napari_vdsr.training import batches, learner, prepare, recipe
+from napari_vdsr.training import Report, batches, learner, prepare, recipe
 from napari_vdsr.training.learner import Learner
 from napari_vdsr.training.trainer import Trainer
 from napari_vdsr.zoo import load_model, user_folder
@@ -373,6 +373,18 @@ def test_images_are_not_needed_any_more_once_it_has_begun(
     session.renew()
     session()
     assert (session.outcome, session.message) == ("done", "")
+
+
+def test_the_time_that_is_left_never_rises_while_nothing_is_wrong() -> None:
+    """With a busy machine it went up and down from second to second."""
+    settings = TrainingSettings().changed(TINY)
+    images = Images(folder=Path("images"))
+    session = Session(Plan(settings, settings.config(), images, Facts(2), "cpu"))
+    shown = []
+    for step, left in enumerate((200.0, 184.0, 196.0, 182.0, 600.0), 1):
+        session._note(Report(step, 9, 0.1, 0.1, step, left))
+        shown.append(session.remaining)
+    assert shown == [200, 184, 184, 182, 600]
 
 
 def test_a_name_that_is_taken_meanwhile_loses_nothing(

@@ -47,6 +47,25 @@ class Tick:
     remaining: float | None  # seconds; None when unknown
 
 
+class Steady:
+    """Estimates of the seconds left, as they are shown one after the other.
+
+    One that is slightly longer than the one before would only look alarming.
+    """
+
+    def __init__(self) -> None:
+        self._shown: float | None = None
+
+    def __call__(self, seconds: float | None) -> float | None:
+        """What to show for an estimate."""
+        shown = self._shown
+        if seconds is not None and shown is not None:
+            wrong = seconds > _WRONG * shown + _GRACE
+            seconds = seconds if wrong else min(seconds, shown)
+        self._shown = seconds
+        return seconds
+
+
 def never() -> bool:
     """What `stopped_elsewhere` says while nobody else may stop the work."""
     return False
@@ -119,7 +138,7 @@ class Ticker:
         self._phase, self._expected = phase, expected
         self._total, self._done, self._last = total, 0.0, 0.0
         self._since = self._last_at = time.monotonic()
-        self._shown: float | None = None
+        self._steady = Steady()
 
     def _remaining(self) -> float | None:
         """Seconds left at the mean pace, not less than after the unit in work."""
@@ -131,15 +150,6 @@ class Ticker:
         undone = max(0.0, self._total - self._done)
         after_next = max(0.0, undone - self._last)
         return max(pace * undone - (now - self._last_at), pace * after_next)
-
-    def _steady(self, seconds: float | None) -> float | None:
-        """The estimate; a slightly longer one than before would only look alarming."""
-        shown = self._shown
-        if seconds is not None and shown is not None:
-            wrong = seconds > _WRONG * shown + _GRACE
-            seconds = seconds if wrong else min(seconds, shown)
-        self._shown = seconds
-        return seconds
 
 
 class Job:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_vdsr.errors import Cancelled, FileError, InputError
-from napari_vdsr.plugin.jobs import Job, device_unless, load_plots, sentence
+from napari_vdsr.plugin.jobs import Job, Steady, device_unless, load_plots, sentence
 from napari_vdsr.plugin.settings import blame
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.planning import Plan, free_name
@@ -56,6 +56,7 @@ class Session(Job):
         # None or empty before the first step.
         self.history: History | None = None
         self.report: Report | None = None  # the last one
+        self.remaining: float | None = None  # seconds, by the last report
         self.device = self.model_name = ""  # the name is that of the finished model
         self._trainer: Trainer | None = None
         self._preview: Preview | None = None
@@ -67,6 +68,7 @@ class Session(Job):
         super().renew()
         self.results = deque(maxlen=1)  # the newest preview
         self.wish = wish
+        self._steady = Steady()
 
     @property
     def seconds(self) -> float:
@@ -189,6 +191,7 @@ class Session(Job):
                 return None
 
     def _note(self, report: "Report") -> None:
+        self.remaining = self._steady(report.remaining)
         self.report = report
         if report.event is not None:
             self.remarks.append(f"Step {report.step}: {sentence(report.event)}")

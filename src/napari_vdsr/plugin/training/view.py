@@ -134,7 +134,9 @@ class TrainingView(QWidget):
         report = session.report
         if report is not None:
             memory = memory_in_use(session.device)
-            self.controls.say(progress_words(report, session.device, memory))
+            left = session.remaining or 0.0
+            words = progress_words(report, left, session.device, memory)
+            self.controls.say(words)
             self.controls.show_fraction(report.step / report.steps)
         self.remarks.value = breakable(remark_words(session.remarks))
         self.remarks.tooltip = tooltip_of_lines("\n".join(session.remarks))

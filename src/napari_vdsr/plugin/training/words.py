@@ -120,12 +120,13 @@ def title_of(plan: "Plan") -> str:
     return f"Training '{plan.settings.name}' on {plan.images.in_words()}{how}"
 
 
-def progress_words(report: "Report", device: str, memory: float) -> str:
+def progress_words(
+    report: "Report", remaining: float, device: str, memory: float
+) -> str:
     """Two lines: steps, time left, learning rate, device and its bytes in use."""
-    left = format_duration(report.remaining)
     size = format_bytes(memory)
     return (
-        f"Step {report.step} of {report.steps} · {left} left\n"
+        f"Step {report.step} of {report.steps} · {format_duration(remaining)} left\n"
         f"learning rate {report.learning_rate:.2g} · {device}, {size} in use"
     )
 
