@@ -105,6 +105,37 @@ def test_a_second_click_stops_what_the_first_began_and_no_other_button(
     assert tab.sampling.button.text() == "Check sampling"
 
 
+def test_what_was_found_goes_with_the_pixels_that_it_was_found_in(
+    viewer: Any, tab: Any, qtbot: Any
+) -> None:
+    """Words on other data, or on a layer that was gone, stayed."""
+    source = viewer.add_image(CAMERA, name="cells")
+    result = upscale_layer(source, 2, model="tiny", device="cpu")
+    viewer.add_layer(result)
+
+    def find(view: Any, words: Any) -> None:
+        press(view.button, tab, qtbot)
+        assert not words.isHidden()
+        tab._panel.catch_up()
+        assert not words.isHidden()
+
+    for view, words in (
+        (tab.consistency, tab.consistent),
+        (tab.doubt, tab.doubtful),
+        (tab.sampling, tab.verdict),
+    ):
+        find(view, words)
+        result.data = result.data.copy()
+        source.data = source.data.copy()
+        tab._panel.catch_up()
+        assert words.isHidden()
+    tab.sampling.button.click()
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: not tab.running)
+    assert tab.verdict.isHidden()
+    assert "Open an image" in tab.sampling.message.text()
+
+
 def test_nothing_speaks_against_a_perfect_result() -> None:
     source, result = np.full((8, 8), 9.0), np.full((16, 16), 9.0)
     doubt = doubt_of(source, result, np.zeros((16, 16)), rgb=False)

@@ -1,6 +1,7 @@
 """The tab for layers without a reference."""
 
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from napari.layers import Image
 from qtpy.QtWidgets import QFrame, QLabel
@@ -71,6 +72,7 @@ class CheckTab(Tab):
             self.doubt: self.doubtful,
             self.sampling: self.verdict,
         }
+        self._meant: dict[QLabel, list[tuple[Any, int]]] = {}  # layers and their data
         for label in self._found.values():
             label.hide()
         line = QFrame()
@@ -107,6 +109,10 @@ class CheckTab(Tab):
 
     def show_state(self) -> None:
         """Show what is wrong, if anything, and enable or disable the buttons."""
+        for label in self._found.values():
+            box = self.image if label is self.verdict else self.result
+            if not self._still_holds(label, box.value):
+                label.hide()
         text = "" if self.result.value is not None else _NO_RESULT
         for view in (self.consistency, self.doubt):
             self._show(view, self.result.value, text)
@@ -124,6 +130,15 @@ class CheckTab(Tab):
             self._show_map(found.map, found)
 
     # Inside
+
+    def _still_holds(self, label: QLabel, chosen: Image | None) -> bool:
+        """Whether what was found is of the chosen layer, and of the pixels it has."""
+        meant = self._meant.get(label, [])
+        layers = [layer() for layer, _ in meant]
+        return layers[:1] == [chosen] and all(
+            layer in self._viewer.layers and id(layer.data) == data
+            for layer, (_, data) in zip(layers, meant, strict=True)
+        )
 
     def _show(self, view: WorkView, layer: Image | None, text: str) -> None:
         colour = ""
@@ -154,7 +169,8 @@ class CheckTab(Tab):
         if self.running:
             self.cancel()
         else:
-            self._begin(SamplingJob(take_snapshot(self.image.value)), self.sampling)
+            image = self.image.value
+            self._begin(SamplingJob(take_snapshot(image)), self.sampling, image)
 
     def _check_result(self, view: WorkView, kind: type[ResultJob]) -> None:
         if self.running:
@@ -165,9 +181,12 @@ class CheckTab(Tab):
             self.reset_choices()
             self.refresh()
         else:
-            self._begin(kind(take_snapshot(self.result.value), origin), view)
+            result = self.result.value
+            work = kind(take_snapshot(result), origin)
+            self._begin(work, view, result, origin.source)
 
-    def _begin(self, work: ScoringWork, view: WorkView) -> None:
+    def _begin(self, work: ScoringWork, view: WorkView, *layers: Image) -> None:
+        self._meant[self._found[view]] = [(ref(each), id(each.data)) for each in layers]
         for each in (self.consistency, self.doubt, self.sampling):
             each.button.setEnabled(each is view)
         self.begin(work, view)
