@@ -116,6 +116,20 @@ def test_the_remaining_time_counts_down_within_a_tile_but_not_past_it(
     assert ticker.read().remaining == 16
 
 
+def test_the_bar_moves_while_the_only_tile_is_computed(clock: Clock) -> None:
+    """It stood at 0 % to the end; and it never goes back."""
+    ticker = Ticker()
+    ticker.begin("Upscaling", 2, expected=10)
+    shown = []
+    for clock.now in (0, 5, 40):
+        shown.append(ticker.read().fraction)
+    ticker.update()
+    shown.append(ticker.read().fraction)
+    ticker.update()
+    shown.append(ticker.read().fraction)
+    assert shown == [0, 0.5, 0.9, 0.9, 1]
+
+
 def test_a_machine_that_became_slow_is_not_hidden(clock: Clock) -> None:
     ticker = Ticker()
     ticker.begin("Upscaling", 10, expected=10)

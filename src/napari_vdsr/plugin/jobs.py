@@ -29,6 +29,7 @@ _PATIENCE = 0.2  # seconds between two tries to get the device
 _FAST = 0.5  # seconds; others have the device for less than this when they measure
 # More than this factor and these seconds above the last estimate, something is wrong.
 _WRONG, _GRACE = 2.0, 5.0
+_UNSURE = 0.9  # the most that a bar shows by the time alone
 
 
 def sentence(text: object) -> str:
@@ -80,6 +81,7 @@ class Ticker:
 
     _total: float
     _done: float
+    _fraction: float
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -130,15 +132,21 @@ class Ticker:
     def read(self) -> Tick:
         """How far the work has come."""
         with self._lock:
-            known = self._total > 0 and self._done > 0
-            fraction = min(1.0, self._done / self._total) if known else 0.0
-            return Tick(self._phase, fraction, self._steady(self._remaining()))
+            self._fraction = max(self._fraction, self._reached())
+            return Tick(self._phase, self._fraction, self._steady(self._remaining()))
 
     def _start(self, phase: str, total: float, expected: float | None) -> None:
         self._phase, self._expected = phase, expected
         self._total, self._done, self._last = total, 0.0, 0.0
         self._since = self._last_at = time.monotonic()
-        self._steady = Steady()
+        self._steady, self._fraction = Steady(), 0.0
+
+    def _reached(self) -> float:
+        """The part that is done; within the first unit, by the expected time."""
+        if self._total > 0 and self._done > 0:
+            return min(1.0, self._done / self._total)
+        passed = time.monotonic() - self._since
+        return min(_UNSURE, passed / self._expected) if self._expected else 0.0
 
     def _remaining(self) -> float | None:
         """Seconds left at the mean pace, not less than after the unit in work."""
