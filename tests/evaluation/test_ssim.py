@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from skimage.metrics import structural_similarity
 
 from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.evaluation.psnr import ssim
@@ -39,6 +40,23 @@ def test_it_is_the_published_formula(dtype: str) -> None:
     peak = report.data_range.value
     expected = plain_ssim(a.astype(float), b.astype(float), peak)
     assert report.mean == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(11, 11), (32, 40), (24, 20, 3)])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+def test_it_agrees_with_scikit_image(dtype: str, shape: tuple[int, ...]) -> None:
+    a, b = random_pair(dtype, shape)
+    colour = len(shape) == 3
+    report = ssim(a, b, rgb=colour, luminance=False)
+    expected = structural_similarity(
+        a.astype(float),
+        b.astype(float),
+        data_range=report.data_range.value,
+        gaussian_weights=True,
+        use_sample_covariance=False,
+        channel_axis=-1 if colour else None,
+    )
+    assert report.mean == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -307,11 +307,29 @@ def similarity_of_plane(
         raise InputError(
             "SSIM is not defined with NaN: cut the images to their valid part"
         )
-    exponent = math.frexp(data_range.value)[1]
+    # One colour at a time, for less memory.
+    ones, others = (
+        np.moveaxis(np.atleast_3d(plane), -1, 0) for plane in (reference, image)
+    )
+    each = [
+        _structural_similarity(*pair, data_range.value, origin)
+        for pair in zip(ones, others, strict=True)
+    ]
+    return sum(each) / len(each)
+
+
+def _structural_similarity(
+    reference: NDArray[np.float64],
+    image: NDArray[np.float64],
+    data_range: float,
+    origin: int,
+) -> float:
+    """The mean over all windows of two planes, (Y, X)."""
+    exponent = math.frexp(data_range)[1]
     with np.errstate(over="ignore"):
         scaled = (np.ldexp(plane, -exponent) for plane in (reference, image))
         within = [np.clip(plane, -_LARGEST, _LARGEST) for plane in scaled]
-    peak = math.ldexp(data_range.value, -exponent)
+    peak = math.ldexp(data_range, -exponent)
     # Relative to a common centre: the square of a large offset would swallow variances.
     centre = float(within[0].mean())
     offset = centre + math.ldexp(origin, -exponent)
@@ -326,10 +344,9 @@ def similarity_of_plane(
 
 
 def _windows(plane: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weighted means of all windows that lie within a plane, (Y, X[, 3])."""
+    """Weighted means of all windows that lie within a plane."""
     from scipy.ndimage import gaussian_filter
 
     reach = SMALLEST // 2
-    sigma = (_SIGMA, _SIGMA, 0)[: plane.ndim]
-    means = gaussian_filter(plane, sigma, radius=reach)
+    means = gaussian_filter(plane, _SIGMA, radius=reach)
     return np.asarray(means[reach:-reach, reach:-reach])
