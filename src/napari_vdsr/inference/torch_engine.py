@@ -82,7 +82,10 @@ class TorchEngine:
 
 @cache
 def fault(device: torch.device, precision: torch.dtype) -> str | None:
-    """What is wrong with how a device computes in a precision; asked once."""
+    """What is wrong with how a device computes in a precision; asked once.
+
+    Of a memory that is full, a VdsrError is raised, which is not remembered.
+    """
     with memory_errors(device, "even for a small network", "close other programs"):
         try:
             error = relative_error(device, precision)

@@ -161,7 +161,8 @@ def rehearse(
     On a processor some patches of a batch tell the time of all.
     """
     batch = config.batch
-    if usable_device(device).type == "cpu":
+    device = str(usable_device(device))
+    if device == "cpu":
         batch = min(batch, math.ceil(_ENOUGH / config.patch**2))
     few = replace(
         config.with_steps(_STEPS),
