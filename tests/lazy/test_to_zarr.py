@@ -1,6 +1,7 @@
 """What is written is OME-Zarr that others read, in the right place."""
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from streaming_helpers import noise, plain_zarr, stream, tiny_model
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.files import open_image
+from napari_vdsr.lazy.cluster import UpscaleSettings
+from napari_vdsr.options import RunOptions
 from napari_vdsr.zoo import Model
 
 OMERO = {
@@ -286,3 +289,22 @@ print({library!r} in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr
+
+
+def test_settings_are_passed_on_without_loading_their_model() -> None:
+    settings = UpscaleSettings(RunOptions(tiny_model(), device="cpu"))
+    code = """
+import pickle, sys
+
+settings = pickle.load(sys.stdin.buffer)
+sent = pickle.dumps(settings)
+assert "torch" not in sys.modules
+sys.stdout.buffer.write(sent)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=pickle.dumps(settings), capture_output=True
+    )
+    assert not done.returncode, done.stderr
+    arrived = pickle.loads(done.stdout)
+    assert arrived.key == settings.key
+    assert arrived.options.key == settings.options.key

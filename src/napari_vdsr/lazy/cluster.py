@@ -35,17 +35,20 @@ class UpscaleSettings:
     """
 
     def __init__(self, options: RunOptions) -> None:
-        self._sent: tuple[RunOptions, bytes]
+        self._sent: tuple[RunOptions, bytes] | None = None  # as it arrived
         self.options = options
         self.key = f"{_PREFIX}{options.key}"  # equal for equal options
 
     def __getstate__(self) -> dict[str, Any]:
-        model = pickle.dumps(self.options.model)
-        return {"key": self.key, "_sent": (replace(self.options, model=""), model)}
+        sent = self._sent  # not loaded by a scheduler, which passes it on
+        if sent is None:
+            sent = replace(self.options, model=""), pickle.dumps(self.options.model)
+        return {"key": self.key, "_sent": sent}
 
     @cached_property
     def options(self) -> RunOptions:
         """As they arrived in this process."""
+        assert self._sent is not None
         options, model = self._sent
         return replace(options, model=pickle.loads(model))
 
