@@ -55,9 +55,19 @@ def dask_of_zarr(path: Path) -> Any:
     return da.from_zarr(zarr_array(path))
 
 
+def dask_of_path(path: Path) -> Any:
+    zarr_array(path)
+    return da.from_zarr(str(path))
+
+
 @pytest.mark.parametrize(
     ("name", "make"),
-    [("raw.tif", mapped), ("raw.zarr", zarr_array), ("raw.zarr", dask_of_zarr)],
+    [
+        ("raw.tif", mapped),
+        ("raw.zarr", zarr_array),
+        ("raw.zarr", dask_of_zarr),
+        ("raw.zarr", dask_of_path),
+    ],
 )
 def test_what_a_layer_shows_is_never_written_over(
     name: str, make: Any, tiny: Model, tmp_path: Path

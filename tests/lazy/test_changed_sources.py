@@ -4,17 +4,23 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 import tifffile
 import zarr
 from streaming_helpers import Once, files_of, noise, plain_zarr, stream, tiny_model
 
+import napari_vdsr
 from napari_vdsr.errors import FileError
 from napari_vdsr.files import open_image, write_image
 from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.picture import Picture, planned_array
+from napari_vdsr.lazy import upscale_levels
+from napari_vdsr.lazy.graph import files_of as sources_of
+from napari_vdsr.lazy.graph import readable
 from napari_vdsr.zoo import Model
 
 IMAGE = noise((600, 620))
@@ -201,3 +207,59 @@ def test_a_damaged_source_leaves_nothing_that_blocks_the_mended_one(
     assert list(tmp_path.iterdir()) == [source]
     source.write_bytes(whole)
     stream(source, target, model, axes="YX")
+
+
+SMALL = IMAGE[:60, :70]
+
+
+def grouped(folder: Path) -> zarr.Array[Any]:
+    group = zarr.open_group(str(folder / "in.zarr"), mode="w")
+    return group.create_array("0", data=SMALL, chunks=(30, 40))
+
+
+ARRAYS: dict[str, Callable[[Path], Any]] = {
+    "zarr": lambda path: zarr.open_array(str(path)),
+    "zarr in a group": lambda path: grouped(path.parent),
+    "zarr 2": lambda path: zarr.open_array(
+        str(plain_zarr(path, SMALL, zarr_format=2, overwrite=True))
+    ),
+    "dask of a path": lambda path: da.from_zarr(str(path)),
+    "dask of a zarr": lambda path: da.from_zarr(zarr.open_array(str(path)), chunks=30),
+    "dask of parts": lambda path: da.from_zarr(str(path))[:, ::-1].rechunk(40),
+}
+
+
+@pytest.fixture(params=ARRAYS)
+def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    path = plain_zarr(tmp_path / "in.zarr", SMALL, chunks=(30, 40))
+    return ARRAYS[request.param](path)
+
+
+def test_arrays_of_zarrs_that_are_gone_are_not_read(
+    stored: Any, model: Model, tmp_path: Path
+) -> None:
+    levels = upscale_levels(stored, 4, model=model, device="cpu")
+    read = readable(stored)
+    pixels = np.asarray(stored)
+    expected = napari_vdsr.upscale(pixels, 4, model=model, device="cpu")
+    assert (levels[0].compute() == expected).all()
+    assert (read[:, :] == pixels).all()
+    assert levels[1].shape == (120, 140), "made of the pixels of the source, too"
+    assert sources_of(levels[0]) == sources_of(stored) == {tmp_path / "in.zarr"}
+    removed(tmp_path / "in.zarr")
+    for lazy in levels[:2]:
+        with pytest.raises(FileError, match=r"in\.zarr.* is not there any more"):
+            lazy.compute()
+    with pytest.raises(FileError, match="is not there any more"):
+        read[:, :]
+
+
+def test_chunks_that_were_never_stored_are_the_fill_value(
+    model: Model, tmp_path: Path
+) -> None:
+    path, options = str(tmp_path / "in.zarr"), {"model": model, "device": "cpu"}
+    empty = zarr.create_array(
+        path, shape=(60, 70), chunks=(30, 40), dtype="uint8", fill_value=7
+    )
+    for array in (empty, da.from_zarr(path)):
+        assert (napari_vdsr.upscale(array, 2, **options).compute() == 7).all()

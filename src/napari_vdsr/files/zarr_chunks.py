@@ -224,6 +224,46 @@ class ZarrPixels:
         return pixels
 
 
+def store_of(array: Any) -> Path | None:
+    """Where the store of a zarr array is on this machine, None for anything else."""
+    store = getattr(array, "store", None)
+    place = getattr(store, "root", None)
+    # dask opens paths by fsspec.
+    if "file" in tuple(getattr(getattr(store, "fs", None), "protocol", ())):
+        place = getattr(store, "path", None)
+    return Path(place) if isinstance(place, str | Path) else None
+
+
+def folder_of(array: Any) -> Path | None:
+    """The folder of a zarr array on this machine, None for anything else."""
+    store = store_of(array)
+    if store is None:
+        return None
+    folder = store / getattr(array, "path", "")
+    return folder if is_zarr(folder) else None
+
+
+class Present:
+    """A zarr array in a folder, which still has to be there after each reading.
+
+    zarr reads an array that is gone as the fill value.
+    """
+
+    def __init__(self, array: Any, folder: Path) -> None:
+        self.array = array
+        self._folder = folder
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+
+    def __getitem__(self, key: Any) -> Any:
+        pixels = self.array[key]
+        if not is_zarr(self._folder):
+            raise FileError(
+                f"cannot read {self._folder}: this zarr array is not there any more, "
+                "or not on this machine: put it back, or open it where it is now"
+            )
+        return pixels
+
+
 def root_of_zip(names: Any) -> str:
     """The folder in which a zarr lies within a zip file, with a slash; often none."""
     marks = [name for name in names if name.rpartition("/")[2] in _METADATA]

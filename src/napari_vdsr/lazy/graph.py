@@ -17,6 +17,7 @@ from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.files.opening import state_of
+from napari_vdsr.files.zarr_chunks import Present, folder_of, store_of
 from napari_vdsr.lazy.blocks import ChunkedPixels, Part
 
 if TYPE_CHECKING:
@@ -144,13 +145,45 @@ def as_dask(array: Any) -> da.Array:
             f"the image has shape {array.shape}, which is not known yet: call its "
             "compute_chunk_sizes() first"
         )
-    lazy: da.Array = array
-    return lazy
+    return _present(array)
+
+
+def _present(array: da.Array) -> da.Array:
+    """The same array, of which no zarr is read that is gone."""
+    graph = array.dask
+    guarded = {
+        name: MaterializedLayer(
+            {key: DataNode(key, Present(source, folder))},
+            annotations=graph.layers[name].annotations,
+        )
+        for name, key, source in _sources(array)
+        if (folder := folder_of(source)) is not None
+    }
+    if not guarded:
+        return array
+    whole = HighLevelGraph({**graph.layers, **guarded}, graph.dependencies)
+    return _array(whole, array.name, array.chunks, array.dtype, array._meta)
+
+
+def _guarded(array: Any) -> Any:
+    """The same array, which is not read when it is a zarr that is gone."""
+    folder = folder_of(array)
+    return array if folder is None else Present(array, folder)
+
+
+def _sources(array: da.Array) -> Iterator[tuple[str, Key, Any]]:
+    """Layer, key and value of what the chunks of an array are read from."""
+    for name, layer in array.dask.layers.items():
+        if layer.is_materialized() and len(layer) == 1:
+            for key, node in layer.items():
+                yield name, key, node.value if isinstance(node, DataNode) else node
 
 
 def readable(array: Any) -> Any:
     """An array that gives pixels where it is sliced; those of dask are checked."""
-    return ChunkedPixels(array) if isinstance(array, da.Array) else array
+    if isinstance(array, da.Array):
+        return ChunkedPixels(_present(array))
+    return _guarded(array)
 
 
 def unread(array: Any) -> da.Array:
@@ -160,13 +193,15 @@ def unread(array: Any) -> da.Array:
     """
     name = f"unread-{tokenize(array)}"
     key = (name, *(0 for _ in array.shape))
-    graph = {key: DataNode(key, array)}
+    graph = {key: DataNode(key, _guarded(array))}
     chunks = tuple((size,) for size in array.shape)
     return _array(graph, name, chunks, array.dtype)
 
 
-def _array(graph: Any, name: str, chunks: Any, dtype: Any) -> da.Array:
-    return da.Array(graph, name, chunks, dtype=dtype)  # type: ignore[no-untyped-call]
+def _array(
+    graph: Any, name: str, chunks: Any, dtype: Any, meta: Any = None
+) -> da.Array:
+    return da.Array(graph, name, chunks, dtype, meta)  # type: ignore[no-untyped-call]
 
 
 def identity_of(name: str, pixels: Any, files: Iterable[Path]) -> dict[str, Any]:
@@ -187,16 +222,14 @@ def files_of(pixels: Any) -> set[Path]:
     """
     arrays = [pixels]
     if isinstance(pixels, da.Array):
-        graphs = pixels.dask.layers.values()
-        short = (each for each in graphs if each.is_materialized() and len(each) == 1)
-        nodes = (node for graph in short for node in graph.values())
-        arrays = [node.value if isinstance(node, DataNode) else node for node in nodes]
+        arrays = [source for _, _, source in _sources(pixels)]
+    arrays = [each.array if isinstance(each, Present) else each for each in arrays]
     return {
         Path(place)
         for array in arrays
         for place in (
             getattr(array, "filename", None),  # numpy.memmap
-            getattr(getattr(array, "store", None), "root", None),  # zarr.Array
+            store_of(array),  # zarr.Array
         )
         if isinstance(place, (str, Path)) and Path(place).exists()
     }

@@ -237,8 +237,9 @@ def _reduced_levels(image: Any, axes: Axes) -> list[da.Array]:
     """Lazy levels above an image; empty where it is small enough itself."""
     levels: list[da.Array] = []
     # What is no dask array is read where it is reduced: its pixels are not kept.
-    below = image if isinstance(image, da.Array) else unread(image)
-    chunks = as_dask(image).chunks
+    lazy = as_dask(image)
+    below = lazy if isinstance(image, da.Array) else unread(image)
+    chunks = lazy.chunks
     for shape in reduced_shapes(tuple(below.shape), axes):
         below = _resized(below, chunks, axes, (shape[axes.y], shape[axes.x]))
         chunks = below.chunks
