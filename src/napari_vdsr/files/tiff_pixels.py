@@ -331,7 +331,7 @@ def colours_of(colormap: NDArray[np.uint16]) -> NDArray[Any]:
     return colours.T
 
 
-def levels_of(bits: Any, dtype: Any, *, inverted: bool) -> NDArray[Any] | None:
+def greys_of(bits: Any, dtype: Any, *, inverted: bool) -> NDArray[Any] | None:
     """A table of what values of fewer bits than their dtype has stand for, if needed.
 
     No result has so few bits. Below 8 it is spread over all of uint8, as in PNG; counts

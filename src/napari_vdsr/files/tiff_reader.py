@@ -30,7 +30,7 @@ from napari_vdsr.files.tiff_pixels import (
     TiffPixels,
     check_segments,
     colours_of,
-    levels_of,
+    greys_of,
     segment_shape,
 )
 
@@ -181,7 +181,7 @@ def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> Arrangement:
             "pixel, which cannot be told apart from channels: store them as images of "
             "their own"
         )
-    table = levels_of(page.bitspersample, page.dtype, inverted=_is_inverted(page))
+    table = greys_of(page.bitspersample, page.dtype, inverted=_is_inverted(page))
     if not is_colour or "S" not in axes or shape[axes.index("S")] not in (3, 4):
         return Arrangement(axes, as_stored, palette=table)
     samples = axes.index("S")
