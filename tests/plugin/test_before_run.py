@@ -9,8 +9,10 @@ import pytest
 from qtpy.QtWidgets import QApplication, QFileDialog, QScrollArea
 
 import napari_vdsr
+from napari_vdsr.layers.result import METADATA_KEY, Provenance
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.settings import saved_values
+from napari_vdsr.plugin.viewer import LEFT_OF_LINE, TRAINING_PREVIEW
 from napari_vdsr.zoo import models
 
 OpenPanel = Callable[..., SuperResolution]
@@ -47,6 +49,22 @@ def test_wrong_fields_are_framed_and_run_waits(
     panel.form["area"].value = "whole"
     settle(panel)
     assert panel.controls.run.enabled
+
+
+@pytest.mark.parametrize("kind", [LEFT_OF_LINE, TRAINING_PREVIEW])
+def test_a_preview_that_is_selected_is_refused_by_name(
+    viewer: Any, open_panel: OpenPanel, settle: Any, cells: Any, kind: str
+) -> None:
+    viewer.add_image(cells, name="cells")
+    made = {METADATA_KEY: Provenance(kind).written()}
+    viewer.add_image(cells, name="preview of mine", metadata=made)
+    panel = open_panel()
+    assert "'preview of mine' is a preview" in settle(panel)
+    assert marked(panel, "layer")
+    viewer.layers.selection.clear()
+    assert "No layer is selected" in settle(panel)
+    viewer.layers.selection = set(viewer.layers)
+    assert settle(panel).startswith("Result 80 × 100 px")
 
 
 def test_a_device_or_model_that_is_missing_is_said_so(

@@ -29,12 +29,14 @@ from training_helpers import (
 
 from napari_vdsr.files import image_files
 from napari_vdsr.files.opening import OpenImage
+from napari_vdsr.layers.result import METADATA_KEY, Provenance
 from napari_vdsr.plugin.jobs import device_in_use
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.planning import Facts, Images, Plan
 from napari_vdsr.plugin.training.session import Session, a_core_left
 from napari_vdsr.plugin.training.settings import TrainingSettings
+from napari_vdsr.plugin.viewer import TRAINING_PREVIEW
 from napari_vdsr.training import Report, batches, learner, prepare, recipe
 from napari_vdsr.training.learner import Learner
 from napari_vdsr.training.trainer import Trainer
@@ -496,6 +498,9 @@ def test_layers_that_are_no_images_are_refused(
     viewer.add_labels(np.zeros((40, 40), int), name="nuclei")
     assert "'nuclei' is a Labels layer" in settle(panel)
     viewer.layers.clear()
+    made = {METADATA_KEY: Provenance(TRAINING_PREVIEW).written()}
+    viewer.add_image(discs(), name="preview of mine", metadata=made)
+    assert "'preview of mine' is a preview" in settle(panel)
     viewer.add_image(discs(), name="cells")
     assert "2-layer network" in settle(panel)
 

@@ -7,6 +7,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer, Shapes
 
 from napari_vdsr.layers.result import Provenance
+from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.words import shorten_name
 
 # Kinds of layers that only help to look at others.
@@ -108,6 +109,16 @@ class Sources:
         images = [layer for layer in self.images if layer in below] or self.images
         visible = [layer for layer in images if layer.visible]
         return list([*visible, *images, *chosen][:1])
+
+    def refuse_helpers(self, field: str) -> None:
+        """Raise FieldError if what is selected only helps to look at others."""
+        chosen = [x for x in self._viewer.layers if x in self._viewer.layers.selection]
+        if chosen and all(map(is_helper, chosen)):
+            raise FieldError(
+                field,
+                f"'{chosen[0].name}' is a preview, of which no results are made: "
+                "choose an image itself.",
+            )
 
     def named(self, name: str | None) -> list[Layer]:
         """The layer of that name; None for what is selected."""

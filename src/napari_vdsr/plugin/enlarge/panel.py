@@ -185,6 +185,8 @@ class SuperResolution(Panel[Settings]):
             raise FieldError("", WAIT)
         settings, layers, shapes = self._wanted, self._layers, self.form.shapes.value
         wanted = settings, layers, shapes
+        if not layers:
+            self._sources.refuse_helpers("layer")
         in_view = settings.area == "view"  # the canvas does not say when it changes
         if in_view or self._batch is None or wanted != self._planned_for:
             self._batch = plan_batch(layers, settings, self._viewer.dims, shapes)

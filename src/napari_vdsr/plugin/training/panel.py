@@ -20,6 +20,7 @@ from napari_vdsr.plugin.training.planning import Plan, free_name, plan_training
 from napari_vdsr.plugin.training.session import Session
 from napari_vdsr.plugin.training.settings import (
     ALL,
+    FOLDER,
     SCRATCH,
     SELECTED,
     TrainingSettings,
@@ -237,6 +238,8 @@ class Training(Panel[TrainingSettings]):
         settings, layers = self.settings, self._layers
         free = free_name(taken=[card.name for card in self.models.cards])
         self.view.show_what_is_meant(settings, free, len(layers))
+        if settings.images != FOLDER and not layers:
+            self._sources.refuse_helpers("images")
         named = settings.changed({"name": settings.name.strip() or free})
         return self._planned_with(named, layers)
 
