@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 from skimage import data
 
+from napari_vdsr import simulate, upscale
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.history import history_of
 
@@ -47,6 +49,27 @@ def test_the_grid_is_found_in_several_windows_together() -> None:
     image = as_jpeg(CLEAN["camera"], 80)
     windows = [image[y : y + 128, x : x + 128] for y in (0, 200) for x in (8, 304)]
     assert history_of(windows).was_jpeg
+
+
+@pytest.mark.parametrize("noise", [0, 5])
+@pytest.mark.parametrize("factor", [2, 3, 4])
+@pytest.mark.parametrize("name", ["camera", "cell"])
+def test_what_was_enlarged_has_no_grid_of_jpeg(
+    name: str, factor: int, noise: float
+) -> None:
+    """Grids of 2 and 4 pixels were taken for that of 8, in nearly all of them."""
+    plane = CLEAN[name][:192, :192].astype(np.float32)
+    plane = plane + np.random.default_rng(0).normal(0, noise, plane.shape)
+    size = (192 * factor, 192 * factor)
+    bicubic = Image.fromarray(plane.astype(np.float32)).resize(size, 3)
+    spline = ndimage.zoom(plane, factor, mode="grid-mirror", grid_mode=True)
+    assert not history_of([np.asarray(bicubic)]).was_jpeg
+    assert not history_of([spline]).was_jpeg
+
+
+def test_results_of_a_network_have_no_grid_of_jpeg() -> None:
+    seen = simulate("filaments", photons=60).image
+    assert not history_of([upscale(seen, 2, model="vdsr5", device="cpu")]).was_jpeg
 
 
 def test_saturation_is_told_from_a_bright_image() -> None:

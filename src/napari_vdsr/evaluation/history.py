@@ -188,13 +188,14 @@ Floats = NDArray[np.float64]
 _BLOCK = 8
 _LEAST = 4  # blocks along an axis
 _LARGE_STEPS = 0.95  # quantile at which larger steps are clipped
+_ALONE = 0.25  # of what a place stands out by: above those half and a quarter away
 
 
 def jpeg_grid(windows: Sequence[NDArray[Any]]) -> float:
     """Strength of the 8 x 8 grid in standard errors, in the axis where it is weaker.
 
     In a picture that was cropped the grid is shifted. Any shift is found, but it must
-    be the same one in all windows.
+    be the same one in all windows. 0 for a grid of 2 or 4 pixels.
     """
     planes = [window.astype(np.float64) for window in windows]
     planes = [plane for plane in planes if np.isfinite(plane).all()]
@@ -222,8 +223,14 @@ def _strength(parts: list[Floats]) -> float:
     blocks = np.concatenate(parts) if parts else np.empty((0, _BLOCK))
     if not len(blocks):
         return 0.0
-    place = int(blocks.mean(axis=0).argmax())
+    places = blocks.mean(axis=0)
+    place = int(places.argmax())
     others = np.delete(blocks, place, axis=1)
     error = float(others.std()) / math.sqrt(len(blocks))
-    difference = float(blocks[:, place].mean() - others.mean())
-    return difference / error if error else 0.0
+    difference = float(places[place] - others.mean())
+    # Enlarging by 2 or 4 leaves a grid of 2 or 4 pixels, of which 8 is a multiple.
+    _, _, quarter, _, half, _, three, _ = np.roll(places, -place)
+    alike = max(half, (quarter + three) / 2)
+    if not error or places[place] - alike < _ALONE * difference:
+        return 0.0
+    return difference / error
