@@ -144,6 +144,26 @@ def test_nothing_speaks_against_a_perfect_result() -> None:
     assert text.startswith("In less than 0.05 % of this image the result differs")
 
 
+def test_a_noise_that_is_only_bounded_does_not_speak_for_a_result() -> None:
+    """Three times "at most 17 %" was the limit, which hardly anything exceeds."""
+    source = data.gravel()[:256, :256]
+    seen = napari_vdsr.describe_image(source)
+    assert seen.noise is not None
+    assert seen.sampling is not None
+    assert not seen.noise.sure
+    assert seen.sampling.noise < 0.8 * seen.noise.sigma  # the lower bound of the two
+    result, one = np.full((512, 512), 90.0), np.ones((512, 512))
+    doubt = doubt_of(np.full_like(source, 90), result, one, rgb=False)
+    assert not doubt.vague
+    doubt = doubt_of(source, np.kron(source, np.ones((2, 2))), 20 * one, rgb=False)
+    limit = 20 / float(np.median(doubt.map))
+    assert limit == pytest.approx(3 * seen.sampling.noise, rel=0.01)
+    doubt = doubt_of(source, np.kron(source, np.ones((2, 2))), 0 * one, rgb=False)
+    headline, text = doubt_in_words(doubt)
+    assert headline == "This check can tell little of this image."
+    assert "the most that its noise can be" in text
+
+
 @pytest.mark.parametrize("noise", [2.0, 8.0])
 def test_a_result_is_doubted_where_it_is_off_by_more_than_the_noise(
     noise: float,

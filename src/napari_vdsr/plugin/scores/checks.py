@@ -8,7 +8,7 @@ import numpy as np
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.consistency import ConsistencyReport, consistency
 from napari_vdsr.evaluation.image_report import ImageReport, describe_image
-from napari_vdsr.evaluation.sampling import Verdict
+from napari_vdsr.evaluation.sampling import Verdict, noise_of_range
 from napari_vdsr.imaging.resample import resize
 from napari_vdsr.layers.upscale import compute_plan
 from napari_vdsr.options import RunOptions
@@ -149,13 +149,14 @@ class Doubt:
     """How far each pixel of a result is off, as far as that shows.
 
     The unit is what may be off: three times the noise of the source there, or 2 % of
-    the range where that is more.
+    the range where that is more. Where only a bound of the noise is known, it is that.
     """
 
     report: ConsistencyReport
     map: "NDArray[np.float32]"  # (..., Y, X) of the result
     spread: float  # mean over the image, in units of the data range
     seen: ImageReport  # in the source
+    vague: bool = False  # it is made from a bound of the noise, which may be far less
 
     @property
     def share(self) -> float:
@@ -179,9 +180,12 @@ def doubt_of(
         off, spread = np.abs(off).mean(-1), spread[..., :3].mean(-1)
         signal = signal[..., 1]  # green, of which the noise is
     full = report.data_range.value or 1.0
-    limit = np.full(off.shape, _LEAST * full)
-    if noise is not None:
-        limit = np.fmax(limit, _TIMES * noise.sigma_at(signal))
+    limit, vague = np.full(off.shape, _LEAST * full), False
+    if noise is not None and noise.share:
+        # Of a noise that is only bounded, the spectrum often has a lower bound.
+        lower = noise_of_range(noise, seen.sampling) / noise.share
+        limit = np.fmax(limit, _TIMES * lower * noise.sigma_at(signal))
+        vague = not noise.sure and bool(np.median(limit) > _LEAST * full)
     off = np.nan_to_num(off)  # resizing would spread a gap along its row and column
     # Linear: other kernels overshoot, and would be negative beside a large error.
     off, limit_there = (
@@ -189,7 +193,7 @@ def doubt_of(
         for each in (np.abs(off) / limit, limit)
     )
     joined = np.maximum(off, spread / limit_there).astype(np.float32)
-    return Doubt(report, joined, float(np.nanmean(spread)) / full, seen)
+    return Doubt(report, joined, float(np.nanmean(spread)) / full, seen, vague)
 
 
 class DoubtJob(ResultJob):
@@ -213,11 +217,19 @@ class DoubtJob(ResultJob):
         self.results.append(Finding(*doubt_in_words(doubt), doubt.map, limit=2))
 
 
+_VAGUE = (
+    "How noisy the source is cannot be told well enough: the limit is made from the "
+    "most that its noise can be, so that only large errors show. "
+)
+
+
 def doubt_in_words(doubt: Doubt) -> tuple[str, str]:
     """A headline and an explanation."""
     share = 100 * doubt.share
     if share < 0.05:
         headline = "Nothing here speaks against the result."
+        if doubt.vague:
+            headline = "This check can tell little of this image."
         where = "In less than 0.05 % of this image"
     else:
         headline = f"Do not believe {share:.1f} % of this image."
@@ -229,6 +241,7 @@ def doubt_in_words(doubt: Doubt) -> tuple[str, str]:
         f"On average these are {100 * doubt.report.relative:.2f} % and "
         f"{100 * doubt.spread:.2f} % of the range; {doubt.seen.noise_in_short}. "
         "In the map, 1 is that limit, and black is no difference. "
+        f"{_VAGUE if doubt.vague else ''}"
         "What does not show here can be wrong, too: only a sharper image of the same "
         "sample can tell."
     )
