@@ -246,6 +246,9 @@ def test_memory_does_not_grow_with_the_image(
         made[number] = rng.integers(0, 4000, shape[1:], np.uint16)
     config = tiny(steps=11, validation_share=0.0)
     lazy = da.from_zarr(str(tmp_path / "a.zarr"))
+    # What is imported by the first training takes memory as well.
+    small = stored(tmp_path / "b.zarr", STACK)
+    train([small, da.from_zarr(str(small))], config=config, device="cpu")
     for images in (tmp_path / "a.zarr", made, lazy):
         with memory_below(3 * held + 6e6):
             prepared = prepare(images, config, memory=held)
