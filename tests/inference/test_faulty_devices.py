@@ -118,10 +118,14 @@ def test_a_gpu_that_is_full_from_the_start_is_named(model: Model, gpu: Fails) ->
     assert torch_engine.fault(GPU, torch.float32) is None
 
 
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [(OLD_DRIVER, "The NVIDIA driver"), (FULL, "cuda:0 has too little memory")],
+)
 def test_the_command_that_lists_devices_says_what_is_wrong(
-    gpu: Fails, capsys: pytest.CaptureFixture[str]
+    how: Exception, reason: str, gpu: Fails, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It ended in the driver's error, where it is most needed."""
-    gpu(OLD_DRIVER, *EVERY)
+    gpu(how, *EVERY)
     assert main(["info"]) in (0, None)
-    assert "does not work here: The NVIDIA driver" in capsys.readouterr().out
+    assert f"does not work here: {reason}" in capsys.readouterr().out

@@ -24,7 +24,7 @@ from napari_vdsr.inference.device import (
     is_out_of_memory,
 )
 from napari_vdsr.inference.engine import usable_device, usable_precisions
-from napari_vdsr.inference.torch_engine import fault
+from napari_vdsr.inference.torch_engine import fault_now
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import VDSR
 from napari_vdsr.options import RunOptions
@@ -160,7 +160,7 @@ def bench(
     chosen = [usable_device(name) for name in devices] or [
         device
         for device in map(torch.device, available_devices())
-        if fault(device, torch.float32) is None
+        if fault_now(device) is None
     ]
     result = Bench(machine(chosen))
     exact = in_double(sample(_SMALLEST), model)

@@ -88,11 +88,11 @@ def _device(name: str) -> dict[str, Any]:
     import torch
 
     from napari_vdsr.inference.engine import resolve_precision, usable_precisions
-    from napari_vdsr.inference.torch_engine import fault
+    from napari_vdsr.inference.torch_engine import fault_now
     from napari_vdsr.zoo import load_model
 
     device = torch.device(name)
-    if device.type != "cpu" and (reason := fault(device, torch.float32)) is not None:
+    if device.type != "cpu" and (reason := fault_now(device)) is not None:
         return {"name": name, "fault": reason}
     network = load_model("vdsr20").network
     found: dict[str, Any] = {

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_vdsr.errors import VdsrError
 from napari_vdsr.inference.device import (
     bytes_per_pixel,
     is_out_of_memory,
@@ -94,6 +95,14 @@ def fault(device: torch.device, precision: torch.dtype) -> str | None:
                 raise
             return str(failure).partition("\n")[0] or type(failure).__name__
     return None if error < _TOLERATED[precision] else "its results are wrong"
+
+
+def fault_now(device: torch.device) -> str | None:
+    """What keeps a device from computing in float32 now, a full memory included."""
+    try:
+        return fault(device, torch.float32)
+    except VdsrError as error:
+        return str(error)
 
 
 @shielded()
