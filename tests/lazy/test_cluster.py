@@ -10,10 +10,12 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+import torch
 from streaming_helpers import arrivals, count_arrivals
 
 import napari_vdsr
 from napari_vdsr.inference import upscaler
+from napari_vdsr.inference.device import usable_threads
 from napari_vdsr.inference.upscaler import forget_upscalers
 from napari_vdsr.lazy.cluster import own_device
 from napari_vdsr.network import VDSR
@@ -52,6 +54,24 @@ def _what_is_ready() -> tuple[int, int]:
     from napari_vdsr.inference.device import usable_threads
 
     return len(upscaler._kept), usable_threads()
+
+
+def test_workers_in_this_process_do_not_limit_it(
+    tiny: Model, small_blocks: int, image: np.ndarray[Any, Any]
+) -> None:
+    before = usable_threads(), torch.get_num_threads()
+    lazy = napari_vdsr.upscale(da.from_array(image, (1, 45, 80)), model=tiny)
+    with (
+        distributed.LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            processes=False,
+            dashboard_address="127.0.0.1:0",
+        ) as machine,
+        distributed.Client(machine),
+    ):
+        lazy.compute()
+    assert (usable_threads(), torch.get_num_threads()) == before
 
 
 def test_the_model_is_not_sent_with_every_block(

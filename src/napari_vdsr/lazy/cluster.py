@@ -64,7 +64,9 @@ def upscaler_for(settings: UpscaleSettings) -> "Upscaler":
     options, key = settings.options, settings.key.removeprefix(_PREFIX)
     worker = of_distributed("get_worker")
     if worker is not None:
-        limit_threads(worker.state.nthreads)
+        if of_distributed("default_client") is None:
+            # A process with a client is somebody's own, and outlives its workers.
+            limit_threads(worker.state.nthreads)
         if options.device == "auto":
             device = own_device(worker.name, available_devices())
             options, key = replace(options, device=device), f"{key} {device}"
