@@ -83,7 +83,7 @@ def main() -> None:
         ("napari starts, with the plugin", START.format(without=False)),
         ("the panel opens, in a napari that is there", PANEL),
         ("256 x 256 pixels enlarged x2, from a fresh process", FIRST),
-        ("longest pause of the window, 512 x 512 enlarged x2", PAUSE),
+        ("longest pause of the window, 512 x 512 enlarged, shown", PAUSE),
     ]
     print(f"{os.cpu_count()} cores, quickest of {repeats}")
     for words, code in rows:
