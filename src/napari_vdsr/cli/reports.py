@@ -92,7 +92,7 @@ def _device(name: str) -> dict[str, Any]:
     from napari_vdsr.zoo import load_model
 
     device = torch.device(name)
-    if device.type != "cpu" and (reason := fault_now(device)) is not None:
+    if (reason := fault_now(device)) is not None:
         return {"name": name, "fault": reason}
     network = load_model("vdsr20").network
     found: dict[str, Any] = {
