@@ -33,6 +33,13 @@ def grey(tmp_path: Path) -> Path:
     return stored(tmp_path / "grey.png", GREY, "YX")
 
 
+@pytest.fixture
+def no_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in the folder of the image; to enlarge it would fail."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pipeline, "upscale_array", None)
+
+
 def test_a_file_becomes_what_the_python_function_gives(
     run: Run, grey: Path, tmp_path: Path
 ) -> None:
@@ -104,6 +111,7 @@ def test_the_spread_of_colours_is_that_of_each(run: Run, tmp_path: Path) -> None
     np.testing.assert_allclose(read_image(spread).array, wanted, atol=1e-3)
 
 
+@pytest.mark.usefixtures("no_work")
 @pytest.mark.parametrize(
     ("target", "words", "said"),
     [
@@ -123,10 +131,7 @@ def test_a_spread_that_cannot_be_written_is_refused_before_the_work(
     run: Run,
     grey: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pipeline, "upscale_array", None)
     outcome = run("upscale", grey.name, target, *words)
     assert outcome.status == 2
     assert said in outcome.err
@@ -146,6 +151,7 @@ def test_a_spread_is_refused_for_a_folder_and_where_a_file_exists(
     assert run("upscale", grey, tmp_path / "b.tif", *words, "--overwrite").status == 0
 
 
+@pytest.mark.usefixtures("no_work")
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -161,8 +167,6 @@ def test_what_does_not_fit_into_memory_is_refused_before_the_work(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pipeline, "upscale_array", None)
     pixels = 4 * GREY.size
     # The spread is float32: image and spread together, then each by itself.
     needed = pixels * GREY.itemsize if not words else 2 * pixels * (GREY.itemsize + 4)
