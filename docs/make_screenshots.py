@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import napari
 import numpy as np
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QPainter, QPixmap
 from qtpy.QtWidgets import QApplication, QWidget
 from skimage import data
 
@@ -30,6 +32,7 @@ from napari_vdsr.plugin.enlarge.panel import SuperResolution
 
 IMAGES = Path(__file__).parent / "images"
 PANEL_WIDTH, WIDE = 300, 450
+GAP = 12  # between the pictures of a sheet
 WINDOW = (1280, 860)
 
 
@@ -58,11 +61,8 @@ def main() -> None:
     take(panel, "panel-after")
     take(window, "napari", crop=False)
     panel.settings = panel.settings.changed({"more": True, "ensemble": True})
-    viewer.theme = "light"
-    window.resizeDocks([dock], [WIDE], Qt.Orientation.Horizontal)
     wait_until(lambda: panel.idle, "the estimate")
-    wait(1)
-    take(panel, "panel-advanced")
+    take_looks(viewer, panel, dock, "panel-advanced")
     viewer.close()
 
 
@@ -92,9 +92,36 @@ def add_tissue(viewer: ViewerModel) -> None:
 
 def take(widget: QWidget, name: str, crop: bool = True) -> None:
     """Write a picture of a widget, by default without the empty part below it."""
+    write(cropped(widget) if crop else widget.grab(), name)
+
+
+def take_looks(viewer: napari.Viewer, panel: QWidget, dock: Any, name: str) -> None:
+    """Write a picture of a panel in both themes at both widths, side by side."""
+    looks = []
+    for theme in ("dark", "light"):
+        viewer.theme = theme
+        for width in (PANEL_WIDTH, WIDE):
+            panel.window().resizeDocks([dock], [width], Qt.Orientation.Horizontal)
+            wait(1)
+            looks.append(cropped(panel))
+    edges = [0, *accumulate(look.width() + GAP for look in looks)]
+    sheet = QPixmap(edges[-1] - GAP, max(look.height() for look in looks))
+    sheet.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(sheet)
+    for edge, look in zip(edges, looks, strict=False):
+        painter.drawPixmap(edge, 0, look)
+    painter.end()
+    write(sheet, name)
+
+
+def cropped(widget: QWidget) -> QPixmap:
+    """A picture of a widget without the empty part below it."""
     picture = widget.grab()
-    if crop:
-        picture = picture.copy(0, 0, picture.width(), used_height(widget))
+    return picture.copy(0, 0, picture.width(), used_height(widget))
+
+
+def write(picture: QPixmap, name: str) -> None:
+    """Write a picture for the documentation."""
     picture.save(str(IMAGES / f"{name}.png"))
     print(f"docs/images/{name}.png: {picture.width()} x {picture.height()} pixels")
 

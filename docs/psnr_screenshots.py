@@ -8,7 +8,14 @@ panel's own buttons and writes ``docs/images/psnr-*.png``.
 
 import napari
 import numpy as np
-from make_screenshots import IMAGES, open_at_the_right, take, wait, wait_until
+from make_screenshots import (
+    IMAGES,
+    open_at_the_right,
+    take,
+    take_looks,
+    wait,
+    wait_until,
+)
 from napari.components import ViewerModel
 from napari.layers import Image
 from skimage import data
@@ -25,7 +32,7 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     viewer = napari.Viewer()
     panel = Psnr(viewer)
-    open_at_the_right(viewer, panel, "PSNR")
+    dock = open_at_the_right(viewer, panel, "PSNR")
     window = panel.window()
     truth, result = add_stack(viewer)
     viewer.reset_view()
@@ -59,6 +66,8 @@ def main() -> None:
     wait_until(lambda: not check.running, "the verdict")
     wait(1)
     take(check, "psnr-without-reference")
+    panel.book.setCurrentWidget(panel.book.widget(0))
+    take_looks(viewer, panel, dock, "psnr-looks")
     viewer.close()
 
 

@@ -13,7 +13,14 @@ import tempfile
 os.environ["NAPARI_VDSR_MODELS"] = tempfile.mkdtemp()
 
 import napari
-from make_screenshots import IMAGES, open_at_the_right, take, wait, wait_until
+from make_screenshots import (
+    IMAGES,
+    open_at_the_right,
+    take,
+    take_looks,
+    wait,
+    wait_until,
+)
 from skimage import data
 
 from napari_vdsr.plugin.training.panel import Training
@@ -27,7 +34,7 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     viewer = napari.Viewer()
     panel = Training(viewer)
-    open_at_the_right(viewer, panel, "VDSR training")
+    dock = open_at_the_right(viewer, panel, "VDSR training")
     viewer.add_image(
         data.immunohistochemistry(),
         rgb=True,
@@ -49,6 +56,9 @@ def main() -> None:
     wait_until(lambda: not panel.running, "the model")
     wait(1)
     take(panel, "training-after")
+    panel.settings = panel.settings.changed({"more": True})
+    wait_until(lambda: panel.idle, "the estimate")
+    take_looks(viewer, panel, dock, "training-looks")
     viewer.close()
 
 
