@@ -213,11 +213,26 @@ def test_little_memory_is_survived() -> None:
     assert np.abs(result - expected).max() < 150
 
 
-def test_a_tile_of_1024_takes_less_than_a_gigabyte() -> None:
-    up = upscaler(tile=1024)
+@pytest.mark.parametrize("precision", BOUNDS, ids=str)
+def test_by_itself_a_tile_takes_less_than_a_gigabyte(precision: torch.dtype) -> None:
+    up = upscaler(str(precision).removeprefix("torch."))
     torch.cuda.reset_peak_memory_stats()
-    up.region(image("uint16", (1024, 1024)), (2048, 2048))
-    assert torch.cuda.max_memory_allocated() < 1e9
+    before = torch.cuda.memory_allocated()
+    up.region(image("uint16", (2048, 2048)), (4096, 4096))
+    assert torch.cuda.max_memory_allocated() - before < 1e9
+
+
+def test_streams_of_the_caller_are_waited_for() -> None:
+    pixels, up = image("uint16"), upscaler(tile=64)
+    expected = up.region(pixels, SHAPE)
+    x = torch.rand(1, 1, 200, 300, device=DEVICE) - 0.5
+    residual = up.engine.residual(x).clone()
+    for _ in range(3):
+        with torch.cuda.stream(torch.cuda.Stream()):
+            torch.cuda._sleep(3_000_000)
+            mine = x + 0.0
+            assert torch.equal(up.engine.residual(mine), residual)
+            np.testing.assert_array_equal(up.region(pixels, SHAPE), expected)
 
 
 @pytest.mark.parametrize(("depth", "gain"), [(6, 40), (10, 12)])

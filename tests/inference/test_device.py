@@ -1,5 +1,6 @@
 """What devices say of their memory, and words for one that is full."""
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from napari_vdsr.errors import VdsrError
 from napari_vdsr.inference import engine as engine_module
 from napari_vdsr.inference.device import (
+    device_failures,
     free_memory,
     is_out_of_memory,
     memory_errors,
@@ -70,6 +72,36 @@ def test_other_faults_are_not_about_a_full_memory(error: Exception) -> None:
     ):
         raise error
     assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA error: an illegal memory access was encountered\nFor debugging",
+        "CUDA error: unspecified launch failure",
+        "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+        "HIP error: unspecified launch failure",
+        "level_zero backend failed with error: 20 (UR_RESULT_ERROR_DEVICE_LOST)",
+        "Error: command buffer exited with error status.",
+    ],
+)
+def test_a_device_that_stopped_working_is_named(words: str) -> None:
+    expected = rf"cuda:1 stopped working \({re.escape(words.splitlines()[0])}\): start"
+    with (
+        pytest.raises(VdsrError, match=expected),
+        memory_errors(torch.device("cuda", 1), "for this", "do that"),
+    ):
+        raise RuntimeError(words)
+
+
+def test_other_errors_are_no_failures_of_a_device() -> None:
+    for error in (RuntimeError("shapes differ"), KeyError("x"), *FULL):
+        with (
+            pytest.raises(type(error)) as caught,
+            device_failures(torch.device("cuda", 1)),
+        ):
+            raise error
+        assert caught.value is error
 
 
 def test_a_device_too_full_for_the_network_is_named(

@@ -12,7 +12,7 @@ import napari_vdsr
 from napari_vdsr.cli import main
 from napari_vdsr.errors import VdsrError, VdsrWarning
 from napari_vdsr.inference import device as device_module
-from napari_vdsr.inference import torch_engine
+from napari_vdsr.inference import torch_engine, transfer
 from napari_vdsr.inference.torch_engine import TorchEngine
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import SRCNN, VDSR
@@ -116,6 +116,32 @@ def test_a_gpu_that_is_full_from_the_start_is_named(model: Model, gpu: Fails) ->
         Upscaler(RunOptions(model))
     gpu(None)  # once others are gone, it is used
     assert torch_engine.fault(GPU, torch.float32) is None
+
+
+@pytest.mark.parametrize("where", ["computing", "coming back"])
+def test_a_gpu_that_stops_in_the_middle_is_named(
+    where: str, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended in the driver's error; results come back in another thread."""
+    upscaler = Upscaler(RunOptions(model, device="cpu", tile=32))
+    upscaler.device = torch.device("xpu", 0)  # what is on it is on the CPU here
+    to = Tensor.to
+    monkeypatch.setattr(
+        Tensor, "to", lambda x, *a: x if a == (upscaler.device,) else to(x, *a)
+    )
+    image = np.zeros((40, 40), np.uint8)
+    assert not upscaler.region(image, (80, 80)).any()
+
+    def lost(*arguments: object) -> None:
+        raise RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors")
+
+    if where == "computing":
+        monkeypatch.setattr(upscaler.engine, "residual", lost)
+    else:
+        monkeypatch.setattr(transfer.TileDownload, "store", lost)
+    expected = r"xpu:0 stopped working \(CUDA error: unspecified launch fai.*: start"
+    with pytest.raises(VdsrError, match=expected):
+        upscaler.region(image, (80, 80))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +17,8 @@ from torch_modes import NoFloat64
 from napari_vdsr.imaging.intensities import work_dtype
 from napari_vdsr.imaging.resample import resize_rows
 from napari_vdsr.inference import transfer, window
-from napari_vdsr.inference.transfer import Download, uploaded
+from napari_vdsr.inference.shield import shielded
+from napari_vdsr.inference.transfer import AxisWeights, Download, uploaded
 from napari_vdsr.inference.window import restore_window, sum_device
 
 CUDA = torch.device("cuda", 1)
@@ -104,45 +105,137 @@ def test_every_device_is_given_what_it_knows_and_waits_for_nothing(
             assert Download(values, image.dtype)._host.device.type == "cpu"
 
 
-@pytest.fixture
-def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
-    """CUDA's part in copies; notes where memory is pinned and what moves."""
-    seen = SimpleNamespace(current=0, pinned=[], moved=[])
+class Cuda:
+    """CUDA's streams and two devices; notes what is pinned, moved and waited for.
 
-    class Stream(SimpleNamespace):
-        def wait_stream(self, other: object) -> None: ...
+    Waiting for an event uses the current device, as does leaving a stream of another
+    one. Leaving the guard of a device does not.
+    """
 
-        def record_event(self) -> object:
-            return SimpleNamespace(synchronize=lambda: None)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.device = 0
+        self.streams = [Stream(f"usual {index}", index, self) for index in (0, 1)]
+        self.usual = list(self.streams)
+        self.pinned: list[int] = []
+        self.moved: list[torch.dtype] = []
+        self.waits: list[str] = []
+        self.used: set[int] = set()
+        empty, to = torch.empty, Tensor.to
+
+        def pinned(*shape: Any, pin_memory: bool = False, **options: Any) -> Tensor:
+            if pin_memory:
+                self.pinned.append(self.device)
+            return empty(*shape, **options)
+
+        def moved(values: Tensor, target: Any, **options: Any) -> Tensor:
+            if not isinstance(target, torch.device):
+                return to(values, target, **options)
+            self.moved.append(values.dtype)
+            return values.clone()
+
+        index = self._index
+        for name, value in {
+            "is_initialized": lambda: True,
+            "device_count": lambda: 2,
+            "Stream": lambda device: Stream("copies", index(device), self),
+            "default_stream": lambda device: self.usual[index(device)],
+            "current_stream": lambda device: self.streams[index(device)],
+            "device": self._guard,
+            "stream": self._stream,
+        }.items():
+            monkeypatch.setattr(torch.cuda, name, value)
+        monkeypatch.setattr(torch, "empty", pinned)
+        monkeypatch.setattr(Tensor, "to", moved)
+        monkeypatch.setattr(Tensor, "record_stream", lambda values, stream: None)
+
+    @staticmethod
+    def _index(device: Any) -> int:
+        return int(getattr(device, "index", device))
 
     @contextmanager
-    def stream(chosen: Any) -> Iterator[None]:
-        before, seen.current = seen.current, chosen.device.index
+    def _guard(self, device: Any) -> Iterator[None]:
+        before, self.device = self.device, self._index(device)
+        try:
+            yield
+        finally:
+            self.device = before
+
+    @contextmanager
+    def _stream(self, chosen: "Stream") -> Iterator[None]:
+        index, current = chosen.device.index, self.device
+        before, self.streams[index] = self.streams[index], chosen
+        self.device = index
+        try:
+            yield
+        finally:
+            self.streams[index] = before
+            if current != index:
+                self.used.add(current)
+            self.device = current
+
+
+class Stream:
+    """One of its streams."""
+
+    def __init__(self, name: str, index: int, cuda: Cuda) -> None:
+        self.name, self.device, self.cuda = name, torch.device("cuda", index), cuda
+
+    def wait_stream(self, other: "Stream") -> None:
+        self.cuda.waits.append(f"{self.name} for {other.name}")
+
+    def record_event(self) -> Any:
+        def synchronize() -> None:
+            self.cuda.used.add(self.cuda.device)
+
+        return SimpleNamespace(synchronize=synchronize)
+
+
+@pytest.fixture
+def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cuda]:
+    transfer._stream.cache_clear()
+    yield Cuda(monkeypatch)
+    transfer._stream.cache_clear()
+
+
+@contextmanager
+def own_stream(cuda: Cuda) -> Iterator[None]:
+    """As a caller does who computes on the second device, beside others."""
+    with torch.cuda.device(1), torch.cuda.stream(Stream("own", 1, cuda)):  # type: ignore[arg-type]
         yield
-        seen.current = before
 
-    empty, to = torch.empty, torch.Tensor.to
 
-    def pinned(*shape: Any, pin_memory: bool = False, **options: Any) -> Tensor:
-        if pin_memory:
-            seen.pinned.append(seen.current)
-        return empty(*shape, **options)
+@pytest.mark.parametrize("fails", [False, True])
+def test_streams_of_the_caller_take_turns_with_the_usual_one(
+    fails: bool, cuda: Cuda
+) -> None:
+    """Weights that one stream had brought were used in another, maybe too early."""
+    with own_stream(cuda), suppress(ZeroDivisionError), shielded():
+        assert (cuda.streams, cuda.device) == (cuda.usual, 1)
+        with shielded():
+            assert cuda.waits == ["usual 1 for own"]
+        assert 1 / (not fails)
+    assert cuda.waits == ["usual 1 for own", "own for usual 1"]
+    assert (cuda.streams, cuda.device) == (cuda.usual, 0)
 
-    def moved(self: Tensor, target: Any, **options: Any) -> Tensor:
-        if not isinstance(target, torch.device):
-            return to(self, target, **options)
-        seen.moved.append(self.dtype)
-        return self.clone()
 
-    monkeypatch.setattr(torch.cuda, "Stream", lambda device: Stream(device=device))
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream())
-    monkeypatch.setattr(torch.cuda, "stream", stream)
-    monkeypatch.setattr(torch, "empty", pinned)
-    monkeypatch.setattr(torch.Tensor, "to", moved)
-    monkeypatch.setattr(torch.Tensor, "record_stream", lambda self, stream: None)
-    transfer._stream.cache_clear()
-    yield seen
-    transfer._stream.cache_clear()
+def test_of_devices_that_nobody_chose_a_stream_on_nothing_is_done(
+    cuda: Cuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with shielded():
+        assert (cuda.waits, cuda.device) == ([], 0)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    monkeypatch.delattr(torch.cuda, "default_stream")
+    with shielded():
+        pass
+
+
+def test_kept_weights_are_ready_for_every_stream(cuda: Cuda) -> None:
+    weights = AxisWeights("bicubic")
+    with own_stream(cuda):
+        first = weights.part(10, 20, slice(0, 20), CUDA, torch.float32)
+    # The usual stream waits for them, and the computation is in that one.
+    assert cuda.waits == ["usual 1 for own", "usual 1 for copies", "own for usual 1"]
+    assert weights.part(10, 20, slice(0, 20), CUDA, torch.float32) is first
 
 
 class OnTheSecondGpu(Tensor):
@@ -151,15 +244,15 @@ class OnTheSecondGpu(Tensor):
     device = CUDA
 
 
-def test_memory_is_pinned_for_the_device_that_it_is_for(cuda: SimpleNamespace) -> None:
+def test_the_second_gpu_alone_is_used(cuda: Cuda) -> None:
     """With cuda:1 alone, half a gigabyte was taken on cuda:0."""
     image = np.arange(12, dtype=np.uint16).reshape(3, 4)
     values = uploaded(image, CUDA, torch.float32)
-    assert cuda.pinned == [1]
     result = Download(values.as_subclass(OnTheSecondGpu), image.dtype)
-    assert cuda.pinned == [1, 1]
     np.testing.assert_array_equal(result.array(), image)
-    assert cuda.current == 0
+    assert cuda.pinned == [1, 1]
+    assert cuda.used == {1}
+    assert cuda.device == 0
 
 
 @pytest.mark.parametrize(
@@ -174,7 +267,7 @@ def test_memory_is_pinned_for_the_device_that_it_is_for(cuda: SimpleNamespace) -
     ],
 )
 def test_copies_take_as_few_bytes_as_they_can(
-    dtype: str, work: torch.dtype, travels: torch.dtype, cuda: SimpleNamespace
+    dtype: str, work: torch.dtype, travels: torch.dtype, cuda: Cuda
 ) -> None:
     image = np.array([[0, 1], [1, 1]]).astype(dtype)
     values = uploaded(image, CUDA, work)
@@ -185,7 +278,7 @@ def test_copies_take_as_few_bytes_as_they_can(
 
 @pytest.mark.parametrize("dtype", ["int64", "uint64"])
 def test_integers_that_cuda_does_not_know_are_made_when_they_are_read(
-    dtype: str, cuda: SimpleNamespace
+    dtype: str, cuda: Cuda
 ) -> None:
     """Each tile was waited for."""
     limits = np.iinfo(dtype)

@@ -15,12 +15,13 @@ from torch._subclasses.fake_tensor import (
 from torch_modes import Journal, NoFloat64
 
 from napari_vdsr.errors import InputError, VdsrError
+from napari_vdsr.network import VDSR
 from napari_vdsr.training import Trainer, TrainingConfig, prepare
 from napari_vdsr.training import learner as learner_module
 from napari_vdsr.training import trainer as trainer_module
 from napari_vdsr.training.batches import Batches
 from napari_vdsr.training.checkpoint import read_checkpoint, write_checkpoint
-from napari_vdsr.training.learner import Learner, empty_network
+from napari_vdsr.training.learner import Learner, empty_network, hidden_precision
 from napari_vdsr.training.validate import _error, _mean_psnr
 
 CPU = torch.device("cpu")
@@ -201,3 +202,24 @@ def test_a_checkpoint_of_another_kind_of_device_is_refused_with_words(
     write_checkpoint(path, snapshot)
     with pytest.raises(InputError, match=r"\(cuda or xpu\) than the one here \(cpu"):
         Trainer(images, config, device="cpu", resume=path)
+
+
+def test_a_device_without_float64_is_not_trained_in_float16(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its first step ended in an error of torch, which scales the loss in float64."""
+    assert learner_module._cannot_scale(CPU) is None
+
+    def refuses(values: Tensor) -> None:
+        raise RuntimeError("Required aspect fp64 is not supported on the device\nat …")
+
+    monkeypatch.setattr(Tensor, "double", refuses)
+    reason = learner_module._cannot_scale(CPU)
+    assert reason == "Required aspect fp64 is not supported on the device"
+    monkeypatch.setattr(learner_module, "_cannot_scale", lambda device: reason)
+    xpu = torch.device("xpu", 0)
+    words = r"float16 on xpu:0 \(Required aspect fp64 .*\): choose bfloat16, float32"
+    with pytest.raises(InputError, match=words):
+        hidden_precision(tiny(precision="float16"), VDSR(2), xpu)
+    precision = hidden_precision(tiny(precision="bfloat16"), VDSR(2), xpu)
+    assert precision is torch.bfloat16

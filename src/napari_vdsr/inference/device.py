@@ -96,11 +96,41 @@ def is_out_of_memory(error: Exception) -> bool:
     return _FULL.search(str(error).lower().replace("_", " ")) is not None
 
 
+# What CUDA, cuDNN, HIP, Level Zero and Metal say of a device that stopped working.
+_FAILED = re.compile(
+    r"\b(cuda|cudnn|cublas|hip|miopen|hipblas|ur|xpu)( driver)? error\b"
+    r"|device lost|backend failed|command buffer|unable to find an engine"
+)
+
+
 @contextmanager
-def memory_errors(device: torch.device, purpose: str, advice: str) -> Iterator[None]:
-    """Turn errors about a full memory into a VdsrError that says what to do."""
+def device_failures(device: torch.device) -> Iterator[None]:
+    """Turn the error of a device that stopped working into a VdsrError.
+
+    Whatever the process asks of it afterwards fails with the same error.
+    """
     try:
         yield
+    except RuntimeError as error:
+        text = str(error)
+        failed = _FAILED.search(text.lower().replace("_", " "))
+        if device.type == "cpu" or not failed or is_out_of_memory(error):
+            raise
+        raise VdsrError(
+            f"{device} stopped working ({text.splitlines()[0]}): start this "
+            "program again, or choose another device"
+        ) from error
+
+
+@contextmanager
+def memory_errors(device: torch.device, purpose: str, advice: str) -> Iterator[None]:
+    """Turn errors about a full memory into a VdsrError that says what to do.
+
+    Those of a device that stopped working as well.
+    """
+    try:
+        with device_failures(device):
+            yield
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -131,7 +161,6 @@ SMALLEST_TILE = 32
 _LARGEST = {"cpu": 512, "cuda": 2048}
 _LARGEST_ELSEWHERE = 1024
 _BUDGET = 800e6  # wide networks get smaller tiles, so that a gigabyte is enough
-_LARGE_SHARE = 1 / 16  # of the free memory, where that is more
 _MOST = 0.8  # of the free memory, where that is less
 
 
@@ -157,7 +186,7 @@ def tile_edge(tile: int | str, per_pixel: int, halo: int, device: torch.device) 
     if tile == "auto":
         free, memory = free_memory(device), _BUDGET
         if free is not None:
-            memory = min(max(memory, free * _LARGE_SHARE), free * _MOST)
+            memory = min(memory, free * _MOST)
         largest = _LARGEST.get(device.type, _LARGEST_ELSEWHERE)
         fits = _edge_within(memory, per_pixel, halo)
         return max(SMALLEST_TILE, min(largest, fits))

@@ -1,14 +1,14 @@
 """Computing the same bits whatever the caller's process has set.
 
 torch and numpy have switches that change results or raise errors: autocast, the default
-dtype and device, TF32 and many more. `shielded` sets all of them to what this package
-is made for and puts the caller's back afterwards.
+dtype and device, TF32, streams of CUDA and many more. `shielded` sets all of them to
+what this package is made for and puts the caller's back afterwards.
 """
 
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from threading import RLock, local
 from typing import Any
 
@@ -75,6 +75,7 @@ def shielded(*, grad: bool = False) -> Iterator[None]:
         torch.set_grad_enabled(grad),
         torch._C.DisableTorchFunction() if has_modes else nullcontext(),
         _no_autocast(),
+        _usual_streams(),
     ):
         yield
 
@@ -90,6 +91,29 @@ def _no_autocast() -> Iterator[None]:
     finally:
         for kind in enabled:
             torch.set_autocast_enabled(kind, True)
+
+
+@contextmanager
+def _usual_streams() -> Iterator[None]:
+    """Each CUDA device's own stream, in turn with the one that the caller chose.
+
+    Weights are kept between calls and memory goes from call to call: in one stream
+    both are safe, whichever threads and streams they are called from.
+    """
+    with ExitStack() as restore:
+        # Nobody can have chosen a stream before; not to be initialised for this.
+        count = torch.cuda.device_count() if torch.cuda.is_initialized() else 0
+        for device in range(count):
+            usual = torch.cuda.default_stream(device)
+            theirs = torch.cuda.current_stream(device)
+            if theirs != usual:
+                usual.wait_stream(theirs)
+                # A stream alone would make its device the current one, and on leaving
+                # take half a gigabyte of the one that was.
+                restore.enter_context(torch.cuda.device(device))
+                restore.enter_context(torch.cuda.stream(usual))
+                restore.callback(theirs.wait_stream, usual)
+        yield
 
 
 class _Process:

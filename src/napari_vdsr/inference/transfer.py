@@ -32,8 +32,7 @@ def uploaded(array: NDArray[Any], device: torch.device, dtype: torch.dtype) -> T
     if device.type != "cuda":
         return _filled(array, travels, pinned=False).to(dtype).to(device)
     computing, copying = torch.cuda.current_stream(device), _stream(device, "up")
-    # Pinned memory belongs to the device of the stream.
-    with torch.cuda.stream(copying):
+    with _copying_on(copying):
         host = _filled(array, travels, pinned=True)
         values = host.to(device, non_blocking=True)
     computing.wait_stream(copying)
@@ -49,7 +48,7 @@ class Download:
     """
 
     def __init__(self, values: Tensor, dtype: np.dtype[Any] | None = None) -> None:
-        device = values.device
+        self._device = device = values.device
         if dtype is not None and converts_on(device, dtype):
             values, dtype = into_dtype(values, dtype), None
         self._dtype = dtype
@@ -59,7 +58,7 @@ class Download:
             return
         copying = _stream(device, "down")
         copying.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(copying):
+        with _copying_on(copying):
             self._host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
             self._host.copy_(values, non_blocking=True)
         values.record_stream(copying)
@@ -68,7 +67,8 @@ class Download:
     def array(self) -> NDArray[Any]:
         """Wait for the values."""
         if self._done is not None:
-            self._done.synchronize()
+            with torch.cuda.device(self._device):
+                self._done.synchronize()
         if self._dtype is None:
             return self._host.numpy()
         with shielded():
@@ -90,6 +90,17 @@ def _filled(array: NDArray[Any], dtype: torch.dtype, *, pinned: bool) -> Tensor:
 def _stream(device: torch.device, way: Literal["up", "down"]) -> torch.cuda.Stream:
     """The stream for copies in one direction: devices copy both ways at once."""
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _copying_on(stream: torch.cuda.Stream) -> Iterator[None]:
+    """Copy in a stream, with its device as the current one.
+
+    CUDA takes half a gigabyte of a current device on which nothing runs: with cuda:1
+    alone, of cuda:0, where pinned memory, streams and waits would have been.
+    """
+    with torch.cuda.device(stream.device), torch.cuda.stream(stream):
+        yield
 
 
 class TileDownload:
@@ -139,7 +150,7 @@ class _AtOnce(Executor):
 
 
 _AXES = 4  # two of a plane, twice where it is enlarged in two passes
-_BUDGET = 100e6  # bytes of an axis on a GPU, where making them would take longer
+_BUDGET = 50e6  # bytes of an axis on a GPU, where making them would take longer
 _BUDGET_OF_CPU = 8e6  # where it takes little beside the tile, and memory is the user's
 
 Part = tuple[slice, Tensor]  # source pixels, and their weights on the device

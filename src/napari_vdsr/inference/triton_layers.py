@@ -16,9 +16,11 @@ from torch import Tensor
 _PIXELS = 64  # of a program of the first layer
 _ROWS, _COLUMNS = 4, 16  # of a program of the last layer
 _OPTIONS: dict[str, Any] = {"num_warps": 4, "enable_fp_fusion": True}
+# One kernel for windows of all sizes, so that the one that was tried is the one in use.
+_SIZES = ["height", "width"]
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES)
 def _first(
     image,
     weights,
@@ -56,7 +58,7 @@ def _first(
     )
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES)
 def _last(
     features,
     weights,

@@ -24,6 +24,7 @@ from napari_vdsr.imaging.intensities import (
 )
 from napari_vdsr.inference.device import (
     SMALLEST_TILE,
+    device_failures,
     device_lock,
     is_out_of_memory,
     release_memory,
@@ -178,7 +179,7 @@ class Upscaler:
         InputError
             When pixels are infinite or the plane has no such shape or dtype.
         VdsrError
-            When even small tiles do not fit the device's memory.
+            When even small tiles do not fit the device's memory, or it stops working.
         """
         kind = check_dtype(plane.dtype)
         dtype = kind if dtype is None else dtype
@@ -203,7 +204,8 @@ class Upscaler:
         middle = middle_shape((plane.shape[0], plane.shape[1]), out_shape)
         if middle is not None:  # the factor is large
             plane = _Enlarged(self, plane, middle)
-        self._fill(out, plane, out_shape, wanted, self.tile, progress)
+        with device_failures(self.device):
+            self._fill(out, plane, out_shape, wanted, self.tile, progress)
         return out
 
     def _fill(

@@ -243,7 +243,7 @@ def hidden_precision(
 ) -> torch.dtype:
     """Choose the precision of the hidden layers of a network while it is trained.
 
-    Raises `InputError` when the device is too slow in it to be of use.
+    Raises `InputError` when the device cannot, or is too slow in it to be of use.
     """
     on_cpu, on_cuda = device.type == "cpu", device.type == "cuda"
     if config.precision != "auto":
@@ -251,6 +251,11 @@ def hidden_precision(
         if precision is torch.bfloat16 and on_cpu and not computes_bfloat16():
             raise InputError(
                 "this processor does not compute in bfloat16: choose float32 or auto"
+            )
+        if precision is torch.float16 and (reason := _cannot_scale(device)):
+            raise InputError(
+                f"torch cannot train in float16 on {device} ({reason}): choose "
+                "bfloat16, float32 or auto"
             )
         return precision
     # SRCNN predicts the image itself, of which half precision keeps too few digits.
@@ -261,6 +266,20 @@ def hidden_precision(
     # Some GPUs give NaN in float16.
     works = on_cuda and fault(device, torch.float16) is None
     return torch.float16 if works else torch.float32
+
+
+def _cannot_scale(device: torch.device) -> str | None:
+    """Why a device cannot undo the scale of a loss; torch does it in float64."""
+    weight = nn.Parameter(torch.ones(1, device=device))
+    optimiser, scaler = torch.optim.SGD([weight]), torch.amp.GradScaler(device.type)
+    try:
+        torch.autograd.backward(scaler.scale(weight.sum()))
+        scaler.unscale_(optimiser)
+    except (RuntimeError, TypeError) as error:
+        if is_out_of_memory(error):
+            raise
+        return str(error).partition("\n")[0]
+    return None
 
 
 class _ZeroMean(nn.Module):
