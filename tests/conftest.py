@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import tracemalloc
 import warnings
@@ -20,6 +21,11 @@ from napari_vdsr.errors import Cancelled
 
 # Images in tests are small: more threads would only wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# napari reads this when it is imported. Tests reset its settings, and those of whoever
+# runs them are to stay as they are.
+_SETTINGS = tempfile.TemporaryDirectory(prefix="napari-vdsr-tests-")
+os.environ["NAPARI_CONFIG"] = os.path.join(_SETTINGS.name, "settings.yaml")
 
 # A machine under load is slow, which is no fault of what is tested.
 settings.register_profile("project", deadline=None, max_examples=30)

@@ -1,5 +1,6 @@
 """Text of others on a terminal."""
 
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
@@ -48,6 +49,22 @@ def test_names_of_files_cannot_control_the_terminal(
     monkeypatch.setattr("sys.stdout", pipe := StringIO())
     console.show(EVIL)  # programs need names as they are
     assert pipe.getvalue() == f"{EVIL}\n"
+
+
+def test_names_of_files_do_not_break_messages_in_two(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    name = "a  b\r\nerror: c\u2028d\te.png"
+    assert plain_line(name) == "a  b error: c d e.png"
+    assert main(["upscale", name, str(tmp_path / "out.png")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a  b error: c d e.png" in line
+    with suppress(OSError):  # of systems that take no such name
+        (tmp_path / name).write_bytes(b"no picture")
+        target = str(tmp_path.parent / "out")
+        assert main(["upscale", str(tmp_path), target, "--model", "vdsr5"]) == 1
+        lines = capsys.readouterr().err.splitlines()
+        assert all(line.startswith("napari-vdsr: ") for line in lines)
 
 
 def test_one_thing_is_not_counted_as_several() -> None:

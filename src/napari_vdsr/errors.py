@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 
 # What controls a terminal or turns the direction of its text.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_BREAKS = re.compile("\\s*[\n-\r\x1c-\x1e\x85\u2028\u2029]\\s*|\t")
 
 
 class VdsrError(Exception):
@@ -49,8 +50,8 @@ def plain_text(text: str) -> str:
 
 
 def plain_line(text: str) -> str:
-    """The same in one line."""
-    return plain_text(re.sub(r"\s+", " ", text))
+    """The same in one line: names of files may hold breaks."""
+    return plain_text(_BREAKS.sub(" ", text))
 
 
 def counted(number: int, what: str) -> str:

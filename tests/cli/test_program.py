@@ -53,6 +53,25 @@ def test_the_program_works(program: str, tmp_path: Path) -> None:
 
 
 @needs_posix
+def test_a_folder_that_is_gone_is_named_before_anything_is_loaded(
+    program: str, tmp_path: Path
+) -> None:
+    """A library ended the process: it was killed."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    done = subprocess.run(
+        ["sh", "-c", f"rmdir '{folder}'; exec '{program}' upscale a.png b.png --json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "error: the current folder is gone" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert json.loads(done.stdout)["error"]["type"] == "FileError"
+
+
+@needs_posix
 def test_a_reader_that_has_had_enough_is_no_fault(program: str) -> None:
     done = subprocess.run(
         ["sh", "-c", f"'{program}' models list | true"], capture_output=True, text=True

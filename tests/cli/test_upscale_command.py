@@ -15,6 +15,7 @@ import napari_vdsr
 from napari_vdsr import pipeline
 from napari_vdsr.errors import FileError
 from napari_vdsr.files import Metadata, Picture, read_image, write_image
+from napari_vdsr.files.zarr_chunks import is_zarr_folder
 from napari_vdsr.zoo import DEFAULT_MODEL
 
 Run = Callable[..., Any]
@@ -52,6 +53,24 @@ def test_a_file_becomes_what_the_python_function_gives(
         read_image(tmp_path / "out.png").array, napari_vdsr.upscale(GREY, 1.5)
     )
     assert grey.read_bytes() == before
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_slash_at_the_end_means_a_folder(
+    there: bool, run: Run, grey: Path, tmp_path: Path
+) -> None:
+    """Of a folder that was not there the format could not be told."""
+    folder = tmp_path / "new" / "enlarged"
+    if there:
+        folder.mkdir(parents=True)
+    assert run("upscale", grey, f"{folder}/", "--model", "vdsr5").status == 0
+    assert read_image(folder / grey.name).array.shape == (48, 60)
+    outcome = run("upscale", grey, f"{grey}/", "--model", "vdsr5")
+    assert outcome.status == 1
+    assert f"cannot make the folder {grey}" in outcome.err
+    target = tmp_path / "out.zarr"
+    assert run("upscale", grey, f"{target}/", "--model", "vdsr5").status == 0
+    assert is_zarr_folder(target)
 
 
 @pytest.mark.parametrize("target", ["out.png", "out.zarr"])

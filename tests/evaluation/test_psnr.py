@@ -46,6 +46,19 @@ def test_it_agrees_with_scikit_image(dtype: str) -> None:
     assert report.mean == pytest.approx(expected, abs=1e-9)
 
 
+def test_a_range_far_beyond_faint_floats_is_told_of() -> None:
+    """It adds decibels: 60 for values up to 0.001."""
+    a, b = (1e-3 * image for image in random_pair("float32"))
+    with pytest.warns(VdsrWarning, match=r"no value is above 0.000999.*: give data_ra"):
+        faint = psnr(a, b)
+    assert faint.data_range.value == 1
+    with pytest.warns(VdsrWarning, match="give data_range"):
+        similarity(a, b)
+    own = psnr(a, b, data_range=1e-3)  # nothing to tell
+    assert faint.mean - own.mean == pytest.approx(60)
+    psnr(100 * a, 100 * b)
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_it_agrees_with_torchmetrics(dtype: str) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.imaging.intensities import (
     check_dtype,
     into_dtype,
@@ -50,6 +50,14 @@ def test_the_work_precision_holds_every_value_of_narrow_integers(dtype: str) -> 
         assert int(torch.tensor(limits.max, dtype=work)) == limits.max
     else:
         assert work is torch.float64
+
+
+def test_floats_that_use_next_to_nothing_of_their_range_are_told_of() -> None:
+    image = np.linspace(0, 1e-3, 12).reshape(3, 4)
+    with pytest.warns(VdsrWarning, match=r"no value is above 0.001, .* intensity_ra"):
+        assert natural_range(image) == (0, 1)
+    assert natural_range(image * 100) == (0, 1)
+    assert natural_range(image * 0) == (0, 1)  # of black nothing is lost
 
 
 def test_the_natural_range_is_known_or_asked_for() -> None:

@@ -36,6 +36,14 @@ def test_commands_are_offered_for_image_layers_only() -> None:
         assert command.title == f"Upscale active layer ×{factor}"
 
 
+def test_settings_of_whoever_runs_the_tests_are_left_alone() -> None:
+    """The fixtures reset them."""
+    from napari.settings import get_settings
+
+    assert str(get_settings().config_path) == os.environ["NAPARI_CONFIG"]
+    assert "napari-vdsr-tests-" in os.environ["NAPARI_CONFIG"]
+
+
 @pytest.mark.parametrize("opened_before", [False, True])
 def test_a_menu_command_enlarges_the_active_layer(
     plugin: PluginManager, viewer: Any, qtbot: Any, cells: Any, opened_before: bool

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FrameType
@@ -140,8 +141,16 @@ def what_is_lost(out: SteadyStream) -> str | None:
 
 
 def note(message: str) -> None:
-    """Print a message to the user on standard error."""
-    message = plain_text(message)
+    """Print a message to the user on standard error, in one line."""
+    _write(plain_line(message))
+
+
+def note_traceback() -> None:
+    """Print what led to the error that is being handled."""
+    _write(plain_text(traceback.format_exc()))
+
+
+def _write(message: str) -> None:
     if "tqdm" in sys.modules:  # there may be a progress bar: write above it
         from tqdm import tqdm
 

@@ -1,7 +1,6 @@
 """Enlarging files and folders with the options of the command line."""
 
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_vdsr.cli.console import fetching_bar, note, progress_bar
+from napari_vdsr.cli.console import fetching_bar, note, note_traceback, progress_bar
 from napari_vdsr.cli.options import parse_lengths, parse_pair
 from napari_vdsr.errors import InputError, VdsrError, reason_beside
 from napari_vdsr.files import Picture, list_images, open_image
@@ -245,7 +244,7 @@ def enlarge_folder(
             results.append(described(result))
         except Exception as error:
             if not isinstance(error, (VdsrError, MemoryError)):
-                note(traceback.format_exc())
+                note_traceback()
             message = str(error)
             if isinstance(error, MemoryError):
                 message = f"not enough memory {message}"

@@ -1,8 +1,8 @@
 """The program: its commands, their exit status, errors and warnings."""
 
+import os
 import re
 import sys
-import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,13 +12,14 @@ from napari_vdsr.cli.console import (
     Interrupted,
     is_json_printed,
     note,
+    note_traceback,
     print_json,
     show,
     signals_raise,
     steady_streams,
     what_is_lost,
 )
-from napari_vdsr.errors import InputError, VdsrError, VdsrWarning
+from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
 from napari_vdsr.version import __version__
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: list[str]) -> int:
     """Run a command; errors become messages and an exit status."""
     try:
+        _check_current_folder()
         status = application()(given, prog_name="napari-vdsr", standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -75,6 +77,17 @@ def _run(given: list[str]) -> int:
             return _report_usage(given, error)
         return _report_fault(given, error)
     return status if isinstance(status, int) else 0
+
+
+def _check_current_folder() -> None:
+    """Raise FileError where it is gone: libraries would end the process for it."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise FileError(
+            "the current folder is gone, or cannot be entered any more: change to "
+            "another one (cd)"
+        ) from error
 
 
 def application() -> "typer.Typer":
@@ -126,7 +139,7 @@ def application() -> "typer.Typer":
 def _report_fault(given: list[str], error: Exception) -> int:
     """Report what nobody has foreseen, within its handler."""
     _report(given, type(error).__name__, f"unexpected {error!r}")
-    note(traceback.format_exc())
+    note_traceback()
     note(
         "this is a fault of napari-vdsr, not of yours: please report the lines "
         f"above together with what `napari-vdsr info` prints{_tracker()}"

@@ -22,6 +22,12 @@ from napari_vdsr.errors import FileError, InputError
 from napari_vdsr.options import RunOptions
 
 
+def _named(text: str) -> str:
+    """Check a name, and keep it as it was written: in the end a slash or none."""
+    named_path(text)
+    return text
+
+
 @takes_run_options()
 def upscale(
     source: Annotated[
@@ -32,14 +38,15 @@ def upscale(
             help="Image file (TIFF, OME-Zarr, PNG, JPEG, BMP) or folder of images.",
         ),
     ],
-    target: Annotated[
-        Path,
+    out: Annotated[
+        str,
         typer.Argument(
-            parser=named_path,
+            parser=_named,
             metavar="OUT",
             help="File to write, whose ending decides the format (.tif, .ome.tif, "
             ".zarr, .png …); or folder, made when it is missing, which gets a file of "
-            "the same name for each image.",
+            "the same name for each image. For one image, end the name of a folder to "
+            "be made in a slash.",
         ),
     ],
     factor: Annotated[
@@ -142,6 +149,7 @@ def upscale(
         napari-vdsr upscale slide.zarr slide-x2.zarr --workers 2
     """
     from napari_vdsr.cli.enlarging import Settings, described, enlarge_folder
+    from napari_vdsr.files.atomic import make_folder
     from napari_vdsr.files.folders import result_name
     from napari_vdsr.files.zarr_chunks import ZARR_SUFFIX, is_zarr_folder
 
@@ -149,6 +157,10 @@ def upscale(
     os.environ.setdefault("ZARR_THREADING__MAX_WORKERS", "1")
     if not source.exists():
         raise FileError(f"cannot read {source}: it does not exist")
+    target = Path(out)
+    to_folder = target.suffix.lower() != ZARR_SUFFIX and (
+        target.is_dir() or out.endswith((os.sep, os.altsep or os.sep))
+    )
     many = source.is_dir() and not is_zarr_folder(source)
     if many and target.suffix.lower() == ZARR_SUFFIX:
         raise InputError(
@@ -180,8 +192,8 @@ def upscale(
         if many:
             results = enlarge_folder(source, target, settings, skip_existing)
         else:
-            if target.is_dir() and target.suffix.lower() != ZARR_SUFFIX:
-                target = target / result_name(source)
+            if to_folder:
+                target = make_folder(target) / result_name(source)
             results = [described(settings.enlarge(source, target))]
     failed = sum("error" in result for result in results)
     skipped = sum("skipped" in result for result in results)

@@ -1,11 +1,12 @@
 """Intensities: dtypes, luminance, black and white, gaps, and results in a dtype."""
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, VdsrWarning
 
 if TYPE_CHECKING:
     import torch
@@ -85,6 +86,22 @@ def black_and_white(
     return None
 
 
+_FAINT = 1 / 16  # of 1: where 12-bit counts end that were divided by 65535
+
+
+def warn_if_faint(known: tuple[float, float], high: float, advice: str) -> None:
+    """Warn where floats are known to lie within [0, 1], but use next to nothing of it.
+
+    `high` is the largest value, `advice` says what to do.
+    """
+    if known == (0.0, 1.0) and 0 < high < _FAINT:
+        msg = (
+            f"no value is above {high:g}, but the range is taken as 0 to 1, as of all "
+            f"floating point within [0, 1]: {advice}, or scale the values to 0 to 1"
+        )
+        warnings.warn(msg, VdsrWarning, stacklevel=4)
+
+
 def natural_range(image: np.ndarray[Any, Any]) -> tuple[float, float]:
     """Black and white: (0, 255) for uint8, (0, 1) for floats within [0, 1].
 
@@ -96,6 +113,7 @@ def natural_range(image: np.ndarray[Any, Any]) -> tuple[float, float]:
         low, high = float(np.nanmin(image)), float(np.nanmax(image))
     known = black_and_white(image.dtype, low, high)
     if known is not None:
+        warn_if_faint(known, high, "give intensity_range=(black, white)")
         return known
     raise InputError(
         f"the intensity range of this {image.dtype} image is not known: give "

@@ -153,10 +153,8 @@ def bring(card: Card, progress: "Progress | None" = None) -> None:
                 continue
         return
     raise FetchError(
-        f"could not fetch {card.name!r}:\n"
-        + "\n".join(f"- {reason}" for reason in reasons)
-        + f"\nTo use it without a download, put the file with sha256 {card.sha256} "
-        f"at {card.path}"
+        f"could not fetch {card.name!r}: {'; '.join(reasons)}. To use it without a "
+        f"download, put the file with sha256 {card.sha256} at {card.path}"
     )
 
 
