@@ -102,8 +102,8 @@ def _usual_streams() -> Iterator[None]:
     """
     with ExitStack() as restore:
         # Nobody can have chosen a stream before; not to be initialised for this.
-        count = torch.cuda.device_count() if torch.cuda.is_initialized() else 0
-        for device in range(count):
+        initialised = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+        for device in range(torch.cuda.device_count() if initialised else 0):
             usual = torch.cuda.default_stream(device)
             theirs = torch.cuda.current_stream(device)
             if theirs != usual:
