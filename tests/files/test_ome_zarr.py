@@ -10,7 +10,8 @@ import zarr
 from sample_pictures import noise
 
 from napari_vdsr.errors import FileError, VdsrWarning
-from napari_vdsr.files import list_images, open_image, read_image
+from napari_vdsr.files import Metadata, Picture, list_images, open_image, read_image
+from napari_vdsr.files.ome_zarr_writer import described
 
 AXES = [
     {"name": "t", "type": "time", "unit": "second"},
@@ -250,3 +251,24 @@ def test_axes_of_a_plain_zarr_go_by_their_names(
     path = tmp_path / "named.zarr"
     zarr.create_array(str(path), data=array, dimension_names=names)
     assert read_image(path).axes == axes
+
+
+@pytest.mark.parametrize(
+    ("unit", "time", "expected"),
+    [
+        ("µm", "ms", ("millisecond", "micrometer")),
+        ("Å", "ns", ("nanosecond", "angstrom")),
+        ("km", "h", ("hour", "kilometer")),
+    ],
+)
+def test_units_are_spelled_as_the_format_asks(
+    unit: str, time: str, expected: tuple[str, str]
+) -> None:
+    xml = (
+        f'<OME><Pixels TimeIncrement="2" TimeIncrementUnit="{time}"'
+        f' PhysicalSizeY="3" PhysicalSizeYUnit="{unit}"/></OME>'
+    )
+    picture = Picture(noise((2, 4, 5)), "TYX", False, (3, 3), unit, Metadata(ome=xml))
+    said = described(picture)
+    assert tuple(axis.unit for axis in said.axes) == (*expected, expected[1])
+    assert said.scale == (2, 3, 3)

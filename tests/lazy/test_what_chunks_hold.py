@@ -63,7 +63,7 @@ def test_a_chunk_that_is_another_is_named_wherever_it_is_read(
     for read in (
         lambda: upscale_layer(layer, 2, model=tiny, device="cpu", region=parts),
         lambda: upscale_layer(layer, 2, model=tiny, device="cpu").data[0].compute(),
-        lambda: bicubic_plan(plan, array),
+        lambda: bicubic_plan(plan, array)[...],
         lambda: save_enlarged(
             layer, plan, array, tmp_path / "a.zarr", RunOptions(tiny, "cpu")
         ),

@@ -37,7 +37,13 @@ from napari_vdsr.files.partial_zarr import (
     sums_of,
     sweep,
 )
-from napari_vdsr.files.picture import AXIS_TYPES, Axis, Multiscale, Picture
+from napari_vdsr.files.picture import (
+    AXIS_TYPES,
+    NGFF_UNITS,
+    Axis,
+    Multiscale,
+    Picture,
+)
 from napari_vdsr.files.tiff_metadata import ome_channels, ome_steps
 from napari_vdsr.files.zarr_chunks import is_zarr, zarr_library
 
@@ -45,22 +51,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 _EDGE = 512  # pixels a side of a chunk
-_UNITS = {
-    "m": "meter",
-    "dm": "decimeter",
-    "cm": "centimeter",
-    "mm": "millimeter",
-    "µm": "micrometer",
-    "nm": "nanometer",
-    "pm": "picometer",
-    "Å": "angstrom",
-    "in": "inch",
-    "s": "second",
-    "ms": "millisecond",
-    "µs": "microsecond",
-    "min": "minute",
-    "h": "hour",
-}
 
 
 @dataclass(frozen=True)
@@ -302,12 +292,12 @@ def described(picture: Picture) -> Multiscale:
 def _known_steps(picture: Picture) -> dict[str, tuple[float, str | None]]:
     """Distance of neighbours, and its unit, along the axes that a file describes."""
     steps: dict[str, tuple[float, str | None]] = {}
-    unit = _UNITS.get(picture.unit or "", picture.unit)
+    unit = NGFF_UNITS.get(picture.unit or "", picture.unit)
     for axis, size in zip("YX", picture.pixel_size or (), strict=False):
         steps[axis] = size, unit
     if picture.metadata.ome is not None:
         for axis, (size, given) in ome_steps(picture.metadata.ome).items():
-            steps[axis] = size, _UNITS.get(given, given)
+            steps[axis] = size, NGFF_UNITS.get(given, given)
     imagej = picture.metadata.imagej or {}
     if _is_length(imagej.get("spacing")) and picture.unit is not None:
         steps["Z"] = float(imagej["spacing"]), unit

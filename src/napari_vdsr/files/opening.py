@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_vdsr.errors import FileError, VdsrError
+from napari_vdsr.errors import FileError, InputError, VdsrError
 from napari_vdsr.files.picture import Picture
 from napari_vdsr.memory import free_memory
 
@@ -91,6 +92,40 @@ def as_slices(
     kept = tuple(slice(None) if isinstance(item, slice) else 0 for item in key)
     sized = zip(slices, shape, strict=True)
     return [slice(*part.indices(size)[:2]) for part, size in sized], kept
+
+
+def checked_pixels(
+    pixels: Any, shape: Sequence[int], dtype: np.dtype[Any], which: str
+) -> NDArray[Any]:
+    """Pixels that were read, as an array of the shape and dtype that were announced.
+
+    Others are refused: they would be repeated, cut or wrapped in silence.
+    """
+    refuse_mask(pixels)
+    array = np.asarray(pixels)
+    native = array.dtype.newbyteorder("="), dtype.newbyteorder("=")
+    if array.shape != tuple(shape) or native[0] != native[1]:
+        raise InputError(
+            f"{which} is {array.dtype} of shape {array.shape}, but the image says "
+            f"{dtype} of shape {tuple(shape)}: mend what makes it, or its dtype and "
+            "chunks"
+        )
+    return array
+
+
+def refuse_mask(image: object) -> None:
+    """Refuse masked arrays, of which all pixels would be taken as valid."""
+    # The pixels of dask; of pint; of some planes in a list.
+    known = [image, getattr(image, "_meta", None), getattr(image, "magnitude", None)]
+    if isinstance(image, list | tuple):
+        for each in image:
+            if isinstance(each, list | tuple | np.ma.MaskedArray):
+                refuse_mask(each)
+    if any(isinstance(each, np.ma.MaskedArray) for each in known):
+        raise InputError(
+            "masks are not known here: mark what is missing with NaN, such as "
+            "image.astype('float32').filled(np.nan)"
+        )
 
 
 class Reordered:

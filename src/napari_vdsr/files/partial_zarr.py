@@ -72,7 +72,7 @@ def check_existing_zarr(target: Path, *, overwrite: bool) -> None:
     """Raise `FileError` when there is anything but a zarr that may be replaced."""
     if not os.path.lexists(target):
         return
-    if not target.is_dir() or not (is_zarr(target) or _is_empty(target)):
+    if not target.is_dir() or not (is_zarr(target) or not any(target.iterdir())):
         raise FileError(
             f"cannot write {target}: it is there already, and it is no zarr"
         )
@@ -92,10 +92,6 @@ def foreign_files(folder: Path) -> Iterator[Path]:
         for name in names:
             if not (name.startswith(_ZARR_FILES) or _CHUNK_NAME.fullmatch(name)):
                 yield Path(parent, name)
-
-
-def _is_empty(folder: Path) -> bool:
-    return not any(folder.iterdir())
 
 
 class PartialZarr:

@@ -219,9 +219,10 @@ _METRES = {
     "in": 0.0254,
 }
 
-_SPELLINGS = {  # of a symbol: "\u03bcm" has a Greek mu, and "\\u00b5m" is ImageJ's
-    "µm": "um \u03bcm \\u00b5m micron micrometer micrometre",
-    "Å": "\\u00c5 å angstrom",
+# Of a symbol, that of OME-Zarr first: "\u03bcm" has a Greek mu, "\\u00b5m" is ImageJ's.
+_SPELLINGS = {
+    "µm": "micrometer micrometre um \u03bcm \\u00b5m micron",
+    "Å": "angstrom \\u00c5 å",
     "nm": "nanometer nanometre",
     "pm": "picometer picometre",
     "mm": "millimeter millimetre",
@@ -238,6 +239,8 @@ _SPELLINGS = {  # of a symbol: "\u03bcm" has a Greek mu, and "\\u00b5m" is Image
     "h": "hour",
 }
 _SYMBOLS = {word: unit for unit, words in _SPELLINGS.items() for word in words.split()}
+NGFF_UNITS = {unit: words.split()[0] for unit, words in _SPELLINGS.items()}
+"""What OME-Zarr calls the units with a symbol of their own."""
 _NO_LENGTH = {"", "none", "pixel", "pixels", "px", "null", "reference frame"}
 
 

@@ -5,7 +5,6 @@ import math
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +48,9 @@ def read_raster(path: Path, kind: str) -> tuple[Picture, tuple[str, ...]]:
     _check_size(path, image, data, kind)
     if kind == "PNG":  # Pillow reduces 16-bit colours to 8 bits
         array = imagecodecs.png_decode(data)
-        size = _png_pixel_size(data)
     else:
         array = _decoded(path, image)
-        size = _dots_per_inch_to_size(_dots_per_inch(image))
+    size = _pixel_size(image)
     orientation = image.getexif().get(0x0112, 1)
     if kind == "PNG":
         array = _upright(array, orientation)
@@ -118,44 +116,28 @@ def _decoded(path: Path, image: Image.Image) -> NDArray[np.uint8]:
     return np.array(upright)
 
 
+def _pixel_size(image: Image.Image) -> tuple[float, float] | None:
+    """Height and width of a pixel: in metres for PNG, in inches for JPEG and BMP."""
+    dots = _dots_per_inch(image)
+    if not dots or not all(0 < value < math.inf for value in dots):
+        return None
+    if image.format == "PNG":  # whole numbers in a metre
+        dots = [round(value / 0.0254) for value in dots]
+    return 1 / float(dots[1]), 1 / float(dots[0])
+
+
 def _dots_per_inch(image: Image.Image) -> Any:
-    """Pixels in an inch along X and Y, as a JPEG or BMP file says."""
-    exif = image.getexif()
-    if image.format == "BMP" or image.info.get("jfif_unit") in (1, 2):
+    """Pixels in an inch along X and Y, as a file says."""
+    if image.format in ("PNG", "BMP") or image.info.get("jfif_unit") in (1, 2):
         return image.info.get("dpi")
     # Pillow takes that of X for both, and 72 where there is none.
+    exif = image.getexif()
     dots = exif.get(0x011A), exif.get(0x011B)
     try:
         values = [float(each) for each in dots]  # type: ignore[arg-type]
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return [each * (2.54 if exif.get(0x0128) == 3 else 1) for each in values]
-
-
-def _dots_per_inch_to_size(dpi: Any) -> tuple[float, float] | None:
-    if not dpi or not all(0 < value < math.inf for value in dpi):
-        return None
-    return 1 / float(dpi[1]), 1 / float(dpi[0])
-
-
-def _png_pixel_size(data: bytes) -> tuple[float, float] | None:
-    """Size of a pixel in metres from the chunk pHYs, where there is one."""
-    for name, content in _png_chunks(data):
-        if name == b"pHYs" and len(content) == 9:
-            across, down, unit = struct.unpack(">IIB", content)
-            return (1 / down, 1 / across) if unit == 1 and across and down else None
-    return None
-
-
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and content of each chunk before the pixels."""
-    place = 8
-    while place + 8 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, place)
-        if name == b"IDAT":
-            return
-        yield name, data[place + 8 : place + 8 + length]
-        place += 12 + length
 
 
 def write_raster(path: Path, kind: str, picture: Picture) -> None:

@@ -4,7 +4,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
@@ -18,6 +18,16 @@ _STATES_SIZES = re.compile(
     r"|calibration|resolution|physical\s*_?size(?!_?z)|voxel",
     re.IGNORECASE,
 )
+
+# Those that note the size of a pixel, in the order in which they are asked.
+_PROGRAMS = "svs lsm stk metaseries micromanager fluoview sis fei sem tvips".split()
+# What some of them call it along Y and X, and how many of which unit theirs is.
+_LENGTHS = {
+    "lsm": (("VoxelSizeY", "VoxelSizeX"), 1e6, "µm"),
+    "sis": (("pixelsizey", "pixelsizex"), 1e6, "µm"),
+    "fei": (("PixelHeight", "PixelWidth"), 1e9, "nm"),
+    "tvips": (("PixelSizeY", "PixelSizeX"), 1, "nm"),
+}
 
 
 def ome_fault(xml: str) -> str:
@@ -124,7 +134,9 @@ def enlarged_ome(picture: Picture) -> str | None:
     if uri:
         ElementTree.register_namespace("", uri)
     root.attrib.pop("UUID", None)  # it named the source file
-    _keep_only(root, image)
+    for item in [item for item in root if _name(item) == "Image"]:
+        if item is not image:
+            root.remove(item)
     _drop_regions(root, image)
     _drop_stated_sizes(root)
     _set_sizes(pixels, picture)
@@ -150,12 +162,6 @@ def _describes(pixels: ElementTree.Element, picture: Picture) -> bool:
     return all(
         pixels.get(f"Size{axis}", "1") == str(sizes.get(axis, 1)) for axis in "TCZ"
     )
-
-
-def _keep_only(root: ElementTree.Element, image: ElementTree.Element) -> None:
-    for item in list(root):
-        if _name(item) == "Image" and item is not image:
-            root.remove(item)
 
 
 def _drop_regions(root: ElementTree.Element, image: ElementTree.Element) -> None:
@@ -231,9 +237,9 @@ def tiff_pixel_size(tif: Any, page: Any) -> PixelSize:
         found = ome_pixel_size(tif.ome_metadata)
         if found[0] is not None:
             return found
-    for kind, size_of in _KINDS.items():
+    for kind in _PROGRAMS:
         if getattr(tif, f"is_{kind}", False):
-            found = _of_program(size_of, tif, page)
+            found = _of_program(kind, tif, page)
             if found[0] is not None:
                 return found
     sizes = [_size(page.tags.get(name)) for name in ("YResolution", "XResolution")]
@@ -244,14 +250,14 @@ def tiff_pixel_size(tif: Any, page: Any) -> PixelSize:
     unit = _TAG_UNITS.get(int(tag.value) if tag else 2)
     if tif.is_imagej:
         said = tif.imagej_metadata or {}
-        noted = normalise_unit(_text(said.get("unit")))
+        noted, other = (normalise_unit(str(said.get(k, ""))) for k in ("unit", "yunit"))
         if noted is not None:
-            other = normalise_unit(_text(said.get("yunit"))) or noted
+            other = other or noted
             turned, unit = plane_size((width, height), (noted, other))
             return (turned and (turned[1], turned[0])), unit
         unit = unit if tag else None
-    elif (noted := _noted_by_tifffile(tif)) is not None:
-        unit = normalise_unit(noted)
+    elif tif.shaped_metadata and "unit" in tif.shaped_metadata[0]:  # by tifffile
+        unit = normalise_unit(str(tif.shaped_metadata[0]["unit"]))
     if unit is None and height == width == 1:
         return None, None
     return (height, width), unit
@@ -272,15 +278,6 @@ def without_sizes(text: str) -> str:
     return "".join(line for line in lines if not _STATES_SIZES.search(line))
 
 
-def _noted_by_tifffile(tif: Any) -> str | None:
-    noted = tif.shaped_metadata
-    return str(noted[0]["unit"]) if noted and "unit" in noted[0] else None
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
-
-
 def _size(tag: Any) -> float:
     """Size of a pixel from a resolution tag; 0 when it says nothing."""
     value: Any = () if tag is None else tag.value
@@ -293,10 +290,10 @@ def _size(tag: Any) -> float:
     return float(size) if 0 < size < math.inf else 0.0
 
 
-def _of_program(size_of: Callable[[Any, Any], Any], tif: Any, page: Any) -> PixelSize:
+def _of_program(kind: str, tif: Any, page: Any) -> PixelSize:
     """What the metadata of a program say, as far as they can be understood."""
     try:
-        height, width, unit = size_of(tif, page)
+        height, width, unit = _as_noted(kind, tif, page)
         sizes = float(height), float(width)
     except Exception:  # these formats are described nowhere: anything may be missing
         return None, None
@@ -304,70 +301,31 @@ def _of_program(size_of: Callable[[Any, Any], Any], tif: Any, page: Any) -> Pixe
     return (None, None) if unit is None else plane_size(sizes, (unit, unit))
 
 
-def _svs(_: Any, page: Any) -> tuple[Any, Any, str]:
-    import tifffile
+def _as_noted(kind: str, tif: Any, page: Any) -> tuple[Any, Any, Any]:
+    """Height and width of a pixel and their unit, in the words of a program."""
+    if kind == "svs":
+        import tifffile
 
-    found = tifffile.tifffile.svs_description_metadata(page.description)["MPP"]
-    return found, found, "µm"
-
-
-def _lsm(tif: Any, _: Any) -> tuple[Any, Any, str]:
-    said = tif.lsm_metadata
-    return said["VoxelSizeY"] * 1e6, said["VoxelSizeX"] * 1e6, "µm"
-
-
-def _stk(tif: Any, _: Any) -> tuple[Any, Any, Any]:
-    said = tif.stk_metadata
-    return said["YCalibration"], said["XCalibration"], said["CalibrationUnits"]
-
-
-def _metaseries(tif: Any, _: Any) -> tuple[Any, Any, Any]:
-    said = tif.metaseries_metadata["PlaneInfo"]
-    if said.get("spatial-calibration-state", True) is False:
-        raise ValueError("not calibrated")
-    x, y = said["spatial-calibration-x"], said["spatial-calibration-y"]
-    return y, x, said["spatial-calibration-units"]
-
-
-def _micromanager(_: Any, page: Any) -> tuple[Any, Any, str]:
-    found = page.tags["MicroManagerMetadata"].value["PixelSizeUm"]
-    return found, found, "µm"
-
-
-def _fluoview(tif: Any, _: Any) -> tuple[Any, Any, Any]:
-    rows = {row[0].strip().upper(): row for row in tif.fluoview_metadata["Dimensions"]}
-    return rows["Y"][3], rows["X"][3], rows["X"][4]
-
-
-def _sis(tif: Any, _: Any) -> tuple[Any, Any, str]:
-    said = tif.sis_metadata
-    return said["pixelsizey"] * 1e6, said["pixelsizex"] * 1e6, "µm"
-
-
-def _fei(tif: Any, _: Any) -> tuple[Any, Any, str]:
-    said = tif.fei_metadata["Scan"]
-    return said["PixelHeight"] * 1e9, said["PixelWidth"] * 1e9, "nm"
-
-
-def _sem(tif: Any, _: Any) -> tuple[Any, Any, str]:
-    _, found, unit = tif.sem_metadata["ap_image_pixel_size"]
-    return found, found, unit
-
-
-def _tvips(tif: Any, _: Any) -> tuple[Any, Any, str]:
-    said = tif.tvips_metadata
-    return said["PixelSizeY"], said["PixelSizeX"], "nm"
-
-
-_KINDS = {
-    "svs": _svs,
-    "lsm": _lsm,
-    "stk": _stk,
-    "metaseries": _metaseries,
-    "micromanager": _micromanager,
-    "fluoview": _fluoview,
-    "sis": _sis,
-    "fei": _fei,
-    "sem": _sem,
-    "tvips": _tvips,
-}
+        found = tifffile.tifffile.svs_description_metadata(page.description)["MPP"]
+        return found, found, "µm"
+    if kind == "micromanager":
+        found = page.tags["MicroManagerMetadata"].value["PixelSizeUm"]
+        return found, found, "µm"
+    said = getattr(tif, f"{kind}_metadata")
+    if kind == "stk":
+        return said["YCalibration"], said["XCalibration"], said["CalibrationUnits"]
+    if kind == "metaseries":
+        said = said["PlaneInfo"]
+        if said.get("spatial-calibration-state", True) is False:
+            raise ValueError("not calibrated")
+        y, x = said["spatial-calibration-y"], said["spatial-calibration-x"]
+        return y, x, said["spatial-calibration-units"]
+    if kind == "fluoview":
+        rows = {row[0].strip().upper(): row for row in said["Dimensions"]}
+        return rows["Y"][3], rows["X"][3], rows["X"][4]
+    if kind == "sem":
+        _, found, unit = said["ap_image_pixel_size"]
+        return found, found, unit
+    (y, x), times, unit = _LENGTHS[kind]
+    said = said.get("Scan", said)  # of FEI
+    return said[y] * times, said[x] * times, unit

@@ -1,9 +1,8 @@
 """The pixels of a TIFF file by parts, with the axes that a picture has."""
 
-import os
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import ceil, prod
 from pathlib import Path
@@ -32,13 +31,21 @@ class TiffPixels:
         self.shape = tuple(int(size) for size in series.shape)
         self.dtype: np.dtype[Any] = np.dtype(series.dtype)
         self._path = path
-        self._series = series
+        self._pages = pages = series.pages
         self._keyframe: Any = series.keyframe
         self._file_dtype = self.dtype.newbyteorder(self._keyframe.parent.byteorder)
         self._file = tif.filehandle
         self._file.set_lock(True)  # it has one position for all threads
         self._offset = series.dataoffset if self._is_here(self._keyframe) else None
-        self._segments = _Cache(_KEPT)
+        frame, itemsize = self._keyframe, self.dtype.itemsize
+        rows, columns = segment_shape(frame)
+        pixels = min(rows, frame.imagelength) * columns * frame.samplesperpixel
+        self._segment = _last_kept(
+            lambda number, index: _decode(pages[number], index), pixels * itemsize
+        )
+        self._whole = _last_kept(
+            lambda number: _of_whole_page(pages[number]), frame.size * itemsize
+        )
 
     def region(self, parts: tuple[slice, ...]) -> NDArray[Any]:
         """The pixels of one slice for each axis, from 0 up and without steps."""
@@ -48,7 +55,7 @@ class TiffPixels:
         stack, within = parts[:-page_ndim], parts[-page_ndim:]
         sizes = self.shape[:-page_ndim]
         if (*sizes, *self._keyframe.shape) != self.shape or prod(sizes) != len(
-            self._series.pages
+            self._pages
         ):
             raise ValueError("its pages are not the planes of its image")
         out = np.empty([part.stop - part.start for part in parts], self._file_dtype)
@@ -77,29 +84,16 @@ class TiffPixels:
             starts = np.arange(part.start, part.stop) * stride
             places = (places[:, None] + starts).ravel()
         for run, place in zip(runs, places.tolist(), strict=True):
-            self._read(run, place)
+            with self._file.lock:
+                self._file.read_array(np.uint8, offset=place, out=run)
         return out
-
-    def _read(self, array: NDArray[np.uint8], place: int) -> None:
-        """Fill an array with the bytes from a place in the file on."""
-        left = array.data
-        while left:
-            if hasattr(os, "preadv"):
-                count = os.preadv(self._file.fileno(), [left], place)
-            else:  # Windows
-                with self._file.lock:
-                    self._file.seek(place)
-                    count = self._file.readinto(left)
-            if not count:
-                raise ValueError("it ends too early")
-            left, place = left[count:], place + count
 
     def _is_here(self, page: Any) -> bool:
         """Whether a page is in the file that was opened, not in another of its set."""
         return page.parent.filehandle is self._file
 
     def _of_page(self, number: int, parts: tuple[slice, ...]) -> NDArray[Any]:
-        page: Any = self._series.pages[number]
+        page: Any = self._pages[number]
         keyframe = self._keyframe
         check_segments(self._path, page, number)
         here = self._is_here(page) and self._is_here(keyframe)
@@ -107,14 +101,10 @@ class TiffPixels:
             return self._rows(page.dataoffsets[0], keyframe.shape, parts)
         if here and keyframe.axes in ("YX", "YXS", "SYX") and keyframe.shaped[1] == 1:
             if keyframe.jpegheader is None:
-                return self._of_segments(number, page, parts)
-        if (whole := self._segments.get((number, -1))) is None:
-            whole = self._segments.put((number, -1), _of_whole_page(page))
-        return whole[parts]
+                return self._of_segments(number, parts)
+        return self._whole(number)[parts]
 
-    def _of_segments(
-        self, number: int, page: Any, parts: tuple[slice, ...]
-    ) -> NDArray[Any]:
+    def _of_segments(self, number: int, parts: tuple[slice, ...]) -> NDArray[Any]:
         """Part of a page from the strips or tiles that it touches."""
         named = dict(zip(self._keyframe.axes, parts, strict=True))
         rows, columns = named["Y"], named["X"]
@@ -124,9 +114,8 @@ class TiffPixels:
         size = rows.stop - rows.start, columns.stop - columns.start
         count = planes.stop - planes.start
         out = np.empty((count, *size, within.stop - within.start), self.dtype)
-        for segment, (plane, top, left) in self._decoded(
-            number, page, planes, rows, columns
-        ):
+        touched = self._touched(number, planes, rows, columns)
+        for segment, (plane, top, left) in touched:
             into_y, of_y = _overlap(rows, top, segment.shape[1])
             into_x, of_x = _overlap(columns, left, segment.shape[2])
             out[plane - planes.start, into_y, into_x] = segment[0, of_y, of_x, within]
@@ -134,8 +123,8 @@ class TiffPixels:
             return out[..., 0]
         return out[0] if "S" in named else out[0, ..., 0]
 
-    def _decoded(
-        self, number: int, page: Any, planes: slice, rows: slice, columns: slice
+    def _touched(
+        self, number: int, planes: slice, rows: slice, columns: slice
     ) -> Iterator[tuple[NDArray[Any], tuple[int, int, int]]]:
         """The strips or tiles that a region touches, with plane, top row and column."""
         frame = self._keyframe
@@ -147,10 +136,7 @@ class TiffPixels:
             range(columns.start // width, ceil(columns.stop / width)),
         )
         for plane, y, x in wanted:
-            index = (plane * down + y) * across + x
-            segment = self._segments.get((number, index))
-            if segment is None:
-                segment = self._segments.put((number, index), _decode(page, index))
+            segment = self._segment(number, (plane * down + y) * across + x)
             yield segment, (plane, y * height, x * width)
 
 
@@ -165,7 +151,8 @@ def check_segments(path: Path, page: Any, number: int) -> None:
         return
     sizes, offsets = page.databytecounts, page.dataoffsets
     kind = "tiles" if frame.is_tiled else "strips"
-    expected = _segments(frame)
+    # tifffile joins strips that follow one another
+    expected = 1 if frame.is_contiguous else prod(frame.chunked)
     lost = max(0, expected - min(len(sizes), len(offsets)))
     lost += sum(not (size and at) for size, at in zip(sizes, offsets, strict=False))
     if lost:
@@ -175,9 +162,8 @@ def check_segments(path: Path, page: Any, number: int) -> None:
         )
     end = page.parent.filehandle.size
     cut = sum(at + size > end for size, at in zip(sizes, offsets, strict=False))
-    if (
-        cut and frame.compression != tifffile.COMPRESSION.NONE
-    ):  # some codecs would not mind
+    # some codecs would not mind
+    if cut and frame.compression != tifffile.COMPRESSION.NONE:
         raise FileError(
             f"cannot read {path}: it is cut short: {cut} of {expected} {kind} of its "
             f"plane {number}, counted from 0, would end behind its last byte"
@@ -189,21 +175,6 @@ def segment_shape(frame: Any) -> tuple[int, int]:
     if frame.is_tiled:
         return frame.tilelength, frame.tilewidth
     return frame.rowsperstrip, frame.imagewidth
-
-
-def _segments(frame: Any) -> int:
-    """How many strips or tiles a plane has to have."""
-    if frame.is_contiguous:
-        return 1  # tifffile joins strips that follow one another
-    height, width = segment_shape(frame)
-    depth = frame.tiledepth if frame.is_tiled else 1
-    planes = frame.samplesperpixel if frame.planarconfig == 2 else 1
-    return int(
-        planes
-        * ceil(frame.imagedepth / max(1, depth))
-        * ceil(frame.imagelength / height)
-        * ceil(frame.imagewidth / width)
-    )
 
 
 def _of_whole_page(page: Any) -> NDArray[Any]:
@@ -246,26 +217,11 @@ def _overlap(wanted: slice, first: int, size: int) -> tuple[slice, slice]:
     )
 
 
-class _Cache:
-    """Arrays used last, as many as a number of bytes allows, and at least one."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held: OrderedDict[tuple[int, int], NDArray[Any]] = OrderedDict()
-        self._size = 0
-
-    def get(self, key: tuple[int, int]) -> NDArray[Any] | None:
-        if key not in self._held:
-            return None
-        self._held.move_to_end(key)
-        return self._held[key]
-
-    def put(self, key: tuple[int, int], array: NDArray[Any]) -> NDArray[Any]:
-        self._held[key] = array
-        self._size += array.nbytes
-        while self._size > self._limit and len(self._held) > 1:
-            self._size -= self._held.popitem(last=False)[1].nbytes
-        return array
+def _last_kept(
+    read: Callable[..., NDArray[Any]], size: int
+) -> Callable[..., NDArray[Any]]:
+    """The same function, whose last results, of `size` bytes each, are kept."""
+    return lru_cache(max(1, int(_KEPT // size)))(read)
 
 
 @dataclass(frozen=True, eq=False)

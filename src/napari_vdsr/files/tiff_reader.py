@@ -181,18 +181,14 @@ def _arrangement(path: Path, series: tifffile.TiffPageSeries) -> Arrangement:
             "pixel, which cannot be told apart from channels: store them as images of "
             "their own"
         )
-    table = greys_of(page.bitspersample, page.dtype, inverted=_is_inverted(page))
+    inverted = photometric == _PHOTOMETRIC.MINISWHITE
+    table = greys_of(page.bitspersample, page.dtype, inverted=inverted)
     if not is_colour or "S" not in axes or shape[axes.index("S")] not in (3, 4):
         return Arrangement(axes, as_stored, palette=table)
     samples = axes.index("S")
     order = (*(axis for axis in as_stored if axis != samples), samples)
     letters = "".join(axes[axis] for axis in order)
     return Arrangement(letters, order, rgb=True, palette=table)
-
-
-def _is_inverted(page: Any) -> bool:
-    """Whether the smallest value stands for white."""
-    return bool(page.photometric == _PHOTOMETRIC.MINISWHITE)
 
 
 def _upright(tif: Any, page: Any, stored: Arrangement) -> Arrangement:
@@ -232,7 +228,7 @@ def _metadata(tif: tifffile.TiffFile, page: Any) -> Metadata:
         description=description if plain else None,
         icc_profile=page.iccprofile,
         colormap=page.colormap if tif.is_imagej else None,
-        inverted=_is_inverted(page),
+        inverted=page.photometric == _PHOTOMETRIC.MINISWHITE,
         extra=tuple(_EXTRA.get(int(kind), "unspecified") for kind in extra),
         premultiplied=tifffile.EXTRASAMPLE.ASSOCALPHA in extra,
         compressed=page.compression != tifffile.COMPRESSION.NONE,

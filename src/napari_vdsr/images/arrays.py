@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError, checked_rgb
-from napari_vdsr.imaging.intensities import check_intensities
+from napari_vdsr.files.opening import refuse_mask
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -120,52 +120,6 @@ def refuse_no_image(value: object) -> None:
         msg = "the image is None"
     if msg:
         raise InputError(msg)
-
-
-def refuse_mask(image: object) -> None:
-    """Refuse masked arrays, of which all pixels would be taken as valid."""
-    # The pixels of dask; of pint; of some planes in a list.
-    known = [image, getattr(image, "_meta", None), getattr(image, "magnitude", None)]
-    if isinstance(image, list | tuple):
-        for each in image:
-            if isinstance(each, list | tuple | np.ma.MaskedArray):
-                refuse_mask(each)
-    if any(isinstance(each, np.ma.MaskedArray) for each in known):
-        raise InputError(
-            "masks are not known here: mark what is missing with NaN, such as "
-            "image.astype('float32').filled(np.nan)"
-        )
-
-
-def checked_pixels(
-    pixels: Any, shape: Sequence[int], dtype: np.dtype[Any], which: str
-) -> np.ndarray[Any, Any]:
-    """Pixels that were read, as an array of the shape and dtype that were announced.
-
-    Others are refused: they would be repeated, cut or wrapped in silence.
-    """
-    refuse_mask(pixels)
-    array = np.asarray(pixels)
-    native = array.dtype.newbyteorder("="), dtype.newbyteorder("=")
-    if array.shape != tuple(shape) or native[0] != native[1]:
-        raise InputError(
-            f"{which} is {array.dtype} of shape {array.shape}, but the image says "
-            f"{dtype} of shape {tuple(shape)}: mend what makes it, or its dtype and "
-            "chunks"
-        )
-    return array
-
-
-def check_kind(image: Any, name: str) -> None:
-    """Refuse what cannot be an image, without reading its values."""
-    check_intensities(image.dtype, name)
-    shape = tuple(image.shape)
-    if len(shape) < 2:
-        raise InputError(
-            f"the {name} has shape {shape}: it needs two dimensions (Y, X) at least"
-        )
-    if 0 in shape:
-        raise InputError(f"the {name} has shape {shape}: it holds no pixel")
 
 
 def is_colour(image: Any, rgb: bool | None) -> bool:

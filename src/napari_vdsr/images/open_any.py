@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
 from napari_vdsr.files.opening import OpenImage, Reordered
 from napari_vdsr.files.picture import Metadata, as_shown
-from napari_vdsr.images.arrays import as_array, check_kind, is_xarray
-from napari_vdsr.images.stack import Stack, is_small, stack_of
+from napari_vdsr.images.arrays import as_array, is_xarray
+from napari_vdsr.images.stack import Stack, check_kind, is_small, stack_of
 from napari_vdsr.imaging.geometry import Axes, find_axes, letters_of
 from napari_vdsr.imaging.resample import Instrument
 
@@ -50,6 +50,9 @@ def opened(
     """
     if isinstance(image, str) and not image:
         raise InputError(f"the {name} is an empty name: write that of a file")
+    if isinstance(image, OpenImage):
+        yield _of_file(image, name, axes, kept)
+        return
     if is_xarray(image):
         axes, image = axes or letters_of(image.dims, rgb), image.data
     if isinstance(image, Packed):
@@ -62,8 +65,6 @@ def opened(
             for remark in file.remarks if warn else ():
                 warnings.warn(remark, VdsrWarning, stacklevel=4)
             yield _of_file(file, name, axes, kept)
-    elif hasattr(image, "picture"):  # a file that is open already
-        yield _of_file(image, name, axes, kept)
     elif is_layer(image):
         data = image.data[0] if getattr(image, "multiscale", False) else image.data
         axes = axes or letters_of(getattr(image, "axis_labels", ()))

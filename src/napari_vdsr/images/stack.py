@@ -11,14 +11,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from napari_vdsr.errors import InputError, VdsrError
-from napari_vdsr.images.arrays import (
-    Values,
-    as_array,
-    check_kind,
-    checked_pixels,
-    is_colour,
-    values_of,
-)
+from napari_vdsr.files.opening import checked_pixels
+from napari_vdsr.images.arrays import Values, as_array, is_colour, values_of
+from napari_vdsr.imaging.intensities import check_intensities
 
 KEPT = 64e6
 """Bytes of planes that are kept in memory for the next use, by default."""
@@ -250,6 +245,18 @@ def stack_of(
     check_kind(pixels, name)
     colour = is_colour(pixels, rgb)
     return Stack(pixels, colour, name=name, check=check, kept=kept)
+
+
+def check_kind(image: Any, name: str) -> None:
+    """Refuse what cannot be an image, without reading its values."""
+    check_intensities(image.dtype, name)
+    shape = tuple(image.shape)
+    if len(shape) < 2:
+        raise InputError(
+            f"the {name} has shape {shape}: it needs two dimensions (Y, X) at least"
+        )
+    if 0 in shape:
+        raise InputError(f"the {name} has shape {shape}: it holds no pixel")
 
 
 def is_small(image: Any, kept: float | None) -> bool:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import VdsrWarning
-from napari_vdsr.files.opening import as_slices
-from napari_vdsr.images.arrays import checked_pixels, in_memory, on_host
+from napari_vdsr.files.opening import as_slices, checked_pixels
+from napari_vdsr.images.arrays import in_memory, on_host
 from napari_vdsr.imaging.geometry import Axes, Factor, plan_enlargement
 from napari_vdsr.imaging.intensities import check_dtype, images_in, refuse_infinities
 from napari_vdsr.inference.tiles import LARGEST_SINGLE_FACTOR, Region

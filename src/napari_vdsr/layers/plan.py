@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from napari_vdsr.errors import InputError, checked_rgb
+from napari_vdsr.errors import InputError, checked_rgb, require_text
 from napari_vdsr.images.arrays import as_array, refuse_other_layers
 from napari_vdsr.imaging.geometry import (
     Axes,
     Factor,
     enlarged_size,
+    find_axes,
     letters_of,
     plan_enlargement,
 )
@@ -113,9 +114,9 @@ def plan_layer(
         kind = "a colour layer" if image.rgb else "no colour layer"
         raise InputError(f"rgb is {rgb}, but {image.name!r} is {kind}: leave rgb out")
     names = _axis_names(image, axes)
+    yx = find_axes(tuple(data.shape), names, image.rgb)[:2]
     sizes = tuple(int(size) for size in data.shape[: image.ndim])
     finest = tuple(int(size) for size in level_data(image, 0).shape[: image.ndim])
-    yx = names.index("Y"), names.index("X")
     size = pixel_size_of(image)
     shrink = [finest[axis] / sizes[axis] for axis in yx]
     whole = plan_enlargement(
@@ -162,20 +163,8 @@ def _axis_names(layer: "Image", axes: str | None) -> str:
     """One letter for each axis of the layer's array, Y, X and S (colours) right."""
     colours = "S" if layer.rgb else ""
     if axes is not None:
-        names = str(axes).upper()
-        names += colours if len(names) == layer.ndim else ""
-        letters = set(names)
-        if (
-            len(letters) != layer.ndim + len(colours)
-            or len(letters) != len(names)
-            or ("S" in letters) != layer.rgb
-            or not {"Y", "X"} <= letters
-        ):
-            raise InputError(
-                f"axes are {axes!r}: name each of the {layer.ndim} axes of "
-                f'{layer.name!r}, Y and X among them, such as "TCZYX"'
-            )
-        return names
+        require_text("axes", axes)
+        return axes + (colours if len(axes) == layer.ndim else "")
     others = [letter for letter in ascii_uppercase if letter not in "YXS"]
     last = "".join(others[: layer.ndim - 2]) + "YX"
     return (letters_of(layer.axis_labels) or last) + colours

@@ -1,7 +1,7 @@
 """Layers, enlarged or as they are, into files: part by part, so none is in memory."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,18 +11,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, InputError
+from napari_vdsr.files.folders import TIFF_SUFFIXES
+from napari_vdsr.files.image_files import Inputs, check_name, write_image
+from napari_vdsr.files.ngff import ngff_order
+from napari_vdsr.files.ome_zarr_writer import (
+    ZarrPlan,
+    described,
+    discard,
+    finish_zarr,
+    part_of,
+    start_zarr,
+    writing_alone,
+)
+from napari_vdsr.files.opening import OpenImage, Pixels, Reordered
+from napari_vdsr.files.partial_zarr import Chunk, PartialZarr
+from napari_vdsr.files.picture import (
+    AXIS_TYPES,
+    FREE_LETTERS,
+    Axis,
+    Metadata,
+    Multiscale,
+    Picture,
+    planned_array,
+)
+from napari_vdsr.files.zarr_chunks import ZARR_SUFFIX
 from napari_vdsr.imaging.geometry import Axes, Enlargement
+from napari_vdsr.imaging.resample import reduced_shapes, region_of_level
 from napari_vdsr.layers.plan import LayerPlan, level_data, plan_layer
 from napari_vdsr.options import RunOptions
+from napari_vdsr.pipeline import Target, Task, upscale_file
 from napari_vdsr.progress import Progress
 from napari_vdsr.version import __version__
 
 if TYPE_CHECKING:
     from napari.layers import Image
-
-    from napari_vdsr.files import Picture
-    from napari_vdsr.files.opening import Pixels
-    from napari_vdsr.files.picture import Multiscale
 
 
 _LABELS = {"T": ("t", "time"), "C": ("c", "ch", "channel"), "Z": ("z",)}
@@ -46,19 +68,17 @@ def save_enlarged(
     `InputError` when the layer cannot be stored in such a file or shows that very file,
     and `FileError` when it cannot be written.
     """
-    from napari_vdsr.files.folders import TIFF_SUFFIXES
-    from napari_vdsr.files.image_files import Inputs, check_name
-    from napari_vdsr.files.opening import OpenImage
-    from napari_vdsr.files.zarr_chunks import ZARR_SUFFIX
     from napari_vdsr.inference.engine import in_use
     from napari_vdsr.lazy.graph import files_of, identity_of
-    from napari_vdsr.pipeline import Target, Task, upscale_file
 
     if path.suffix.lower() not in (*TIFF_SUFFIXES, ZARR_SUFFIX):
         raise InputError(
             f"{path} cannot be written part by part: choose a .tif or .zarr"
         )
-    files = files_of(data) | _file_of(layer)
+    opened = layer.source.path  # by napari
+    files = files_of(data)
+    if opened and Path(opened).exists():
+        files.add(Path(opened))
     sources = Inputs(files)
     check_name(path, overwrite=overwrite, source=sources)
     picture = picture_of(layer, plan, data.dtype)
@@ -81,12 +101,6 @@ def save_enlarged(
     )
 
 
-def _file_of(layer: "Image") -> set[Path]:
-    """The file that napari opened for a layer, where it is one on this machine."""
-    path = layer.source.path
-    return {Path(path)} if path and Path(path).exists() else set()
-
-
 def store_layer(layer: "Image", path: Path) -> None:
     """Write the finest level of a layer, and where it lies, to a file.
 
@@ -95,9 +109,6 @@ def store_layer(layer: "Image", path: Path) -> None:
     left when it fails. Raises `InputError` when the file cannot hold the layer, and
     `FileError` when it cannot be written.
     """
-    from napari_vdsr.files.image_files import Inputs, check_name, write_image
-    from napari_vdsr.files.opening import Reordered
-    from napari_vdsr.files.zarr_chunks import ZARR_SUFFIX
     from napari_vdsr.lazy.graph import files_of
 
     data = level_data(layer)
@@ -113,20 +124,7 @@ def store_layer(layer: "Image", path: Path) -> None:
     write_image(path, picture.reordered(order), pixels=parts, overwrite=True)
 
 
-def _store_zarr(path: Path, picture: "Picture", pixels: "Pixels", axes: Axes) -> None:
-    from napari_vdsr.files.ngff import ngff_order
-    from napari_vdsr.files.ome_zarr_writer import (
-        ZarrPlan,
-        described,
-        discard,
-        finish_zarr,
-        part_of,
-        start_zarr,
-        writing_alone,
-    )
-    from napari_vdsr.files.opening import Reordered
-    from napari_vdsr.imaging.resample import reduced_shapes, region_of_level
-
+def _store_zarr(path: Path, picture: Picture, pixels: Pixels, axes: Axes) -> None:
     order = ngff_order(picture.axes, str(path))
     source, axes = Reordered(pixels, order), axes.ordered(order)
     plan = ZarrPlan(
@@ -144,19 +142,25 @@ def _store_zarr(path: Path, picture: "Picture", pixels: "Pixels", axes: Axes) ->
             )
         try:
             part = start_zarr(path, plan, job, overwrite=True)
-            for level, shape in enumerate(part.shapes):
-                for chunk in part.chunks(level):
-                    region = part.region(level, chunk)
-                    if level == 0:
-                        made = source[region]
-                    else:
-                        below = part.pixels[level - 1]
-                        made = region_of_level(below, shape, axes, region)
-                    part.note(level, chunk, part.write(level, chunk, made))
+            part.finish(partial(_stored, part, source, axes))
             finish_zarr(part, path, plan, job, overwrite=True)
         except BaseException:
             discard(path)
             raise
+
+
+def _stored(
+    part: PartialZarr, source: Pixels, axes: Axes, level: int, chunks: Sequence[Chunk]
+) -> Iterator[tuple[Chunk, int]]:
+    """Write chunks of a level: those of the source, or means of the level below."""
+    for chunk in chunks:
+        region = part.region(level, chunk)
+        if level == 0:
+            made = source[region]
+        else:
+            below = part.pixels[level - 1]
+            made = region_of_level(below, part.shapes[level], axes, region)
+        yield chunk, part.write(level, chunk, made)
 
 
 class PixelsOfLayer:
@@ -173,14 +177,12 @@ class PixelsOfLayer:
         return np.asarray(self._data[key]).astype(self.dtype, copy=False)
 
 
-def picture_of(layer: "Image", plan: LayerPlan, dtype: Any) -> "Picture":
+def picture_of(layer: "Image", plan: LayerPlan, dtype: Any) -> Picture:
     """Describe a layer as a file would be described, without its pixels.
 
     Raises `InputError` when the layer is rotated, sheared or has another affine
     transform.
     """
-    from napari_vdsr.files.picture import Metadata, Picture, planned_array
-
     _refuse_slant(layer)
     axes = _letters(layer.axis_labels, plan)
     places = _places(layer, axes)
@@ -209,8 +211,6 @@ def _refuse_slant(layer: "Image") -> None:
 
 def _letters(labels: Sequence[str], plan: LayerPlan) -> str:
     """A letter for each axis: by its label, or else Z and T from the back."""
-    from napari_vdsr.files.picture import FREE_LETTERS
-
     letters = [""] * len(labels)
     letters[plan.yx[0]], letters[plan.yx[1]] = "Y", "X"
     for place, label in enumerate(labels):
@@ -223,12 +223,10 @@ def _letters(labels: Sequence[str], plan: LayerPlan) -> str:
     return "".join(letters) + ("S" if plan.samples else "")
 
 
-def _places(layer: "Image", axes: str) -> "Multiscale":
+def _places(layer: "Image", axes: str) -> Multiscale:
     """Scale, units and contrast of a layer in the words of OME-Zarr."""
-    from napari_vdsr.files.picture import AXIS_TYPES, Axis, Multiscale
-
     units = [str(unit) for unit in layer.units]
-    described = [
+    told = [
         Axis(letter.lower(), AXIS_TYPES.get(letter), None if unit == "pixel" else unit)
         for letter, unit in zip(axes, units, strict=False)
     ]
@@ -236,7 +234,7 @@ def _places(layer: "Image", axes: str) -> "Multiscale":
         [float(value) for value in values] for values in (layer.scale, layer.translate)
     )
     if "S" in axes:
-        described.append(Axis("c", "channel"))
+        told.append(Axis("c", "channel"))
         scale.append(1.0)
         translate.append(0.0)
     omero = None
@@ -248,6 +246,4 @@ def _places(layer: "Image", axes: str) -> "Multiscale":
         colour = f"{red:02X}{green:02X}{blue:02X}"
         channel = {"label": layer.name, "color": colour, "window": window}
         omero = {"channels": [channel]}
-    return Multiscale(
-        tuple(described), tuple(scale), tuple(translate), layer.name, omero
-    )
+    return Multiscale(tuple(told), tuple(scale), tuple(translate), layer.name, omero)

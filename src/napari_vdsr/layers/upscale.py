@@ -191,20 +191,12 @@ def _readable(data: Any) -> Any:
 
 def bicubic_plan(
     plan: LayerPlan, data: Any, check: Callable[[], object] = lambda: None
-) -> NDArray[Any]:
+) -> Any:
     """Enlarge by bicubic interpolation alone; integers are rounded and clipped.
 
-    `data` is the level that the plan was made for. `check` is called before every
-    block and may raise `Cancelled`.
+    `data` is the level that the plan was made for; planes of lazy data are made when
+    they are indexed. `check` is called before every block and may raise `Cancelled`.
     """
-    enlarged: NDArray[Any] = bicubic_planes(plan, data, check)[...]
-    return enlarged
-
-
-def bicubic_planes(
-    plan: LayerPlan, data: Any, check: Callable[[], object] = lambda: None
-) -> Any:
-    """As `bicubic_plan`, but planes of lazy data are made when they are indexed."""
     bicubic = _Bicubic(check)
     enlarged = EnlargedArray(
         _readable(data), plan.axes, plan.plane_shape, bicubic, wanted=plan.wanted

@@ -14,8 +14,7 @@ import numpy as np
 from dask.base import compute
 from numpy.typing import NDArray
 
-from napari_vdsr.files.opening import as_slices
-from napari_vdsr.images.arrays import checked_pixels
+from napari_vdsr.files.opening import as_slices, checked_pixels
 from napari_vdsr.imaging.geometry import enlarged_size
 
 BLOCK = 512

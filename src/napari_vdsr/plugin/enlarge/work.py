@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import Cancelled, FileError, ModelError, VdsrError
 from napari_vdsr.files.atomic import free_paths
 from napari_vdsr.layers.result import Provenance, result_name
-from napari_vdsr.layers.saving import save_enlarged
 from napari_vdsr.layers.upscale import bicubic_plan, compute_plan, enlarged_levels
 from napari_vdsr.options import RunOptions
 from napari_vdsr.plugin.enlarge.plan import Batch, Task
@@ -109,7 +108,7 @@ class Execution(Job):
         """Make the extra layers that the settings ask for; `data` is the source."""
         extras = {}
         if self.settings.bicubic:
-            extras["bicubic"] = bicubic_plan(task.plan, data, self.ticker.check)
+            extras["bicubic"] = bicubic_plan(task.plan, data, self.ticker.check)[...]
         if self.settings.consistency and task.region is None:
             self.ticker.check()
             extras["consistency"] = _consistency_map(task, data, pixels)
@@ -176,6 +175,9 @@ class Saving(Execution):
         self.targets = dict(zip(batch.tasks, targets, strict=True))
 
     def _do(self, task: Task) -> None:
+        # Imported late: it brings the libraries of files, which take their time.
+        from napari_vdsr.layers.saving import save_enlarged
+
         target = self.targets[task]
         if os.path.lexists(target) and not self._overwrite:
             raise FileError(

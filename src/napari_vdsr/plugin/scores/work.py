@@ -14,7 +14,7 @@ from napari_vdsr.evaluation.grids import compare_on_grid
 from napari_vdsr.evaluation.planes import comparable, exact_origin, scaled_luminance
 from napari_vdsr.evaluation.psnr import PsnrReport, measured, similarity_of_plane
 from napari_vdsr.images.stack import Stack, stack_of
-from napari_vdsr.layers.upscale import bicubic_planes
+from napari_vdsr.layers.upscale import bicubic_plan
 from napari_vdsr.plugin.jobs import Job, load_plots
 from napari_vdsr.plugin.scores.layers import (
     Origin,
@@ -160,7 +160,7 @@ class ScoringJob(ScoringWork):
         return score, pair
 
     def _bicubic(self, image: Snapshot, origin: Origin) -> Score:
-        enlarged = bicubic_planes(origin.plan, origin.data, self.ticker.check)
+        enlarged = bicubic_plan(origin.plan, origin.data, self.ticker.check)
         name = f"bicubic of {origin.source.name}"
         return self._score(replace(image, name=name, data=enlarged))[0]
 
