@@ -460,7 +460,7 @@ def close_the_viewer(trial: Trial) -> str:
     end = time.monotonic() + 20
     while not panel.running and time.monotonic() < end:
         QApplication.processEvents()
-        panel.controls.run.native.click()
+        panel.controls.button.click()
     assert panel.running
     end = time.monotonic() + trial.chance.uniform(0, 0.5)
     while time.monotonic() < end:

@@ -62,12 +62,12 @@ def until(condition):
     while not condition():
         QApplication.processEvents()
         time.sleep(0.001)
-until(lambda: "MB" in panel.controls.message.value and not panel._prober.busy)
+until(lambda: "MB" in panel.controls.message.text() and not panel._prober.busy)
 beats = []
 heart = QTimer()
 heart.timeout.connect(lambda: beats.append(time.perf_counter()))
 heart.start(5)
-panel.controls.run.native.click()
+panel.controls.button.click()
 until(lambda: not panel.running)
 print(max(b - a for a, b in zip(beats, beats[1:])))
 """

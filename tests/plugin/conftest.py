@@ -171,7 +171,7 @@ def settle(qtbot: Any) -> Callable[[SuperResolution | Training], str]:
 
     def wait(panel: SuperResolution | Training) -> str:
         qtbot.waitUntil(lambda: is_settled(panel))
-        return str(panel.controls.message.value)
+        return panel.controls.message.text()
 
     return wait
 
@@ -182,8 +182,8 @@ def run(qtbot: Any, settle: Any) -> Callable[[SuperResolution], None]:
 
     def press(panel: SuperResolution) -> None:
         settle(panel)
-        panel.controls.run.native.click()
-        assert panel.running, panel.controls.message.value
+        panel.controls.button.click()
+        assert panel.running, panel.controls.message.text()
         qtbot.waitUntil(lambda: not panel.running)
 
     return press

@@ -29,26 +29,26 @@ def test_wrong_fields_are_framed_and_run_waits(
     panel = open_panel()
     assert "No layer is selected" in settle(panel)
     assert marked(panel, "layer")
-    assert not panel.controls.run.enabled
+    assert not panel.controls.button.isEnabled()
     viewer.add_labels(np.zeros((9, 9), int), name="nuclei")
     assert "'nuclei' is a Labels layer" in settle(panel)
-    assert not panel.controls.run.enabled
+    assert not panel.controls.button.isEnabled()
     viewer.add_image(cells, name="cells")
     assert settle(panel).startswith("Result 80 × 100 px · 16 kB")
     assert not marked(panel, "layer")
-    assert panel.controls.run.enabled
+    assert panel.controls.button.isEnabled()
     panel.form["factor"].value = "custom"
     panel.form["value"].value = "11"
     assert "Factor is 11" in settle(panel)
     assert marked(panel, "value")
-    assert not panel.controls.run.enabled
+    assert not panel.controls.button.isEnabled()
     panel.form["factor"].value = "2"
     panel.form["area"].value = "rectangles"
     assert "draw some" in settle(panel)
     assert marked(panel, "area")
     panel.form["area"].value = "whole"
     settle(panel)
-    assert panel.controls.run.enabled
+    assert panel.controls.button.isEnabled()
 
 
 @pytest.mark.parametrize("kind", [LEFT_OF_LINE, TRAINING_PREVIEW])
@@ -78,7 +78,7 @@ def test_a_device_or_model_that_is_missing_is_said_so(
     panel.settings = panel.settings.changed({"device": "auto", "model": "lost"})
     assert "no model 'lost'" in settle(panel)
     assert marked(panel, "model")
-    assert not panel.controls.run.enabled
+    assert not panel.controls.button.isEnabled()
 
 
 def test_a_model_that_has_to_know_the_range_asks_for_it(
@@ -301,12 +301,12 @@ def test_a_long_message_is_seen_whole_in_a_narrow_panel(
     native = panel
     native.parent().setFixedSize(native.minimumSizeHint().width(), 500)
     assert len(settle(panel).splitlines()) == 3
-    label = panel.controls.message.native
+    label = panel.controls.message
     qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()))
     for word in label.text().replace("\u200b", " ").split():
         assert label.fontMetrics().horizontalAdvance(word) <= label.width()
     assert label.height() > 6 * label.fontMetrics().lineSpacing()
-    reset = panel.controls.reset.native
+    reset = panel.controls.reset
     area = native.findChild(QScrollArea)
     area.ensureWidgetVisible(reset)
     assert not reset.visibleRegion().isEmpty()

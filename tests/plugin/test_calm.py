@@ -63,7 +63,7 @@ def test_one_press_of_run_plans_once_lists_models_once_and_reads_no_file(
     counted(panel_module, "plan_batch")
     counted(work, "models")
     opened_files.clear()
-    panel.controls.run.native.click()
+    panel.controls.button.click()
     qtbot.waitUntil(lambda: not panel.running)
     assert "Done" in settle(panel)
     assert len(viewer.layers) == 2

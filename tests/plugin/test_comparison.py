@@ -164,5 +164,5 @@ def test_nothing_in_view_gives_no_preview(
     settle(panel)
     source.corner_pixels = np.array([(0, 0), (2, 39)])
     panel.start_preview()
-    assert "Next to nothing of 'cells' is in view" in panel.controls.message.value
+    assert "Next to nothing of 'cells' is in view" in panel.controls.message.text()
     assert not panel.running

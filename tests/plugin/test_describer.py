@@ -32,11 +32,11 @@ def read(qtbot: Any, settle: Any) -> Callable[[SuperResolution], str]:
                 not (
                     panel._describer.busy
                     or panel._soon.isActive()
-                    or panel.controls.image.value.endswith("…")
+                    or panel.controls.image.text().endswith("…")
                 )
             )
         )
-        return str(panel.controls.image.value)
+        return panel.controls.image.text()
 
     return wait
 
@@ -49,7 +49,7 @@ def test_the_line_is_what_the_function_says(
     report = describe_image(PHOTOGRAPH)
     assert read(panel) == report.summary
     assert report.sampling is not None
-    assert report.sampling.advice.split(":")[0] in panel.controls.image.tooltip
+    assert report.sampling.advice.split(":")[0] in panel.controls.image.toolTip()
     assert panel.settings.model == "tiny"  # which nobody asked to change
 
 
@@ -128,8 +128,8 @@ def test_the_window_does_not_wait_for_the_look(
     go_on.clear()
     panel = open_panel()
     qtbot.waitUntil(asked.is_set)
-    assert "Looking at the image" in str(panel.controls.image.value)
-    assert panel.controls.run.enabled  # nobody has to wait for the line
+    assert "Looking at the image" in panel.controls.image.text()
+    assert panel.controls.button.isEnabled()  # nobody has to wait for the line
     go_on.set()
     assert read(panel) == describe_image(PHOTOGRAPH).summary
 

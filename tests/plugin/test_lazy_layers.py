@@ -46,7 +46,7 @@ def test_run_adds_a_lazy_layer_at_once(
     assert not enlarged
     assert settle(panel).startswith("Added. Save to… writes all of it to a file.\n")
     assert upscaler._kept
-    panel.controls.release.native.click()
+    panel.controls.release.click()
     assert not upscaler._kept
 
 

@@ -66,22 +66,22 @@ def test_cancel_stops_within_one_tile_and_adds_nothing(
     viewer.add_image(np.zeros((1500, 1500), np.uint8), contrast_limits=(0, 9))
     panel = open_panel()
     settle(panel)
-    panel.controls.run.native.click()
-    assert panel.controls.run.text == "Cancel"
+    panel.controls.button.click()
+    assert panel.controls.button.text() == "Cancel"
     assert panel._run is not None
     execution = panel._run.job
-    qtbot.waitUntil(lambda: panel.controls.bar.value > 0)
-    assert "%" in panel.controls.message.value
-    assert "left" in panel.controls.message.value
+    qtbot.waitUntil(lambda: panel.controls.bar.value() > 0)
+    assert "%" in panel.controls.message.text()
+    assert "left" in panel.controls.message.text()
     assert len(progress._all_instances) == 1
-    panel.controls.run.native.click()
+    panel.controls.button.click()
     done = execution.ticker._done
     qtbot.waitUntil(lambda: not panel.running)
     assert execution.ticker._done - done <= 2 * 128**2
     assert execution.outcome == "cancelled"
     assert len(viewer.layers) == 1
-    assert panel.controls.run.text == "Run"
-    assert panel.controls.run.enabled
+    assert panel.controls.button.text() == "Run"
+    assert panel.controls.button.isEnabled()
     assert no_bar_is_left()
 
 
@@ -98,7 +98,7 @@ def test_a_removed_source_still_gives_its_result(
     panel = open_panel()
     panel.form.layer.value = viewer.layers["cells"]
     settle(panel)
-    panel.controls.run.native.click()
+    panel.controls.button.click()
     viewer.layers.remove("cells")
     busy_device.release()
     qtbot.waitUntil(lambda: not panel.running)
@@ -117,7 +117,7 @@ def test_a_source_that_is_moved_gets_its_result_where_it_is_now(
     source = viewer.add_image(cells, name="cells")
     panel = open_panel()
     settle(panel)
-    panel.controls.run.native.click()
+    panel.controls.button.click()
     source.scale = (3, 3)
     source.translate = (10, 20)
     busy_device.release()
@@ -138,7 +138,7 @@ def test_a_source_that_gets_other_data_gives_no_half_result(
     source = viewer.add_image(cells, name="cells")
     panel = open_panel()
     settle(panel)
-    panel.controls.run.native.click()
+    panel.controls.button.click()
     source.data = np.zeros((3, 7, 7))
     busy_device.release()
     qtbot.waitUntil(lambda: not panel.running)
@@ -156,7 +156,7 @@ def test_closing_the_panel_stops_the_run(
     viewer.add_image(cells)
     panel = open_panel()
     settle(panel)
-    panel.controls.run.native.click()
+    panel.controls.button.click()
     viewer.window.remove_dock_widget(panel.parent())
     assert not panel.running
     assert no_thread_is_left()
@@ -175,7 +175,7 @@ def test_closing_the_viewer_stops_the_run(
     viewer.add_image(cells)
     panel = open_panel()
     settle(panel)
-    panel.controls.run.native.click()
+    panel.controls.button.click()
     viewer.close()
     assert no_thread_is_left()
     assert no_bar_is_left()
@@ -220,7 +220,7 @@ def test_two_viewers_may_run_at_once(
     for panel in (first, second):
         settle(panel)
     for panel in (first, second):
-        panel.controls.run.native.click()
+        panel.controls.button.click()
     assert first.running
     assert second.running
     qtbot.waitUntil(lambda: not (first.running or second.running))
@@ -243,9 +243,9 @@ def test_an_error_is_a_notification_and_leaves_the_panel_ready(
     panel.start()
     qtbot.waitUntil(lambda: not panel.running)
     (notice,) = [notice for notice in notices if "tiny.safetensors" in notice]
-    assert copied_from(panel.controls.message.native).startswith(f"Failed.\n{notice}\n")
+    assert copied_from(panel.controls.message).startswith(f"Failed.\n{notice}\n")
     assert len(viewer.layers) == 1
-    assert panel.controls.run.text == "Run"
+    assert panel.controls.button.text() == "Run"
     assert no_bar_is_left()
 
 
@@ -270,7 +270,7 @@ def test_a_fault_is_shown_and_leaves_the_panel_ready(
     run(panel)
     failure = "unspecified launch failure"
     qtbot.waitUntil(lambda: any(failure in text for text in notices))
-    assert panel.controls.run.text == "Run"
+    assert panel.controls.button.text() == "Run"
     assert no_bar_is_left()
 
 
@@ -293,7 +293,7 @@ def test_the_viewer_goes_on_while_it_runs(
     viewer.add_image(np.zeros((600, 600), np.uint8), contrast_limits=(0, 9))
     panel = open_panel()
     settle(panel)
-    panel.controls.run.native.click()
+    panel.controls.button.click()
     qtbot.waitUntil(lambda: not panel.running)
     heart.stop()
     assert len(heart.waits) >= 2 * 9  # each tile is a moment to answer

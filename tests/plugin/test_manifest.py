@@ -143,12 +143,12 @@ def test_a_panel_shows_the_preferences_when_it_has_read_them(
     assert panel.settings == Settings(tile="256")
     panel.start()
     assert not panel.running
-    assert panel.controls.message.value == "Getting ready …"
+    assert panel.controls.message.text() == "Getting ready …"
     panel.form["factor"].value = "3"
     qtbot.waitUntil(lambda: panel.idle)
     shown = Settings(tile="256", device="cpu", precision="bfloat16", factor="3")
     assert panel.settings == shown
-    panel.controls.reset.native.click()
+    panel.controls.reset.click()
     assert panel.settings == Settings(device="cpu", precision="bfloat16")
     panel.close_down()
 

@@ -28,7 +28,7 @@ def save(qtbot: Any, settle: Any) -> Save:
         settle(panel)
         panel.save_to(chosen)
         qtbot.waitUntil(lambda: not panel.running)
-        return str(panel.controls.message.value)
+        return panel.controls.message.text()
 
     return press
 
@@ -74,7 +74,7 @@ def answered(
 
 def plain(panel: Any) -> str:
     """The line of the panel without the places where long words may break."""
-    return str(panel.controls.message.value).replace("\u200b", "")
+    return panel.controls.message.text().replace("\u200b", "")
 
 
 @pytest.fixture
@@ -147,9 +147,9 @@ def test_colours_go_to_tiff_and_what_files_cannot_say_is_refused(
     panel = open_panel()
     settle(panel)
     meanwhile(typed(tmp_path / "a"))
-    panel.controls.save.native.click()
+    panel.controls.save.click()
     qtbot.waitUntil(lambda: not panel.running)
-    assert panel.controls.message.value.startswith("Saved as a.zarr.")
+    assert panel.controls.message.text().startswith("Saved as a.zarr.")
     assert zarr.open_array(str(tmp_path / "a.zarr" / "0")).shape == (3, 60, 80)
     save(panel, tmp_path / "a.ome.tif")
     picture = read_image(tmp_path / "a.ome.tif")
@@ -182,7 +182,7 @@ def test_a_file_is_replaced_only_after_a_question(
     def press(*steps: Any) -> tuple[int, ...]:
         settle(panel)
         meanwhile(*steps)
-        panel.controls.save.native.click()
+        panel.controls.save.click()
         qtbot.waitUntil(lambda: not panel.running)
         return tuple(zarr.open_array(str(target / "0")).shape)
 
@@ -211,7 +211,7 @@ def test_a_file_is_replaced_only_after_a_question(
     assert press(typed(tmp_path), answered("Yes")) == (120, 150)
     panel.form["area"].value = "view"
     settle(panel)
-    panel.controls.save.native.click()
+    panel.controls.save.click()
     assert "Whole layers are saved" in plain(panel), "before any question"
     assert not errors
 
@@ -243,7 +243,7 @@ def test_the_dialog_gives_whole_endings_and_refuses_others(
         answered("Ok", said),
         typed(tmp_path / "tissue 2.5"),
     )
-    panel.controls.save.native.click()
+    panel.controls.save.click()
     qtbot.waitUntil(lambda: not panel.running)
     assert "must end in .zarr, .ome.tif, .tif or .tiff" in said[0]
     zarr_name, tiff_name = "tissue 2.5.zarr", "tissue 2.5.ome.tif"
@@ -274,7 +274,7 @@ def test_a_bad_layer_stops_no_other_when_running_or_saving(
     assert errors[-1].startswith("'bad': 1 of")
 
     run(panel)
-    assert "1 of 3 failed" in panel.controls.message.value
+    assert "1 of 3 failed" in panel.controls.message.text()
     assert errors[-1] in plain(panel).splitlines()
     assert len(viewer.layers) == 5
     assert errors[-1].startswith("'bad': 1 of 2000 pixels are infinite")
@@ -302,8 +302,8 @@ def test_layers_that_cannot_be_enlarged_are_left_out_when_running_or_saving(
     first, *rest = settle(panel).splitlines()
     assert first.startswith("2 results · ")
     assert rest == [reason]
-    assert "&lt;mask&gt;" in panel.controls.message.tooltip
-    assert panel.controls.run.enabled
+    assert "&lt;mask&gt;" in panel.controls.message.toolTip()
+    assert panel.controls.button.isEnabled()
 
     (tmp_path / "out").mkdir()
     said = save(panel, tmp_path / "out").splitlines()
@@ -312,7 +312,7 @@ def test_layers_that_cannot_be_enlarged_are_left_out_when_running_or_saving(
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.zarr", "b.zarr"]
 
     run(panel)
-    said = panel.controls.message.value.splitlines()
+    said = panel.controls.message.text().splitlines()
     assert said[0].startswith("Done in ")
     assert said[1] == reason
     assert len(viewer.layers) == 5
@@ -320,6 +320,6 @@ def test_layers_that_cannot_be_enlarged_are_left_out_when_running_or_saving(
 
     viewer.layers.selection = {viewer.layers["<mask>"]}
     assert settle(panel).startswith("'<mask>' of dtype bool")
-    assert not panel.controls.run.enabled
+    assert not panel.controls.button.isEnabled()
     viewer.layers.selection = {viewer.layers["a"]}
     assert reason in settle(panel), "the news stay until another run"

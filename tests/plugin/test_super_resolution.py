@@ -210,7 +210,7 @@ def test_the_newest_result_is_on_top_of_what_was_made_of_the_same_source(
     ]
     source.name = "renamed"
     settle(panel)
-    panel.controls.preview.native.click()
+    panel.controls.preview.click()
     qtbot.waitUntil(lambda: not panel.running)
     assert names(viewer)[-2:] == ["preview of renamed", "other channel"]
 
@@ -247,7 +247,7 @@ def test_preview_shows_a_part_that_run_replaces(
     viewer.add_image(pixels, name="cells")
     panel = open_panel()
     settle(panel)
-    panel.controls.preview.native.click()
+    panel.controls.preview.click()
     qtbot.waitUntil(lambda: not panel.running)
     assert names(viewer) == ["cells", "preview of cells"]
     preview = viewer.layers[1]
@@ -270,7 +270,7 @@ def test_the_script_makes_the_same_result_as_run(
     viewer.add_image(cells, name="cells", scale=(0.5, 0.5))
     panel = open_panel(factor="custom", value="1.5")
     settle(panel)
-    panel.controls.script.native.click()
+    panel.controls.script.click()
     clipboard = QApplication.clipboard()
     assert clipboard is not None
     script = clipboard.text()
@@ -284,7 +284,7 @@ def test_the_script_makes_the_same_result_as_run(
     said: list[str] = []
     monkeypatch.setattr(panel_module, "show_info", said.append)
     panel.form["bicubic"].value = True
-    panel.controls.script.native.click()
+    panel.controls.script.click()
     assert "without the layers beside the result" in said[0]
     assert clipboard.text().count("add_layer") == 1
 
@@ -302,7 +302,7 @@ def test_settings_are_kept_between_openings(
     assert again.settings.factor == "4"
     assert again.settings.bicubic
     assert not again.settings.link_contrast
-    again.controls.reset.native.click()
+    again.controls.reset.click()
     assert again.settings.factor == "2"
     again.close_down()
 
@@ -328,7 +328,7 @@ def test_an_ensemble_and_where_it_is_not_sure(
     assert beside.scale.tolist() == result.scale.tolist() == [0.25, 0.25]
     assert not beside.visible
     assert source.visible
-    panel.controls.script.native.click()
+    panel.controls.script.click()
     made: dict[str, Any] = {}
     exec(QApplication.clipboard().text(), made)  # type: ignore[union-attr]
     np.testing.assert_array_equal(viewer.layers[f"{above} [1]"].data, spread)
@@ -343,7 +343,7 @@ def test_the_memory_of_the_device_is_given_back(
     run(panel)
     kept = ref(next(reversed(upscaler._kept._values.values())))
     assert engine._ready
-    panel.controls.release.native.click()
+    panel.controls.release.click()
     assert kept() is None
     assert not engine._ready, "the compiled network"
 

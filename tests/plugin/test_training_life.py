@@ -56,7 +56,7 @@ def offers_unfinished(panel: Training) -> bool:
 
 def begin(panel: Training, settle: Any, qtbot: Any, steps: int = 3) -> None:
     settle(panel)
-    panel.controls.start.native.click()
+    panel.controls.button.click()
     assert panel.running, message(panel)
     wait_for_steps(panel, qtbot, steps)
 
@@ -81,7 +81,7 @@ def test_a_training_outlives_its_panel(
     settle(again)
     again.form["name"].value = "mine"
     assert "not finished: resume or discard it" in settle(again)
-    again.unfinished.resume.native.click()
+    again.unfinished.resume.click()
     assert again.running
     wait_for_end(again, qtbot)
     assert "'mine' is in the list of models" in message(again)
@@ -104,7 +104,7 @@ def test_what_is_resumed_is_shown_and_waits_until_the_machine_is_known(
     viewer.add_image(discs(1), name="other")
     again = Training(viewer)
     again.form["recipe"].value = "quick"
-    resume = again.unfinished.resume.native
+    resume = again.unfinished.resume
     assert not resume.isEnabled()
     qtbot.waitUntil(resume.isEnabled)
     settle(again)
@@ -205,7 +205,7 @@ def test_a_training_goes_on_only_with_its_images(
     assert "belongs to a training with other images" in settle(again)
     assert offers_unfinished(again)
     QTimer.singleShot(100, yes)
-    again.unfinished.discard.native.click()
+    again.unfinished.discard.click()
     assert not offers_unfinished(again)
     assert not list((user_folder() / "unfinished").iterdir())
 
@@ -223,7 +223,7 @@ def test_the_preview_of_an_earlier_panel_goes_with_what_is_discarded(
     again = open_training()
     settle(again)
     QTimer.singleShot(100, yes)
-    again.unfinished.discard.native.click()
+    again.unfinished.discard.click()
     assert names(viewer) == ["cells"]
 
 
@@ -312,9 +312,9 @@ def test_a_loss_that_explodes_is_told_and_gives_the_last_good_weights(
     panel = open_training(rate=1e6, steps=60, name="mine")
     begin(panel, settle, qtbot, 1)
     wait_for_end(panel, qtbot)
-    assert "the loss exploded" in panel.view.remarks.value.lower()
+    assert "the loss exploded" in panel.view.remarks.text().lower()
     # Rich text, as napari runs the lines of any other together.
-    assert "<br>Step " in panel.view.remarks.tooltip
+    assert "<br>Step " in panel.view.remarks.toolTip()
     assert message(panel).startswith("Stopped early: the loss exploded.")
     assert "'mine' is in the list of models" in message(panel)
     assert "Stopped early" in load_model("mine").metadata["description"]
@@ -396,8 +396,8 @@ def test_a_name_that_is_taken_meanwhile_loses_nothing(
     panel = open_training(steps=100000, name="mine")
     begin(panel, settle, qtbot)
     shutil.copy(user_folder() / "tiny.safetensors", user_folder() / "mine.safetensors")
-    panel.controls.stop.native.click()
-    assert not panel.controls.stop.enabled
+    panel.controls.stop.click()
+    assert not panel.controls.stop.isEnabled()
     wait_for_end(panel, qtbot)
     assert "'mine-1' is in the list of models" in message(panel)
     assert load_model("mine").network.depth == 3
@@ -428,7 +428,7 @@ def test_a_fault_of_ours_is_a_notification_and_keeps_the_checkpoint(
     panel.resume()
     wait_for_end(panel, qtbot)
     assert any("unspecified launch failure" in text for text in notices)
-    assert panel.controls.start.text == "Start"
+    assert panel.controls.button.text() == "Start"
     assert [each.name for each in unfinished.find_unfinished()] == ["mine"]
     assert not device_in_use.locked()
 
@@ -480,13 +480,13 @@ def test_a_wrong_field_is_framed_before_start(
     for settings, field, words in WRONG:
         panel.form.settings = right.changed(settings)
         assert words.lower() in settle(panel).lower()
-        assert not panel.controls.start.enabled
+        assert not panel.controls.button.isEnabled()
         widget = panel.form[field]
         framed = getattr(widget, "line", widget)
         assert "border" in framed.native.styleSheet()
     panel.form.settings = right
     settle(panel)
-    assert panel.controls.start.enabled
+    assert panel.controls.button.isEnabled()
     assert "border" not in framed.native.styleSheet()
 
 
@@ -524,8 +524,8 @@ def test_what_lies_in_a_folder_is_looked_at_after_start(
     widget = panel.form[field]
     widget.value = str(empty)
     settle(panel)
-    assert panel.controls.start.enabled, message(panel)
-    panel.controls.start.native.click()
+    assert panel.controls.button.isEnabled(), message(panel)
+    panel.controls.button.click()
     wait_for_end(panel, qtbot)
     assert "holds no image" in settle(panel)
     assert "border" in widget.line.native.styleSheet()
@@ -541,11 +541,11 @@ def test_what_only_pixels_tell_is_said_at_once(
     for name, words in (("flat", "every pixel is 9"), ("gaps", "NaN or infinite")):
         panel.form["images"].value = name
         settle(panel)
-        panel.controls.start.native.click()
+        panel.controls.button.click()
         wait_for_end(panel, qtbot)
         assert words in settle(panel)  # and stays until something is changed
         assert "border" in panel.form["images"].native.styleSheet()
-        assert panel.controls.start.enabled
+        assert panel.controls.button.isEnabled()
     assert not list((user_folder() / "unfinished").iterdir())
 
 
@@ -556,7 +556,7 @@ def test_one_small_image_is_learnt_from_whole_and_that_is_told(
     panel = open_training(name="mine")
     begin(panel, settle, qtbot, 1)
     wait_for_end(panel, qtbot)
-    assert "nothing is held out" in panel.view.remarks.value
+    assert "nothing is held out" in panel.view.remarks.text()
     assert panel.view.curves.points("gain") == {}
     assert message(panel).startswith("'mine' is in the list of models.")
 
@@ -583,7 +583,7 @@ def test_files_are_opened_while_they_are_looked_through_and_not_after_a_cancel(
         return real(path)
 
     monkeypatch.setattr(image_files, "open_tiff", opened)
-    panel.controls.start.native.click()
+    panel.controls.button.click()
     wait_for_end(panel, qtbot)
     assert phases == ["Looking through the images"]
 
@@ -597,7 +597,7 @@ def test_leaving_while_the_images_are_looked_through_keeps_nothing(
         tifffile.imwrite(folder / f"{seed:02}.tif", discs(seed, (200, 200)))
     panel = open_training(images="a folder", folder=str(folder), name="mine")
     settle(panel)
-    panel.controls.start.native.click()
+    panel.controls.button.click()
     viewer.window.remove_dock_widget(panel)
     assert nothing_is_left_running()
     assert not list((user_folder() / "unfinished").iterdir())

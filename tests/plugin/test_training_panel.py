@@ -38,7 +38,7 @@ from napari_vdsr.zoo import load_model, user_folder
 def train(panel: Training, settle: Any, qtbot: Any) -> None:
     """Press Start and wait for the end."""
     settle(panel)
-    panel.controls.start.native.click()
+    panel.controls.button.click()
     assert panel.running, message(panel)
     wait_for_end(panel, qtbot)
 
@@ -87,9 +87,9 @@ def test_a_layer_becomes_a_model_that_the_other_panels_offer_at_once(
     larger = napari_vdsr.upscale(discs(), 2, model="mine", device="cpu")
     assert larger.shape == (128, 144)
     assert panel.form["name"].value == ""  # ready for the next one
-    assert panel.controls.start.enabled
+    assert panel.controls.button.isEnabled()
     assert not unfinished.find_unfinished()
-    assert panel.controls.use.native.isVisibleTo(panel)
+    assert panel.controls.use.isVisibleTo(panel)
     first.close_down()
     scores.close_down()
 
@@ -106,7 +106,7 @@ def test_the_button_for_the_new_model_is_in_view(
     dock.resize(300, 250)
     dock.show()
     train(panel, settle, qtbot)
-    button = panel.controls.use.native
+    button = panel.controls.use
     qtbot.waitUntil(lambda: not button.visibleRegion().isEmpty())
 
 
@@ -118,16 +118,16 @@ def test_a_pause_changes_nothing_in_the_result(
     train(panel, settle, qtbot)
     panel.form["name"].value = "paused"
     settle(panel)
-    panel.controls.start.native.click()
+    panel.controls.button.click()
     wait_for_steps(panel, qtbot)
-    assert panel.controls.start.text == "Pause"
-    panel.controls.start.native.click()
+    assert panel.controls.button.text() == "Pause"
+    panel.controls.button.click()
     wait_for_end(panel, qtbot)
     assert panel.paused
     assert message(panel).startswith("Paused after step ")
     assert panel.form.isHidden()
     assert unfinished.checkpoint_of("paused").exists()
-    panel.controls.start.native.click()
+    panel.controls.button.click()
     assert panel.running
     wait_for_end(panel, qtbot)
     assert same("straight", "paused")
@@ -141,14 +141,14 @@ def test_a_paused_training_can_be_stopped_or_cancelled(
     for name, button in (("kept", "stop"), ("gone", "cancel")):
         panel.form["name"].value = name
         settle(panel)
-        panel.controls.start.native.click()
+        panel.controls.button.click()
         wait_for_steps(panel, qtbot)
-        panel.controls.start.native.click()
+        panel.controls.button.click()
         wait_for_end(panel, qtbot)
         getattr(panel.controls, button).native.click()
         wait_for_end(panel, qtbot)
         assert not panel.paused
-        assert panel.controls.start.text == "Start"
+        assert panel.controls.button.text() == "Start"
     assert (user_folder() / "kept.safetensors").exists()
     assert not (user_folder() / "gone.safetensors").exists()
     assert not list((user_folder() / "unfinished").iterdir())
@@ -165,7 +165,7 @@ def test_cancel_forgets_everything_after_asking(
     viewer.add_image(discs(), name="cells")
     panel = open_training(steps=100000, name="mine")
     settle(panel)
-    panel.controls.start.native.click()
+    panel.controls.button.click()
     wait_for_steps(panel, qtbot)
 
     def answer(button: str) -> None:
@@ -173,10 +173,10 @@ def test_cancel_forgets_everything_after_asking(
         box.button(getattr(box.StandardButton, button)).click()
 
     QTimer.singleShot(100, lambda: answer("No"))
-    panel.controls.cancel.native.click()
+    panel.controls.cancel.click()
     assert panel.running
     QTimer.singleShot(100, lambda: answer("Yes"))
-    panel.controls.cancel.native.click()
+    panel.controls.cancel.click()
     wait_for_end(panel, qtbot)
     assert message(panel).startswith("Discarded; nothing was kept.")
     assert "mine" not in panel.form["model"].choices
@@ -189,7 +189,7 @@ def test_the_preview_follows_and_shows_what_was_learnt(
     viewer.add_image(discs(), name="cells", scale=(0.5, 0.5), units=("um", "um"))
     panel = open_training(steps=300, rate=0.01, name="mine")
     settle(panel)
-    panel.controls.start.native.click()
+    panel.controls.button.click()
     qtbot.waitUntil(lambda: "preview of mine" in names(viewer))
     preview = viewer.layers["preview of mine"]
     at_first = preview.data.copy()
@@ -213,11 +213,11 @@ def test_a_preview_that_is_removed_or_not_wanted_stays_away(
     viewer.add_image(discs(), name="cells")
     panel = open_training(steps=100000)
     settle(panel)
-    panel.controls.start.native.click()
+    panel.controls.button.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 2)
     viewer.layers.remove(viewer.layers[1])
     wait_for_steps(panel, qtbot, 10)
-    panel.controls.stop.native.click()
+    panel.controls.stop.click()
     wait_for_end(panel, qtbot)
     assert names(viewer) == ["cells"]
     panel.form["preview"].value = False
@@ -300,7 +300,7 @@ def test_a_model_of_colours_is_fine_tuned_in_colours(
     panel = open_training(recipe="course", images="all image layers", name="course")
     train(panel, settle, qtbot)
     assert load_model("course").network.channels == 3
-    assert "grey: grey, but this network takes colours" in panel.view.remarks.value
+    assert "grey: grey, but this network takes colours" in panel.view.remarks.text()
     assert viewer.layers["preview of course"].rgb
     panel.form["begin"].value = "model"
     settle(panel)
@@ -322,9 +322,9 @@ def test_a_folder_is_learnt_from_and_what_cannot_be_read_is_named(
     panel = open_training(images="a folder", folder=str(folder), held="20", name="mine")
     train(panel, settle, qtbot)
     assert "'mine' is in the list" in message(panel)
-    assert "2 of " in panel.view.remarks.value
-    assert "broken.tif" in panel.view.remarks.value
-    assert "flat.tif: constant" in panel.view.remarks.value
+    assert "2 of " in panel.view.remarks.text()
+    assert "broken.tif" in panel.view.remarks.text()
+    assert "flat.tif: constant" in panel.view.remarks.text()
     held = tmp_path / "held"
     held.mkdir()
     tifffile.imwrite(held / "9.tif", discs(9))
@@ -407,7 +407,7 @@ def test_the_script_does_the_same_as_start(
     viewer.add_image(discs(shape=(80, 144)), name="cells")
     panel = open_training(**settings, model="tiny", rate=0.003, name="panel", held="20")
     settle(panel)
-    panel.view.script.native.click()
+    panel.view.script.click()
     clipboard = QApplication.clipboard()
     assert clipboard is not None
     script = clipboard.text()
@@ -453,7 +453,7 @@ def test_settings_are_kept_between_openings(
     assert again.form["steps"].value == 6
     assert again.form["sampling"].value == "camera"
     assert again.form["noise"].value == "blind"
-    again.view.reset.native.click()
+    again.view.reset.click()
     assert again.form["recipe"].value == "quick"
     assert again.form["batch"].value == 0
     assert again.form["sampling"].value == again.form["noise"].value == ""
@@ -485,9 +485,9 @@ def test_a_new_model_is_used_by_a_click(
 ) -> None:
     viewer.add_image(discs(), name="cells")
     panel = open_training(name="mine")
-    assert panel.controls.use.native.isHidden()
+    assert panel.controls.use.isHidden()
     train(panel, settle, qtbot)
-    panel.controls.use.native.click()
+    panel.controls.use.click()
     docks = viewer.window.dock_widgets.values()
     (other,) = [each for each in docks if isinstance(each, SuperResolution)]
     assert other.settings.model == "mine"
@@ -502,10 +502,10 @@ def test_the_preview_goes_with_what_is_discarded(
     viewer.add_image(discs(), name="cells")
     panel = open_training(steps=100000, name="mine")
     settle(panel)
-    panel.controls.start.native.click()
+    panel.controls.button.click()
     qtbot.waitUntil(lambda: "preview of mine" in names(viewer))
     assert panel.form.isHidden()
-    panel.controls.cancel.native.click()
+    panel.controls.cancel.click()
     wait_for_end(panel, qtbot)
     assert names(viewer) == ["cells"]
     assert not panel.form.isHidden()

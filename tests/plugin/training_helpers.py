@@ -33,7 +33,7 @@ def names(viewer: Any) -> list[str]:
 
 
 def message(panel: Training) -> str:
-    return str(panel.controls.message.value)
+    return panel.controls.message.text()
 
 
 def wait_for_steps(panel: Training, qtbot: Any, steps: int = 1) -> None:

@@ -30,11 +30,17 @@ class Outlook:
         level = "waiting" if str(error) == WAIT else "error"
         return cls(str(error), level, error.field)
 
+    @property
+    def possible(self) -> bool:
+        """Whether Run can be pressed."""
+        return self.level in ("info", "warning")
+
     def below(self, news: "Outlook") -> "Outlook":
         """Put the news of the last run above this outlook, without repeated lines."""
         return replace(
             self,
             text=_joined(news.text, self.text),
+            level=news.level if self.level == "info" else self.level,
             details=_joined(news.details, self.details),
         )
 

@@ -24,7 +24,7 @@ from napari_vdsr.plugin.enlarge.work import Execution, Result, Saving, targets_o
 from napari_vdsr.plugin.jobs import release_memory
 from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.viewer import Sources
-from napari_vdsr.plugin.widgets.elements import copy_text, emphasise, message_colour
+from napari_vdsr.plugin.widgets.elements import copy_text, message_colour
 from napari_vdsr.plugin.widgets.panel import Panel
 from napari_vdsr.plugin.words import Outlook
 from napari_vdsr.zoo.model import is_file_name
@@ -56,7 +56,6 @@ class SuperResolution(Panel[Settings]):
         )
         self._results = Results(self._viewer)
         self._comparison = self._results.comparison
-        self._news = Outlook("")
         self._batch: Batch | None = None
         self._planned_for: Any = None
         self._prober = Prober(self, self._probed)
@@ -142,8 +141,7 @@ class SuperResolution(Panel[Settings]):
         """Stop the run after the current tile."""
         if self.running:
             self._run.cancel()
-            self.controls.run.enabled = False
-            self.controls.run.text = "Stopping …"
+            self.controls.show_stopping()
 
     def copy_script(self) -> None:
         """Put Python that makes the same results as Run on the clipboard."""
@@ -161,12 +159,12 @@ class SuperResolution(Panel[Settings]):
 
     def _connect(self) -> None:
         controls = self.controls
-        controls.run.changed.connect(self._run_pressed)
-        controls.preview.changed.connect(self.start_preview)
-        controls.save.changed.connect(self._save_pressed)
-        controls.script.changed.connect(self.copy_script)
-        controls.release.changed.connect(self._release_pressed)
-        controls.reset.changed.connect(self._reset_pressed)
+        controls.button.clicked.connect(self._run_pressed)
+        controls.preview.clicked.connect(self.start_preview)
+        controls.save.clicked.connect(self._save_pressed)
+        controls.script.clicked.connect(self.copy_script)
+        controls.release.clicked.connect(self._release_pressed)
+        controls.reset.clicked.connect(self._reset_pressed)
         controls.compare.changed.connect(self._compare_changed)
         controls.line.valueChanged.connect(self._line_moved)
         controls.link.changed.connect(self._link_changed)
@@ -223,7 +221,7 @@ class SuperResolution(Panel[Settings]):
             self.changed()
 
     def _form_changed(self, *_: Any) -> None:
-        self._news = Outlook("")
+        self.controls.news = Outlook("")
         self.refresh_soon()
 
     def refresh(self) -> None:
@@ -251,19 +249,15 @@ class SuperResolution(Panel[Settings]):
         self._show(Outlook.of_error(error))
 
     def _show(self, outlook: Outlook) -> None:
-        colour = message_colour(outlook.level, self._viewer.theme)
-        if outlook.level != "error":
-            outlook = outlook.below(self._news)
-        self.form.mark(outlook.field, colour)
-        controls = self.controls
-        emphasise(controls.run.native, controls.bar.native, self._viewer.theme)
-        controls.show_outlook(outlook, colour)
-        controls.allow_comparison(bool(self._comparison.pairs))
+        theme = self._viewer.theme
+        self.form.mark(outlook.field, message_colour(outlook.level, theme))
+        self.controls.show_outlook(outlook, theme)
+        self.controls.allow_comparison(bool(self._comparison.pairs))
 
     def _probed(self) -> None:
         devices = self._prober.devices
         self.form.offer_devices(devices)
-        self.controls.release.visible = devices != ["cpu"]
+        self.controls.release.setVisible(devices != ["cpu"])
         self.refresh_soon()
 
     # Pressed
@@ -316,7 +310,6 @@ class SuperResolution(Panel[Settings]):
     def _begin(self, execution: Execution) -> bool:
         if not self._run.start(execution):
             return False
-        self._news = Outlook("")
         self.form.setEnabled(False)
         self.controls.show_running()
         return True
@@ -326,7 +319,7 @@ class SuperResolution(Panel[Settings]):
         self.controls.compare.value = AFTER
 
     def _ended(self, execution: Execution) -> None:
-        self._news = how_it_ended(execution)
+        self.controls.news = how_it_ended(execution)
         if execution.outcome == "done" and not isinstance(execution, Saving):
             pixels = execution.batch.pixels
             self._prober.learn(execution.settings, pixels, execution.seconds)

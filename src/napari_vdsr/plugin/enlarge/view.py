@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from magicgui.widgets import CheckBox, Label, ProgressBar, RadioButtons
+from magicgui.widgets import CheckBox, RadioButtons
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -21,23 +21,20 @@ from napari_vdsr.plugin.enlarge.plan import Task
 from napari_vdsr.plugin.enlarge.results import AFTER, BEFORE, SPLIT
 from napari_vdsr.plugin.enlarge.settings import FILE, Settings
 from napari_vdsr.plugin.enlarge.work import check_whole, in_the_way, targets_of
-from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.settings import FieldError, shown_fields
 from napari_vdsr.plugin.viewer import Sources, selection_in_words
 from napari_vdsr.plugin.widgets.elements import (
-    BAR_STEPS,
     breakable,
-    colour_words,
-    keep_slim,
     push_button,
     put_below,
     side_by_side,
     tooltip_of_lines,
-    words_below,
+    wrapping_label,
 )
 from napari_vdsr.plugin.widgets.form import Form
-from napari_vdsr.plugin.widgets.inputs import combo_box, frame, offer
-from napari_vdsr.plugin.words import Outlook, plain_name, words_of
+from napari_vdsr.plugin.widgets.inputs import combo_box, offer
+from napari_vdsr.plugin.widgets.run_bar import RunBar
+from napari_vdsr.plugin.words import Outlook, plain_name
 from napari_vdsr.zoo import Card
 from napari_vdsr.zoo.model import is_file_name
 
@@ -68,10 +65,8 @@ class EnlargeForm(Form[Settings]):
         self.layer = combo_box(tooltip=_LAYER)
         self.shapes = combo_box(tooltip=_SHAPES)
         super().__init__(settings)
-        self.add_row("Layer", self.layer.native, 0)
+        self.add_row("Layer", self.layer.native, 0, name="layer")
         self._shapes_row = self.add_row("Shapes", self.shapes.native, 3)
-        for box, name in ((self.layer, "Layer"), (self.shapes, "Shapes")):
-            box.native.setAccessibleName(name)
         self.changed.connect(self._show_more)
         self._show_more()
 
@@ -94,11 +89,6 @@ class EnlargeForm(Form[Settings]):
         tooltip = shown_fields(self._settings)["device"].tooltip
         alone = list(devices) == ["cpu"]
         self.explain("device", f"{tooltip}\n\n{_NO_GPU}" if alone else "")
-
-    def mark(self, name: str, colour: str) -> None:
-        """Frame the row of this field only; an empty name frames none."""
-        super().mark(name, colour)
-        frame(self.layer.native, colour if name == "layer" else "")
 
     def _show_more(self) -> None:
         settings = self.settings
@@ -152,22 +142,15 @@ _RELEASE = "Forget the loaded model and give its memory back to the graphics car
 _RESET = "Set everything back to the defaults of napari's preferences."
 
 
-class Controls(QWidget):
+class Controls(RunBar):
     """Buttons, two messages, the progress bar and the comparison."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.message = words_below()  # what Run will make, progress, or what is wrong
-        self.image = words_below()  # the description of the image
-        # Reserve the usual lines, so that buttons do not move under the mouse.
-        for label, lines in ((self.message.native, 2), (self.image.native, 3)):
-            label.setMinimumHeight(lines * label.fontMetrics().lineSpacing() + 16)
-        self.run = push_button("Run", _RUN)
+        self.image = wrapping_label(lines=3)  # the description of the image
         self.preview = push_button("Preview", _PREVIEW)
         self.save = push_button("Save to…", _SAVE)
-        self.bar = ProgressBar(min=0, max=BAR_STEPS, visible=False)
-        self.bar.native.setAccessibleName("Progress")
-        keep_slim(self.bar.native, 8)
+        others = self.preview, self.save
+        super().__init__("Run", _RUN, *others, above=[self.image], lines=2)
         self.compare = RadioButtons(
             choices=[BEFORE, SPLIT, AFTER],
             orientation="horizontal",
@@ -182,45 +165,26 @@ class Controls(QWidget):
         self.script = push_button("Copy script", _SCRIPT)
         self.release = push_button("Free GPU", _RELEASE)
         self.reset = push_button("Reset", _RESET)
-        put_below(
-            self,
-            self.message.native,
-            self.image.native,
-            side_by_side(self.run, self.preview, self.save),
-            self.bar.native,
-            self._comparison(),
-            side_by_side(self.script, self.release, self.reset),
-        )
-        self.release.visible = False  # until there is a graphics card
-        self.show_idle()
+        self.release.hide()  # until there is a graphics card
+        row = side_by_side(self.script, self.release, self.reset)
+        put_below(self, self._comparison(), row)
 
-    def show_idle(self) -> None:
-        """Show that no run is going on."""
-        self.run.text, self.run.tooltip = "Run", _RUN
-        self.bar.visible = False
-
-    def show_running(self) -> None:
+    def show_running(self, text: str = "Cancel", tooltip: str = _CANCEL) -> None:
         """Show that a run is going on and may be cancelled."""
-        self.run.text, self.run.tooltip = "Cancel", _CANCEL
-        self.run.enabled = True
-        self.preview.enabled = self.save.enabled = False
-        self.bar.value = 0
-        self.bar.visible = True
+        super().show_running(text, tooltip)
+        self.preview.setEnabled(False)
+        self.save.setEnabled(False)
 
-    def show_tick(self, tick: Tick) -> None:
-        """Show how far the run has come."""
-        self.bar.value = round(tick.fraction * BAR_STEPS)
-        _say(self.message, Outlook(words_of(tick)))
-
-    def show_outlook(self, outlook: Outlook, colour: str) -> None:
-        """Show what Run would make, or why it cannot; an empty colour is the usual."""
-        _say(self.message, outlook, colour)
-        for button in (self.run, self.preview, self.save):
-            button.enabled = outlook.level in ("info", "warning")
+    def show_outlook(self, outlook: Outlook, theme: str) -> None:
+        """Show what Run would make, or why it cannot."""
+        super().show_outlook(outlook, theme)
+        self.preview.setEnabled(outlook.possible)
+        self.save.setEnabled(outlook.possible)
 
     def show_image(self, description: Outlook) -> None:
         """Show the description of the image."""
-        _say(self.image, description)
+        self.image.setText(breakable(description.text))
+        self.image.setToolTip(tooltip_of_lines(description.details))
 
     def allow_comparison(self, on: bool) -> None:
         """Whether there is anything to compare."""
@@ -245,13 +209,6 @@ class Controls(QWidget):
         for part in (self.compare.native, self.line, self.link.native):
             column.addWidget(part)
         return box
-
-
-def _say(label: Label, outlook: Outlook, colour: str = "") -> None:
-    """Show a text of any length, and its details as a tooltip."""
-    label.value = breakable(outlook.text)
-    label.tooltip = tooltip_of_lines(outlook.details)
-    colour_words(label.native, colour)
 
 
 # Where to save

@@ -12,12 +12,9 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
-    QHBoxLayout,
     QHeaderView,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -44,6 +41,9 @@ from napari_vdsr.plugin.widgets.elements import (
     line_colour,
     make_plot,
     message_colour,
+    push_button,
+    put_below,
+    side_by_side,
     theme_colour,
     wrapping_label,
 )
@@ -130,8 +130,6 @@ class CurveView(QWidget):
         super().__init__()
         self.plot: Any = None
         self.setFixedHeight(_HEIGHT)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
 
     def show_scores(
         self, scores: Sequence[Score], background: str, foreground: str
@@ -142,7 +140,7 @@ class CurveView(QWidget):
 
         if self.plot is None:
             self.plot = make_plot("PSNR dB", "plane", _HEIGHT)
-            self._column.addWidget(self.plot)
+            put_below(self, self.plot)
         self.plot.clear()
         colour_plot(self.plot, background, foreground)
         for number, score in enumerate(scores):
@@ -188,27 +186,19 @@ class ResultsView(QWidget):
         self.curve = CurveView()
         self.warning = wrapping_label()  # how a given data range contradicts the data
         self.notes = wrapping_label()  # the data range and why, what was left out
-        self.copy = QPushButton("Copy")
-        self.copy.setToolTip("Copy the tables to the clipboard, for a spreadsheet.")
-        self.csv = QPushButton("Save CSV …")
-        self.csv.setToolTip("Save all figures, and what they depend on, as a CSV file.")
+        self.copy = push_button(
+            "Copy", "Copy the tables to the clipboard, for a spreadsheet."
+        )
+        self.csv = push_button(
+            "Save CSV …", "Save all figures, and what they depend on, as a CSV file."
+        )
         self.copy.clicked.connect(self.copy_tables)
         self.csv.clicked.connect(self._ask_and_save)
         self.summary.cellClicked.connect(self._show_planes)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.copy)
-        buttons.addWidget(self.csv)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        for widget in (self.answer, self.summary, self.warning):
-            layout.addWidget(widget)
-        layout.addLayout(buttons)
+        buttons = side_by_side(self.copy, self.csv)
+        put_below(self, self.answer, self.summary, self.warning, buttons)
         self.details = QWidget()
-        column = QVBoxLayout(self.details)
-        column.setContentsMargins(0, 0, 0, 0)
-        for part in (self.curve, self.heading, self.planes, self.notes):
-            column.addWidget(part)
+        put_below(self.details, self.curve, self.heading, self.planes, self.notes)
         self.hide()
         self.details.hide()
 

@@ -1,6 +1,6 @@
-"""What the tabs have in common: their work, its view, and a form with scores below."""
+"""What the tabs have in common: their work, and a form with scores below."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from magicgui.widgets import ComboBox
@@ -8,12 +8,8 @@ from napari.layers import Image
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
-    QProgressBar,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -25,99 +21,11 @@ from napari_vdsr.plugin.scores.results import ResultsView
 from napari_vdsr.plugin.scores.work import ScoringWork
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import Sources
-from napari_vdsr.plugin.widgets.elements import (
-    BAR_STEPS,
-    BUTTON_HEIGHT,
-    breakable,
-    colour_words,
-    emphasise,
-    keep_slim,
-    message_colour,
-    wrapping_label,
-)
+from napari_vdsr.plugin.widgets.elements import message_colour
 from napari_vdsr.plugin.widgets.form import Form
-from napari_vdsr.plugin.widgets.inputs import frame, offer
-from napari_vdsr.plugin.words import words_of
-
-
-class WorkView(QWidget):
-    """A button to start or cancel work, with a message and a progress bar.
-
-    `text` and `tooltip` are those of the idle button; `others` stand beside it.
-    """
-
-    def __init__(self, text: str, tooltip: str, *others: QWidget) -> None:
-        super().__init__()
-        self._text, self._tooltip = text, tooltip
-        self.message = wrapping_label()
-        self._news = "", ""
-        self.button = QPushButton(text)
-        self.button.setFixedHeight(BUTTON_HEIGHT)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, BAR_STEPS)
-        keep_slim(self.bar, 6)
-        row = QHBoxLayout()
-        row.addWidget(self.button, 1)
-        for other in others:
-            row.addWidget(other)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.message)
-        layout.addLayout(row)
-        layout.addWidget(self.bar)
-        self.show_idle()
-
-    def show_idle(self) -> None:
-        """Show that no work is going on."""
-        self.button.setText(self._text)
-        self.button.setToolTip(self._tooltip)
-        self.bar.hide()
-
-    def show_running(self) -> None:
-        """Show that work has begun and may be cancelled."""
-        self._news = "", ""
-        self.button.setText("Cancel")
-        self.button.setToolTip("Stop; nothing half-done is shown.")
-        self.button.setEnabled(True)
-        self.bar.setValue(0)
-        self.bar.show()
-
-    def show_stopping(self) -> None:
-        """Show that Cancel has been pressed."""
-        self.button.setText("Stopping …")
-        self.button.setEnabled(False)
-
-    def show_tick(self, tick: Tick) -> None:
-        """Show how far the work has come."""
-        self.bar.setValue(round(tick.fraction * BAR_STEPS))
-        self.say(words_of(tick))
-
-    def tell(self, text: str, colour: str = "") -> None:
-        """Show how the work ended, until it begins again."""
-        self._news = text, colour
-        self.say(text, colour)
-
-    def say(self, text: str, colour: str = "") -> None:
-        """Show a message, or how the work ended; an empty colour is the usual one."""
-        text, colour = (text, colour) if text.strip() else self._news
-        self.message.setText(breakable(text))
-        self.message.setVisible(bool(text))
-        colour_words(self.message, colour)
-
-
-def labelled(text: str, field: QWidget) -> QWidget:
-    """Put a label at the left of a field."""
-    row = QWidget()
-    line = QHBoxLayout(row)
-    line.setContentsMargins(0, 0, 0, 0)
-    label = QLabel(text)
-    label.setBuddy(field)
-    field.setAccessibleName(text)
-    line.addWidget(label)
-    line.addWidget(field, 1)
-    return row
-
+from napari_vdsr.plugin.widgets.inputs import offer
+from napari_vdsr.plugin.widgets.run_bar import RunBar
+from napari_vdsr.plugin.words import Outlook
 
 _ROWS = 4  # visible rows of the layer list
 
@@ -198,7 +106,7 @@ class Tab(QWidget):
         self._run = Run(
             self, on_tick=self._ticked, on_result=self.deliver, on_end=self._ended
         )
-        self._view: WorkView | None = None
+        self._bar: RunBar | None = None  # of the work that is going on
         self._closed = False
 
     @property
@@ -233,20 +141,20 @@ class Tab(QWidget):
         if not (self._closed or self.running):
             self.show_state()
 
-    def begin(self, work: ScoringWork, view: WorkView) -> None:
-        """Start work in a thread and show its progress in a view."""
+    def begin(self, work: ScoringWork, bar: RunBar) -> None:
+        """Start work in a thread and show its progress in a bar."""
         if self.running or self._closed:
             return
         # First: napari handles events, such as a second click, while it starts.
-        self._view = view
-        view.show_running()
+        self._bar = bar
+        bar.show_running()
         self._run.start(work)
 
     def cancel(self) -> None:
         """Stop the work as soon as possible."""
-        if self.running and self._view is not None:
+        if self.running and self._bar is not None:
             self._run.cancel()
-            self._view.show_stopping()
+            self._bar.show_stopping()
 
     def put_back(self) -> None:
         """Undo what only the panel could undo: it leaves the viewer, which stays."""
@@ -263,41 +171,33 @@ class Tab(QWidget):
     def ended(self, work: Any) -> None:
         """Called when work has ended, successfully or not."""
 
-    @property
-    def warning_colour(self) -> str:
-        """The colour of a message that something is wrong."""
-        return message_colour("warning", self._viewer.theme)
-
     def _ticked(self, tick: Tick) -> None:
-        if self._view is not None:
-            self._view.show_tick(tick)
+        assert self._bar is not None
+        self._bar.show_tick(tick)
 
     def _ended(self, work: ScoringWork) -> None:
-        view = self._view
-        assert view is not None
-        view.show_idle()
-        self.refresh()
+        bar = self._bar
+        assert bar is not None
+        bar.show_idle()
         if work.outcome == "cancelled":
-            view.tell("Stopped.")
+            bar.news = Outlook("Stopped.")
         elif work.outcome == "failed":
-            message = work.message or "Failed; the log tells why."
-            view.tell(message, self.warning_colour)
+            bar.news = Outlook(work.message or "Failed; the log tells why.", "warning")
+        self.refresh()
         self.ended(work)
 
 
 class ScoringTab(Tab):
     """A form, a button that starts the scoring, and the scores.
 
-    Subclasses write `prepare` and put into `framed` which widgets of their own stand
-    for a field that may be wrong.
+    Subclasses write `prepare`.
     """
 
     def __init__(
-        self, viewer: Any, form: Form[Any], work: WorkView, *above: QWidget
+        self, viewer: Any, form: Form[Any], work: RunBar, *above: QWidget
     ) -> None:
         super().__init__(viewer)
         self.form, self.work, self.results = form, work, ResultsView()
-        self.framed: Mapping[str, QWidget] = {}
         self.fill(*above, self.results, form, work, self.results.details)
         work.button.clicked.connect(self._pressed)
 
@@ -317,21 +217,16 @@ class ScoringTab(Tab):
 
     def show_state(self) -> None:
         """Show what is wrong, if anything, and enable or disable the button."""
-        field, text, colour = "", "", ""
         try:
             self.prepare()
+            outlook = Outlook(self.remark, "warning" if self.remark else "info")
         except FieldError as error:
-            text = str(error)
-            if self.started and error.field:
-                field, colour = error.field, self.warning_colour
-        for name, widget in self.framed.items():
-            frame(widget, colour if name == field else "")
-        self.form.mark(field, colour)
-        self.work.button.setEnabled(not text)
-        if not text and self.remark:
-            text, colour = self.remark, self.warning_colour
-        self.work.say(text, colour)
-        emphasise(self.work.button, self.work.bar, self._viewer.theme)
+            outlook = Outlook.of_error(error)
+            if not (self.started and error.field):
+                outlook = Outlook(str(error), "waiting")
+        theme = self._viewer.theme
+        self.form.mark(outlook.field, message_colour(outlook.level, theme))
+        self.work.show_outlook(outlook, theme)
 
     def refresh(self) -> None:
         """Show the state, unless work is going on, and the colours of the theme."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from napari.layers import Image
-from qtpy.QtWidgets import QFrame, QLabel
+from qtpy.QtWidgets import QFrame, QLabel, QWidget
 
 from napari_vdsr.plugin.scores.checks import (
     ConsistencyJob,
@@ -19,12 +19,14 @@ from napari_vdsr.plugin.scores.layers import (
     origin_of,
     take_snapshot,
 )
-from napari_vdsr.plugin.scores.tab import Tab, WorkView, labelled, offer_layers
+from napari_vdsr.plugin.scores.tab import Tab, offer_layers
 from napari_vdsr.plugin.scores.work import ScoringWork
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import add_quietly, is_made
-from napari_vdsr.plugin.widgets.elements import wrapping_label
+from napari_vdsr.plugin.widgets.elements import side_by_side, wrapping_label
 from napari_vdsr.plugin.widgets.inputs import combo_box
+from napari_vdsr.plugin.widgets.run_bar import RunBar
+from napari_vdsr.plugin.words import Outlook
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,19 +52,19 @@ class CheckTab(Tab):
             "too."
         )
         self.image = combo_box(tooltip="Any image.")
-        self.consistency = WorkView(
+        self.consistency = RunBar(
             "Check consistency",
             "Reduce the result to the size of its source again, and add a map of where "
             "the two differ.",
         )
-        self.doubt = WorkView(
+        self.doubt = RunBar(
             "Where not to believe it",
             "Where the network contradicts itself, or its source: have it enlarge the "
             "source in eight flips and turns, and show how far that spreads, or how "
             "far the result is from the source, as a map: 1 is what the noise of the "
             "source allows. Takes eight times as long as Run.",
         )
-        self.sampling = WorkView(
+        self.sampling = RunBar(
             "Check sampling",
             "Look at how fine the detail is, compared with the pixels.",
         )
@@ -80,14 +82,14 @@ class CheckTab(Tab):
         self.fill(
             _words(_ABOUT),
             _words("<b>Is a result consistent with its source?</b>"),
-            labelled("Result", self.result.native),
+            _labelled("Result", self.result.native),
             self.doubtful,
             self.consistent,
             self.consistency,
             self.doubt,
             line,
             _words("<b>Can enlarging help this image?</b>"),
-            labelled("Image", self.image.native),
+            _labelled("Image", self.image.native),
             self.verdict,
             self.sampling,
         )
@@ -113,17 +115,14 @@ class CheckTab(Tab):
             box = self.image if label is self.verdict else self.result
             if not self._still_holds(label, box.value):
                 label.hide()
-        text = "" if self.result.value is not None else _NO_RESULT
-        for view in (self.consistency, self.doubt):
-            self._show(view, self.result.value, text)
-            text = text and " "  # once is enough
-        none = "" if self.image.value is not None else "Open an image to check it."
-        self._show(self.sampling, self.image.value, none)
+        self._show(self.consistency, self.result.value, _NO_RESULT)
+        self._show(self.doubt, self.result.value, "")  # once is enough
+        self._show(self.sampling, self.image.value, "Open an image to check it.")
 
     def deliver(self, found: Finding) -> None:
         """Show what was found in words, and as a map."""
-        assert self._view is not None
-        label = self._found[self._view]
+        assert self._bar is not None
+        label = self._found[self._bar]
         label.setText(f"<b>{found.headline}</b><br>{found.text}")
         label.show()
         if found.map is not None:
@@ -140,15 +139,16 @@ class CheckTab(Tab):
             for layer, (_, data) in zip(layers, meant, strict=True)
         )
 
-    def _show(self, view: WorkView, layer: Image | None, text: str) -> None:
-        colour = ""
+    def _show(self, bar: RunBar, layer: Image | None, none: str) -> None:
+        """Show whether a layer can be checked, or that there is none."""
+        outlook = Outlook(none, "waiting")
         if layer is not None:
+            outlook = Outlook("")
             try:
                 check_memory(take_snapshot(layer))
             except FieldError as error:
-                text, colour = str(error), self.warning_colour
-        view.say(text, colour)
-        view.button.setEnabled(not text)
+                outlook = Outlook.of_error(error)
+        bar.show_outlook(outlook, self._viewer.theme)
 
     def _result_changed(self) -> None:
         self.consistent.hide()
@@ -172,7 +172,7 @@ class CheckTab(Tab):
             image = self.image.value
             self._begin(SamplingJob(take_snapshot(image)), self.sampling, image)
 
-    def _check_result(self, view: WorkView, kind: type[ResultJob]) -> None:
+    def _check_result(self, bar: RunBar, kind: type[ResultJob]) -> None:
         if self.running:
             self.cancel()
             return
@@ -183,13 +183,13 @@ class CheckTab(Tab):
         else:
             result = self.result.value
             work = kind(take_snapshot(result), origin)
-            self._begin(work, view, result, origin.source)
+            self._begin(work, bar, result, origin.source)
 
-    def _begin(self, work: ScoringWork, view: WorkView, *layers: Image) -> None:
-        self._meant[self._found[view]] = [(ref(each), id(each.data)) for each in layers]
+    def _begin(self, work: ScoringWork, bar: RunBar, *layers: Image) -> None:
+        self._meant[self._found[bar]] = [(ref(each), id(each.data)) for each in layers]
         for each in (self.consistency, self.doubt, self.sampling):
-            each.button.setEnabled(each is view)
-        self.begin(work, view)
+            each.button.setEnabled(each is bar)
+        self.begin(work, bar)
 
     def _show_map(self, data: "NDArray[Any]", found: Finding) -> None:
         """Add a map, or replace the pixels of the one of that name."""
@@ -197,7 +197,7 @@ class CheckTab(Tab):
         layer = work.result.layer()
         if layer is None:
             return
-        doubt = self._view is self.doubt
+        doubt = self._bar is self.doubt
         other, words = _MAPS if doubt else _MAPS[::-1]
         shown = difference_layer(
             layer if doubt else work.origin.source,
@@ -221,6 +221,14 @@ class CheckTab(Tab):
             known[0].visible = True
         else:
             add_quietly(self._viewer, shown)
+
+
+def _labelled(text: str, field: QWidget) -> QWidget:
+    """Put a label at the left of a field."""
+    label = QLabel(text)
+    label.setBuddy(field)
+    field.setAccessibleName(text)
+    return side_by_side(label, field)
 
 
 def _words(text: str = "") -> QLabel:

@@ -21,7 +21,7 @@ from napari_vdsr.plugin.scores.layers import (
     take_snapshot,
 )
 from napari_vdsr.plugin.scores.settings import ScoreOptions
-from napari_vdsr.plugin.scores.tab import LayerList, ScoringTab, WorkView, offer_layers
+from napari_vdsr.plugin.scores.tab import LayerList, ScoringTab, offer_layers
 from napari_vdsr.plugin.scores.words import answer_to
 from napari_vdsr.plugin.scores.work import Score, ScoringJob, Subject
 from napari_vdsr.plugin.settings import FieldError
@@ -34,6 +34,7 @@ from napari_vdsr.plugin.viewer import (
 from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import combo_box
 from napari_vdsr.plugin.widgets.panel import timer_of
+from napari_vdsr.plugin.widgets.run_bar import RunBar
 
 _FULL_COLOUR = 0.1  # of the data range: the difference shown in full colour
 
@@ -42,15 +43,14 @@ class CompareTab(ScoringTab):
     """Reference, layers and options above; scores below."""
 
     def __init__(self, viewer: Any) -> None:
-        work = WorkView("Compare", "Compare the ticked layers with the reference.")
+        work = RunBar("Compare", "Compare the ticked layers with the reference.")
         super().__init__(viewer, Form(ScoreOptions()), work)
         self.reference = combo_box(
             tooltip="The truth that layers are compared with, pixel by pixel."
         )
         self.layers = LayerList()
-        self.form.add_row("Layers", self.layers, 0)
-        self.form.add_row("Reference", self.reference.native, 0)
-        self.framed = {"reference": self.reference.native, "layers": self.layers}
+        self.form.add_row("Layers", self.layers, 0, name="layers")
+        self.form.add_row("Reference", self.reference.native, 0, name="reference")
         self._seen: WeakSet[Image] = WeakSet()  # layers that were offered before
         self._again = False
         self._left_out: list[str] = []

@@ -18,7 +18,7 @@ from napari_vdsr.plugin.scores.layers import (
     take_snapshot,
 )
 from napari_vdsr.plugin.scores.settings import ModelOptions
-from napari_vdsr.plugin.scores.tab import ScoringTab, WorkView, offer_layers
+from napari_vdsr.plugin.scores.tab import ScoringTab, offer_layers
 from napari_vdsr.plugin.scores.words import (
     acquisition_in_words,
     answer_of,
@@ -30,6 +30,7 @@ from napari_vdsr.plugin.viewer import add_quietly, likely_truth
 from napari_vdsr.plugin.widgets.elements import wrapping_label
 from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import combo_box
+from napari_vdsr.plugin.widgets.run_bar import RunBar
 from napari_vdsr.plugin.words import free_text, made_for_others
 
 _ABOUT = (
@@ -50,7 +51,7 @@ class ModelTab(ScoringTab):
             "in napari's grid mode; other layers are hidden meanwhile.",
         )
         self.tile.enabled = False
-        work = WorkView(
+        work = RunBar(
             "Score",
             "Reduce, enlarge, compare, and add all images as layers.",
             self.tile.native,
@@ -62,8 +63,7 @@ class ModelTab(ScoringTab):
             tooltip="An image with fine detail. It is made smaller, enlarged again, "
             "and compared with what it was."
         )
-        self.form.add_row("Layer", self.truth.native, 0)
-        self.framed = {"truth": self.truth.native}
+        self.form.add_row("Layer", self.truth.native, 0, name="truth")
         self._models = models
         self._tiling = _Tiling(viewer)
         self.truth.changed.connect(self.refresh)

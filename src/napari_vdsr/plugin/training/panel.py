@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from napari.layers import Layer
@@ -28,7 +29,7 @@ from napari_vdsr.plugin.training.settings import (
 from napari_vdsr.plugin.training.view import TrainingView
 from napari_vdsr.plugin.training.words import as_script, foresee, news_of, title_of
 from napari_vdsr.plugin.viewer import Sources, selection_in_words
-from napari_vdsr.plugin.widgets.elements import copy_text
+from napari_vdsr.plugin.widgets.elements import copy_text, message_colour
 from napari_vdsr.plugin.widgets.panel import Panel
 from napari_vdsr.plugin.words import Outlook
 
@@ -68,10 +69,9 @@ class Training(Panel[TrainingSettings]):
         )
         self._preview: PreviewLayer | None = None
         self._drawn = 0.0
-        self._news = ""
         self._failure: Outlook | None = None
         self.settings = self._saved
-        self.unfinished.resume.enabled = False  # until the machine is known
+        self.unfinished.resume.setEnabled(False)  # until the machine is known
         self._machine = Machine(self, self._probed)
         self._connect()
 
@@ -173,14 +173,14 @@ class Training(Panel[TrainingSettings]):
     # Inside
 
     def _connect(self) -> None:
-        self.controls.start.changed.connect(self._start_pressed)
-        self.controls.stop.changed.connect(self.finish)
-        self.controls.cancel.changed.connect(self.cancel)
-        self.unfinished.resume.changed.connect(self.take_up)
-        self.unfinished.discard.changed.connect(self.discard)
-        self.view.script.changed.connect(self.copy_script)
-        self.view.reset.changed.connect(self._reset_pressed)
-        self.controls.use.changed.connect(self.use_model)
+        self.controls.button.clicked.connect(self._start_pressed)
+        self.controls.stop.clicked.connect(self.finish)
+        self.controls.cancel.clicked.connect(self.cancel)
+        self.unfinished.resume.clicked.connect(self.take_up)
+        self.unfinished.discard.clicked.connect(self.discard)
+        self.view.script.clicked.connect(self.copy_script)
+        self.view.reset.clicked.connect(self._reset_pressed)
+        self.controls.use.clicked.connect(self.use_model)
         self.form["begin"].changed.connect(self._begin_changed)
         self.form.changed.connect(self._form_changed)
 
@@ -218,7 +218,7 @@ class Training(Panel[TrainingSettings]):
 
     def _form_changed(self) -> None:
         if self._unnamed != self._saved:
-            self._news, self._failure = "", None
+            self.controls.news, self._failure = Outlook(""), None
         self.refresh_soon()
 
     @property
@@ -229,7 +229,7 @@ class Training(Panel[TrainingSettings]):
     def _probed(self) -> None:
         if self._machine.devices:
             self.form.offer_devices(self._machine.devices)
-        self.unfinished.resume.enabled = True
+        self.unfinished.resume.setEnabled(True)
         self.refresh_soon()
 
     def _planned(self) -> Plan:
@@ -270,11 +270,16 @@ class Training(Panel[TrainingSettings]):
         self.remember(self._unnamed)
         plan = self._ready_plan()
         if plan is not None:
-            self._show(self._failure or foresee(plan, self._machine.seconds(plan)))
-            self.controls.start.enabled = True
+            outlook = foresee(plan, self._machine.seconds(plan))
+            if self.controls.news.text:
+                outlook = replace(outlook, text=f"Next: {outlook.text}")
+            self._show(self._failure or outlook)
+            self.controls.button.setEnabled(True)
 
     def _show(self, outlook: Outlook) -> None:
-        self.view.show_outlook(outlook, self._news, self._viewer.theme)
+        theme = self._viewer.theme
+        self.form.mark(outlook.field, message_colour(outlook.level, theme))
+        self.controls.show_outlook(outlook, theme)
 
     # A training
 
@@ -285,7 +290,7 @@ class Training(Panel[TrainingSettings]):
         except FileError as error:
             self._show(Outlook(str(error), "error", "name"))
             return
-        self._news, self._failure = "", None
+        self._failure = None
         self._session = self._last = Session(plan)
         self._preview = PreviewLayer(self._viewer, plan.settings.name)
         self.view.lock(True)
@@ -295,7 +300,7 @@ class Training(Panel[TrainingSettings]):
     def _work(self) -> None:
         assert self._session is not None
         if self._run.start(self._session):
-            self.controls.show_running(title_of(self._session.plan))
+            self.controls.show_training(title_of(self._session.plan))
 
     def _ask_for(self, wish: str) -> None:
         if self.running and self._session is not None:
@@ -310,7 +315,7 @@ class Training(Panel[TrainingSettings]):
         if session.history is not None and self.view.curves.make_next():
             return  # one a tick, before there is anything to be drawn
         if session.report is None:
-            self.view.show_beginning(tick)
+            self.controls.show_tick(tick)
         elif session.wish == "" and time.monotonic() - self._drawn >= _DRAWN_EVERY:
             self._drawn = time.monotonic()
             self.view.show_progress(session, self._viewer.theme)
@@ -340,11 +345,11 @@ class Training(Panel[TrainingSettings]):
             if session.history is not None:
                 steps, seconds = session.history.steps, session.seconds
                 self._machine.learn(session.plan, steps, seconds)
-            self.controls.use.visible = True
-            self.scroll_to(self.controls.use.native)
+            self.controls.use.show()
+            self.scroll_to(self.controls.use)
             announce_change()
         self.reset_choices()
-        self._news = news_of(session)
+        self.controls.news = Outlook(news_of(session))
         if session.outcome == "failed" and session.message:
             self._failure = Outlook(session.message, "error", session.field)
         self.catch_up()

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from magicgui.widgets import ProgressBar
 from qtpy.QtWidgets import QMessageBox, QWidget
 
-from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.settings import blame
 from napari_vdsr.plugin.training.pictures import Curves
 from napari_vdsr.plugin.training.session import Session
@@ -26,22 +24,19 @@ from napari_vdsr.plugin.training.words import (
     shares_of_one,
 )
 from napari_vdsr.plugin.widgets.elements import (
-    BAR_STEPS,
     breakable,
     colour_words,
-    emphasise,
-    keep_slim,
     message_colour,
     push_button,
     put_below,
     side_by_side,
     theme_colour,
     tooltip_of_lines,
-    words_below,
+    wrapping_label,
 )
 from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import combo_box, offer
-from napari_vdsr.plugin.words import Outlook, words_of
+from napari_vdsr.plugin.widgets.run_bar import RunBar
 
 _START = "Train. The state is kept on disk now and then, so that nothing is lost."
 _PAUSE = "Halt after the step in work; Resume continues as if nothing had happened."
@@ -61,8 +56,8 @@ class TrainingView(QWidget):
         self.unfinished = UnfinishedBox()
         self.form = Form(defaults)
         self.controls = TrainingControls()
-        self.remarks = words_below()
-        self.remarks.visible = False
+        self.remarks = wrapping_label()
+        self.remarks.hide()
         self.curves = Curves()
         self.script = push_button(
             "Copy script", "Copy Python that does the same as Start to the clipboard."
@@ -72,8 +67,9 @@ class TrainingView(QWidget):
             self,
             self.unfinished,
             self.form,
+            self.controls.title,
             self.controls,
-            self.remarks.native,
+            self.remarks,
             self.curves,
             side_by_side(self.script, self.reset),
         )
@@ -109,25 +105,7 @@ class TrainingView(QWidget):
         """Hide what must not be changed during a training, or show it again."""
         self.form.setVisible(not locked)
         self.unfinished.lock(locked)
-        self.reset.enabled = not locked
-
-    def show_outlook(self, outlook: Outlook, news: str, theme: str) -> None:
-        """Show what Start would do, or why it cannot.
-
-        The news of the last training stands above it.
-        """
-        colour = message_colour(outlook.level, theme)
-        text = outlook.text
-        if news and outlook.level == "info":
-            text = f"{news}\nNext: {text}"
-        self.form.mark(outlook.field, colour)
-        self.controls.say(text, colour)
-        self.controls.start.enabled = outlook.level in ("info", "warning")
-
-    def show_beginning(self, tick: Tick) -> None:
-        """Show what is done before the first step."""
-        self.controls.say(words_of(tick))
-        self.controls.show_fraction(tick.fraction)
+        self.reset.setEnabled(not locked)
 
     def show_progress(self, session: Session, theme: str) -> None:
         """Show how far a training is, and how well it goes."""
@@ -138,15 +116,15 @@ class TrainingView(QWidget):
             words = progress_words(report, left, session.device, memory)
             self.controls.say(words)
             self.controls.show_fraction(report.step / report.steps)
-        self.remarks.value = breakable(remark_words(session.remarks))
-        self.remarks.tooltip = tooltip_of_lines("\n".join(session.remarks))
-        self.remarks.visible = bool(session.remarks)
+        self.remarks.setText(breakable(remark_words(session.remarks)))
+        self.remarks.setToolTip(tooltip_of_lines("\n".join(session.remarks)))
+        self.remarks.setVisible(bool(session.remarks))
         self._draw(session, theme)
 
     def recolour(self, theme: str, session: Session | None) -> None:
         """Follow the viewer's theme; `session` is the one whose curves are shown."""
-        emphasise(self.controls.start.native, self.controls.bar.native, theme)
-        anew = colour_words(self.remarks.native, message_colour("warning", theme))
+        self.controls.emphasise(theme)
+        anew = colour_words(self.remarks, message_colour("warning", theme))
         if anew and session is not None:
             self._draw(session, theme)
 
@@ -167,52 +145,36 @@ class TrainingView(QWidget):
             )
 
 
-class TrainingControls(QWidget):
+class TrainingControls(RunBar):
     """Buttons, a message, and the progress bar; Start also pauses and resumes."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.title = words_below()  # what is being trained
-        self.message = words_below()
-        # Reserve two lines, so that buttons do not move under the mouse.
-        self.message.native.setMinimumHeight(
-            2 * self.message.native.fontMetrics().lineSpacing() + 6
-        )
-        self.start = push_button("Start", _START)
+        self.title = wrapping_label()  # what is being trained
         self.stop = push_button("Finish now", _FINISH)
         self.cancel = push_button("Discard", _DISCARD)
         self.use = push_button("Use this model", _USE)
-        self.bar = ProgressBar(min=0, max=BAR_STEPS, visible=False)
-        keep_slim(self.bar.native, 8)
-        put_below(
-            self,
-            self.title.native,
-            self.message.native,
-            self.use.native,
-            side_by_side(self.start, self.stop, self.cancel),
-            self.bar.native,
-        )
-        self.use.visible = False
-        self.show_idle()
+        others = self.stop, self.cancel
+        super().__init__("Start", _START, *others, above=[self.use], lines=2)
+        self.use.hide()
 
     def show_idle(self) -> None:
         """Show that nothing is being trained."""
-        self._main("Start", _START)
-        self.title.visible = self.stop.visible = self.cancel.visible = False
-        self.bar.visible = False
+        super().show_idle()
+        for part in (self.title, self.stop, self.cancel):
+            part.hide()
 
-    def show_running(self, title: str) -> None:
+    def show_training(self, title: str) -> None:
         """Show that a training is running."""
-        self._main("Pause", _PAUSE)
-        self.title.value = breakable(title)
-        for part in (self.title, self.stop, self.cancel, self.bar):
-            part.visible = True
-        self.use.visible = False
+        self.show_running("Pause", _PAUSE)
+        self.title.setText(breakable(title))
+        for part in (self.title, self.stop, self.cancel):
+            part.show()
+        self.use.hide()
         self._enable(True)
 
     def show_paused(self) -> None:
         """Show that a training can be resumed."""
-        self._main("Resume", "Continue.")
+        self.name_button("Resume", "Continue.")
         self._enable(True)
 
     def show_waiting(self, text: str) -> None:
@@ -220,21 +182,9 @@ class TrainingControls(QWidget):
         self.say(text)
         self._enable(False)
 
-    def show_fraction(self, fraction: float) -> None:
-        """Show how far the training is, from 0 to 1."""
-        self.bar.value = round(fraction * BAR_STEPS)
-
-    def say(self, text: str, colour: str = "") -> None:
-        """Show a message; an empty colour is the usual one."""
-        self.message.value = breakable(text)
-        colour_words(self.message.native, colour)
-
     def _enable(self, on: bool) -> None:
-        self.start.enabled = self.stop.enabled = self.cancel.enabled = on
-
-    def _main(self, text: str, tooltip: str) -> None:
-        self.start.text = text
-        self.start.tooltip = tooltip
+        for each in (self.button, self.stop, self.cancel):
+            each.setEnabled(on)
 
 
 class UnfinishedBox(QWidget):
@@ -242,7 +192,7 @@ class UnfinishedBox(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._title = words_below()
+        self._title = wrapping_label()
         self.chosen = combo_box(
             tooltip="Trainings that were begun and neither finished nor discarded."
         )
@@ -256,14 +206,14 @@ class UnfinishedBox(QWidget):
             "Discard", "Throw away this training and what was learnt in it."
         )
         buttons = side_by_side(self.resume, self.discard)
-        put_below(self, self._title.native, self.chosen.native, buttons)
+        put_below(self, self._title, self.chosen.native, buttons)
         self._locked = False
 
     def offer(self, trainings: Sequence[Unfinished]) -> None:
         """Replace the list."""
         offer(self.chosen, {f"{t.name} · step {t.step}": t.name for t in trainings})
         one = "This training was" if len(trainings) == 1 else "These trainings were"
-        self._title.value = f"{one} not finished:"
+        self._title.setText(f"{one} not finished:")
         self._show()
 
     def lock(self, locked: bool) -> None:

@@ -4,23 +4,22 @@ import re
 from html import escape
 from typing import Any
 
-from magicgui.widgets import Label, PushButton
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QApplication,
+    QCheckBox,
     QHBoxLayout,
     QLabel,
     QMenu,
-    QProgressBar,
+    QPushButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-BAR_STEPS = 1000  # of a full bar
-BUTTON_HEIGHT = 28  # pixels; without it, it changes with the state of the button
+_BUTTON_HEIGHT = 28  # pixels; without it, it changes with the state of the button
 
 _WORD = 30  # characters that fit a line of the narrowest panel
 _BREAK = "\u200b"
@@ -34,32 +33,21 @@ _ON_DARK = ("#56b4e9", "#e69f00", "#2fbf91", "#dd92bd", "#f0e442")
 _ON_LIGHT = ("#005a8c", "#8a4b00", "#00604a", "#8f2f6b", "#4d4d00")
 
 
-def let_wrap(label: QLabel) -> None:
-    """Let a label wrap its words, never widen the panel, and be copied from."""
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.installEventFilter(_Copier(label))
+def wrapping_label(*, rich: bool = False, lines: int = 0) -> QLabel:
+    """A label that wraps its words, never widens the panel, and can be copied from.
 
-
-def wrapping_label(rich: bool = False) -> QLabel:
-    """Make a label of Qt that wraps its words and never widens the panel.
-
-    Names of layers and files may look like HTML: only `rich` text is taken for it.
+    Names of layers and files may look like HTML: only `rich` text is taken for it. It
+    is never lower than so many `lines`.
     """
     label = QLabel()
     formats = Qt.TextFormat
     label.setTextFormat(formats.RichText if rich else formats.PlainText)
-    let_wrap(label)
-    return label
-
-
-def words_below() -> Label:
-    """Make a label that wraps its words and never widens the panel."""
-    label = Label(value="")
-    # Names of layers and files may look like HTML.
-    label.native.setTextFormat(Qt.TextFormat.PlainText)
-    let_wrap(label.native)
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.installEventFilter(_Copier(label))
+    if lines:
+        label.setMinimumHeight(lines * label.fontMetrics().lineSpacing() + 16)
     return label
 
 
@@ -84,36 +72,30 @@ def copy_text(text: str) -> None:
     clipboard.setText(text)
 
 
-def keep_slim(bar: QProgressBar, height: int) -> None:
-    """Show a bar as a line that keeps its space even while it is hidden."""
-    bar.setTextVisible(False)
-    bar.setFixedHeight(height)
-    policy = bar.sizePolicy()
-    policy.setRetainSizeWhenHidden(True)  # so that nothing below it moves
-    bar.setSizePolicy(policy)
-
-
-def push_button(text: str, tooltip: str) -> PushButton:
-    """Make a button whose height does not change."""
-    button = PushButton(text=text, tooltip=tooltip)
-    button.native.setFixedHeight(BUTTON_HEIGHT)
+def push_button(text: str, tooltip: str) -> QPushButton:
+    """A button whose height does not change."""
+    button = QPushButton(text)
+    button.setToolTip(tooltip)
+    button.setFixedHeight(_BUTTON_HEIGHT)
     return button
 
 
-def side_by_side(*buttons: PushButton) -> QWidget:
-    """Put buttons into a row."""
+def side_by_side(*widgets: QWidget) -> QWidget:
+    """Put widgets into a row; all but labels and boxes to tick share its width."""
     row = QWidget()
     line = QHBoxLayout(row)
     line.setContentsMargins(0, 0, 0, 0)
-    for button in buttons:
-        line.addWidget(button.native)
+    for widget in widgets:
+        line.addWidget(widget, 0 if isinstance(widget, QLabel | QCheckBox) else 1)
     return row
 
 
 def put_below(owner: QWidget, *parts: QWidget) -> None:
-    """Put widgets into another one, below one another."""
-    column = QVBoxLayout(owner)
-    column.setContentsMargins(0, 0, 0, 0)
+    """Put widgets into another one, below one another and below what it has."""
+    column = owner.layout()
+    if column is None:
+        column = QVBoxLayout(owner)
+        column.setContentsMargins(0, 0, 0, 0)
     for part in parts:
         column.addWidget(part)
 
@@ -215,14 +197,6 @@ def set_style(widget: QWidget, style: str) -> bool:
 def colour_words(label: QWidget, colour: str) -> bool:
     """Colour a label; an empty colour is the usual one. False when it was so before."""
     return set_style(label, f"color: {colour};" if colour else "")
-
-
-def emphasise(button: QWidget, bar: QWidget, theme: str) -> None:
-    """Colour the most important button while it is enabled, and its progress bar."""
-    colour = theme_colour(theme, "current")
-    style = f"QPushButton:enabled {{ background-color: {colour}; }}"
-    if set_style(button, style):
-        bar.setStyleSheet(f"QProgressBar::chunk {{ background-color: {colour}; }}")
 
 
 def colour_plot(plot: Any, background: str, foreground: str) -> None:

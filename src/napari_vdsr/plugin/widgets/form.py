@@ -41,7 +41,8 @@ class Form(QWidget, Generic[Settings]):
         self.cards: dict[str, Card] = {}  # of the models that are offered, by name
         self._shown = shown_fields(defaults)
         self._fields: dict[str, Any] = {}  # those that are made
-        self._rows: dict[str, _Row] = {}  # of each of them
+        self._rows: dict[str, _Row] = {}  # of each of them, and of what has a name
+        self._framed: dict[str, Any] = {}  # the widgets that `mark` frames
         self._barred: set[str] = set()
         # What folded fields are to be told when they are made, by field and kind.
         self._untold: dict[tuple[str, str], Callable[[Any], None]] = {}
@@ -72,9 +73,15 @@ class Form(QWidget, Generic[Settings]):
         widget: QWidget,
         place: int = -1,
         beside: Sequence[QWidget] = (),
+        name: str = "",
     ) -> "_Row":
-        """Add a row; a question stands above its widget. `place` counts rows of Qt."""
+        """Add a row; a question stands above its widget. `place` counts rows of Qt.
+
+        By its `name`, if any, `mark` finds the row of what is no setting.
+        """
         row = _Row(title, widget, beside)
+        if name:
+            self._rows[name], self._framed[name] = row, widget
         if not widget.accessibleName():
             widget.setAccessibleName(title.rstrip("?"))
         place = self._layout.rowCount() if place < 0 else place
@@ -149,9 +156,8 @@ class Form(QWidget, Generic[Settings]):
         if name in self._folded:
             self._make_folded()
         wrong = self._rows.get(name)
-        for other, field in self._fields.items():
-            native = getattr(field, "line", field).native
-            frame(native, colour if self._rows[other] is wrong else "")
+        for other, widget in self._framed.items():
+            frame(widget, colour if self._rows[other] is wrong else "")
 
     # Inside
 
@@ -176,6 +182,7 @@ class Form(QWidget, Generic[Settings]):
                 field.native.setAccessibleName(shown.label.rstrip("?"))
             field.changed.connect(self._field_changed)
             self._fields[name] = field
+            self._framed[name] = getattr(field, "line", field).native
         for number, name in enumerate(names):
             if self._shown[name].beside:
                 continue

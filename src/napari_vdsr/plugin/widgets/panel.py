@@ -11,7 +11,6 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QDockWidget,
     QFrame,
-    QLabel,
     QMainWindow,
     QScrollArea,
     QVBoxLayout,
@@ -26,7 +25,11 @@ from napari_vdsr.plugin.settings import (
     saved_values,
 )
 from napari_vdsr.plugin.viewer import ViewerWatcher
-from napari_vdsr.plugin.widgets.elements import let_wrap, set_style, theme_colour
+from napari_vdsr.plugin.widgets.elements import (
+    set_style,
+    theme_colour,
+    wrapping_label,
+)
 from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import make_accessible
 
@@ -240,9 +243,8 @@ class Panel(QWidget, Generic[Kept]):
         old = self.layout()
         if old is not None:
             QWidget().setLayout(old)  # takes the widgets with it
-        label = QLabel(_FAILED.format(error=f"{type(error).__name__}: {error}"))
-        label.setTextFormat(Qt.TextFormat.PlainText)
-        let_wrap(label)
+        label = wrapping_label()
+        label.setText(_FAILED.format(error=f"{type(error).__name__}: {error}"))
         QVBoxLayout(self).addWidget(label)
         notification_manager.receive_error(type(error), error, error.__traceback__)
 
