@@ -51,7 +51,6 @@ ONLY_IN = {
     "napari": {"layers", "plugin"},
     "pyqtgraph": {"plugin"},
     "qtpy": {"plugin"},
-    "superqt": {"plugin"},
     "tifffile": {"files"},
     "typer": {"cli"},
     "zarr": {"files"},

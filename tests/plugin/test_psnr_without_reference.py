@@ -44,9 +44,10 @@ def test_a_result_is_checked_against_its_source(
     np.testing.assert_allclose(shown.data, expected.difference, rtol=1e-6)
     np.testing.assert_array_equal(shown.scale, source.scale)
     np.testing.assert_array_equal(shown.translate, source.translate)
-    assert f"{100 * expected.relative:.2f} % of the range" in tab.consistent.text()
-    assert "PSNR" not in tab.consistent.text()
-    assert "green where the result is brighter" in tab.consistent.text()
+    words = tab.consistency.found.text()
+    assert f"{100 * expected.relative:.2f} % of the range" in words
+    assert "PSNR" not in words
+    assert "green where the result is brighter" in words
     press(tab.consistency.button, tab, qtbot)
     assert len(names(viewer)) == 3
 
@@ -72,7 +73,7 @@ def test_where_not_to_believe_joins_consistency_and_spread(
     inside = shown.data[22:38, 32:48]
     assert inside.mean() > 5 * shown.data[60:].mean()
     share = 100 * (shown.data > 1).mean()
-    assert f"Do not believe {share:.1f} % of this image." in tab.doubtful.text()
+    assert f"Do not believe {share:.1f} % of this image." in tab.doubt.found.text()
     assert shown not in tab.images
     press(tab.consistency.button, tab, qtbot)
     assert not shown.visible  # it would tint the other map
@@ -120,9 +121,9 @@ def test_what_was_found_goes_with_the_pixels_that_it_was_found_in(
         assert not words.isHidden()
 
     for view, words in (
-        (tab.consistency, tab.consistent),
-        (tab.doubt, tab.doubtful),
-        (tab.sampling, tab.verdict),
+        (tab.consistency, tab.consistency.found),
+        (tab.doubt, tab.doubt.found),
+        (tab.sampling, tab.sampling.found),
     ):
         find(view, words)
         result.data = result.data.copy()
@@ -132,7 +133,7 @@ def test_what_was_found_goes_with_the_pixels_that_it_was_found_in(
     tab.sampling.button.click()
     viewer.layers.clear()
     qtbot.waitUntil(lambda: not tab.running)
-    assert tab.verdict.isHidden()
+    assert tab.sampling.found.isHidden()
     assert "Open an image" in tab.sampling.message.text()
 
 
@@ -268,11 +269,11 @@ def test_sampling_is_judged_in_plain_words(
 ) -> None:
     viewer.add_image(image, name="image")
     press(tab.sampling.button, tab, qtbot)
-    assert (verdict or "Enlarging") in tab.verdict.text()
-    assert "PSNR" not in tab.verdict.text()
+    assert (verdict or "Enlarging") in tab.sampling.found.text()
+    assert "PSNR" not in tab.sampling.found.text()
     viewer.add_image(image, name="another")
     tab.image.value = viewer.layers["another"]
-    assert tab.verdict.isHidden()
+    assert tab.sampling.found.isHidden()
 
 
 def test_an_image_too_small_to_judge_is_said(viewer: Any, tab: Any, qtbot: Any) -> None:

@@ -43,16 +43,22 @@ class Background(Generic[Result]):
         self._daemon = not torch
         self._hand_over = hand_over
         self._found: list[Result | Exception] = []
-        self.busy = False
+        self.busy = self.stopped = False
         self._timer = QTimer(parent)
         self._timer.setInterval(_CHECK_EVERY)
         self._timer.timeout.connect(self._look)
 
     def start(self, work: Callable[[], Result]) -> None:
-        """Start the work; call only while not `busy`."""
+        """Start the work, unless stopped; call only while not `busy`."""
+        if self.stopped:
+            return
         self.busy = True
         Thread(target=self._do, args=(work,), daemon=self._daemon).start()
         self._timer.start()
+
+    def stop(self) -> None:
+        """Start nothing and hand over nothing any more."""
+        self.stopped, self._hand_over = True, _ignore
 
     def _do(self, work: Callable[[], Result]) -> None:
         """Run in the thread."""

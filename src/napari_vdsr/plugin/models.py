@@ -21,7 +21,7 @@ class ModelList:
     def __init__(self, parent: QObject, callback: Callable[[], object]) -> None:
         self.cards: list[Card] = []
         self.known = False  # whether it has looked
-        self._callback: Callable[[], object] | None = callback
+        self._callback = callback
         self._again = False
         self._background: Background[list[Card]] = Background(parent, self._take)
         _lists.add(self)
@@ -34,8 +34,6 @@ class ModelList:
 
     def look(self) -> None:
         """Look for models, in the background."""
-        if self._callback is None:
-            return
         self._again = self.busy
         if not self.busy:
             self._background.start(_models)
@@ -46,14 +44,12 @@ class ModelList:
 
     def stop(self) -> None:
         """Call back no more."""
-        self._callback = None
+        self._background.stop()
         _lists.discard(self)
 
     def _take(self, found: list[Card] | Exception) -> None:
         if self._again:
             self.look()
-        if self._callback is None:
-            return
         if isinstance(found, Exception):
             raise found  # napari shows it
         news = found != self.cards or not self.known

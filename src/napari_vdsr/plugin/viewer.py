@@ -12,12 +12,11 @@ from napari_vdsr.plugin.words import shorten_name
 
 # Kinds of layers that only help to look at others.
 LEFT_OF_LINE, TRAINING_PREVIEW = "before", "training preview"
-# What `ViewerWatcher` passes on of the events of a list of layers and of each of them.
+# Events that matter: of a list of layers, and of each layer, which the list passes on.
 _OF_THE_LIST = {"inserted", "removed", "reordered", "name"}
-_OF_A_LAYER = {
-    *("data", "scale", "translate", "rotate", "shear", "affine", "axis_labels"),
-    "units",
-}
+CHANGES_OF_A_LAYER = set(
+    "data scale translate rotate shear affine axis_labels units".split()
+)
 
 
 class ViewerWatcher:
@@ -61,7 +60,7 @@ class ViewerWatcher:
     def _heard(self, event: Any) -> None:
         if event.type in _OF_THE_LIST:
             self._on_layers()
-        elif event.type in _OF_A_LAYER:
+        elif event.type in CHANGES_OF_A_LAYER:
             self._on_change()
 
 

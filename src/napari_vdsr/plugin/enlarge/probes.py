@@ -68,7 +68,7 @@ class Prober:
     def __init__(self, parent: QObject, callback: Callable[[], None]) -> None:
         self.devices = ["cpu"]  # until the first look has ended
         self.problem = ""  # why nothing can run, such as torch not importing
-        self._callback: Callable[[], None] | None = callback
+        self._callback = callback
         self._speeds = Speeds()
         self._needing_range: set[str] = set()
         self._looked = False
@@ -87,7 +87,7 @@ class Prober:
         `card` is that of the model, as far as it is known.
         """
         key = _key(settings)
-        if self.busy or self._callback is None or (self._looked and key in self._tried):
+        if self.busy or (self._looked and key in self._tried):
             return
         here = card is not None and card.here
         measure = here or is_file_name(settings.model)
@@ -112,7 +112,7 @@ class Prober:
 
     def stop(self) -> None:
         """Call back no more."""
-        self._callback = None
+        self._background.stop()
 
     def check(self, tasks: Sequence[Task], settings: Settings) -> None:
         """Raise FieldError where a device or an intensity range is missing."""
@@ -152,7 +152,7 @@ class Prober:
             if found.needs_range:
                 self._needing_range.add(settings.model)
         self._looked = True
-        if news and self._callback is not None:
+        if news:
             self._callback()
 
 

@@ -1,16 +1,18 @@
 """The tab for layers without a reference."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from napari.layers import Image
+from magicgui.widgets import ComboBox
+from napari.layers import Image, Layer
 from qtpy.QtWidgets import QFrame, QLabel, QWidget
 
 from napari_vdsr.plugin.scores.checks import (
     ConsistencyJob,
     DoubtJob,
     Finding,
-    ResultJob,
     SamplingJob,
 )
 from napari_vdsr.plugin.scores.layers import (
@@ -42,6 +44,36 @@ _NO_RESULT = (
 )
 
 
+class Check(RunBar):
+    """A button that checks the layer of a box, and what was found in words.
+
+    `none` is what it says without a layer.
+    """
+
+    def __init__(self, text: str, tooltip: str, box: ComboBox, none: str) -> None:
+        super().__init__(text, tooltip)
+        self.box, self.none = box, none
+        self.found = _words()
+        self.found.hide()
+        self._meant: list[tuple[ref[Image], int]] = []  # layers and their data
+
+    def begin(self, *layers: Image) -> None:
+        """Note which layers are checked, the one of the box first."""
+        self._meant = [(ref(layer), id(layer.data)) for layer in layers]
+
+    def hide_what_is_old(self, layers: Sequence[Layer]) -> None:
+        """Hide what was found of another layer than the chosen one, or of other pixels.
+
+        `layers` are those of the viewer.
+        """
+        meant = [(layer(), data) for layer, data in self._meant]
+        holds = [layer for layer, _ in meant[:1]] == [self.box.value] and all(
+            layer in layers and id(layer.data) == data for layer, data in meant
+        )
+        if not holds:
+            self.found.hide()
+
+
 class CheckTab(Tab):
     """Whether a result agrees with its source; whether enlarging can help at all."""
 
@@ -52,144 +84,110 @@ class CheckTab(Tab):
             "too."
         )
         self.image = combo_box(tooltip="Any image.")
-        self.consistency = RunBar(
+        self.consistency = Check(
             "Check consistency",
             "Reduce the result to the size of its source again, and add a map of where "
             "the two differ.",
+            self.result,
+            _NO_RESULT,
         )
-        self.doubt = RunBar(
+        self.doubt = Check(
             "Where not to believe it",
             "Where the network contradicts itself, or its source: have it enlarge the "
             "source in eight flips and turns, and show how far that spreads, or how "
             "far the result is from the source, as a map: 1 is what the noise of the "
             "source allows. Takes eight times as long as Run.",
+            self.result,
+            "",  # once is enough
         )
-        self.sampling = RunBar(
+        self.sampling = Check(
             "Check sampling",
             "Look at how fine the detail is, compared with the pixels.",
+            self.image,
+            "Open an image to check it.",
         )
-        self.consistent, self.doubtful, self.verdict = _words(), _words(), _words()
-        self._found = {
-            self.consistency: self.consistent,
-            self.doubt: self.doubtful,
-            self.sampling: self.verdict,
-        }
-        self._meant: dict[QLabel, list[tuple[Any, int]]] = {}  # layers and their data
-        for label in self._found.values():
-            label.hide()
+        self._checks = self.consistency, self.doubt, self.sampling
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
         self.fill(
             _words(_ABOUT),
             _words("<b>Is a result consistent with its source?</b>"),
             _labelled("Result", self.result.native),
-            self.doubtful,
-            self.consistent,
+            self.doubt.found,
+            self.consistency.found,
             self.consistency,
             self.doubt,
             line,
             _words("<b>Can enlarging help this image?</b>"),
             _labelled("Image", self.image.native),
-            self.verdict,
+            self.sampling.found,
             self.sampling,
         )
-        self.result.changed.connect(self._result_changed)
-        self.image.changed.connect(self._image_changed)
-        self.consistency.button.clicked.connect(self._consistency_pressed)
-        self.doubt.button.clicked.connect(self._doubt_pressed)
-        self.sampling.button.clicked.connect(self._sampling_pressed)
+        for box in (self.result, self.image):
+            box.changed.connect(self.refresh)
+        for check in self._checks:
+            check.button.clicked.connect(partial(self._pressed, check))
 
     def reset_choices(self) -> None:
         """Update the lists of layers."""
         images = self.images
         results = [layer for layer in images if origin_of(layer, images) is not None]
-        if offer_layers(self.result, results):
-            self._result_changed()
+        offer_layers(self.result, results)
         given = next((layer for layer in images if not is_made(layer)), None)
-        if offer_layers(self.image, images, given):
-            self._image_changed()
+        offer_layers(self.image, images, given)
+
+    def refresh(self) -> None:
+        """Show the state, unless work is going on; hide what no longer holds."""
+        for check in self._checks:
+            check.hide_what_is_old(self._viewer.layers)
+        super().refresh()
 
     def show_state(self) -> None:
         """Show what is wrong, if anything, and enable or disable the buttons."""
-        for label in self._found.values():
-            box = self.image if label is self.verdict else self.result
-            if not self._still_holds(label, box.value):
-                label.hide()
-        self._show(self.consistency, self.result.value, _NO_RESULT)
-        self._show(self.doubt, self.result.value, "")  # once is enough
-        self._show(self.sampling, self.image.value, "Open an image to check it.")
+        for check in self._checks:
+            check.show_outlook(self._outlook(check), self._viewer.theme)
 
     def deliver(self, found: Finding) -> None:
         """Show what was found in words, and as a map."""
-        assert self._bar is not None
-        label = self._found[self._bar]
-        label.setText(f"<b>{found.headline}</b><br>{found.text}")
-        label.show()
+        check = self._bar
+        assert isinstance(check, Check)
+        check.found.setText(f"<b>{found.headline}</b><br>{found.text}")
+        check.found.show()
         if found.map is not None:
             self._show_map(found.map, found)
 
     # Inside
 
-    def _still_holds(self, label: QLabel, chosen: Image | None) -> bool:
-        """Whether what was found is of the chosen layer, and of the pixels it has."""
-        meant = self._meant.get(label, [])
-        layers = [layer() for layer, _ in meant]
-        return layers[:1] == [chosen] and all(
-            layer in self._viewer.layers and id(layer.data) == data
-            for layer, (_, data) in zip(layers, meant, strict=True)
-        )
+    def _outlook(self, check: Check) -> Outlook:
+        if check.box.value is None:
+            return Outlook(check.none, "waiting")
+        try:
+            check_memory(take_snapshot(check.box.value))
+        except FieldError as error:
+            return Outlook.of_error(error)
+        return Outlook("")
 
-    def _show(self, bar: RunBar, layer: Image | None, none: str) -> None:
-        """Show whether a layer can be checked, or that there is none."""
-        outlook = Outlook(none, "waiting")
-        if layer is not None:
-            outlook = Outlook("")
-            try:
-                check_memory(take_snapshot(layer))
-            except FieldError as error:
-                outlook = Outlook.of_error(error)
-        bar.show_outlook(outlook, self._viewer.theme)
-
-    def _result_changed(self) -> None:
-        self.consistent.hide()
-        self.doubtful.hide()
-        self.refresh()
-
-    def _image_changed(self) -> None:
-        self.verdict.hide()
-        self.refresh()
-
-    def _consistency_pressed(self) -> None:
-        self._check_result(self.consistency, ConsistencyJob)
-
-    def _doubt_pressed(self) -> None:
-        self._check_result(self.doubt, DoubtJob)
-
-    def _sampling_pressed(self) -> None:
-        if self.running:
-            self.cancel()
-        else:
-            image = self.image.value
-            self._begin(SamplingJob(take_snapshot(image)), self.sampling, image)
-
-    def _check_result(self, bar: RunBar, kind: type[ResultJob]) -> None:
+    def _pressed(self, check: Check, *_: Any) -> None:
         if self.running:
             self.cancel()
             return
-        origin = origin_of(self.result.value, self.images)
+        layer = check.box.value
+        if check is self.sampling:
+            self._begin(SamplingJob(take_snapshot(layer)), check, layer)
+            return
+        origin = origin_of(layer, self.images)
         if origin is None:
             self.reset_choices()
             self.refresh()
-        else:
-            result = self.result.value
-            work = kind(take_snapshot(result), origin)
-            self._begin(work, bar, result, origin.source)
+            return
+        kind = DoubtJob if check is self.doubt else ConsistencyJob
+        self._begin(kind(take_snapshot(layer), origin), check, layer, origin.source)
 
-    def _begin(self, work: ScoringWork, bar: RunBar, *layers: Image) -> None:
-        self._meant[self._found[bar]] = [(ref(each), id(each.data)) for each in layers]
-        for each in (self.consistency, self.doubt, self.sampling):
-            each.button.setEnabled(each is bar)
-        self.begin(work, bar)
+    def _begin(self, work: ScoringWork, check: Check, *layers: Image) -> None:
+        check.begin(*layers)
+        for each in self._checks:
+            each.button.setEnabled(each is check)
+        self.begin(work, check)
 
     def _show_map(self, data: "NDArray[Any]", found: Finding) -> None:
         """Add a map, or replace the pixels of the one of that name."""

@@ -1,15 +1,15 @@
 """The tab that compares layers with a reference, and again when they change."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakSet, ref
 
 from napari.layers import Image
 from qtpy.QtCore import QObject
-from superqt.utils import create_worker
 
 from napari_vdsr.layers.plan import level_data
 from napari_vdsr.layers.result import Provenance
+from napari_vdsr.plugin.background import Background
 from napari_vdsr.plugin.scores.layers import (
     Snapshot,
     check_memory,
@@ -26,6 +26,7 @@ from napari_vdsr.plugin.scores.words import answer_to
 from napari_vdsr.plugin.scores.work import Score, ScoringJob, Subject
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import (
+    CHANGES_OF_A_LAYER,
     add_quietly,
     is_made,
     likely_truth,
@@ -56,7 +57,7 @@ class CompareTab(ScoringTab):
         self._left_out: list[str] = []
         self._maps: dict[tuple[int, int], ref[Image]] = {}  # for pairs of layers
         self._gave_up = False  # the last comparison failed or was cancelled
-        self._follower = _Follower(self, self._layers_changed)
+        self._follower = _Follower(self, viewer, self._layers_changed)
         self.reference.changed.connect(self._reference_changed)
         self.layers.itemChanged.connect(self._layers_changed)
         self.form.changed.connect(self._layers_changed)
@@ -245,77 +246,69 @@ def _called(scores: Sequence[Score], layers: Sequence[Image | None]) -> list[str
 
 
 _WAIT = 300  # milliseconds in which several changes count as one
-_CHANGES = (
-    *("data", "scale", "translate", "rotate", "shear", "affine", "axis_labels"),
-    "units",
-)
 
 
-class _Follower(QObject):
+class _Follower:
     """Calls back in the GUI thread shortly after data or geometry of layers change.
 
     Painting in place is noticed when the layer is shown again. As moving to another
     plane shows it again, too, a thread checks whether the pixels have changed.
     """
 
-    def __init__(self, parent: QObject, callback: Any) -> None:
-        super().__init__(parent)
+    def __init__(
+        self, parent: QObject, viewer: Any, callback: Callable[[], object]
+    ) -> None:
         self._callback = callback
         self._layers: list[Image] = []
         self._marks: list[int | None] = []
-        self._soon = timer_of(self, _WAIT, callback)
-        self._look = timer_of(self, _WAIT, self.look)
+        self._soon = timer_of(parent, _WAIT, callback)
+        self._look_soon = timer_of(parent, _WAIT, self._look)
+        self._background: Background[list[int | None]] = Background(
+            parent, self._looked
+        )
+        self._events = viewer.layers.events  # what layers tell, too
+        self._events.connect(self._heard)
 
     def follow(self, layers: Sequence[Image]) -> None:
         """Watch these layers instead of the ones before."""
-        if _same(self._layers, layers):
-            return
-        self._disconnect()
-        self._layers, self._marks = list(layers), []
-        for layer in layers:
-            for name in _CHANGES:
-                getattr(layer.events, name).connect(self._changed)
-            layer.events.set_data.connect(self._shown_again)
+        if not _same(self._layers, layers):
+            self._layers, self._marks = list(layers), []
 
     def remember(self, marks: Sequence[int | None]) -> None:
         """Store the fingerprints of the compared layers, and check for changes."""
         self._marks = list(marks)
-        self.look()
-
-    def look(self) -> None:
-        """Find out, in a thread, whether pixels were changed in place."""
-        if not self._marks or not self._layers:
-            return
-        arrays = [level_data(layer) for layer in self._layers]
-        worker = create_worker(lambda: [fingerprint(each) for each in arrays])
-        worker.returned.connect(self._looked)
-        worker.start()
+        self._look()
 
     def stop(self) -> None:
         """Call back no more."""
-        self._disconnect()
+        self._events.disconnect(self._heard)
+        self._background.stop()
         self._layers, self._marks = [], []
         self._soon.stop()
-        self._look.stop()
+        self._look_soon.stop()
 
-    def _disconnect(self) -> None:
-        for layer in self._layers:
-            for name in _CHANGES:
-                getattr(layer.events, name).disconnect(self._changed)
-            layer.events.set_data.disconnect(self._shown_again)
-
-    def _changed(self, _: Any) -> None:
-        self._soon.start()
-
-    def _shown_again(self, _: Any) -> None:
-        self._look.start()
-
-    def _looked(self, marks: list[int | None]) -> None:
-        before = self._marks
-        if len(marks) != len(before) or marks == before:
+    def _heard(self, event: Any) -> None:
+        if event.sources[0] not in self._layers:
             return
-        self._marks = marks
-        self._callback()
+        if event.type in CHANGES_OF_A_LAYER:
+            self._soon.start()
+        elif event.type == "set_data":
+            self._look_soon.start()
+
+    def _look(self) -> None:
+        """Find out, in a thread, whether pixels were changed in place."""
+        if self._background.busy:
+            self._look_soon.start()
+        elif self._marks:
+            arrays = [level_data(layer) for layer in self._layers]
+            self._background.start(lambda: [fingerprint(each) for each in arrays])
+
+    def _looked(self, marks: list[int | None] | Exception) -> None:
+        if isinstance(marks, Exception):
+            raise marks  # napari shows it
+        if self._marks and marks != self._marks:
+            self._marks = marks
+            self._callback()
 
 
 def _same(some: Sequence[Image], others: Sequence[Image]) -> bool:

@@ -29,7 +29,7 @@ class Machine:
     def __init__(self, parent: QObject, callback: Callable[[], None]) -> None:
         self.devices: list[str] = []  # the first is the one that "auto" takes
         self.problem = ""  # why training is impossible, such as torch not importing
-        self._callback: Callable[[], None] | None = callback
+        self._callback = callback
         self._paces: dict[Hashable, Pace | None] = {}  # None where there is none yet
         self._look: Background[list[str]] = Background(parent, self._take_devices, True)
         self._rehearsal: Background[tuple[Hashable, Pace | None]] = Background(
@@ -67,7 +67,7 @@ class Machine:
         if key not in self._paces and not self.busy:
             self._paces[key] = None  # and so it stays where it cannot be told
             self._rehearsal.start(
-                lambda: (key, _pace(plan, lambda: self._callback is None))
+                lambda: (key, _pace(plan, lambda: self._rehearsal.stopped))
             )
         pace = self._paces.get(key)
         return None if pace is None else pace.seconds(plan.config, plan.held_out)
@@ -81,7 +81,8 @@ class Machine:
 
     def stop(self) -> None:
         """Call back no more."""
-        self._callback = None
+        self._look.stop()
+        self._rehearsal.stop()
 
     def _key(self, plan: Plan) -> Hashable:
         """What the time of a step depends on."""
@@ -94,18 +95,14 @@ class Machine:
             self.problem = f"No network can be trained here: {found}"
         else:
             self.devices = found
-        self._call_back()
+        self._callback()
 
     def _take_pace(self, found: "tuple[Hashable, Pace | None] | Exception") -> None:
         if isinstance(found, Exception):
             raise found  # napari shows it
         key, pace = found
         self._paces[key] = pace
-        self._call_back()
-
-    def _call_back(self) -> None:
-        if self._callback is not None:
-            self._callback()
+        self._callback()
 
 
 def _devices() -> list[str]:
