@@ -5,7 +5,6 @@ from importlib.metadata import version
 import pytest
 
 from napari_vdsr.plugin.widgets.elements import (
-    is_dark,
     line_colour,
     message_colour,
     theme_colour,
@@ -35,7 +34,7 @@ def test_the_contrast_is_that_of_the_standard() -> None:
 def test_messages_and_legends_can_be_read(theme: str, ground: str) -> None:
     behind = theme_colour(theme, ground)
     colours = [message_colour(level, theme) for level in ("error", "warning")]
-    colours += [line_colour(number, is_dark(theme)) for number in range(5)]
+    colours += [line_colour(number, theme) for number in range(5)]
     # Tables of older themes are lighter in the dark one, and darker in the light one.
     old = ground == "foreground" and version("napari").startswith(("0.7.", "0.8."))
     assert min(contrast(colour, behind) for colour in colours) >= (3.6 if old else 4.5)

@@ -28,7 +28,7 @@ def test_a_single_score_has_an_axis_of_whole_steps(qtbot: Any) -> None:
     qtbot.addWidget(curves)
     score = SimpleNamespace(step=15, psnr={"x2": 30.0}, enlarged={"x2": 29.0})
     history: Any = SimpleNamespace(losses=[], scores=[score])
-    curves.draw(history, "bicubic", "#000000", "#ffffff")
+    curves.draw(history, "bicubic", "dark")
     curves.resize(280, 400)
     curves.grab()
     first, last = curves._gain.getViewBox().viewRange()[0]
@@ -48,6 +48,6 @@ def test_curves_have_their_plots_made_one_by_one(qtbot: Any) -> None:
     history: Any = SimpleNamespace(
         losses=[SimpleNamespace(step=1, value=0.5)], scores=[]
     )
-    curves.draw(history, "bicubic", "#000000", "#ffffff")
+    curves.draw(history, "bicubic", "dark")
     assert not curves.isHidden()
     assert curves.points("loss")["loss"] == ([1], [0.5])

@@ -33,18 +33,16 @@ from napari_vdsr.plugin.scores.words import (
 )
 from napari_vdsr.plugin.scores.work import WARNING, Score
 from napari_vdsr.plugin.widgets.elements import (
-    colour_plot,
+    clear_plot,
     colour_words,
     copy_text,
-    is_dark,
-    is_dark_colour,
+    draw_curve,
     line_colour,
     make_plot,
     message_colour,
     push_button,
     put_below,
     side_by_side,
-    theme_colour,
     wrapping_label,
 )
 
@@ -131,40 +129,24 @@ class CurveView(QWidget):
         self.plot: Any = None
         self.setFixedHeight(_HEIGHT)
 
-    def show_scores(
-        self, scores: Sequence[Score], background: str, foreground: str
-    ) -> None:
+    def show_scores(self, scores: Sequence[Score], theme: str) -> None:
         """Draw the curves of stacks, in colours of the theme."""
-        # Imported late: it takes a second.
-        import pyqtgraph
-
         if self.plot is None:
             self.plot = make_plot("PSNR dB", "plane", _HEIGHT)
             put_below(self, self.plot)
-        self.plot.clear()
-        colour_plot(self.plot, background, foreground)
+        clear_plot(self.plot, theme)
         for number, score in enumerate(scores):
-            colour = line_colour(number, is_dark_colour(background))
-            self._draw(score, pyqtgraph.mkPen(colour, width=2))
+            colour = line_colour(number, theme)
+            self._draw(score, colour)
             if score.bicubic is not None:
-                dashed = pyqtgraph.mkPen(colour, width=1.5, style=Qt.PenStyle.DashLine)
-                self._draw(score.bicubic, dashed)
+                self._draw(score.bicubic, colour, width=1.5, dashed=True)
 
-    def _draw(self, score: Score, pen: Any) -> None:
+    def _draw(self, score: Score, colour: str, **more: Any) -> None:
         values = np.array(score.psnr.values)
-        if not np.isfinite(values).any():
-            return
-        self.plot.plot(
-            np.arange(len(values)),
-            np.where(np.isfinite(values), values, np.nan),
-            pen=pen,
-            name=score.name,
-            connect="finite",
-            symbol="o" if len(values) < 30 else None,
-            symbolSize=4,
-            symbolPen=None,
-            symbolBrush=pen.color(),
-        )
+        if np.isfinite(values).any():
+            values[~np.isfinite(values)] = np.nan
+            planes, dots = np.arange(len(values)), len(values) < 30
+            draw_curve(self.plot, planes, values, colour, score.name, dots=dots, **more)
 
 
 class ResultsView(QWidget):
@@ -267,19 +249,18 @@ class ResultsView(QWidget):
 
     def _show_in_colour(self) -> None:
         """Show the table and the curves; names have the colours of their curves."""
-        theme, dark = self._theme, is_dark(self._theme)
+        theme = self._theme
         colour_words(self.warning, message_colour("warning", theme))
         if not self._of_stacks:
             self.summary.show_table(summary(self.scores))
             return
         colours = [
-            line_colour(number, dark)
+            line_colour(number, theme)
             for number, score in enumerate(self.scores)
             for _ in rows_of([score])
         ]
         self.summary.show_table(summary(self.scores), colours)
-        grounds = theme_colour(theme, "background"), theme_colour(theme, "text")
-        self.curve.show_scores(self.scores, *grounds)
+        self.curve.show_scores(self.scores, theme)
 
     def _ask_and_save(self) -> None:
         start = f"{file_name(f'scores against {self._reference}')}.csv"

@@ -6,17 +6,17 @@ from weakref import ref
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_vdsr.layers.result import METADATA_KEY, Provenance
 from napari_vdsr.plugin.training.words import gain_words
 from napari_vdsr.plugin.viewer import TRAINING_PREVIEW, add_quietly
 from napari_vdsr.plugin.widgets.elements import (
-    colour_plot,
-    is_dark_colour,
+    clear_plot,
+    draw_curve,
     line_colour,
     make_plot,
+    theme_colour,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ class Curves(QWidget):
         self._column.setSpacing(2)
         self._loss: Any = None
         self._gain: Any = None
-        self._dark = True
         self.loss_title, self.gain_title = _title(_LOSS), _title(_GAIN)
         self.hide()
 
@@ -58,9 +57,7 @@ class Curves(QWidget):
             for item in drawn.listDataItems()
         }
 
-    def draw(
-        self, history: "History", kernel: str, background: str, foreground: str
-    ) -> None:
+    def draw(self, history: "History", kernel: str, theme: str) -> None:
         """Draw a training's history, which may grow meanwhile, in colours of the theme.
 
         `kernel` is the interpolation that enlarges images before the network.
@@ -70,12 +67,10 @@ class Curves(QWidget):
             return
         while self.make_next():
             pass
-        self._dark = is_dark_colour(background)
         for plot in (self._loss, self._gain):
-            colour_plot(plot, background, foreground)
-            plot.clear()
-        self._draw_losses(losses, foreground)
-        self._draw_gains(scores, kernel, foreground)
+            clear_plot(plot, theme)
+        self._draw_losses(losses, theme)
+        self._draw_gains(scores, kernel, theme)
         self._gain.setVisible(bool(scores))
         self.gain_title.setVisible(bool(scores))
         self.show()
@@ -99,49 +94,31 @@ class Curves(QWidget):
         self._column.addWidget(plot)
         return plot
 
-    def _draw_losses(self, losses: list[Any], foreground: str) -> None:
-        import pyqtgraph
-
+    def _draw_losses(self, losses: list[Any], theme: str) -> None:
         if not losses:
             return
         steps = np.array([loss.step for loss in losses], float)
         values = np.array([loss.value for loss in losses], float)
-        faint = pyqtgraph.mkColor(foreground)
-        faint.setAlpha(90)
-        self._loss.plot(steps, values, pen=pyqtgraph.mkPen(faint), name="loss")
+        faint = f"{theme_colour(theme, 'text')}5a"
+        draw_curve(self._loss, steps, values, faint, "loss", width=1)
         group = -(-len(losses) // _POINTS)
         starts = np.arange(0, len(losses), group)
         sizes = np.diff(np.append(starts, len(losses)))
-        self._loss.plot(
-            np.add.reduceat(steps, starts) / sizes,
-            np.add.reduceat(values, starts) / sizes,
-            pen=pyqtgraph.mkPen(line_colour(0, self._dark), width=2),
-            name="mean loss",
-        )
+        means = [np.add.reduceat(each, starts) / sizes for each in (steps, values)]
+        draw_curve(self._loss, *means, line_colour(0, theme), "mean loss")
         self.loss_title.setText(f"Loss: {values[starts[-1] :].mean():.4g}")
 
-    def _draw_gains(self, scores: list[Any], kernel: str, foreground: str) -> None:
-        import pyqtgraph
-
+    def _draw_gains(self, scores: list[Any], kernel: str, theme: str) -> None:
         if not scores:
             return
-        steps = [score.step for score in scores]
-        dashed = pyqtgraph.mkPen(foreground, width=1, style=Qt.PenStyle.DashLine)
-        self._gain.plot(steps, [0.0] * len(steps), pen=dashed, name=kernel)
+        steps, zero = [score.step for score in scores], [0.0] * len(scores)
+        text = theme_colour(theme, "text")
+        draw_curve(self._gain, steps, zero, text, kernel, width=1, dashed=True)
         words = []
         for number, factor in enumerate(scores[-1].psnr):
             gains = [score.psnr[factor] - score.enlarged[factor] for score in scores]
-            colour = line_colour(number, self._dark)
-            self._gain.plot(
-                steps,
-                gains,
-                pen=pyqtgraph.mkPen(colour, width=2),
-                symbol="o",
-                symbolSize=4,
-                symbolPen=None,
-                symbolBrush=colour,
-                name=factor,
-            )
+            colour = line_colour(number, theme)
+            draw_curve(self._gain, steps, gains, colour, factor, dots=True)
             gain = f"{factor.replace('x', '×')}: {gain_words(gains[-1], kernel)}"
             unbroken = gain.replace(" ", "&nbsp;")
             words.append(f'<span style="color:{colour}">{unbroken}</span>')

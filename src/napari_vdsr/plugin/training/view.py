@@ -30,7 +30,6 @@ from napari_vdsr.plugin.widgets.elements import (
     push_button,
     put_below,
     side_by_side,
-    theme_colour,
     tooltip_of_lines,
     wrapping_label,
 )
@@ -137,12 +136,7 @@ class TrainingView(QWidget):
 
     def _draw(self, session: Session, theme: str) -> None:
         if session.history is not None:
-            self.curves.draw(
-                session.history,
-                session.config.kernel,
-                theme_colour(theme, "background"),
-                theme_colour(theme, "text"),
-            )
+            self.curves.draw(session.history, session.config.kernel, theme)
 
 
 class TrainingControls(RunBar):

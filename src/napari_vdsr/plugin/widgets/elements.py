@@ -118,6 +118,44 @@ def make_plot(left: str, bottom: str, height: int) -> Any:
     return plot
 
 
+def clear_plot(plot: Any, theme: str) -> None:
+    """Remove all curves, and take the colours of a theme."""
+    plot.clear()
+    plot.setBackground(theme_colour(theme, "background"))
+    for side in ("left", "bottom"):
+        axis = plot.getAxis(side)
+        axis.setPen(theme_colour(theme, "text"))
+        axis.setTextPen(theme_colour(theme, "text"))
+
+
+def draw_curve(
+    plot: Any,
+    x: Any,
+    y: Any,
+    colour: str,
+    name: str,
+    *,
+    width: float = 2,
+    dashed: bool = False,
+    dots: bool = False,
+) -> None:
+    """Draw a curve in a plot, with gaps where values are not finite."""
+    import pyqtgraph
+
+    style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
+    plot.plot(
+        x,
+        y,
+        name=name,
+        pen=pyqtgraph.mkPen(colour, width=width, style=style),
+        connect="finite",
+        symbol="o" if dots else None,
+        symbolSize=4,
+        symbolPen=None,
+        symbolBrush=colour,
+    )
+
+
 class _Copier(QObject):
     """Copies the selected text without the zero-width spaces of `breakable`.
 
@@ -157,14 +195,10 @@ class _Copier(QObject):
         copy_text(self._label.selectedText().translate(_NEW_LINES))
 
 
-def is_dark_colour(colour: str) -> bool:
-    """Whether a colour such as "#262930" is darker than a middle grey."""
-    return sum(bytes.fromhex(colour.lstrip("#"))) < 3 * 128
-
-
 def is_dark(theme: str) -> bool:
-    """Whether a theme has light text on a dark ground."""
-    return is_dark_colour(theme_colour(theme, "background"))
+    """Whether a theme has light text on a ground that is darker than middle grey."""
+    ground = theme_colour(theme, "background").lstrip("#")
+    return sum(bytes.fromhex(ground)) < 3 * 128
 
 
 def theme_colour(theme: str, name: str) -> str:
@@ -173,9 +207,9 @@ def theme_colour(theme: str, name: str) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def line_colour(number: int, dark: bool) -> str:
-    """Colour of the curve and name of that number, on a dark or a light ground."""
-    colours = _ON_DARK if dark else _ON_LIGHT
+def line_colour(number: int, theme: str) -> str:
+    """Colour of the curve and name of that number."""
+    colours = _ON_DARK if is_dark(theme) else _ON_LIGHT
     return colours[number % len(colours)]
 
 
@@ -197,12 +231,3 @@ def set_style(widget: QWidget, style: str) -> bool:
 def colour_words(label: QWidget, colour: str) -> bool:
     """Colour a label; an empty colour is the usual one. False when it was so before."""
     return set_style(label, f"color: {colour};" if colour else "")
-
-
-def colour_plot(plot: Any, background: str, foreground: str) -> None:
-    """Draw a plot in these colours of a theme."""
-    plot.setBackground(background)
-    for side in ("left", "bottom"):
-        axis = plot.getAxis(side)
-        axis.setPen(foreground)
-        axis.setTextPen(foreground)
