@@ -189,6 +189,19 @@ def replace_pixels(layer: Image, made: Image) -> None:
         setattr(layer, name, getattr(made, name))
 
 
+def renew_or_add(viewer: Any, known: Layer | None, made: Image) -> Image:
+    """Show what was made: in the known layer if that is there and fits, else anew."""
+    if (
+        isinstance(known, Image)
+        and known in viewer.layers
+        and (known.ndim, known.rgb) == (made.ndim, made.rgb)
+    ):
+        replace_pixels(known, made)
+        return known
+    add_quietly(viewer, made)
+    return made
+
+
 def add_quietly(viewer: Any, layer: Image, above: Image | None = None) -> None:
     """Add a layer and leave the selection as it is.
 

@@ -24,7 +24,7 @@ from napari_vdsr.plugin.scores.layers import (
 from napari_vdsr.plugin.scores.tab import Tab, offer_layers
 from napari_vdsr.plugin.scores.work import ScoringWork
 from napari_vdsr.plugin.settings import FieldError
-from napari_vdsr.plugin.viewer import add_quietly, is_made
+from napari_vdsr.plugin.viewer import is_made, renew_or_add
 from napari_vdsr.plugin.widgets.elements import side_by_side, wrapping_label
 from napari_vdsr.plugin.widgets.inputs import combo_box
 from napari_vdsr.plugin.widgets.run_bar import RunBar
@@ -213,12 +213,8 @@ class CheckTab(Tab):
         layers = self._viewer.layers
         if f"{layer.name} {other}" in layers:  # one hides or tints the other
             layers[f"{layer.name} {other}"].visible = False
-        known = [layer for layer in layers if layer.name == shown.name]
-        if known and known[0].data.shape == shown.data.shape:
-            known[0].data = shown.data
-            known[0].visible = True
-        else:
-            add_quietly(self._viewer, shown)
+        known = next((each for each in layers if each.name == shown.name), None)
+        renew_or_add(self._viewer, known, shown).visible = True
 
 
 def _labelled(text: str, field: QWidget) -> QWidget:

@@ -27,10 +27,9 @@ from napari_vdsr.plugin.scores.work import Score, ScoringJob, Subject
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import (
     CHANGES_OF_A_LAYER,
-    add_quietly,
     is_made,
     likely_truth,
-    replace_pixels,
+    renew_or_add,
 )
 from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import combo_box
@@ -228,11 +227,7 @@ class CompareTab(ScoringTab):
         )
         key = id(truth), id(layer)
         known = self._maps[key]() if key in self._maps else None
-        if known is not None and known in self._viewer.layers:
-            replace_pixels(known, shown)
-        else:
-            add_quietly(self._viewer, shown)
-            self._maps[key] = ref(shown)
+        self._maps[key] = ref(renew_or_add(self._viewer, known, shown))
 
 
 def _called(scores: Sequence[Score], layers: Sequence[Image | None]) -> list[str]:

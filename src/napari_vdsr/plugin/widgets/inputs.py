@@ -294,35 +294,32 @@ def make_accessible(parent: QWidget) -> None:
     fields = [each for each in _in_order(parent) if each.focusPolicy() & _BY_TAB]
     for field, following in pairwise(fields):
         QWidget.setTabOrder(field, following)
-    wheel, clicks = _WheelGuard(parent), _ClickGuard(parent)
+    guard = _Guard(parent)
     wheeled = (QComboBox, QAbstractSpinBox, QAbstractSlider)
     for widget in parent.findChildren(QWidget):
         if isinstance(widget, wheeled) and not isinstance(widget, QScrollBar):
             widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            widget.installEventFilter(wheel)
+            widget.installEventFilter(guard)
         elif isinstance(widget, QPushButton):
-            widget.installEventFilter(clicks)
+            widget.installEventFilter(guard)
 
 
-class _WheelGuard(QObject):
-    """Leaves the mouse wheel to the panel unless a field has the focus."""
+class _Guard(QObject):
+    """Leaves the wheel to the panel unless a field has the focus.
+
+    Of a double click on a button it takes the second press away.
+    """
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Pass the wheel on to whatever scrolls."""
-        if event is None or event.type() != QEvent.Type.Wheel:
+        """Whether a widget shall not get an event."""
+        if event is None or not isinstance(watched, QWidget):
             return False
-        if isinstance(watched, QWidget) and watched.hasFocus():
+        if isinstance(watched, QPushButton):
+            return event.type() == QEvent.Type.MouseButtonDblClick
+        if event.type() != QEvent.Type.Wheel or watched.hasFocus():
             return False
-        event.ignore()
+        event.ignore()  # so that whatever scrolls gets it
         return True
-
-
-class _ClickGuard(QObject):
-    """Takes the second press of a double click away."""
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Whether this is such a press."""
-        return event is not None and event.type() == QEvent.Type.MouseButtonDblClick
 
 
 def _in_order(widget: QWidget) -> Iterator[QWidget]:
