@@ -66,7 +66,7 @@ class Check(RunBar):
 
         `layers` are those of the viewer.
         """
-        meant = [(layer(), data) for layer, data in self._meant]
+        meant: list[tuple[Any, int]] = [(each(), data) for each, data in self._meant]
         holds = [layer for layer, _ in meant[:1]] == [self.box.value] and all(
             layer in layers and id(layer.data) == data for layer, data in meant
         )

@@ -104,8 +104,8 @@ class Curves(QWidget):
         group = -(-len(losses) // _POINTS)
         starts = np.arange(0, len(losses), group)
         sizes = np.diff(np.append(starts, len(losses)))
-        means = [np.add.reduceat(each, starts) / sizes for each in (steps, values)]
-        draw_curve(self._loss, *means, line_colour(0, theme), "mean loss")
+        x, y = (np.add.reduceat(each, starts) / sizes for each in (steps, values))
+        draw_curve(self._loss, x, y, line_colour(0, theme), "mean loss")
         self.loss_title.setText(f"Loss: {values[starts[-1] :].mean():.4g}")
 
     def _draw_gains(self, scores: list[Any], kernel: str, theme: str) -> None:
