@@ -145,7 +145,7 @@ def test_a_paused_training_can_be_stopped_or_cancelled(
         wait_for_steps(panel, qtbot)
         panel.controls.button.click()
         wait_for_end(panel, qtbot)
-        getattr(panel.controls, button).native.click()
+        getattr(panel.controls, button).click()
         wait_for_end(panel, qtbot)
         assert not panel.paused
         assert panel.controls.button.text() == "Start"
