@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,36 @@ def check_that_it_can_be_told(report: ImageReport) -> None:
     assert report.reason
     json.dumps(report.to_json(), allow_nan=False)
     assert (report.model is not None) == (len(report.models) == 1)
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-170, 1e-300])
+def test_floats_of_any_size_are_described_alike(scale: float) -> None:
+    """Their detail was lost where its squares have no number."""
+    image = noisy(60).astype(float)
+    one, other = describe_image(image), describe_image(scale * image)
+    assert other.summary == one.summary
+    assert one.sampling is not None
+    assert other.sampling is not None
+    for name in ("noise", "span"):
+        expected = scale * getattr(one.sampling, name)
+        assert getattr(other.sampling, name) == pytest.approx(expected, rel=1e-6, abs=0)
+    json.dumps(other.sampling.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "lowest"),
+    [("int64", -(2**63)), ("int64", 2**63 - 2**14), ("uint64", 2**64 - 2**14)],
+)
+def test_integers_that_float64_cannot_tell_apart_are_described_alike(
+    dtype: str, lowest: int
+) -> None:
+    image = noisy(60, PHOTOGRAPH[:256, :256]).astype("int64")
+    image -= image.min()
+    far = (image.astype("uint64") + np.uint64(lowest % 2**64)).view(dtype)
+    one, other = describe_image(image), describe_image(far)
+    assert other.summary == one.summary
+    assert f"given less {lowest}" in other.unknown[0]
+    assert replace(other, unknown=()) == one
 
 
 def test_an_8_bit_photograph_without_noise_fits_the_model_of_its_kind() -> None:

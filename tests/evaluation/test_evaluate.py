@@ -95,6 +95,32 @@ def test_counts_of_16_bits_score_as_the_same_image_of_8_bits(
     assert "values span" in scores.to_text()
 
 
+@pytest.mark.parametrize(
+    ("dtype", "lowest"),
+    [("int64", -(2**63)), ("int64", 2**62), ("uint64", 2**64 - 2**13)],
+)
+def test_integers_that_float64_cannot_tell_apart_score_alike(
+    dtype: str,
+    lowest: int,
+    photograph: NDArray[Any],
+    tiny: Model,
+    biased: Model,
+) -> None:
+    """Near the ends of 64 bits all that is in an image was rounded away."""
+    image = 30 * (photograph.astype("int64") - photograph.min())
+    far = (image.astype("uint64") + np.uint64(lowest % 2**64)).view(dtype)
+    for protocol, noise in (("A", None), ("direct", 300), ("direct", "estimated")):
+        options: dict[str, Any] = {"factors": 2, "device": "cpu", "noise": noise}
+        near, distant = (
+            evaluate(each, model=[tiny, biased], protocol=protocol, **options)
+            for each in (image, far)
+        )
+        assert [row.psnr for row in distant.rows] == [row.psnr for row in near.rows]
+        assert [row.ssim for row in distant.rows] == [row.ssim for row in near.rows]
+    pairs = [evaluate_pairs(each, each[::2, ::2], model=tiny) for each in (image, far)]
+    assert pairs[1].mean(2, "tiny").psnr == pairs[0].mean(2, "tiny").psnr
+
+
 def test_a_network_of_three_channels_sees_the_colours(
     ramp: NDArray[Any], course: Model
 ) -> None:

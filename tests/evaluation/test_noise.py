@@ -182,6 +182,12 @@ def test_values_whose_squares_have_no_number_are_measured(scale: float) -> None:
     assert other.doubts == one.doubts
 
 
+def test_integers_that_float64_cannot_tell_apart_are_refused() -> None:
+    far = with_noise(TEXTURES["coins"], 100, 0.01)[0].astype("int64") + 2**62
+    with pytest.raises(InputError, match=rf"take {far.min()} from all"):
+        estimate_noise(far)
+
+
 def test_the_estimate_is_plain_values_for_json() -> None:
     found = estimate_noise(with_noise(TEXTURES["camera"], 40, 0.01)[0])
     values = json.loads(json.dumps(found.to_json(), allow_nan=False))

@@ -18,6 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.flat_blocks import FlatBlocks, flat_blocks
+from napari_vdsr.evaluation.planes import exact_origin
+from napari_vdsr.images.stack import Stack
 
 Floats = NDArray[np.float64]
 
@@ -239,12 +241,18 @@ def estimate_noise(plane: ArrayLike) -> NoiseEstimate:
             f"the plane is of dtype {array.dtype} and shape {array.shape}: "
             "give real numbers of shape (Y, X)"
         )
+    origin = exact_origin(Stack(array, rgb=False)) if array.size else 0
+    if origin:
+        raise InputError(
+            f"float64 cannot tell the values of the plane apart: take {origin} from "
+            "all of them first"
+        )
     return noise_of([array])
 
 
 def noise_of(windows: Sequence[NDArray[Any]]) -> NoiseEstimate:
     """Estimate the noise that several parts of an image share."""
-    unit = _unit_of(windows)
+    unit = unit_of(windows)
     if unit == 1:
         return _noise_of(windows)
     found = _noise_of([window / unit for window in windows])
@@ -252,7 +260,7 @@ def noise_of(windows: Sequence[NDArray[Any]]) -> NoiseEstimate:
     return replace(found, **lengths)
 
 
-def _unit_of(windows: Sequence[NDArray[Any]]) -> float:
+def unit_of(windows: Sequence[NDArray[Any]]) -> float:
     """A power of two by which values are divided whose squares have no float64."""
     floats = [window for window in windows if window.dtype.kind == "f"]
     largest = max(

@@ -162,21 +162,45 @@ _EXACT = 2**53  # up to here float64 holds every integer
 _REACH = 2**62
 
 
-def exact_origin(reference: Stack, image: Stack) -> int:
-    """What to take from both images so that float64 can tell their values apart.
+def exact_origin(*images: Stack) -> int:
+    """What to take from all images so that float64 can tell their values apart.
 
     0 where it can anyway, and where it cannot in any case.
     """
-    kinds = {(each.dtype.kind, each.dtype.itemsize) for each in (reference, image)}
+    kinds = {(each.dtype.kind, each.dtype.itemsize) for each in images}
     if not kinds & {("i", 8), ("u", 8)}:
         return 0
-    limits = [*reference.values[:2], *image.values[:2]]
+    limits = [limit for each in images for limit in each.values[:2]]
     if not all(np.isfinite(float(limit)) for limit in limits):
         return 0
     origin = int(limits[0])
     if max(map(abs, limits)) <= _EXACT or abs(origin) <= _EXACT:
         return 0
     return origin if all(abs(int(each) - origin) < _REACH for each in limits) else 0
+
+
+def near_zero(*images: Stack) -> list[Stack]:
+    """The images less what float64 needs to tell their values apart, if it does."""
+    origin = exact_origin(*images)
+    if not origin:
+        return [*images]
+    return [
+        Stack(_Less(image, origin), image.rgb, name=image.name, axes=image.axes)
+        for image in images
+    ]
+
+
+class _Less:
+    """The planes of an image less an origin: whole numbers, if its are."""
+
+    def __init__(self, image: Stack, origin: int) -> None:
+        self._image, self._origin = image, origin
+        self.shape, self.chunks = image.shape, image.chunks
+        whole = image.dtype.kind in "iu"
+        self.dtype = np.dtype(np.int64 if whole else np.float64)
+
+    def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
+        return less(self._image[index], self._origin).astype(self.dtype)
 
 
 def less(plane: NDArray[Any], origin: int) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError, is_number, require_choice
 from napari_vdsr.evaluation.acquisition import Acquisition, resized, with_noise
 from napari_vdsr.evaluation.data_range import DataRange, limits_of, range_of
-from napari_vdsr.evaluation.planes import Planes, planes_of, scaled_luminance
+from napari_vdsr.evaluation.planes import Planes, near_zero, planes_of, scaled_luminance
 from napari_vdsr.images.stack import Stack
 from napari_vdsr.imaging.intensities import black_and_white
 from napari_vdsr.imaging.resample import Sampling, resize
@@ -136,6 +136,7 @@ def pair_of(
     The image is cropped to a multiple of the factor, 2 to 8. `acquisition` is for
     "direct" only.
     """
+    (image,) = near_zero(image)
     part = _cropped(image, factor, protocol, acquisition)
     truth = part.whole()
     scale = _scale_of(Stack(truth, part.rgb), acquisition)
@@ -149,6 +150,7 @@ def pairs_of(
     acquisition: Acquisition = REDUCED,
 ) -> Iterator[ScoringPair]:
     """As `pair_of`, but plane by plane, with the range of all planes."""
+    (image,) = near_zero(image)
     part = _cropped(image, factor, protocol, acquisition)
     scale = _scale_of(_telling(image, part), acquisition)
     for number, plane in enumerate(part):
@@ -263,6 +265,7 @@ def real_pairs(high: Stack, low: Stack) -> Iterator[ScoringPair]:
             "pair: the first has to be the second enlarged 1 to 8 times, both grey or "
             "both colour, with as many planes"
         )
+    high, low = near_zero(high, low)
     scale = _Scale(range_of(high), limits_of(low))
     for truth, image in zip(high, low, strict=True):
         yield ScoringPair(

@@ -15,8 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.history import ValueHistory, history_of
-from napari_vdsr.evaluation.noise import NoiseEstimate, noise_of
+from napari_vdsr.evaluation.noise import NoiseEstimate, noise_of, unit_of
+from napari_vdsr.evaluation.planes import exact_origin, less
 from napari_vdsr.images.open_any import Windows, windows_of
+from napari_vdsr.images.stack import Stack
 from napari_vdsr.imaging.intensities import FULL_RANGE, fill_gaps
 from napari_vdsr.imaging.resample import Instrument
 
@@ -180,6 +182,13 @@ class Findings:
                 unknown.append(f"{what}: {error}")
             return None
 
+        origin = exact_origin(*(Stack(part, windows.colour) for part in windows.parts))
+        if origin:
+            unknown.append(
+                f"float64 cannot tell its values apart: they are given less {origin}"
+            )
+            near = [less(part, origin).astype(np.int64) for part in windows.parts]
+            windows = windows._replace(parts=near)
         planes = windows.parts
         if windows.colour:  # measured values; luminance would mix three
             planes = [part[..., _GREEN] for part in windows.parts]
@@ -260,6 +269,21 @@ def sampling_of(parts: Sequence[NDArray[np.float64]]) -> SamplingReport:
         raise InputError(
             "every part of the image holds NaN: fill or cut them off first"
         )
+    unit = unit_of(parts)
+    if unit == 1:
+        return _sampling_of(parts)
+    found = _sampling_of([part / unit for part in parts])
+    with np.errstate(over="ignore", under="ignore"):  # it may have no float64
+        power = np.nan_to_num(np.array(found.power) * unit * unit)
+    return replace(
+        found,
+        noise=found.noise * unit,
+        span=found.span * unit,
+        power=tuple(power.tolist()),
+    )
+
+
+def _sampling_of(parts: Sequence[NDArray[np.float64]]) -> SamplingReport:
     spectra = [_power(part) for part in parts]
     # Of each by itself: the median of a mean of several is nearer to the mean.
     floor = float(np.mean([_floor(spectrum) for spectrum in spectra]))
