@@ -54,6 +54,15 @@ def plain_line(text: str) -> str:
     return plain_text(_BREAKS.sub(" ", text))
 
 
+def with_null(value: Any) -> Any:
+    """The same for JSON, which has no word for infinity and NaN: they become None."""
+    if isinstance(value, dict):
+        return {key: with_null(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [with_null(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def counted(number: int, what: str) -> str:
     """So many things, in words: 1 image, 2 images."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -26,15 +26,22 @@ class Part:
         Goes over all parts.
     units : float
         Of this part, that are one unit of the bar.
+
+    Attributes
+    ----------
+    done : float
+        Units of the bar that this part was told of.
     """
 
     def __init__(self, progress: Progress, units: float = 1) -> None:
         self._progress = progress
         self._units = units
+        self.done = 0.0
 
     def reset(self, total: float | None = None) -> None:
         """Go on where the bar is."""
 
     def update(self, n: float = 1) -> None:
         """Count `n` more units of this part as done."""
+        self.done += n / self._units
         self._progress.update(n / self._units)

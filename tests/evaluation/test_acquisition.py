@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from napari_vdsr import evaluate
 from napari_vdsr.errors import InputError
-from napari_vdsr.evaluation import acquisition
 from napari_vdsr.evaluation.acquisition import Acquisition, acquisitions_for
 from napari_vdsr.evaluation.evaluate import compare
+from napari_vdsr.imaging import resample
 from napari_vdsr.imaging.resample import SAMPLINGS, Sampling, sampling_rows
 from napari_vdsr.zoo import Model
 
@@ -47,7 +47,7 @@ def test_small_pixels_are_those_of_the_sampling(
 def test_large_images_are_made_smaller_in_blocks(
     sampling: Sampling, factor: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acquisition, "_BLOCK", 64)
+    monkeypatch.setattr(resample, "_BLOCK", 64)
     way = Acquisition(sampling)
     per = factor * way.finer
     image = np.random.default_rng(0).random((4 * per, 150 * per))

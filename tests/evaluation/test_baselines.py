@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from napari_vdsr import evaluate
 from napari_vdsr.errors import Cancelled
 from napari_vdsr.evaluation.evaluate import compare, evaluate_pairs, outcomes_of
-from napari_vdsr.evaluation.methods import BestLinear, Spline, best_sigma, splined
+from napari_vdsr.evaluation.methods import BEST_LINEAR, SPLINE, best_sigma, splined
 from napari_vdsr.evaluation.protocols import ScoringPair, pair_of
 from napari_vdsr.images.stack import Stack
 from napari_vdsr.imaging.resample import resize
@@ -64,7 +64,7 @@ def test_the_best_linear_is_never_below_the_spline(
     image = np.random.default_rng(seed).random((48, 48, 3) if rgb else (48, 48))
     image = gaussian_filter(image, (seed % 4, seed % 4, 0)[: image.ndim])
     spline, best = outcomes_of(
-        pair(image, factor, sampling, noise), [Spline(), BestLinear()]
+        pair(image, factor, sampling, noise), [SPLINE, BEST_LINEAR]
     )
     assert best.psnr.mean >= spline.psnr.mean - 1e-9
 
@@ -74,7 +74,7 @@ def test_the_best_linear_is_the_best_of_all_sigmas(
     noise: float, photograph: NDArray[Any]
 ) -> None:
     one = pair(photograph, 2, "camera", noise)
-    found = outcomes_of(one, [BestLinear()])[0].psnr.mean
+    found = outcomes_of(one, [BEST_LINEAR])[0].psnr.mean
 
     def by_hand(sigma: float) -> float:
         low = gaussian_filter(one.lr.astype(float), sigma, mode="reflect")
@@ -111,7 +111,7 @@ def test_of_real_pairs_the_best_is_by_the_fitted_psnr(
     scores = evaluate_pairs(photograph[:60, :70], low, model=tiny)
     spline, best = (
         scores.mean(scores.factors[0], name).fitted_psnr
-        for name in (Spline.name, BestLinear.name)
+        for name in (SPLINE.name, BEST_LINEAR.name)
     )
     assert best > spline + 0.1
 
@@ -134,7 +134,7 @@ def test_the_search_can_be_cancelled(photograph: NDArray[Any]) -> None:
                 raise Cancelled
 
     with pytest.raises(Cancelled):
-        outcomes_of(pair(photograph, 2, "camera", 900), [BestLinear()], Bar())
+        outcomes_of(pair(photograph, 2, "camera", 900), [BEST_LINEAR], Bar())
 
 
 def test_the_report_says_that_the_best_linear_needs_the_truth(

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix
+from similar import ssim
 from skimage.metrics import peak_signal_noise_ratio
 
 from napari_vdsr.errors import InputError, VdsrWarning
 from napari_vdsr.evaluation.psnr import psnr
-from napari_vdsr.evaluation.psnr import ssim as similarity
 
 DTYPES = [
     "uint8",
@@ -277,13 +278,13 @@ def test_what_cannot_be_compared_is_refused_with_a_way_out(
         ({"data_range": 1j}, "data_range is 1j: give a positive number"),
     ],
 )
-@pytest.mark.parametrize("ssim", [False, True])
+@pytest.mark.parametrize("measure", [psnr, ssim])
 def test_arguments_of_the_wrong_kind_are_named(
-    options: dict[str, Any], words: str, ssim: bool
+    options: dict[str, Any], words: str, measure: Callable[..., object]
 ) -> None:
     image = np.zeros((12, 12, 3), "uint8")
     with pytest.raises(InputError, match=words):
-        (similarity if ssim else psnr)(image, image, **({"rgb": True} | options))
+        measure(image, image, **({"rgb": True} | options))
 
 
 def test_numbers_of_numpy_are_numbers() -> None:

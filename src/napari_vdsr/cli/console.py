@@ -2,7 +2,6 @@
 
 import errno
 import json
-import math
 import os
 import signal
 import sys
@@ -14,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FrameType
 from typing import Any, TextIO, cast
 
-from napari_vdsr.errors import plain_line, plain_text
+from napari_vdsr.errors import plain_line, plain_text, with_null
 from napari_vdsr.progress import Progress
 
 _PIPE_IS_CLOSED = errno.EINVAL if sys.platform == "win32" else errno.EPIPE
@@ -161,11 +160,8 @@ def _write(message: str) -> None:
 
 
 def print_json(result: dict[str, Any]) -> None:
-    """Print the one JSON object that ``--json`` asks for; a second one is left out.
-
-    JSON has no word for infinity and NaN: they become null.
-    """
-    text = json.dumps(_with_null(result), indent=2, allow_nan=False)
+    """Print the one JSON object that ``--json`` asks for; a second one is left out."""
+    text = json.dumps(with_null(result), indent=2, allow_nan=False)
     if not _Printed.json:
         _Printed.json = True
         show(text)
@@ -182,15 +178,6 @@ def show_result(result: dict[str, Any], text: str, as_json: bool) -> None:
 def is_json_printed() -> bool:
     """Whether this run has printed its object."""
     return _Printed.json
-
-
-def _with_null(value: Any) -> Any:
-    """The same, with None for numbers that are not finite."""
-    if isinstance(value, dict):
-        return {key: _with_null(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_with_null(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def show(text: str) -> None:

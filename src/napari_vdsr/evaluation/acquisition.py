@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.image_report import ImageReport, describe_image
 from napari_vdsr.images.stack import Stack
-from napari_vdsr.imaging.resample import SAMPLINGS, Sampling, resize, sampling_rows
+from napari_vdsr.imaging.resample import SAMPLINGS, Sampling, resize, sample
 
 Noise = float | Literal["weak", "strong", "estimated"]
 
@@ -109,9 +109,6 @@ def add_shot_noise(
     return noisy
 
 
-_BLOCK = 256  # coarse pixels made at a time, to keep the weight matrices small
-_REACH = 6  # coarse pixels beside a block that it may depend on
-
 SAMPLING_IN_WORDS: dict[Sampling, str] = {
     "scanner": (
         "points, as by confocal, two-photon or SEM: the truth is the 2 x 2 means of "
@@ -154,7 +151,9 @@ class Acquisition:
 
     def truth_of(self, image: NDArray[Any], rgb: bool) -> NDArray[Any]:
         """The image on the grid of the truth."""
-        return image if self.finer == 1 else _sampled(image, 2, "camera", rgb)
+        if self.finer == 1:
+            return image
+        return resized(image, _reduced(image, rgb, self.finer), rgb, "camera")
 
     def small_of(
         self, image: NDArray[Any], factor: int, rgb: bool
@@ -163,10 +162,8 @@ class Acquisition:
 
         Y and X of the image have to be multiples of `factor` times `finer`.
         """
-        if self.sampling != "reduced":
-            return _sampled(image, factor * self.finer, self.sampling, rgb)
-        y, x = image.shape[-3:-1] if rgb else image.shape[-2:]
-        return resized(image, (y // factor, x // factor), rgb)
+        shape = _reduced(image, rgb, factor * self.finer)
+        return resized(image, shape, rgb, self.sampling)
 
 
 def acquisitions_for(
@@ -207,41 +204,24 @@ def with_noise(
 
 
 def resized(
-    image: NDArray[Any], shape: tuple[int, int], rgb: bool
+    image: NDArray[Any],
+    shape: tuple[int, int],
+    rgb: bool,
+    sampling: Sampling | None = None,
 ) -> NDArray[np.float64]:
-    """Resize Y and X to `shape` bicubically; nothing is rounded or clipped.
+    """Resize Y and X to `shape`, bicubically or by sampling; nothing is clipped.
 
     The image is (..., Y, X), with `rgb` (..., Y, X, S).
     """
-    if not rgb:
-        return resize(image, shape)
-    return np.moveaxis(resize(np.moveaxis(image, -1, 0), shape), 0, -1)
+    planes = np.moveaxis(image, -1, 0) if rgb else image
+    if sampling is None:
+        new = resize(planes, shape)
+    else:
+        new = sample(planes, shape, sampling)
+    return np.moveaxis(new, 0, -1) if rgb else new
 
 
-def _sampled(
-    image: NDArray[Any], width: int, sampling: Sampling, rgb: bool
-) -> NDArray[np.float64]:
-    """Make one pixel of each `width` pixels in Y and X."""
-    result = np.asarray(image, dtype=np.float64)
-    first = -3 if rgb else -2
-    for axis in (first, first + 1):
-        moved = np.moveaxis(result, axis, -1)
-        coarse = moved.shape[-1] // width
-        blocks = [
-            _sampled_block(moved, width, sampling, start, min(start + _BLOCK, coarse))
-            for start in range(0, coarse, _BLOCK)
-        ]
-        result = np.moveaxis(np.concatenate(blocks, axis=-1), -1, axis)
-    return result
-
-
-def _sampled_block(
-    image: NDArray[np.float64], width: int, sampling: Sampling, start: int, stop: int
-) -> NDArray[np.float64]:
-    """Coarse pixels `start` to `stop` of the last axis, from the pixels they need."""
-    first, last = max(0, start - _REACH), stop + _REACH
-    part = image[..., first * width : last * width]
-    rows = sampling_rows(part.shape[-1], part.shape[-1] // width, sampling)
-    weights = rows.weights[start - first : stop - first]
-    block: NDArray[np.float64] = part[..., rows.source] @ weights.T
-    return block
+def _reduced(image: NDArray[Any], rgb: bool, width: int) -> tuple[int, int]:
+    """Sizes of Y and X where one pixel is made of each `width` pixels."""
+    y, x = image.shape[-3:-1] if rgb else image.shape[-2:]
+    return y // width, x // width

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, with_null
 from napari_vdsr.evaluation.acquisition import resized
-from napari_vdsr.evaluation.data_range import DataRange, finite_or_none, range_of
+from napari_vdsr.evaluation.data_range import DataRange, range_of
 from napari_vdsr.evaluation.planes import exact_origin, less
 from napari_vdsr.images.arrays import is_colour
 from napari_vdsr.images.stack import Stack, check_image
@@ -75,14 +75,11 @@ class ConsistencyReport:
 
     def to_json(self) -> dict[str, object]:
         """Give the figures for JSON, without the map."""
-        return {
-            "rms": finite_or_none(self.rms),
-            "relative": finite_or_none(self.relative),
-            "largest": finite_or_none(self.largest),
-            "bias": finite_or_none(self.bias),
-            "data_range": self.data_range.value,
-            "data_range_reason": self.data_range.reason,
-        }
+        names = "rms relative largest bias".split()
+        figures: dict[str, object] = with_null({n: getattr(self, n) for n in names})
+        figures["data_range"] = self.data_range.value
+        figures["data_range_reason"] = self.data_range.reason
+        return figures
 
 
 def consistency(

@@ -218,8 +218,3 @@ def fit_to(
     slope = common / energy if energy else 0.0
     fitted: NDArray[np.float64] = np.ldexp(slope * centred, exponent) + reference.mean()
     return fitted
-
-
-def finite_or_none(value: float) -> float | None:
-    """The value, or None where JSON has no number for it."""
-    return value if math.isfinite(value) else None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
-from math import fsum, prod
+from math import prod
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ from napari_vdsr.errors import (
     reason_beside,
 )
 from napari_vdsr.evaluation.acquisition import Acquisition, Noise, acquisitions_for
-from napari_vdsr.evaluation.data_range import mean_decibels
 from napari_vdsr.evaluation.grids import matched
 from napari_vdsr.evaluation.methods import (
     IN_FLOAT32,
@@ -38,7 +37,7 @@ from napari_vdsr.evaluation.protocols import (
     real_pairs,
 )
 from napari_vdsr.evaluation.psnr import SMALLEST, PsnrReport, measured, similarity
-from napari_vdsr.evaluation.report import Evaluation, Row
+from napari_vdsr.evaluation.report import Evaluation, Row, averages
 from napari_vdsr.images.find import Found, NamedImage, named
 from napari_vdsr.images.open_any import opened
 from napari_vdsr.images.stack import check_image
@@ -118,7 +117,7 @@ def _run(pair: ScoringPair, method: Method, progress: Progress | None) -> Outcom
         method.name,
         result,
         measured(planes, fit=True),
-        similarity(planes).mean if large_enough else None,
+        similarity(planes) if large_enough else None,
         seconds,
     )
 
@@ -278,9 +277,9 @@ def _rows(
 ) -> list[Row]:
     """Run all methods on an image, and keep the figures, not the images."""
     rows: list[Row] = []
-    bar = None if progress is None else _Counting(progress)
+    bar = None if progress is None else Part(progress)
     try:
-        for planes, pairs in job.pairs():
+        for count, pairs in job.pairs():
             found: dict[str, list[Row]] = {}
             for pair in pairs:
                 serving = [method for method in methods if method.serves(pair)]
@@ -290,48 +289,27 @@ def _rows(
                     if method.asked_for and method not in serving
                 }
                 # A bar that counted those left out would never be full.
-                pixels = pair.pixels * len(serving) * planes
+                pixels = pair.pixels * len(serving) * count
                 part = None if bar is None else Part(bar, pixels)
                 for outcome in outcomes_of(pair, serving, part):
                     row = _row(job.name, pair, outcome)
                     found.setdefault(row.method, []).append(row)
-            rows += [_mean_of(each) for each in found.values()]
+            rows += [
+                replace(
+                    planes[0],
+                    pixels=sum(row.pixels for row in planes),
+                    **averages(planes),
+                )
+                for planes in found.values()
+            ]
     finally:
         if bar is not None and not isinstance(sys.exception(), Cancelled):
             bar.update(max(0.0, units - bar.done))
     return rows
 
 
-class _Counting:
-    """Counts what a bar is told."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress, self.done = progress, 0.0
-
-    def reset(self, total: float | None = None) -> None:
-        """Go on where the bar is."""
-
-    def update(self, n: float = 1) -> None:
-        """Count `n` more units as done."""
-        self.done += n
-        self._progress.update(n)
-
-
 def _warn(message: str) -> None:
     warnings.warn(message, VdsrWarning, stacklevel=5)
-
-
-def _mean_of(planes: list[Row]) -> Row:
-    """Merge the rows of an image's planes into one."""
-    similar = [row.ssim for row in planes if row.ssim is not None]
-    return replace(
-        planes[0],
-        psnr=mean_decibels([row.psnr for row in planes]),
-        fitted_psnr=mean_decibels([row.fitted_psnr for row in planes]),
-        ssim=sum(similar) / len(similar) if similar else None,
-        pixels=sum(row.pixels for row in planes),
-        seconds=fsum(row.seconds for row in planes),
-    )
 
 
 def _row(name: str, pair: ScoringPair, outcome: Outcome) -> Row:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.evaluation.evaluate import Comparison, Outcome
+from napari_vdsr.evaluation.evaluate import Comparison
 from napari_vdsr.evaluation.planes import scaled_luminance
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ def draw(comparison: Comparison) -> "Image":
     image, for the part where bicubic interpolation errs most, and for the error: red
     where a result is too bright and blue where it is too dark, on one scale for all.
     """
-    pair = comparison.pair
+    pair, outcomes = comparison.pair, comparison.outcomes
     number = prod(pair.stack) // 2
     # Of a stack, the plane in the middle.
     middle = np.unravel_index(number, pair.stack) if pair.stack else ()
-    made = [outcome.image for outcome in comparison.outcomes]
+    made = [outcome.image for outcome in outcomes]
     truth, low, *results = (
         np.asarray(image[middle], np.float64) for image in (pair.hr, pair.lr, *made)
     )
@@ -75,12 +75,7 @@ def draw(comparison: Comparison) -> "Image":
     whole = _View(slice(0, pair.shape[0]), slice(0, pair.shape[1]))
     inset = _worst(errors[0], round(max(pair.factors)))
     limit = _ERROR_LIMIT * (pair.data_range.value or 1.0)
-    captions = [
-        f"truth\n{_size(truth)}",
-        f"input, reduced {pair.factors[0]:g}x\n{_size(low)}",
-        *(_caption(outcome, number) for outcome in comparison.outcomes),
-    ]
-    rows = [
+    shown, detail = (
         [
             _grey_or_colour(part, pair.limits)
             for part in (
@@ -90,16 +85,18 @@ def draw(comparison: Comparison) -> "Image":
             )
         ]
         for view in (whole, inset)
+    )
+    captions = [
+        f"truth\n{_size(truth)}",
+        f"input, reduced {pair.factors[0]:g}x\n{_size(low)}",
+        *(f"{each.method}\n{each.psnr.values[number]:.2f} dB" for each in outcomes),
     ]
+    names = ["framed: where bicubic errs most", "", *(each.method for each in outcomes)]
     maps = [error_colours(error, limit) for error in errors]
-    sheet = _Sheet(pair.shape, columns=len(captions), rows=3)
-    sheet.paste_row(0, rows[0], captions, frame=inset)
-    names = ["", *(outcome.method for outcome in comparison.outcomes)]
-    sheet.paste_row(1, rows[1], ["framed: where bicubic errs most", *names])
-    legend = f"error of {{}}\nblue {-limit:.3g}, red {limit:+.3g}"
-    legends = [legend.format(outcome.method) for outcome in comparison.outcomes]
-    sheet.paste_row(2, maps, legends, first=2)
-    return sheet.image
+    scale = f"blue {-limit:.3g}, red {limit:+.3g}"
+    legends = [f"error of {each.method}\n{scale}" for each in outcomes]
+    rows = (shown, captions), (detail, names), (maps, legends)
+    return _sheet(rows, pair.shape, frame=inset)
 
 
 def error_colours(error: NDArray[np.float64], limit: float) -> NDArray[np.uint8]:
@@ -115,65 +112,47 @@ def error_colours(error: NDArray[np.float64], limit: float) -> NDArray[np.uint8]
     return colours
 
 
-class _Sheet:
-    """A picture with rows and columns of panels, which show an image, and captions."""
+def _sheet(
+    rows: Sequence[tuple[Sequence[NDArray[np.uint8]], Sequence[str]]],
+    shape: tuple[int, int],
+    frame: _View,
+) -> "Image":
+    """Put rows of panels and their captions into a picture, short rows to the right.
 
-    def __init__(self, shape: tuple[int, int], columns: int, rows: int) -> None:
-        from PIL import Image, ImageDraw
+    Panels show an image of this shape; in the first row, a part of it is framed.
+    """
+    from PIL import Image, ImageDraw, ImageFont
 
-        scale = _PANEL / max(shape)
-        self._shape = shape
-        self._panel = [max(1, round(size * scale)) for size in shape]
-        height, width = self._panel
-        size = columns * (width + _GAP) + _GAP, rows * (height + _CAPTION + _GAP) + _GAP
-        self.image = Image.new("RGB", size, _PAPER)
-        self._pen = ImageDraw.Draw(self.image)
-
-    def paste_row(
-        self,
-        row: int,
-        panels: Sequence[NDArray[np.uint8]],
-        captions: Sequence[str],
-        *,
-        first: int = 0,
-        frame: _View | None = None,
-    ) -> None:
-        """Put panels into a row, from column `first` on, with captions below.
-
-        A frame is drawn around a part of the image that they show.
-        """
-        from PIL import Image, ImageFont
-
-        height, width = self._panel
-        top = _GAP + row * (height + _CAPTION + _GAP)
+    scale = _PANEL / max(shape)
+    height, width = (max(1, round(size * scale)) for size in shape)
+    down, across = height + _CAPTION + _GAP, width + _GAP
+    columns = len(rows[0][0])
+    size = columns * across + _GAP, len(rows) * down + _GAP
+    sheet = Image.new("RGB", size, _PAPER)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for row, (panels, captions) in enumerate(rows):
+        first = columns - len(panels)
         for column, (panel, text) in enumerate(
             zip(panels, captions, strict=True), first
         ):
-            left = _GAP + column * (width + _GAP)
+            left, top = _GAP + column * across, _GAP + row * down
             # Show few pixels as squares, and average many.
             fine = panel.shape[0] > height
             way = Image.Resampling.LANCZOS if fine else Image.Resampling.NEAREST
             picture = Image.fromarray(panel).convert("RGB").resize((width, height), way)
-            self.image.paste(picture, (left, top))
-            self._pen.multiline_text(
-                (left, top + height + 2),
-                text,
-                fill=_INK,
-                font=ImageFont.load_default(14),
-                spacing=2,
-            )
-            if frame is not None:
-                down, across = height / self._shape[0], width / self._shape[1]
-                self._pen.rectangle(
-                    (
-                        left + frame.columns.start * across,
-                        top + frame.rows.start * down,
-                        left + frame.columns.stop * across - 1,
-                        top + frame.rows.stop * down - 1,
-                    ),
-                    outline=_FRAME,
-                    width=2,
+            sheet.paste(picture, (left, top))
+            below = left, top + height + 2
+            pen.multiline_text(below, text, fill=_INK, font=font, spacing=2)
+            if row == 0:
+                y, x = height / shape[0], width / shape[1]
+                corners = (
+                    left + frame.columns.start * x,
+                    top + frame.rows.start * y,
+                    left + frame.columns.stop * x - 1,
+                    top + frame.rows.stop * y - 1,
                 )
+                pen.rectangle(corners, outline=_FRAME, width=2)
+    return sheet
 
 
 def _difference(
@@ -212,7 +191,3 @@ def _grey_or_colour(
 
 def _size(image: NDArray[Any]) -> str:
     return f"{image.shape[1]} x {image.shape[0]} px"
-
-
-def _caption(outcome: Outcome, number: int) -> str:
-    return f"{outcome.method}\n{outcome.psnr.values[number]:.2f} dB"

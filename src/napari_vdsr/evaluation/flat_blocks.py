@@ -19,6 +19,8 @@ _FLATTEST = 0.25  # part of the blocks of a level
 _CLIPPED = 0.02  # part of the pixels of a block at the end of the scale
 # Coarse over fine energy: about 0.6 in the flattest blocks of white noise.
 _STRUCTURE = 2.5
+# Pixels, along an axis, that share one independent second difference.
+_SHARED = 1 + 2 * ((4 / 6) ** 2 + (1 / 6) ** 2)
 
 
 class FlatBlocks(NamedTuple):
@@ -55,10 +57,12 @@ def flat_blocks(windows: Sequence[NDArray[Any]]) -> FlatBlocks:
     means = stack.mean(axis=(1, 2))
     stack, signal = _without_clipped(stack, means)
     dark, bright = (float(each) for each in np.quantile(means, (0.002, 0.998)))
-    fine, coarse = _fine_energy(stack), _coarse_energy(stack)
+    fine = np.square(_second_differences(stack)).mean(axis=(1, 2))
+    coarse = _coarse_energy(stack)
+    levels = max(1, min(_LEVELS, len(signal) // (3 * _LEAST)))
     chosen = [
         level[np.argsort(coarse[level])[: max(_LEAST, round(_FLATTEST * len(level)))]]
-        for level in _levels(signal)
+        for level in np.array_split(np.argsort(signal), levels)
     ]
     middle = np.array([np.median(fine[level]) for level in chosen])
     structured = np.array([np.median(coarse[level]) for level in chosen])
@@ -70,7 +74,7 @@ def flat_blocks(windows: Sequence[NDArray[Any]]) -> FlatBlocks:
         good[:] = True
     used = [level for level, is_good in zip(chosen, good, strict=True) if is_good]
     correlation = _correlation(stack[np.concatenate(used)])
-    freedom = ((edge - 2) / _spread_of_second_differences()) ** 2
+    freedom = ((edge - 2) / _SHARED) ** 2
     lost = math.prod(1 - 4 / 3 * min(max(each, 0.0), 0.5) for each in correlation)
     unbiased = (1 - 2 / (9 * freedom)) ** 3 * lost
     return FlatBlocks(
@@ -106,28 +110,11 @@ def _without_clipped(stack: Floats, means: Floats) -> tuple[Floats, Floats]:
     return stack[usable], means[usable]
 
 
-def _levels(signal: Floats) -> list[NDArray[np.intp]]:
-    """Blocks of about equal brightness, as many in each level."""
-    count = max(1, min(_LEVELS, len(signal) // (3 * _LEAST)))
-    return np.array_split(np.argsort(signal), count)
-
-
 def _second_differences(stack: Floats) -> Floats:
     """Second differences along Y and X: the finest pattern, scaled to white noise."""
     along_y = stack[:, :-2] - 2 * stack[:, 1:-1] + stack[:, 2:]
     both: Floats = along_y[..., :-2] - 2 * along_y[..., 1:-1] + along_y[..., 2:]
     return both / 6
-
-
-def _spread_of_second_differences() -> float:
-    """Pixels, along an axis, that share one independent second difference."""
-    return 1 + 2 * ((4 / 6) ** 2 + (1 / 6) ** 2)
-
-
-def _fine_energy(stack: Floats) -> Floats:
-    """Variance of each block in the finest pattern."""
-    energy: Floats = np.square(_second_differences(stack)).mean(axis=(1, 2))
-    return energy
 
 
 def _coarse_energy(stack: Floats) -> Floats:

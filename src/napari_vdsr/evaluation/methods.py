@@ -48,58 +48,21 @@ class Method:
 
 
 class Baseline(Method):
-    """An enlargement without a network, at every factor."""
+    """An enlargement without a network, at every factor; `enlarged` does not round."""
+
+    def __init__(
+        self,
+        name: str,
+        enlarged: Callable[[ScoringPair, Progress | None], NDArray[Any]],
+    ) -> None:
+        self.name, self._enlarged = name, enlarged
 
     def enlarge(self, pair: ScoringPair, progress: Progress | None) -> NDArray[Any]:
         """Enlarge the small image of the pair, rounded as the pair scores it."""
-        result = self.enlarged(pair, progress)
+        result = self._enlarged(pair, progress)
         if progress is not None:
             progress.update(pair.pixels)
         return pair.finished(result)
-
-    def enlarged(self, pair: ScoringPair, progress: Progress | None) -> NDArray[Any]:
-        """Enlarge, without rounding."""
-        raise NotImplementedError
-
-
-class Bicubic(Baseline):
-    """Bicubic interpolation."""
-
-    name = "bicubic"
-
-    def enlarged(self, pair: ScoringPair, progress: Progress | None) -> NDArray[Any]:
-        """Enlarge, without rounding."""
-        return resized(pair.lr, pair.shape, pair.rgb)
-
-
-class Spline(Baseline):
-    """Interpolation by cubic splines."""
-
-    name = "spline"
-
-    def enlarged(self, pair: ScoringPair, progress: Progress | None) -> NDArray[Any]:
-        """Enlarge, without rounding."""
-        return splined(pair.lr, pair.shape, pair.rgb)
-
-
-class BestLinear(Baseline):
-    """A Gaussian before the spline, its sigma fitted to the truth.
-
-    A new image has no truth: this is the limit of what a linear blur can reach.
-    """
-
-    name = "best Gaussian + spline"
-
-    def enlarged(self, pair: ScoringPair, progress: Progress | None) -> NDArray[Any]:
-        """Enlarge, without rounding."""
-        result = np.empty(pair.hr.shape)
-        for index in np.ndindex(pair.stack):
-            plane = replace(pair, hr=pair.hr[index], lr=pair.lr[index])
-            result[index] = _best(plane, progress)
-        return result
-
-
-BASELINES = (Bicubic.name, Spline.name, BestLinear.name)
 
 
 class Network(Method):
@@ -150,15 +113,24 @@ class Network(Method):
         return self._model.serves(pair.factors)
 
 
-def _best(plane: ScoringPair, progress: Progress | None) -> NDArray[np.float64]:
-    """The best enlargement of a single plane."""
+def _best_linear(pair: ScoringPair, progress: Progress | None) -> NDArray[np.float64]:
+    """A Gaussian before the spline, its sigma fitted to the truth of each plane.
 
-    def error_at(sigma: float) -> float:
-        if progress is not None:
-            progress.update(0)  # may raise Cancelled
-        return _error(plane, _blurred_and_splined(plane, sigma))
+    A new image has no truth: this is the limit of what a linear blur can reach.
+    """
+    result = np.empty(pair.hr.shape)
+    for index in np.ndindex(pair.stack):
+        plane = replace(pair, hr=pair.hr[index], lr=pair.lr[index])
 
-    return _blurred_and_splined(plane, best_sigma(error_at))
+        def error_at(sigma: float, plane: ScoringPair = plane) -> float:
+            if progress is not None:
+                progress.update(0)  # may raise Cancelled
+            enlarged = plane.finished(_blurred_and_splined(plane, sigma))
+            report = measured(plane.beside(enlarged), fit=plane.fit)
+            return (report.fitted or report).errors[0]
+
+        result[index] = _blurred_and_splined(plane, best_sigma(error_at))
+    return result
 
 
 def best_sigma(error_at: Callable[[float], float]) -> float:
@@ -191,44 +163,28 @@ def splined(
     """
     from scipy.ndimage import zoom
 
-    def enlarged(plane: NDArray[Any]) -> NDArray[np.float64]:
-        factors = [new / old for new, old in zip(shape, plane.shape, strict=True)]
-        result: NDArray[np.float64] = zoom(
-            plane.astype(np.float64), factors, order=3, mode="reflect", grid_mode=True
-        )
-        return result
-
-    return _plane_by_plane(image, enlarged, rgb)
+    planes = np.moveaxis(image, -1, 0) if rgb else image
+    leading, yx = planes.shape[:-2], planes.shape[-2:]
+    factors = [new / old for new, old in zip(shape, yx, strict=True)]
+    enlarged = np.empty((*leading, *shape))
+    for index in np.ndindex(leading):
+        plane = planes[index].astype(np.float64)
+        enlarged[index] = zoom(plane, factors, order=3, mode="reflect", grid_mode=True)
+    return np.moveaxis(enlarged, 0, -1) if rgb else enlarged
 
 
 def _blurred_and_splined(pair: ScoringPair, sigma: float) -> NDArray[np.float64]:
     from scipy.ndimage import gaussian_filter
 
-    def blurred(plane: NDArray[Any]) -> NDArray[np.float64]:
-        result: NDArray[np.float64] = gaussian_filter(
-            plane.astype(np.float64), sigma, mode="reflect"
-        )
-        return result
-
-    low = _plane_by_plane(pair.lr, blurred, pair.rgb) if sigma else pair.lr
+    sigmas = (0.0,) * len(pair.stack) + (sigma, sigma) + (0.0,) * pair.rgb
+    low = gaussian_filter(pair.lr.astype(np.float64), sigmas, mode="reflect")
     return splined(low, pair.shape, pair.rgb)
 
 
-def _error(pair: ScoringPair, enlarged: NDArray[Any]) -> float:
-    """Mean squared error of a plane as it is scored; fitted for a real pair."""
-    report = measured(pair.beside(pair.finished(enlarged)), fit=pair.fit)
-    return (report.fitted or report).errors[0]
-
-
-def _plane_by_plane(
-    image: NDArray[Any], change: Callable[[NDArray[Any]], NDArray[Any]], rgb: bool
-) -> NDArray[np.float64]:
-    """Change every (Y, X) plane of every colour."""
-    planes = np.moveaxis(image, -1, 0) if rgb else image
-    leading, yx = planes.shape[:-2], planes.shape[-2:]
-    changed = np.stack([change(plane) for plane in planes.reshape(-1, *yx)])
-    changed = changed.reshape(*leading, *changed.shape[1:])
-    return np.moveaxis(changed, 0, -1) if rgb else changed
+BICUBIC = Baseline("bicubic", lambda pair, _: resized(pair.lr, pair.shape, pair.rgb))
+SPLINE = Baseline("spline", lambda pair, _: splined(pair.lr, pair.shape, pair.rgb))
+BEST_LINEAR = Baseline("best Gaussian + spline", _best_linear)
+BASELINES = {each.name: each for each in (BICUBIC, SPLINE, BEST_LINEAR)}
 
 
 def methods_for(
@@ -254,7 +210,7 @@ def methods_for(
         for card in models()
         if card.architecture == "srcnn" and card.here and card.name not in asked
     ]
-    methods: list[Method] = [Bicubic(), Spline(), BestLinear()]
+    methods: list[Method] = [*BASELINES.values()]
     for each in [*baselines, *asked]:
         network = Network(replace(options, model=each), asked_for=each not in baselines)
         same = sum(method.name.split(" (")[0] == network.name for method in methods)

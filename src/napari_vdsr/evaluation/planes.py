@@ -1,7 +1,7 @@
 """Two images, made comparable plane by plane."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -85,7 +85,7 @@ def comparable(
     planes = planes_of(
         reference, image, chosen, border=border, luminance=luminance, rgb=rgb
     )
-    return planes, problem
+    return replace(planes, origin=exact_origin(reference, image)), problem
 
 
 def planes_of(
@@ -103,7 +103,13 @@ def planes_of(
     could be colour.
     """
     if tuple(reference.shape) != tuple(image.shape):
-        raise InputError(_misaligned(reference.shape, image.shape))
+        raise InputError(
+            f"the reference has shape {reference.shape} and the image {image.shape}: "
+            "only images on the same pixel grid can be compared. Cut both to their "
+            "common part, or bring the image onto the reference's grid with "
+            "napari_vdsr.imaging.resample.resize(image, reference.shape); napari "
+            "layers that overlap in world coordinates are aligned by themselves"
+        )
     reference = stack_of(reference, "reference", rgb)
     image = stack_of(image, "image", rgb)
     if luminance is True and not reference.rgb:
@@ -146,16 +152,6 @@ def scaled_luminance(rgb: NDArray[Any], peak: float) -> NDArray[np.float64]:
         return studio_luminance(rgb)
     scale = 255 / peak if peak else 1.0
     return studio_luminance(rgb * scale) / scale
-
-
-def _misaligned(reference: tuple[int, ...], image: tuple[int, ...]) -> str:
-    return (
-        f"the reference has shape {reference} and the image {image}: only images on "
-        "the same pixel grid can be compared. Cut both to their common part, or "
-        "bring the image onto the reference's grid with "
-        "napari_vdsr.imaging.resample.resize(image, reference.shape); napari layers "
-        "that overlap in world coordinates are aligned by themselves"
-    )
 
 
 _EXACT = 2**53  # up to here float64 holds every integer

@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_vdsr.errors import InputError, VdsrWarning, checked_switch
+from napari_vdsr.errors import InputError, VdsrWarning, checked_switch, with_null
 from napari_vdsr.evaluation.data_range import (
     DataRange,
     Spreads,
     decibels,
-    finite_or_none,
     fit_to,
     mean_decibels,
     root_mean_square,
 )
-from napari_vdsr.evaluation.planes import Planes, comparable, exact_origin
+from napari_vdsr.evaluation.planes import Planes, comparable
 from napari_vdsr.images.stack import Stack
 
 _SIGMA = 1.5
@@ -135,13 +134,9 @@ class PsnrReport:
         }
 
     def _figures(self) -> dict[str, object]:
-        return {
-            "values": [finite_or_none(value) for value in self.values],
-            "minimum": finite_or_none(self.minimum),
-            "maximum": finite_or_none(self.maximum),
-            "mean": finite_or_none(self.mean),
-            "of_mean_error": finite_or_none(self.of_mean_error),
-        }
+        names = "values minimum maximum mean of_mean_error".split()
+        figures: dict[str, object] = with_null({n: getattr(self, n) for n in names})
+        return figures
 
     def _figures_in_words(self) -> str:
         if len(self.roots) == 1:
@@ -176,7 +171,6 @@ def psnr(
     planes, problem = comparable(reference, image, **options)
     if problem is not None:
         warnings.warn(problem, VdsrWarning, stacklevel=3)
-    planes = replace(planes, origin=exact_origin(planes.reference, planes.image))
     spreads = Spreads()
     report = measured(planes, fit=fit, beside=spreads)
     problem = spreads.contradiction()
@@ -236,66 +230,27 @@ def _score(
     return root, root_mean_square(fit_to(reference, image) - reference), left_out
 
 
-@dataclass(frozen=True)
-class SsimReport:
-    """SSIM per plane, with what it depends on."""
-
-    values: tuple[float, ...]  # of every plane, in C order
-    stack: tuple[int, ...]  # shape of the leading axes; () for a single plane
-    data_range: DataRange
-    channels: str  # what was compared, in words
-
-    @property
-    def mean(self) -> float:
-        """Mean over the planes."""
-        return sum(self.values) / len(self.values)
+def similarity(planes: Planes) -> float:
+    """Mean structural similarity of planes that can be compared."""
+    each = [similarity_of_plane(planes, *pair) for pair in planes]
+    return math.fsum(each) / len(each)
 
 
-def ssim(
-    reference: ArrayLike | Stack, image: ArrayLike | Stack, **options: Any
-) -> SsimReport:
-    """Measure the structural similarity of an image and a reference.
+def similarity_of_plane(
+    planes: Planes, reference: NDArray[np.float64], image: NDArray[np.float64]
+) -> float:
+    """Measure the structural similarity of a pair of `planes`; refuses NaN.
 
-    Options and errors as for `psnr`, but NaN is refused. If luminance is not taken, it
-    is the mean over R, G and B.
+    Of colours it is the mean over R, G and B.
 
     A Gaussian window of 11 x 11 pixels and sigma 1.5, K1 = 0.01, K2 = 0.03, and only
     windows that lie within the image: Wang, Bovik, Sheikh, Simoncelli, "Image quality
     assessment: from error visibility to structural similarity", 2004.
     """
-    planes, problem = comparable(reference, image, **options)
-    if problem is not None:
-        warnings.warn(problem, VdsrWarning, stacklevel=3)
-    origin = exact_origin(planes.reference, planes.image)
-    return similarity(replace(planes, origin=origin))
-
-
-def similarity(planes: Planes) -> SsimReport:
-    """Measure the structural similarity of planes that can be compared."""
-    return SsimReport(
-        tuple(
-            similarity_of_plane(*pair, planes.data_range, planes.origin)
-            for pair in planes
-        ),
-        planes.stack,
-        planes.data_range,
-        planes.channels,
-    )
-
-
-def similarity_of_plane(
-    reference: NDArray[np.float64],
-    image: NDArray[np.float64],
-    data_range: DataRange,
-    origin: int = 0,
-) -> float:
-    """Measure the structural similarity of two planes, (Y, X[, 3]); refuses NaN.
-
-    `origin` was taken from both already.
-    """
-    if data_range.value == 0:
+    peak = planes.data_range.value
+    if peak == 0:
         raise InputError(
-            f"{data_range.reason}: SSIM needs a range of values; "
+            f"{planes.data_range.reason}: SSIM needs a range of values; "
             "choose an image that is not constant"
         )
     if min(reference.shape[:2]) < SMALLEST:
@@ -312,7 +267,7 @@ def similarity_of_plane(
         np.moveaxis(np.atleast_3d(plane), -1, 0) for plane in (reference, image)
     )
     each = [
-        _structural_similarity(*pair, data_range.value, origin)
+        _structural_similarity(*pair, peak, planes.origin)
         for pair in zip(ones, others, strict=True)
     ]
     return sum(each) / len(each)

@@ -3,19 +3,23 @@
 import csv
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from textwrap import wrap
+from typing import Any
 
+from napari_vdsr.errors import with_null
 from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS, noise_in_words
-from napari_vdsr.evaluation.data_range import DataRange, finite_or_none, mean_decibels
-from napari_vdsr.evaluation.methods import BestLinear, Bicubic, Spline
+from napari_vdsr.evaluation.data_range import DataRange, mean_decibels
+from napari_vdsr.evaluation.methods import BEST_LINEAR, BICUBIC, SPLINE
 from napari_vdsr.evaluation.protocols import PROTOCOLS, Protocol
 from napari_vdsr.imaging.resample import Sampling
 
 _FIRST, _COLUMN = 24, 19  # characters of a table's columns, at least
 
 BEST_IN_WORDS = (
-    f"{BestLinear.name}: the blur that comes closest to the truth, which nobody has "
+    f"{BEST_LINEAR.name}: the blur that comes closest to the truth, which nobody has "
     "for a new image; a model above it does more than blurring can"
 )
 """What the best linear enlargement is, in words that are printed with it."""
@@ -149,10 +153,8 @@ class Evaluation:
     def means(self) -> tuple[Mean, ...]:
         """Means over the images, for all that occur together."""
         groups = (
-            [row for row in self.rows if _group_of(row) == (factor, sampling, method)]
-            for factor in self.factors
-            for sampling in self.samplings
-            for method in self.methods
+            [row for row in self.rows if (row.factor, row.sampling, row.method) == key]
+            for key in product(self.factors, self.samplings, self.methods)
         )
         return tuple(_mean_of(group) for group in groups if group)
 
@@ -188,7 +190,7 @@ class Evaluation:
             lines += self._acquisitions_in_words()
         ranges = dict.fromkeys(row.data_range for row in self.rows)
         lines += [f"data range {each.value:g}: {each.reason}" for each in ranges]
-        if BestLinear.name in self.methods:
+        if BEST_LINEAR.name in self.methods:
             lines.append(BEST_IN_WORDS)
         lines.append(f"device {self.device}, precision {self.precision}")
         for factor in self.factors:
@@ -214,8 +216,8 @@ class Evaluation:
             "protocol_description": PROTOCOLS[self.protocol],
             "device": self.device,
             "precision": self.precision,
-            "means": [_for_json(vars(mean)) for mean in self.means],
-            "rows": [_for_json(_record(row)) for row in self.rows],
+            "means": with_null([vars(mean) for mean in self.means]),
+            "rows": with_null([_record(row) for row in self.rows]),
             "left_out": [
                 {"image": name, "reason": reason} for name, reason in self.left_out
             ],
@@ -249,7 +251,7 @@ class Evaluation:
             for image in images
         ]
         table.append([f"mean of {len(images)}", *map(self._cell, means)])
-        for name in (Bicubic.name, Spline.name):
+        for name in (BICUBIC.name, SPLINE.name):
             base = next(mean for mean in means if mean.method == name)
             gains = (
                 "" if mean is base else f"{_gain(mean.psnr, base.psnr):+.2f} dB"
@@ -267,23 +269,27 @@ class Evaluation:
         return f"{row.psnr:.2f} / {'–' if row.ssim is None else f'{row.ssim:.4f}'}"
 
 
-def _group_of(row: Row) -> tuple[float, Sampling | None, str]:
-    return row.factor, row.sampling, row.method
-
-
-def _mean_of(rows: list[Row]) -> Mean:
+def averages(rows: Sequence[Row]) -> dict[str, Any]:
+    """Means of the scores, and the time of all, by their names in a row."""
     similarities = [row.ssim for row in rows if row.ssim is not None]
-    seconds = math.fsum(row.seconds for row in rows)
+    return {
+        "psnr": mean_decibels([row.psnr for row in rows]),
+        "fitted_psnr": mean_decibels([row.fitted_psnr for row in rows]),
+        "ssim": math.fsum(similarities) / len(similarities) if similarities else None,
+        "seconds": math.fsum(row.seconds for row in rows),
+    }
+
+
+def _mean_of(rows: Sequence[Row]) -> Mean:
+    first, found = rows[0], averages(rows)
+    pixels = sum(row.pixels for row in rows)
     return Mean(
-        rows[0].factor,
-        rows[0].method,
+        first.factor,
+        first.method,
         len(rows),
-        mean_decibels([row.psnr for row in rows]),
-        mean_decibels([row.fitted_psnr for row in rows]),
-        math.fsum(similarities) / len(similarities) if similarities else None,
-        seconds,
-        sum(row.pixels for row in rows) / 1e6 / max(seconds, 1e-9),
-        rows[0].sampling,
+        sampling=first.sampling,
+        speed=pixels / 1e6 / max(found["seconds"], 1e-9),
+        **found,
     )
 
 
@@ -329,11 +335,4 @@ def _record(row: Row) -> dict[str, object]:
         "noise_electrons": row.noise,
         "seconds": row.seconds,
         "megapixels_per_second": row.speed,
-    }
-
-
-def _for_json(record: dict[str, object]) -> dict[str, object]:
-    return {
-        name: finite_or_none(value) if isinstance(value, float) else value
-        for name, value in record.items()
     }

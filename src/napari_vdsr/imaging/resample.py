@@ -10,7 +10,7 @@ an image, for viewers and files: there a pixel is the mean of its area, NaN left
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -173,27 +173,43 @@ def resize(
     >>> resize(np.arange(4.0).reshape(1, 4), (1, 2), kernel="bilinear").tolist()
     [[0.625, 2.375]]
     """
-    result = _resize_axis(np.asarray(image, dtype=np.float64), shape[0], -2, kernel)
-    return _resize_axis(result, shape[1], -1, kernel)
+    return _made(image, shape, partial(resize_rows, kernel=kernel))
 
 
-def _resize_axis(
-    image: NDArray[np.float64], new_size: int, axis: int, kernel: Kernel
+def _made(
+    image: NDArray[np.generic], shape: tuple[int, int], rows_of: Callable[..., Rows]
 ) -> NDArray[np.float64]:
-    moved = np.moveaxis(image, axis, -1)
-    size = moved.shape[-1]
-    if size == new_size:
-        return image
-    result = np.empty((*moved.shape[:-1], new_size))
-    for start in range(0, new_size, _BLOCK):
-        stop = min(start + _BLOCK, new_size)
-        rows = resize_rows(size, new_size, start, stop, kernel)
-        result[..., start:stop] = moved[..., rows.source] @ rows.weights.T
-    return np.moveaxis(result, -1, axis)
+    """Make the last two axes anew, block by block, with the rows of a function."""
+    result = np.asarray(image, dtype=np.float64)
+    for axis, new_size in zip((-2, -1), shape, strict=True):
+        moved = np.moveaxis(result, axis, -1)
+        size = moved.shape[-1]
+        if size == new_size:
+            continue
+        made = np.empty((*moved.shape[:-1], new_size))
+        for start in range(0, new_size, _BLOCK):
+            stop = min(start + _BLOCK, new_size)
+            rows = rows_of(size, new_size, start=start, stop=stop)
+            made[..., start:stop] = moved[..., rows.source] @ rows.weights.T
+        result = np.moveaxis(made, -1, axis)
+    return result
 
 
-def sampling_rows(size: int, coarse: int, sampling: Sampling) -> Rows:
-    """Weights that make the coarse pixels of an axis from its source pixels.
+def sample(
+    image: NDArray[np.generic], shape: tuple[int, int], sampling: Sampling
+) -> NDArray[np.float64]:
+    """Make the last two axes of an image coarse, as `sampling_rows` says."""
+    return _made(image, shape, partial(sampling_rows, sampling=sampling))
+
+
+def sampling_rows(
+    size: int,
+    coarse: int,
+    sampling: Sampling,
+    start: int = 0,
+    stop: int | None = None,
+) -> Rows:
+    """Weights that make coarse pixels `start` to `stop` of an axis from its source.
 
     "camera" is the mean over the area of the coarse pixel. "scanner" is the mean of the
     two source pixels at the centre of the coarse pixel (interpolated cubically where
@@ -211,44 +227,47 @@ def sampling_rows(size: int, coarse: int, sampling: Sampling) -> Rows:
     if not 1 <= coarse <= size:
         raise InputError(f"cannot sample {size} pixels as {coarse}: give 1 to {size}")
     if sampling == "reduced":
-        return resize_rows(size, coarse)
+        return resize_rows(size, coarse, start, stop)
+    pixels = np.arange(start, coarse if stop is None else stop)
     if sampling == "camera":
-        return _area_rows(size, coarse)
+        return _area_rows(size, coarse, pixels)
     if sampling == "scanner":
-        return _point_rows(size, coarse, (-0.5, 0.5))
+        return _point_rows(size, coarse, pixels, (-0.5, 0.5))
     if sampling == "gaussian":
-        return _gaussian_rows(size, coarse)
+        return _gaussian_rows(size, coarse, pixels)
     raise InputError(f"sampling is {sampling!r}: choose {', '.join(SAMPLINGS)}")
 
 
-def _area_rows(size: int, coarse: int) -> Rows:
+def _area_rows(size: int, coarse: int, pixels: NDArray[np.int_]) -> Rows:
     """Share of each source pixel in the area of each coarse pixel."""
     width = size / coarse
-    edges = np.arange(coarse + 1) * width  # pixel i covers i to i + 1 here
-    first = np.floor(edges[:-1] + _NOTHING).astype(int)
+    left, right = pixels * width, (pixels + 1) * width  # i covers i to i + 1 here
+    first = np.floor(left + _NOTHING).astype(int)
     taps = first[:, None] + np.arange(int(np.ceil(width)) + 1)
-    overlap = np.minimum(edges[1:, None], taps + 1) - np.maximum(edges[:-1, None], taps)
+    overlap = np.minimum(right[:, None], taps + 1) - np.maximum(left[:, None], taps)
     return _rows(taps, overlap.clip(0), size)
 
 
-def _point_rows(size: int, coarse: int, sides: tuple[float, ...]) -> Rows:
+def _point_rows(
+    size: int, coarse: int, pixels: NDArray[np.int_], sides: tuple[float, ...]
+) -> Rows:
     """Mean of the values at `sides` of the centre, interpolated cubically."""
-    centre = (np.arange(coarse) + 0.5) * size / coarse - 0.5
+    centre = (pixels + 0.5) * size / coarse - 0.5
     taps = np.floor(centre + sides[0]).astype(int)[:, None] + np.arange(-2, 5)
     weights = sum(_cubic(centre[:, None] + side - taps) for side in sides)
     return _rows(taps, np.asarray(weights), size)
 
 
-def _gaussian_rows(size: int, coarse: int) -> Rows:
+def _gaussian_rows(size: int, coarse: int, pixels: NDArray[np.int_]) -> Rows:
     """Points behind a Gaussian, mirrored at the borders."""
-    points = _point_rows(size, coarse, (0.0,))
+    points = _point_rows(size, coarse, pixels, (0.0,))
     sigma = (size / coarse - 1) / 2
     reach = int(np.ceil(4 * sigma))
     distance = np.arange(-reach, reach + 1)
     kernel = np.exp(-0.5 * (distance / max(sigma, _NOTHING)) ** 2)
     taps = points.first + np.arange(points.weights.shape[1])
     taps = (taps[:, None] + distance).ravel()
-    weights = (points.weights[:, :, None] * kernel).reshape(coarse, -1)
+    weights = (points.weights[:, :, None] * kernel).reshape(len(pixels), -1)
     return _rows(np.broadcast_to(taps, weights.shape), weights, size)
 
 

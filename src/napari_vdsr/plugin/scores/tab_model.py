@@ -8,7 +8,7 @@ from magicgui.widgets import CheckBox
 from napari.layers import Image, Layer
 
 from napari_vdsr.evaluation.evaluate import Comparison
-from napari_vdsr.evaluation.methods import BestLinear, Spline
+from napari_vdsr.evaluation.methods import BEST_LINEAR, SPLINE
 from napari_vdsr.evaluation.protocols import PROTOCOLS
 from napari_vdsr.plugin.models import ModelList
 from napari_vdsr.plugin.scores.layers import (
@@ -37,7 +37,7 @@ _ABOUT = (
     "An image with fine detail is made smaller and enlarged again by interpolation "
     "and by the model; both are compared with what it was."
 )
-_FIGURES_ONLY = (Spline.name, BestLinear.name)  # scored, but not added as layers
+_FIGURES_ONLY = (SPLINE.name, BEST_LINEAR.name)  # scored, but not added as layers
 _PROTOCOL = f"Protocol 'direct': {PROTOCOLS['direct']}.".replace("`", "")
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError
 from napari_vdsr.evaluation.data_range import Spreads
 from napari_vdsr.evaluation.grids import compare_on_grid
-from napari_vdsr.evaluation.planes import comparable, exact_origin, scaled_luminance
+from napari_vdsr.evaluation.planes import comparable, scaled_luminance
 from napari_vdsr.evaluation.psnr import PsnrReport, measured, similarity_of_plane
 from napari_vdsr.images.stack import Stack, stack_of
 from napari_vdsr.layers.upscale import bicubic_plan
@@ -78,20 +78,20 @@ def score_images(
         luminance=options.luminance if reference.rgb else "auto",
         rgb=reference.rgb,
     )
-    origin, spreads = exact_origin(reference, image), Spreads()
+    spreads = Spreads()
     ssim: list[float] = []
     no_ssim: list[str] = []  # why there is none of a plane
 
     def look(one: NDArray[np.float64], other: NDArray[np.float64]) -> None:
         if not no_ssim:
             try:
-                ssim.append(similarity_of_plane(one, other, planes.data_range, origin))
+                ssim.append(similarity_of_plane(planes, one, other))
             except InputError as error:
                 no_ssim.append(f"No SSIM: {error}.")
         spreads(one, other)
         check()
 
-    report = measured(replace(planes, origin=origin), fit=options.fit, beside=look)
+    report = measured(planes, fit=options.fit, beside=look)
     problems = [each for each in (problem, spreads.contradiction()) if each is not None]
     notes = [f"{WARNING}{_in_panel_words(each)}." for each in problems]
     if no_ssim:
