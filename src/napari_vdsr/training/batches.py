@@ -3,11 +3,10 @@
 import math
 from functools import partial
 from itertools import accumulate, chain, pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_vdsr.imaging.resample import Sampling
@@ -48,10 +47,13 @@ class PixelStore:
     def __init__(self, planes: list[Plane], patch: int, device: torch.device) -> None:
         kinds = {plane.pixels.dtype for plane in planes}
         mixed = len(kinds) > 1
-        flat = [
-            _as_float(plane) if mixed else plane.pixels.reshape(len(plane.pixels), -1)
+        pixels = [
+            plane.pixels.astype(np.float32) / 255
+            if mixed and plane.pixels.dtype == np.uint8
+            else plane.pixels
             for plane in planes
         ]
+        flat = [each.reshape(len(each), -1) for each in pixels]
         self._pixels = torch.from_numpy(np.concatenate(flat, axis=1)).to(device)
         sizes = torch.tensor([plane.pixels.shape[1:] for plane in planes])
         self._height, self._width = sizes.to(device).unbind(1)
@@ -151,13 +153,6 @@ def _mirrored(index: Tensor, size: Tensor) -> Tensor:
     """Indices beyond a border, mirrored back into the axis."""
     index = index % (2 * size)
     return torch.where(index < size, index, 2 * size - 1 - index)
-
-
-def _as_float(plane: Plane) -> NDArray[Any]:
-    flat = plane.pixels.reshape(len(plane.pixels), -1)
-    if flat.dtype == np.uint8:
-        return flat.astype(np.float32) / 255
-    return flat
 
 
 class Batches:

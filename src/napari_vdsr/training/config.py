@@ -308,12 +308,9 @@ def _require_samplings(config: TrainingConfig) -> None:
             f"sampling is {sampling!r}: choose {', '.join(SAMPLINGS)}, or give a share "
             "for each of these"
         )
-    values = list(shares.values())
-    try:
-        good = all(0 <= value < math.inf for value in values) and sum(values) > 0
-    except TypeError:
-        good = False
-    if not good:
+    values = shares.values()
+    numbers = all(is_number(value) and 0 <= value < math.inf for value in values)
+    if not (numbers and sum(values) > 0):
         raise InputError(
             f"sampling is {sampling!r}: shares are numbers from 0 upwards, one at "
             "least above 0"

@@ -6,6 +6,7 @@ temporary file, so that the images are never needed again.
 """
 
 import hashlib
+import math
 import tempfile
 import weakref
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from threading import Lock
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -258,15 +259,6 @@ def _listed(items: list[str], separator: str = ", ") -> str:
     return f"{shown}{separator}and {more} more" if more > 0 else shown
 
 
-class _Stored(NamedTuple):
-    """Where the pixels of a plane are."""
-
-    offset: int
-    shape: tuple[int, ...]
-    dtype: np.dtype[np.generic]
-    limits: tuple[float, float]
-
-
 class Scratch:
     """A temporary file of pixels, which is gone as soon as nobody needs it."""
 
@@ -280,38 +272,37 @@ class Scratch:
         Raises VdsrError when there is no room.
         """
         try:
-            stored = [self._write(plane) for plane in planes]
+            readers = [self._write(plane) for plane in planes]
         except OSError as error:
             raise VdsrError(
                 "the training images are larger than the memory allowed for them, and "
                 f"{tempfile.gettempdir()} has no room for the rest ({error.strerror}): "
                 "let TMPDIR name a folder with more room, or allow more memory"
             ) from error
-        return lambda: [self._read(each) for each in stored]
+        return lambda: [read() for read in readers]
 
-    def _write(self, plane: Plane) -> _Stored:
+    def _write(self, plane: Plane) -> Callable[[], Plane]:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(buffering=0)
+            self._file = tempfile.TemporaryFile()
             weakref.finalize(self, self._file.close)
         pixels = np.ascontiguousarray(plane.pixels)
-        left = pixels.reshape(-1).view(np.uint8).data
         offset = self._file.tell()
-        while left:
-            left = left[self._file.write(left) :]
-        return _Stored(offset, pixels.shape, pixels.dtype, plane.limits)
+        self._file.write(pixels.reshape(-1).view(np.uint8).data)
+        self._file.flush()  # so that a full disk is noticed here
+        return partial(self._read, offset, pixels.dtype, pixels.shape, plane.limits)
 
-    def _read(self, stored: _Stored) -> Plane:
+    def _read(
+        self,
+        offset: int,
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+        limits: tuple[float, float],
+    ) -> Plane:
         assert self._file is not None
-        pixels = np.empty(stored.shape, stored.dtype)
-        left = pixels.reshape(-1).view(np.uint8).data
         with self._lock:  # a preview may read while the training does
-            self._file.seek(stored.offset)
-            while left:
-                count = self._file.readinto(left)  # type: ignore[attr-defined]
-                if not count:
-                    raise VdsrError("the temporary file of the training was cut short")
-                left = left[count:]
-        return Plane(pixels, stored.limits)
+            self._file.seek(offset)
+            pixels = np.fromfile(self._file, dtype, math.prod(shape))
+        return Plane(pixels.reshape(shape), limits)
 
 
 def fingerprint(plane: NDArray[Any]) -> int:

@@ -60,20 +60,20 @@ class Validation:
             values = middle(plane, _EDGE * halved)
             if dataset.paired:
                 pair = values.chunk(2, dim=1)
-                self._add("pairs", pair[0], pair[1], 4, device)
+                self._add("pairs", pair, 4, device)
                 continue
             limits = torch.tensor([plane.limits])
             for factor in config.factors:
                 y, x = (whole_axis(size, factor, kind) for size in values.shape[2:])
                 image = values[..., : y.size, : x.size]
                 pair = degrade(image, (y, x), config, limits, generator)
-                self._add(f"x{factor:g}", *pair, math.ceil(factor), device)
+                self._add(f"x{factor:g}", pair, math.ceil(factor), device)
 
     def _add(
-        self, name: str, start: Tensor, truth: Tensor, border: int, device: torch.device
+        self, name: str, pair: Sequence[Tensor], border: int, device: torch.device
     ) -> None:
-        trial = start.to(device), truth.to(device), border
-        self._trials.setdefault(name, []).append(trial)
+        start, truth = (each.to(device) for each in pair)
+        self._trials.setdefault(name, []).append((start, truth, border))
 
     @torch.no_grad()
     def score(self, network: ConvStack, step: int) -> Score:
