@@ -308,12 +308,7 @@ def _read(path: Path, name: str, card: Card | None = None) -> Model:
 
 def _said_by(card: Card) -> dict[str, str]:
     """What a card says, for files that say nothing themselves."""
-    said = {
-        "title": card.title,
-        "description": card.description,
-        "licence": card.licence,
-        "source": card.source,
-        "factors": ", ".join(map(str, card.factors)),
-        "sampling": card.sampling,
-    }
+    names = ("title", "description", "licence", "source", "sampling")
+    said = {name: getattr(card, name) for name in names}
+    said["factors"] = ", ".join(map(str, card.factors))
     return {name: value for name, value in said.items() if value}

@@ -165,23 +165,15 @@ def _entries() -> list[dict[str, Any]]:
 def _card(entry: dict[str, Any]) -> Card:
     embedded = _HERE / "embedded" / entry["file"]
     path = embedded if embedded.is_file() else cache_folder() / entry["file"]
-    return Card(
-        name=entry["name"],
-        title=entry["title"],
-        description=entry["description"],
-        architecture=entry["architecture"],
-        factors=tuple(entry["factors"]),
-        sampling=entry.get("sampling", "reduced"),
-        licence=entry["licence"],
-        source=entry["source"],
-        scores=tuple(Score(*score) for score in entry["scores"]),
-        size=entry["size"],
-        sha256=entry["sha256"],
-        urls=_urls(entry),
-        origin="built-in",
-        path=path,
-        here=_has_size(path, entry["size"]),
-    )
+    told = {name: value for name, value in entry.items() if name != "file"}
+    made = {
+        "factors": tuple(entry["factors"]),
+        "sampling": entry.get("sampling", "reduced"),
+        "scores": tuple(Score(*score) for score in entry["scores"]),
+        "urls": _urls(entry),
+    }
+    here = _has_size(path, entry["size"])
+    return Card(**told | made, origin="built-in", path=path, here=here)
 
 
 def _urls(entry: dict[str, Any]) -> tuple[str, ...]:

@@ -1,16 +1,16 @@
 """The user's own models: imported or trained, in a folder of theirs."""
 
 import re
-import shutil
 from pathlib import Path
 
 from napari_vdsr.errors import FileError, InputError, ModelError, require_text
-from napari_vdsr.files.atomic import file_name, make_folder, replacing
+from napari_vdsr.files.atomic import file_name, make_folder
 from napari_vdsr.zoo.formats import read_metadata
 from napari_vdsr.zoo.registry import Card, factors_in, registered, user_folder
 from napari_vdsr.zoo.weight_files import FileCache, is_file_like
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_WORDS = ("description", "architecture", "sampling", "licence", "source")
 _metadata = FileCache(read_metadata, most=1000)
 
 
@@ -37,12 +37,8 @@ def _card(path: Path) -> Card:
     return Card(
         name=path.stem,
         title=said.get("title") or path.stem,
-        description=said.get("description", ""),
-        architecture=said.get("architecture", ""),
         factors=factors_in(said.get("factors", "")),
-        sampling=said.get("sampling", ""),
-        licence=said.get("licence", ""),
-        source=said.get("source", ""),
+        **{word: said.get(word, "") for word in _WORDS},
         scores=(),
         size=size,
         sha256="",
@@ -93,15 +89,7 @@ def rename_model(name: str, new_name: str) -> Card:
         When the file cannot be moved.
     """
     card = _own(name)
-    target = free_path(new_name)
-    with replacing(target, overwrite=False) as temporary:
-        shutil.copyfile(card.path, temporary)
-    try:
-        card.path.unlink()
-    except OSError as error:
-        target.unlink()
-        raise FileError(f"cannot move {card.path}: {error.strerror}") from error
-    return _card(target)
+    return _card(_moved(card.path, free_path(new_name)))
 
 
 def remove_model(name: str) -> Path:
@@ -130,12 +118,14 @@ def remove_model(name: str) -> Path:
     while target.exists():
         count += 1
         target = folder / f"{name}-{count}.safetensors"
+    return _moved(card.path, target)
+
+
+def _moved(path: Path, target: Path) -> Path:
     try:
-        return card.path.rename(target)
+        return path.rename(target)
     except OSError as error:
-        raise FileError(
-            f"cannot move {card.path} to {target}: {error.strerror}"
-        ) from error
+        raise FileError(f"cannot move {path} to {target}: {error.strerror}") from error
 
 
 def _own(name: str) -> Card:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 20  # seconds without a byte
 _RETRIES = 2
+_PIECE = 1024  # bytes read at a time
 _REPORT_EVERY = 0.05  # seconds: more would keep a window busy
 
 T = TypeVar("T")
@@ -173,11 +174,8 @@ def _download(card: Card, url: str, progress: "Progress | None") -> None:
         urls={file: url},
         retry_if_failed=_RETRIES,
     )
-    downloader: Callable[..., None] = _copy
-    if url.startswith(("http://", "https://")):
-        bar = _Bar(card.size, progress)
-        downloader = pooch.HTTPDownloader(progressbar=bar, timeout=_TIMEOUT)
-    registry.fetch(file, downloader=downloader)
+    in_web = url.startswith(("http://", "https://"))
+    registry.fetch(file, downloader=_downloader(card, progress) if in_web else _copy)
     with suppress(OSError):  # a shared cache is for all, but temporary files are not
         card.path.chmod(0o644)
 
@@ -186,47 +184,32 @@ def _copy(url: str, output_file: str, _: Any) -> None:
     shutil.copyfile(url, output_file)
 
 
-class _Bar:
-    """Passes what pooch tells its kind of progress bar, in bytes, on to ours."""
+def _downloader(card: Card, progress: "Progress | None") -> Callable[..., None]:
+    """What pooch fetches a file with; progress is told in bytes."""
+    import requests
 
-    def __init__(self, size: int, progress: "Progress | None") -> None:
-        self._size = size
-        self._progress = progress
-        self._seen = self._passed_on = 0
-        self._when = 0.0
+    def download(url: str, output_file: str, _: Any) -> None:
+        told, when = 0, 0.0
+        with (
+            requests.get(url, stream=True, timeout=_TIMEOUT) as answer,
+            open(output_file, "wb") as file,
+        ):
+            answer.raise_for_status()
+            if progress is not None:
+                progress.reset(total=card.size)
+            for piece in answer.iter_content(_PIECE):
+                file.write(piece)
+                seen = file.tell()
+                if seen > card.size:
+                    raise ValueError(
+                        f"it is longer than the expected {card.size} bytes"
+                    )
+                due = time.monotonic() - when > _REPORT_EVERY or seen == card.size
+                if progress is not None and due:
+                    progress.update(seen - told)
+                    told, when = seen, time.monotonic()
 
-    @property
-    def total(self) -> int:
-        """Bytes that the server announces; pooch sets it when an attempt starts."""
-        return self._size
-
-    @total.setter
-    def total(self, _: int) -> None:
-        self._seen = self._passed_on = 0
-        if self._progress is not None:
-            self._progress.reset(total=self._size)
-
-    def update(self, count: int) -> None:
-        """Count bytes; pooch counts whole chunks."""
-        self._seen += count
-        if self._seen > self._size + 100_000:
-            raise ValueError(f"it is longer than the expected {self._size} bytes")
-        if time.monotonic() - self._when > _REPORT_EVERY:
-            self._pass_on(min(self._seen, self._size))
-
-    def reset(self) -> None:
-        """Start counting again; pooch then fills the bar with `close`."""
-        self._seen = 0
-
-    def close(self) -> None:
-        """Fill the bar."""
-        self._pass_on(self._size)
-
-    def _pass_on(self, seen: int) -> None:
-        self._when = time.monotonic()
-        if self._progress is not None and seen > self._passed_on:
-            self._progress.update(seen - self._passed_on)
-            self._passed_on = seen
+    return download
 
 
 def _reason(error: Exception) -> str:
