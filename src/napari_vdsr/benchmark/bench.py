@@ -27,13 +27,15 @@ from napari_vdsr.inference.engine import usable_device, usable_precisions
 from napari_vdsr.inference.torch_engine import fault_now
 from napari_vdsr.inference.upscaler import Upscaler
 from napari_vdsr.network import VDSR
-from napari_vdsr.options import RunOptions
+from napari_vdsr.options import RunOptions, checked_precision
 from napari_vdsr.zoo import Model, load_model
 
 _SMALLEST, _LARGEST_CPU, _LARGEST = 64, 1024, 8192
 _DEPTHS = (5, 10, 15)
 _DEPTH_EDGE = {True: 512, False: 4096}  # on the CPU, elsewhere
 _USUAL = "usual"
+
+Calls = dict[str, Callable[[], object]]
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def bench(
         result.limits[f"copy on {device}"] = copy_rate(device)
         top = largest or (_LARGEST_CPU if device.type == "cpu" else _LARGEST)
         for precision in usable_precisions(device, model.network):
-            name = f"{device} {_short(precision)}"
+            name = f"{device} {checked_precision(precision)}"
             say(f"{name}: limit and agreement")
             limit = matrix_rate(device, precision)
             result.limits[f"matrix product on {name}"] = limit
@@ -177,61 +179,61 @@ def bench(
                 result.agreement[f"{name} {label}"] = _error(upscaler, exact)
             for edge in _halves(top):
                 say(f"{name}: {edge} x {edge}")
-                result.rows.extend(
-                    _rows("size", ways, edge, limit, repeats, usual=True)
-                )
+                calls = _enlargements(ways, edge) | _usual(ways, edge)
+                result.rows.extend(_measured("size", ways, calls, edge, limit, repeats))
             say(f"{name}: the network alone")
-            result.rows.extend(_alone(ways, top, limit, repeats))
+            edge = min(top, next(iter(ways.values())).tile)
+            alone = _networks_alone(ways, edge)
+            result.rows.extend(_measured("network", ways, alone, edge, limit, repeats))
             edge = min(top, _DEPTH_EDGE[device.type == "cpu"])
             for depth in _DEPTHS:
                 say(f"{name}: depth {depth}")
                 ways = _ways(_untrained(depth), device, precision)
-                result.rows.extend(_rows("depth", ways, edge, limit, repeats))
+                calls = _enlargements(ways, edge)
+                result.rows.extend(
+                    _measured("depth", ways, calls, edge, limit, repeats)
+                )
     result.rows.extend(_side_by_side(chosen, model, result.limits, repeats))
     return result
 
 
-def _rows(
-    study: str,
-    ways: dict[str, Upscaler],
-    edge: int,
-    limit: float,
-    repeats: int,
-    usual: bool = False,
-) -> list[Row]:
-    """Measure one image size, the usual way among the others."""
+def _enlargements(ways: dict[str, Upscaler], edge: int) -> Calls:
+    """An image enlarged to this size, in each way."""
     image = sample(edge // 2)
-    calls: dict[str, Callable[[], object]] = {
+    return {
         label: partial(upscaler.region, image, (edge, edge))
         for label, upscaler in ways.items()
     }
-    if usual:
-        first = next(iter(ways.values()))
-        network = deepcopy(first.model.network).to(first.device)
-        call = partial(usual_way, image, network, first.device)
-        if _fits(call):
-            calls[_USUAL] = call
-    return _measured(study, ways, calls, edge, limit, repeats)
 
 
-def _alone(
-    ways: dict[str, Upscaler], largest: int, limit: float, repeats: int
-) -> list[Row]:
-    """Measure the network on one window that is on the device already."""
+def _usual(ways: dict[str, Upscaler], edge: int) -> Calls:
+    """The same in the usual way, if it gets by with the device's memory."""
     first = next(iter(ways.values()))
-    edge = min(largest, first.tile)
-    window = torch.rand(1, 1, edge, edge, device=first.device) - 0.5
-    calls: dict[str, Callable[[], object]] = {
+    network = deepcopy(first.model.network).to(first.device)
+    call = partial(usual_way, sample(edge // 2), network, first.device)
+    try:
+        call()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return {}
+    return {_USUAL: call}
+
+
+def _networks_alone(ways: dict[str, Upscaler], edge: int) -> Calls:
+    """The network on one window that is on the device already."""
+    device = next(iter(ways.values())).device
+    window = torch.rand(1, 1, edge, edge, device=device) - 0.5
+    return {
         label: partial(upscaler.engine.residual, window)
         for label, upscaler in ways.items()
     }
-    return _measured("network", ways, calls, edge, limit, repeats)
 
 
 def _measured(
     study: str,
     ways: dict[str, Upscaler],
-    calls: dict[str, Callable[[], object]],
+    calls: Calls,
     edge: int,
     limit: float,
     repeats: int,
@@ -261,7 +263,7 @@ def _row(
     return Row(
         study=study,
         device=str(device) if devices == 1 else device.type,
-        precision=_short(upscaler.precision),
+        precision=checked_precision(upscaler.precision),
         engine=engine,
         depth=network.depth,
         edge=edge,
@@ -272,17 +274,6 @@ def _row(
         usual_memory=usually.memory if usually else None,
         limit_share=2 * edge**2 * products / cost.median / limit,
     )
-
-
-def _fits(call: Callable[[], object]) -> bool:
-    """Whether a call gets by with the device's memory."""
-    try:
-        call()
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return False
-    return True
 
 
 def _side_by_side(
@@ -304,7 +295,7 @@ def _side_by_side(
                 list(pool.map(lambda one: one.region(image, (edge, edge)), ready))
 
             cost = cost_of_each({"": together}, gpus[0], repeats)[""]
-        first, precision = upscalers[0], _short(upscalers[0].precision)
+        first, precision = upscalers[0], checked_precision(upscalers[0].precision)
         limit = limits[f"matrix product on {gpus[0]} {precision}"]
         rows.append(_row("devices", first, "torch", edge, cost, limit, devices=count))
     return rows
@@ -314,7 +305,7 @@ def _ways(
     model: Model, device: torch.device, precision: torch.dtype
 ) -> dict[str, Upscaler]:
     """Every engine, ready to enlarge images."""
-    options = RunOptions(model, str(device), _short(precision))
+    options = RunOptions(model, str(device), checked_precision(precision))
     return {
         label: Upscaler(options, engine=engine)
         for label, engine in engines_of(model, device, precision).items()
@@ -337,8 +328,3 @@ def _halves(largest: int) -> list[int]:
     """Sizes from the smallest to the largest, each twice the one before."""
     halves = (largest >> turn for turn in range(largest.bit_length()))
     return [edge for edge in halves if edge >= _SMALLEST][::-1]
-
-
-def _short(precision: torch.dtype) -> str:
-    """Name of a precision."""
-    return str(precision).removeprefix("torch.")

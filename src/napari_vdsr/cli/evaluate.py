@@ -36,7 +36,7 @@ def evaluate(
         ),
     ],
     factor: Annotated[
-        list[str] | None,
+        list[float] | None,
         option(
             "A whole factor from 2 to 8; may be given several times.  "
             "[default: 2, 3, 4]",
@@ -139,11 +139,10 @@ def evaluate(
         )
     if protocol is None:
         protocol = "A" if sampling is None and noise is None else "direct"
-    level = _level(noise)
-    setup: Any = {"protocol": protocol, "sampling": sampling, "noise": level}
+    setup: Any = {"protocol": protocol, "sampling": sampling, "noise": noise}
     if not folder.exists():
         raise FileError(f"{folder} does not exist")
-    factors = [_whole(text) for text in factor or ["2", "3", "4"]]
+    factors: Any = factor or [2, 3, 4]
     run: dict[str, Any] = {
         "model": [loaded_model(name) for name in model] if model else None,
         "options": options,
@@ -164,23 +163,6 @@ def evaluate(
         first = folder / scored if folder.is_dir() else folder
         drawn = compare(first, factors[0], **setup, **run)
         save_picture(grid, drawn, overwrite=overwrite)
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise InputError(
-            f"factor is {text!r}: evaluation takes whole factors from 2 to 8"
-        ) from None
-
-
-def _level(text: str | None) -> float | str | None:
-    """Convert to a number if it is one; words are interpreted elsewhere."""
-    try:
-        return text if text is None else float(text)
-    except ValueError:
-        return text
 
 
 def _evaluate_pairs(high: Path, low: Path, **options: Any) -> "Evaluation":

@@ -1,17 +1,16 @@
 """`napari-vdsr describe`, `bench` and `info`: what image and machine are like."""
 
 import platform
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from napari_vdsr.cli.console import note, print_json, show, show_result
 from napari_vdsr.cli.options import Axes, Json, named_path, option
+from napari_vdsr.options import checked_precision
 from napari_vdsr.version import __version__
-
-if TYPE_CHECKING:
-    import torch
 
 _LIBRARIES = (
     "torch numpy napari magicgui dask distributed openvino safetensors scikit-image "
@@ -77,10 +76,8 @@ def _versions() -> dict[str, str]:
 
     versions = {}
     for library in _LIBRARIES:
-        try:
+        with suppress(PackageNotFoundError):
             versions[library] = version(library)
-        except PackageNotFoundError:
-            continue
     return versions
 
 
@@ -97,18 +94,18 @@ def _device(name: str) -> dict[str, Any]:
     network = load_model("vdsr20").network
     found: dict[str, Any] = {
         "name": name,
-        "precisions": [_short(one) for one in usable_precisions(device, network)],
-        "default_precision": _short(resolve_precision("auto", device, network)),
+        "precisions": [
+            checked_precision(one) for one in usable_precisions(device, network)
+        ],
+        "default_precision": checked_precision(
+            resolve_precision("auto", device, network)
+        ),
     }
     if device.type in ("cuda", "xpu"):
         module = torch.cuda if device.type == "cuda" else torch.xpu
         properties = module.get_device_properties(device)
         found |= {"title": properties.name, "memory": properties.total_memory}
     return found
-
-
-def _short(precision: "torch.dtype") -> str:
-    return str(precision).removeprefix("torch.")
 
 
 def _device_in_words(device: dict[str, Any]) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FAILED = 1
 BAD_ARGUMENTS = 2
+_TRACKER = "https://github.com/napari-vdsr/napari-vdsr/issues"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -142,7 +143,7 @@ def _report_fault(given: list[str], error: Exception) -> int:
     note_traceback()
     note(
         "this is a fault of napari-vdsr, not of yours: please report the lines "
-        f"above together with what `napari-vdsr info` prints{_tracker()}"
+        f"above together with what `napari-vdsr info` prints at {_TRACKER}"
     )
     return FAILED
 
@@ -177,19 +178,6 @@ def _report_json(given: list[str], kind: str, message: str) -> None:
     options = given[: given.index("--")] if "--" in given else given
     if "--json" in options:
         print_json({"error": {"type": kind, "message": message}})
-
-
-def _tracker() -> str:
-    """Where to report faults, from the package metadata."""
-    from importlib.metadata import PackageNotFoundError, metadata
-
-    try:
-        links = metadata("napari-vdsr").get_all("Project-URL") or []
-    except PackageNotFoundError:
-        links = []
-    named = dict(link.split(", ", 1) for link in links)
-    tracker = named.get("Issues") or named.get("Bug Tracker")
-    return f" at {tracker}" if tracker else ""
 
 
 @contextmanager
