@@ -54,7 +54,7 @@ def test_a_range_far_beyond_faint_floats_is_told_of() -> None:
         faint = psnr(a, b)
     assert faint.data_range.value == 1
     with pytest.warns(VdsrWarning, match="give data_range"):
-        similarity(a, b)
+        ssim(a, b)
     own = psnr(a, b, data_range=1e-3)  # nothing to tell
     assert faint.mean - own.mean == pytest.approx(60)
     psnr(100 * a, 100 * b)
