@@ -23,6 +23,7 @@ def test_the_range_of_8_bits_is_255_however_little_of_it_is_used() -> None:
     assert range_of(np.array([3, 9], "uint8")).value == 255
 
 
+@pytest.mark.filterwarnings("ignore:no value is above")  # faint ones are told of
 @given(within_one)
 def test_the_range_of_floats_within_0_and_1_is_1(image: NDArray[Any]) -> None:
     found = range_of(image)
