@@ -80,13 +80,7 @@ def stream(
 def as_if_stopped(target: Path) -> PartialZarr:
     """Make a complete zarr one whose run was stopped at the very end."""
     target.rename(part_of(target))
-    part = PartialZarr(part_of(target))
-    for level in range(len(part.levels)):
-        for chunk in part.chunks(level):
-            checksum = part.checksum(level, chunk)
-            assert checksum is not None
-            part.note(level, chunk, checksum)
-    return part
+    return PartialZarr(part_of(target))
 
 
 class Once:

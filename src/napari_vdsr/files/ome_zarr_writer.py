@@ -1,9 +1,9 @@
 """Writing an OME-Zarr image chunk by chunk, so that it can be resumed.
 
 While it is written it lies beside its place, in a folder whose name ends in
-``.part``. Another file beside it, ``.part.sums``, lists the checksum of every chunk
-that is finished. A run that resumes takes only those for good; everything else is
-written again.
+``.part``. A file of each level, ``.zsums``, has the checksum of every chunk that is
+finished, and stays for those who read the image. A run that resumes takes only those
+chunks for good; everything else is written again.
 """
 
 import json
@@ -30,11 +30,9 @@ from napari_vdsr.files.ngff import (
 from napari_vdsr.files.partial_zarr import (
     WORK_IS_KEPT,
     PartialZarr,
-    begin_sums,
     check_existing_zarr,
     foreign_files,
     move_into_place,
-    sums_of,
     sweep,
 )
 from napari_vdsr.files.picture import (
@@ -45,7 +43,7 @@ from napari_vdsr.files.picture import (
     Picture,
 )
 from napari_vdsr.files.tiff_metadata import ome_channels, ome_steps
-from napari_vdsr.files.zarr_chunks import is_zarr, zarr_library
+from napari_vdsr.files.zarr_chunks import SUMS, is_zarr, zarr_library
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,7 +101,7 @@ def start_zarr(
     """
     zarr_library()
     check_existing_zarr(target, overwrite=overwrite)
-    part, sums = part_of(target), sums_of(part_of(target))
+    part = part_of(target)
     job = json.loads(json.dumps(job))
     if plan.dtype.itemsize > 8:
         raise InputError(
@@ -111,14 +109,11 @@ def start_zarr(
         )
     with writing_to(target, WORK_IS_KEPT):
         if os.path.lexists(part):
-            ours = sums.is_file() or _job_of(part) is not None
+            ours = (part / "0" / SUMS).is_file() or _job_of(part) is not None
             reason = "was not begun by this program, or its metadata are damaged"
             if ours and not (reason := _difference(part, plan, job)):
                 sweep(part)
-                begun = PartialZarr(part)
-                if not sums.is_file():  # the folder was moved, say
-                    begun.note_what_decodes()
-                return begun
+                return PartialZarr(part)
             foreign = next(foreign_files(part), None)
             ours = ours or is_zarr(part) or is_zarr(part / "0")
             if foreign is not None or not (overwrite and ours):
@@ -132,7 +127,6 @@ def start_zarr(
         new = part.with_name(f".{part.name}.{secrets.token_hex(4)}")
         try:
             _create(str(new), plan, job)
-            begin_sums(part)
             os.rename(new, part)
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
@@ -142,9 +136,7 @@ def start_zarr(
 
 def discard(target: Path) -> None:
     """Remove an unfinished image that no run can finish."""
-    part = part_of(target)
-    shutil.rmtree(part, ignore_errors=True)
-    sums_of(part).unlink(missing_ok=True)
+    shutil.rmtree(part_of(target), ignore_errors=True)
 
 
 def _job_of(part: Path) -> Mapping[str, Any] | None:
@@ -260,7 +252,6 @@ def finish_zarr(
         described = replace(described, omero=omero)
     attributes = ngff_attributes(described, plan.shapes, plan.version)
     part.describe({**attributes, OWN: dict(job)})
-    part.seal()
     move_into_place(part.folder, target, overwrite=overwrite)
 
 

@@ -7,6 +7,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -51,21 +52,9 @@ WORK_IS_KEPT = (
     "Finished chunks are kept: free some space and run the same command again"
 )
 _CONFIGURED = Lock()  # zarr's settings are those of the whole process
-_LINE = re.compile(r"(\d{1,9}) (\d{1,18}) ([0-9a-f]{16})\.")
 _LEFTOVERS = "*.partial"  # zarr's own, of a chunk that was being written
 _ZARR_FILES = ("zarr.json", ".z", "METADATA.ome.xml", ".DS_Store", "Thumbs.db")
 _CHUNK_NAME = re.compile(r"c|(c\.)?\d+(\.\d+)*|.*\.partial")
-
-
-def sums_of(folder: Path) -> Path:
-    """The file beside an unfinished image that lists its finished chunks."""
-    return folder.with_name(f"{folder.name}.sums")
-
-
-def begin_sums(folder: Path) -> None:
-    """Make that file anew: one that is there may be a link to somebody's own file."""
-    sums_of(folder).unlink(missing_ok=True)
-    sums_of(folder).open("xb").close()
 
 
 def check_existing_zarr(target: Path, *, overwrite: bool) -> None:
@@ -99,7 +88,8 @@ class PartialZarr:
 
     Level 0 is the finest. `levels` are its zarr arrays, `pixels` reads them and takes a
     chunk that is not there for an error. All processes `write`; only the one that
-    started says of a chunk that it is finished (`note`).
+    started says of a chunk that it is finished (`note`): the checksum is put into the
+    file of its level.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -117,7 +107,6 @@ class PartialZarr:
             ZarrPixels(level, Chunks(folder, level, complete=True, verify=False))
             for level in self.levels
         ]
-        self._sums: list[NDArray[np.uint64]] | None = None
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -141,9 +130,25 @@ class PartialZarr:
             for index, edge, size in zip(chunk, array.chunks, array.shape, strict=True)
         )
 
+    def _sums_file(self, level: int) -> Path:
+        return self.folder / str(level) / SUMS
+
+    @cached_property
+    def _sums(self) -> list[NDArray[np.uint64]]:
+        """The checksum of every chunk of every level; 0 where it is not finished."""
+        found = []
+        for level in range(len(self.levels)):
+            file, grid = self._sums_file(level), self._grid(level)
+            sums = np.fromfile(file, "<u8") if file.is_file() else np.empty(0, "<u8")
+            if sums.size != prod(grid):  # a new image, or one whose list was damaged
+                sums = np.zeros(prod(grid), "<u8")
+                sums.tofile(file)
+            found.append(sums.reshape(grid))
+        return found
+
     def state(self, level: int, chunk: Chunk) -> State:
         """Whether a chunk is finished, and is what was written then."""
-        noted = self._noted()[level][chunk]
+        noted = self._sums[level][chunk]
         found = self.checksum(level, chunk)
         if not noted or found is None:
             return "missing"
@@ -160,13 +165,20 @@ class PartialZarr:
 
     def note(self, level: int, chunk: Chunk, checksum: int) -> None:
         """Say that a chunk is finished."""
-        self._noted()[level][chunk] = checksum
-        number = np.ravel_multi_index(chunk, self._grid(level)) if chunk else 0
-        with (
-            writing_to(self.folder, WORK_IS_KEPT),
-            sums_of(self.folder).open("a") as file,
-        ):
-            file.write(f"\n{level} {number} {checksum:016x}.")
+        sums = self._sums[level]
+        sums[chunk] = checksum
+        number = int(np.ravel_multi_index(chunk, sums.shape)) if chunk else 0
+        with writing_to(self.folder, WORK_IS_KEPT):
+            try:
+                with self._sums_file(level).open("r+b") as file:
+                    file.seek(number * sums.itemsize)
+                    file.write(sums[chunk].tobytes())
+            except FileNotFoundError as error:
+                for each in self._sums:  # so that nobody takes them for finished
+                    each[...] = 0
+                raise FileError(
+                    f"{self._sums_file(level)} was removed as {self.folder} was written"
+                ) from error
 
     def finish(self, make_all: MakeAll, progress: Progress | None = None) -> Counts:
         """Make every chunk that is not there, level by level.
@@ -196,48 +208,17 @@ class PartialZarr:
                 advance(level, chunk)
         return counts
 
-    def note_what_decodes(self) -> None:
-        """Take for finished what is there and whole, where the list of it is lost."""
-        for level in range(len(self.levels)):
-            for chunk in self.chunks(level):
-                checksum = self.checksum(level, chunk)
-                if checksum is not None:
-                    good = self._decodes(level, chunk)
-                    self.note(level, chunk, checksum if good else checksum ^ 1)
-
-    def _decodes(self, level: int, chunk: Chunk) -> bool:
-        try:
-            self.levels[level][self.region(level, chunk)]
-        except MemoryError:
-            raise
-        except Exception:  # codecs raise whatever damage leads to
-            return False
-        return True
-
     @property
     def empty(self) -> bool:
         """Whether no chunk is finished."""
-        return not any(sums.any() for sums in self._noted())
+        return not any(sums.any() for sums in self._sums)
 
     def forget(self) -> None:
         """Take no chunk for finished any more."""
-        begin_sums(self.folder)
-        self._sums = None
-
-    def _noted(self) -> list[NDArray[np.uint64]]:
-        """The checksum of every chunk of every level; 0 where it is not finished."""
-        if self._sums is not None:
-            return self._sums
-        counts = [self._grid(level) for level in range(len(self.levels))]
-        self._sums = [np.zeros(prod(count), np.uint64) for count in counts]
-        with contextlib.suppress(FileNotFoundError):
-            for line in sums_of(self.folder).read_text("ascii", "replace").split("\n"):
-                if found := _LINE.fullmatch(line):  # not the half of one
-                    level, number = int(found[1]), int(found[2])
-                    if level < len(counts) and number < len(self._sums[level]):
-                        self._sums[level][number] = int(found[3], 16)
-        self._sums = [each.reshape(counts[i]) for i, each in enumerate(self._sums)]
-        return self._sums
+        with writing_to(self.folder, WORK_IS_KEPT):
+            for level, sums in enumerate(self._sums):
+                sums[...] = 0
+                sums.tofile(self._sums_file(level))
 
     def _path(self, level: int, chunk: Chunk) -> Path:
         key = self.levels[level].metadata.encode_chunk_key(chunk)
@@ -256,14 +237,8 @@ class PartialZarr:
             self._path(level, chunk)
             for level in range(len(self.levels))
             for chunk in self.chunks(level)
-            if not (self._noted()[level][chunk] and self._path(level, chunk).is_file())
+            if not (self._sums[level][chunk] and self._path(level, chunk).is_file())
         ]
-
-    def seal(self) -> None:
-        """Put the checksums of all chunks beside them, for those who read the image."""
-        with writing_to(self.folder, WORK_IS_KEPT):
-            for level, sums in enumerate(self._noted()):
-                sums.astype("<u8").tofile(self.folder / str(level) / SUMS)
 
     def describe(self, attributes: Mapping[str, Any]) -> None:
         """Write the attributes of the group."""
@@ -302,7 +277,6 @@ def move_into_place(folder: Path, target: Path, *, overwrite: bool) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.rename(old, target)
             raise
-        sums_of(folder).unlink(missing_ok=True)
         shutil.rmtree(old, ignore_errors=True)
 
 
