@@ -62,7 +62,7 @@ def until(condition):
     while not condition():
         QApplication.processEvents()
         time.sleep(0.001)
-until(lambda: "MB" in panel.controls.message.text() and not panel._prober.busy)
+until(lambda: "MB" in panel.controls.message.text() and panel.idle)
 beats = []
 heart = QTimer()
 heart.timeout.connect(lambda: beats.append(time.perf_counter()))

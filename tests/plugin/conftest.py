@@ -147,19 +147,18 @@ def open_training(viewer: Any, qtbot: Any) -> Callable[..., Training]:
         save_settings(wanted, TrainingSettings(), "training")
         panel = Training(viewer)
         viewer.window.add_dock_widget(panel, name="VDSR training")
-        qtbot.waitUntil(lambda: panel._machine.ready and is_settled(panel))
+        qtbot.waitUntil(lambda: panel._devices.known and is_settled(panel))
         return panel
 
     return open_it
 
 
 def wait_for_the_probe(panel: SuperResolution, qtbot: Any) -> None:
-    prober = panel._prober
     qtbot.waitUntil(
         lambda: (
             is_settled(panel)
-            and prober._looked
-            and not prober.busy
+            and panel._devices.known
+            and not panel._prober.busy
             and not panel._soon.isActive()
         )
     )

@@ -66,7 +66,7 @@ def test_a_menu_command_enlarges_the_active_layer(
         "cells",
         "cells ×3 tiny",
     ]
-    qtbot.waitUntil(lambda: not panel._prober.busy)
+    qtbot.waitUntil(lambda: panel.idle)
     assert list(viewer.window.dock_widgets) == [panel_name(plugin)]
 
 

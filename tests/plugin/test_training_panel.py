@@ -58,7 +58,7 @@ def test_the_menu_opens_it(viewer: Any, plugin: Any, qtbot: Any) -> None:
     items = plugin.get_manifest("napari-vdsr").contributions.menus
     commands = [item.command for item in items["napari/layers/filter"]]
     assert "napari-vdsr.training" in commands
-    qtbot.waitUntil(lambda: panel._machine.ready)
+    qtbot.waitUntil(lambda: panel._devices.known)
 
 
 def test_a_layer_becomes_a_model_that_the_other_panels_offer_at_once(
@@ -457,7 +457,7 @@ def test_settings_are_kept_between_openings(
     assert again.form["recipe"].value == "quick"
     assert again.form["batch"].value == 0
     assert again.form["sampling"].value == again.form["noise"].value == ""
-    qtbot.waitUntil(lambda: again._machine.ready)
+    qtbot.waitUntil(lambda: again._devices.known)
     again.close_down()
 
 

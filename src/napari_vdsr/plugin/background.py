@@ -26,39 +26,44 @@ def _ignore(*_: Any) -> None:
     """Nobody listens any more."""
 
 
-class Background(Generic[Result]):
-    """Runs one piece of work at a time; its result or exception goes to `hand_over`.
+class Finder(Generic[Result]):
+    """Finds things out in the background, one at a time, and calls back on news.
 
-    A plain thread that touches nothing of Qt does it, so napari may be closed at any
-    time. A timer that belongs to `parent` looks for the result. Python waits at its end
-    for work with torch, which `torch` says: it would abort with it otherwise.
+    Subclasses write `take`. A plain thread that touches nothing of Qt does the work, so
+    napari may be closed at any time; a timer that belongs to `parent` looks for what it
+    found. Python waits at its end for work with torch, which `torch` says: it would
+    abort with it otherwise.
     """
 
-    def __init__(
-        self,
-        parent: QObject,
-        hand_over: Callable[[Result | Exception], None],
-        torch: bool = False,
-    ) -> None:
-        self._daemon = not torch
-        self._hand_over = hand_over
-        self._found: list[Result | Exception] = []
+    torch = False
+
+    def __init__(self, parent: QObject, callback: Callable[[], object]) -> None:
         self.busy = self.stopped = False
+        self._callback = callback
+        self._found: list[Result | Exception] = []
         self._timer = QTimer(parent)
         self._timer.setInterval(_CHECK_EVERY)
         self._timer.timeout.connect(self._look)
+
+    def take(self, found: Result) -> bool:
+        """Keep what was found, in the GUI thread, and say whether that is news."""
+        raise NotImplementedError
+
+    def failed(self, error: Exception) -> bool:
+        """Keep an error, if one is expected, and say whether that is news."""
+        raise error  # napari shows it
 
     def start(self, work: Callable[[], Result]) -> None:
         """Start the work, unless stopped; call only while not `busy`."""
         if self.stopped:
             return
         self.busy = True
-        Thread(target=self._do, args=(work,), daemon=self._daemon).start()
+        Thread(target=self._do, args=(work,), daemon=not self.torch).start()
         self._timer.start()
 
     def stop(self) -> None:
-        """Start nothing and hand over nothing any more."""
-        self.stopped, self._hand_over = True, _ignore
+        """Start nothing, take nothing and call back no more."""
+        self.stopped, self._callback = True, _ignore
 
     def _do(self, work: Callable[[], Result]) -> None:
         """Run in the thread."""
@@ -69,10 +74,16 @@ class Background(Generic[Result]):
 
     def _look(self) -> None:
         """Run in the GUI thread."""
-        if self._found:
-            self._timer.stop()
-            self.busy = False
-            self._hand_over(self._found.pop())
+        if not self._found:
+            return
+        self._timer.stop()
+        self.busy = False
+        found = self._found.pop()
+        if self.stopped:
+            return
+        news = self.failed if isinstance(found, Exception) else self.take
+        if news(found):  # type: ignore[arg-type]
+            self._callback()
 
 
 class Run:

@@ -19,49 +19,43 @@ CHANGES_OF_A_LAYER = set(
 )
 
 
-class ViewerWatcher:
-    """Calls back when layers, their selection, the view or the theme change.
+def watch(
+    viewer: ViewerModel,
+    *,
+    on_layers: Callable[..., None],
+    on_change: Callable[..., None],
+    on_view: Callable[..., None],
+) -> Callable[[], None]:
+    """Call back when a viewer changes, until what this gives is called.
 
     `on_layers`: layers are added, removed, moved, renamed or selected. `on_change`:
     data or transforms of a layer, or the theme, change. `on_view`: the camera or the
     sliders move.
     """
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        *,
-        on_layers: Callable[..., None],
-        on_change: Callable[..., None],
-        on_view: Callable[..., None],
-    ) -> None:
-        self._on_layers = on_layers
-        self._on_change = on_change
-        layers = viewer.layers
-        # The camera moved into the scene with napari 0.9.
-        camera = getattr(viewer, "scene", viewer).camera
-        self._connected: list[tuple[Any, Callable[..., None]]] = []
-        for emitter, callback in (
-            (layers.events, self._heard),  # what layers tell, too
-            (layers.selection.events.changed, on_layers),
-            (viewer.events.theme, on_change),
-            (camera.events, on_view),
-            (viewer.dims.events, on_view),
-        ):
-            emitter.connect(callback)
-            self._connected.append((emitter, callback))
-
-    def stop(self) -> None:
-        """Call back no more."""
-        for emitter, callback in self._connected:
-            emitter.disconnect(callback)
-        self._connected.clear()
-
-    def _heard(self, event: Any) -> None:
+    def heard(event: Any) -> None:
         if event.type in _OF_THE_LIST:
-            self._on_layers()
+            on_layers()
         elif event.type in CHANGES_OF_A_LAYER:
-            self._on_change()
+            on_change()
+
+    # The camera moved into the scene with napari 0.9.
+    camera = getattr(viewer, "scene", viewer).camera
+    connections: list[tuple[Any, Callable[..., None]]] = [
+        (viewer.layers.events, heard),  # what layers tell, too
+        (viewer.layers.selection.events.changed, on_layers),
+        (viewer.events.theme, on_change),
+        (camera.events, on_view),
+        (viewer.dims.events, on_view),
+    ]
+    for emitter, callback in connections:
+        emitter.connect(callback)
+
+    def stop() -> None:
+        for emitter, callback in connections:
+            emitter.disconnect(callback)
+
+    return stop
 
 
 class Sources:

@@ -22,6 +22,7 @@ from napari_vdsr.plugin.enlarge.view import (
 from napari_vdsr.plugin.enlarge.words import as_script, how_it_ended, look_ahead
 from napari_vdsr.plugin.enlarge.work import Execution, Result, Saving, targets_of
 from napari_vdsr.plugin.jobs import release_memory
+from napari_vdsr.plugin.machine import Devices
 from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.viewer import Sources
 from napari_vdsr.plugin.widgets.elements import copy_text, message_colour
@@ -58,8 +59,10 @@ class SuperResolution(Panel[Settings]):
         self._comparison = self._results.comparison
         self._batch: Batch | None = None
         self._planned_for: Any = None
-        self._prober = Prober(self, self._probed)
+        self._devices = Devices(self, self._devices_known)
+        self._prober = Prober(self, self.refresh_soon)
         self._describer = Describer(self, self.refresh_soon)
+        self.finders += [self._devices, self._prober, self._describer]
         self.settings = self._saved
         self._connect()
 
@@ -87,11 +90,6 @@ class SuperResolution(Panel[Settings]):
     def running(self) -> bool:
         """Whether a run is going on."""
         return self._run.running
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is to be done soon, and nothing is being found out."""
-        return super().idle and not (self._prober.busy or self._describer.busy)
 
     def offer_choices(self) -> None:
         """Update the lists of layers and models."""
@@ -194,6 +192,8 @@ class SuperResolution(Panel[Settings]):
             raise FieldError(
                 "model", f"There is no model '{model}' any more: choose another."
             )
+        if self._devices.known:
+            self._devices.resolved(settings.device)
         self._prober.check(self._batch.tasks, settings)
         return self._batch
 
@@ -231,7 +231,7 @@ class SuperResolution(Panel[Settings]):
         self.remember(self.settings)
         settings = self._wanted
         card = self.models.find(settings.model)
-        if self._ready:
+        if self._ready and self._devices.known:
             self._prober.want(settings, card)
         self.controls.show_image(self._describer.words_on(self._layers))
         for name in ("black", "white"):
@@ -254,8 +254,8 @@ class SuperResolution(Panel[Settings]):
         self.controls.show_outlook(outlook, theme)
         self.controls.allow_comparison(bool(self._comparison.pairs))
 
-    def _probed(self) -> None:
-        devices = self._prober.devices
+    def _devices_known(self) -> None:
+        devices = self._devices.names
         self.form.offer_devices(devices)
         self.controls.release.setVisible(devices != ["cpu"])
         self.refresh_soon()
@@ -337,7 +337,5 @@ class SuperResolution(Panel[Settings]):
 
     def stop(self) -> None:
         """Stop everything: the panel or the viewer is being closed."""
-        self._prober.stop()
-        self._describer.stop()
         self._run.close()
         self._batch = self._planned_for = None

@@ -15,7 +15,7 @@ from napari_vdsr.errors import VdsrError
 from napari_vdsr.evaluation.image_report import ImageReport, describe_image
 from napari_vdsr.layers.plan import levels_of
 from napari_vdsr.layers.result import Provenance
-from napari_vdsr.plugin.background import Background
+from napari_vdsr.plugin.background import Finder
 from napari_vdsr.plugin.enlarge.plan import Task
 from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.jobs import device_in_use, ready_upscaler
@@ -58,45 +58,29 @@ class Speeds:
         return start + pace * pixels
 
 
-class Prober:
-    """Devices, speeds and needs of models, as far as they are known.
+class Prober(Finder["Probe | None"]):
+    """Speeds and needs of models; calls back when more is known."""
 
-    The first look imports torch, which takes seconds: the panel does not wait.
-    `callback` is called in the GUI thread when more is known.
-    """
+    torch = True
 
-    def __init__(self, parent: QObject, callback: Callable[[], None]) -> None:
-        self.devices = ["cpu"]  # until the first look has ended
-        self.problem = ""  # why nothing can run, such as torch not importing
-        self._callback = callback
+    def __init__(self, parent: QObject, callback: Callable[[], object]) -> None:
+        super().__init__(parent, callback)
         self._speeds = Speeds()
         self._needing_range: set[str] = set()
-        self._looked = False
         self._tried: set[Key] = set()
         self._probing: Settings | None = None
-        self._background: Background[Probe] = Background(parent, self._take, torch=True)
-
-    @property
-    def busy(self) -> bool:
-        """Whether it is finding something out."""
-        return self._background.busy
 
     def want(self, settings: Settings, card: Card | None) -> None:
         """Find out about these settings, unless that was done already.
 
-        `card` is that of the model, as far as it is known.
+        `card` is that of the model, as far as it is known: one that has to be fetched
+        is not measured.
         """
-        key = _key(settings)
-        if self.busy or (self._looked and key in self._tried):
-            return
-        here = card is not None and card.here
-        measure = here or is_file_name(settings.model)
-        if measure:
-            self._tried.add(key)
-        elif self._looked:
-            return
-        self._probing = settings
-        self._background.start(partial(probe_machine, settings, measure))
+        here = is_file_name(settings.model) or (card is not None and card.here)
+        if here and not self.busy and _key(settings) not in self._tried:
+            self._tried.add(_key(settings))
+            self._probing = settings
+            self.start(partial(probe, settings))
 
     def seconds(self, settings: Settings, pixels: float) -> float | None:
         """Expected seconds for a number of output pixels; None when unknown."""
@@ -110,20 +94,8 @@ class Prober:
         """Whether a model is known to need black and white."""
         return model in self._needing_range
 
-    def stop(self) -> None:
-        """Call back no more."""
-        self._background.stop()
-
     def check(self, tasks: Sequence[Task], settings: Settings) -> None:
-        """Raise FieldError where a device or an intensity range is missing."""
-        if self.problem:
-            raise FieldError("device", self.problem)
-        kinds = {name.split(":")[0] for name in self.devices}
-        device = settings.device
-        if self._looked and device not in {"auto", *self.devices, *kinds}:
-            raise FieldError(
-                "device", f"This machine has no device '{device}': choose another."
-            )
+        """Raise FieldError where an intensity range is missing."""
         if not self.needs_range(settings.model) or settings.intensity_range is not None:
             return
         for task in tasks:
@@ -137,23 +109,17 @@ class Prober:
                     "type them, or choose a model that follows any scale.",
                 )
 
-    def _take(self, found: "Probe | Exception") -> None:
+    def take(self, found: "Probe | None") -> bool:
+        """Keep what was measured; try again later where the device was in use."""
         settings = self._probing
         assert settings is not None
-        news = True
-        if isinstance(found, Exception):
-            self.problem = f"The network cannot run here: {found}"
-        else:
-            self.devices = found.devices
-            if found.busy:  # tried again when somebody asks again
-                self._tried.discard(_key(settings))
-                news = not self._looked
-            self.learn(settings, found.pixels, found.seconds)
-            if found.needs_range:
-                self._needing_range.add(settings.model)
-        self._looked = True
-        if news:
-            self._callback()
+        if found is None:
+            self._tried.discard(_key(settings))
+            return False
+        self.learn(settings, found.pixels, found.seconds)
+        if found.needs_range:
+            self._needing_range.add(settings.model)
+        return True
 
 
 def _key(settings: Settings) -> Key:
@@ -164,69 +130,46 @@ def _key(settings: Settings) -> Key:
 class Probe:
     """What was found out."""
 
-    devices: list[str]  # the first is the one that "auto" takes
     pixels: int = 0  # output pixels of the measurement; 0 when it failed
     seconds: float = 0.0  # that they took
     needs_range: bool = False  # the model has to know black and white
-    busy: bool = False  # nothing was measured, as somebody else had the device
 
 
-def probe_machine(settings: Settings, measure: bool) -> Probe:
-    """List the devices and, if asked, measure how fast the settings run.
-
-    Do not measure a model that has to be fetched.
-    """
-    from napari_vdsr.inference.device import available_devices
-
-    devices = available_devices()
-    if not measure:
-        return Probe(devices)
+def probe(settings: Settings) -> Probe | None:
+    """Measure how fast the settings run; None while somebody else has the device."""
     if not device_in_use.acquire(blocking=False):
-        return Probe(devices, busy=True)
+        return None
     try:
-        return _measured(settings, devices)
+        plane = np.random.default_rng(0).random((_EDGE // 2, _EDGE // 2), np.float32)
+        upscaler = ready_upscaler(replace(settings.options, tile="auto"), plane)
+        upscaler.region(plane, (_EDGE, _EDGE))  # the first call is always slower
+        start = time.perf_counter()
+        upscaler.region(plane, (_EDGE, _EDGE))
+        seconds = time.perf_counter() - start
+        return Probe(_EDGE**2, seconds, not upscaler.model.equivariant)
     except (VdsrError, RuntimeError):
         # Run will meet the same error and report it.
-        return Probe(devices)
+        return Probe()
     finally:
         device_in_use.release()
-
-
-def _measured(settings: Settings, devices: list[str]) -> Probe:
-    plane = np.random.default_rng(0).random((_EDGE // 2, _EDGE // 2), np.float32)
-    upscaler = ready_upscaler(replace(settings.options, tile="auto"), plane)
-    upscaler.region(plane, (_EDGE, _EDGE))  # the first call is always slower
-    start = time.perf_counter()
-    upscaler.region(plane, (_EDGE, _EDGE))
-    seconds = time.perf_counter() - start
-    return Probe(devices, _EDGE**2, seconds, not upscaler.model.equivariant)
 
 
 # What an image is like
 
 
-class Describer:
-    """Describes one layer at a time, and each only once until its data change.
-
-    `callback` is called in the GUI thread when more is known.
-    """
+class Describer(Finder[ImageReport]):
+    """Describes one layer at a time, and each only once until its data change."""
 
     def __init__(self, parent: QObject, callback: Callable[[], object]) -> None:
-        self._callback: Callable[[], object] | None = callback
+        super().__init__(parent, callback)
         self._known: WeakKeyDictionary[Image, Outlook] = WeakKeyDictionary()
         self._followed: WeakSet[Image] = WeakSet()
         self._in_work: Any = lambda: None
-        self._background: Background[ImageReport] = Background(parent, self._take)
-
-    @property
-    def busy(self) -> bool:
-        """Whether it is looking at a layer."""
-        return self._background.busy
 
     def words_on(self, layers: Sequence[Layer]) -> Outlook:
         """What is known of the first image; starts finding it out if nothing is."""
         image = next((layer for layer in layers if isinstance(layer, Image)), None)
-        if image is None or self._callback is None:
+        if image is None or self.stopped:
             return Outlook("")
         words = self._known.get(image)
         if words is None and _is_lazy_result(image):
@@ -240,7 +183,7 @@ class Describer:
 
     def stop(self) -> None:
         """Call back no more."""
-        self._callback = None
+        super().stop()
         for layer in self._followed:
             layer.events.data.disconnect(self._data_changed)
         self._followed.clear()
@@ -253,7 +196,7 @@ class Describer:
             self._followed.add(layer)
         self._in_work = ref(layer)
         pixels, rgb = levels_of(layer)[0], bool(layer.rgb)
-        self._background.start(partial(describe_image, pixels, rgb=rgb))
+        self.start(partial(describe_image, pixels, rgb=rgb))
 
     def _data_changed(self, event: Any) -> None:
         """Forget the description of the old data."""
@@ -261,16 +204,19 @@ class Describer:
         if self._in_work() is event.source:
             self._in_work = lambda: None
 
-    def _take(self, found: ImageReport | Exception) -> None:
+    def take(self, found: ImageReport) -> bool:
+        """Keep what is said of an image."""
+        return self._keep(Outlook(found.summary, details=found.to_text()))
+
+    def failed(self, error: Exception) -> bool:
+        """Say why nothing can be said of an image."""
+        return self._keep(Outlook(f"Cannot say anything about the image: {error}"))
+
+    def _keep(self, words: Outlook) -> bool:
         layer = self._in_work()
         if layer is not None:
-            self._known[layer] = (
-                Outlook(f"Cannot say anything about the image: {found}")
-                if isinstance(found, Exception)
-                else Outlook(found.summary, details=found.to_text())
-            )
-        if self._callback is not None:
-            self._callback()
+            self._known[layer] = words
+        return True
 
 
 def _is_lazy_result(layer: Image) -> bool:

@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject
 
 from napari_vdsr.layers.plan import level_data
 from napari_vdsr.layers.result import Provenance
-from napari_vdsr.plugin.background import Background
+from napari_vdsr.plugin.background import Finder
 from napari_vdsr.plugin.scores.layers import (
     Snapshot,
     check_memory,
@@ -56,7 +56,7 @@ class CompareTab(ScoringTab):
         self._left_out: list[str] = []
         self._maps: dict[tuple[int, int], ref[Image]] = {}  # for pairs of layers
         self._gave_up = False  # the last comparison failed or was cancelled
-        self._follower = _Follower(self, viewer, self._layers_changed)
+        self._follower = Follower(self, viewer, self._layers_changed)
         self.reference.changed.connect(self._reference_changed)
         self.layers.itemChanged.connect(self._layers_changed)
         self.form.changed.connect(self._layers_changed)
@@ -243,8 +243,8 @@ def _called(scores: Sequence[Score], layers: Sequence[Image | None]) -> list[str
 _WAIT = 300  # milliseconds in which several changes count as one
 
 
-class _Follower:
-    """Calls back in the GUI thread shortly after data or geometry of layers change.
+class Follower(Finder[list[int | None]]):
+    """Calls back shortly after data or geometry of layers change.
 
     Painting in place is noticed when the layer is shown again. As moving to another
     plane shows it again, too, a thread checks whether the pixels have changed.
@@ -253,14 +253,11 @@ class _Follower:
     def __init__(
         self, parent: QObject, viewer: Any, callback: Callable[[], object]
     ) -> None:
-        self._callback = callback
+        super().__init__(parent, callback)
         self._layers: list[Image] = []
         self._marks: list[int | None] = []
         self._soon = timer_of(parent, _WAIT, callback)
-        self._look_soon = timer_of(parent, _WAIT, self._look)
-        self._background: Background[list[int | None]] = Background(
-            parent, self._looked
-        )
+        self._look_soon = timer_of(parent, _WAIT, self._compare)
         self._events = viewer.layers.events  # what layers tell, too
         self._events.connect(self._heard)
 
@@ -272,12 +269,18 @@ class _Follower:
     def remember(self, marks: Sequence[int | None]) -> None:
         """Store the fingerprints of the compared layers, and check for changes."""
         self._marks = list(marks)
-        self._look()
+        self._compare()
+
+    def take(self, found: list[int | None]) -> bool:
+        """Keep the fingerprints; others than before are news."""
+        news = bool(self._marks) and found != self._marks
+        self._marks = found if news else self._marks
+        return news
 
     def stop(self) -> None:
         """Call back no more."""
+        super().stop()
         self._events.disconnect(self._heard)
-        self._background.stop()
         self._layers, self._marks = [], []
         self._soon.stop()
         self._look_soon.stop()
@@ -290,20 +293,13 @@ class _Follower:
         elif event.type == "set_data":
             self._look_soon.start()
 
-    def _look(self) -> None:
+    def _compare(self) -> None:
         """Find out, in a thread, whether pixels were changed in place."""
-        if self._background.busy:
+        if self.busy:
             self._look_soon.start()
         elif self._marks:
             arrays = [level_data(layer) for layer in self._layers]
-            self._background.start(lambda: [fingerprint(each) for each in arrays])
-
-    def _looked(self, marks: list[int | None] | Exception) -> None:
-        if isinstance(marks, Exception):
-            raise marks  # napari shows it
-        if self._marks and marks != self._marks:
-            self._marks = marks
-            self._callback()
+            self.start(lambda: [fingerprint(each) for each in arrays])
 
 
 def _same(some: Sequence[Image], others: Sequence[Image]) -> bool:

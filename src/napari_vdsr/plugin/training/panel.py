@@ -12,10 +12,11 @@ from napari_vdsr.errors import FileError
 from napari_vdsr.plugin.background import Run
 from napari_vdsr.plugin.commands import open_with_model
 from napari_vdsr.plugin.jobs import Tick
+from napari_vdsr.plugin.machine import Devices
 from napari_vdsr.plugin.models import announce_change
 from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.training import unfinished
-from napari_vdsr.plugin.training.machine import Machine
+from napari_vdsr.plugin.training.machine import Paces
 from napari_vdsr.plugin.training.pictures import PreviewLayer
 from napari_vdsr.plugin.training.planning import Plan, free_name, plan_training
 from napari_vdsr.plugin.training.session import Session
@@ -72,13 +73,10 @@ class Training(Panel[TrainingSettings]):
         self._failure: Outlook | None = None
         self.settings = self._saved
         self.unfinished.resume.setEnabled(False)  # until the machine is known
-        self._machine = Machine(self, self._probed)
+        self._devices = Devices(self, self._devices_known, "napari_vdsr.training")
+        self._paces = Paces(self, self.refresh_soon)
+        self.finders += [self._devices, self._paces]
         self._connect()
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is to be done soon, and nothing is being found out."""
-        return super().idle and not self._machine.busy
 
     @property
     def running(self) -> bool:
@@ -135,7 +133,6 @@ class Training(Panel[TrainingSettings]):
         if chosen is None or self._session is not None:
             return
         try:
-            self._machine.check()
             layers = [self._layer_named(name) for name in chosen.layers]
             plan = self._planned_with(chosen.settings, layers, resume=True)
         except FieldError as error:
@@ -226,15 +223,14 @@ class Training(Panel[TrainingSettings]):
         """What is kept for the next opening; a name is for one model only."""
         return self.settings.changed({"name": ""})
 
-    def _probed(self) -> None:
-        if self._machine.devices:
-            self.form.offer_devices(self._machine.devices)
+    def _devices_known(self) -> None:
+        self.form.offer_devices(self._devices.names)
         self.unfinished.resume.setEnabled(True)
         self.refresh_soon()
 
     def _planned(self) -> Plan:
         """What Start would do; FieldError with the field that is wrong."""
-        self._machine.check()
+        self._devices.check()  # recipes need torch, which it imports
         settings, layers = self.settings, self._layers
         free = free_name(taken=[card.name for card in self.models.cards])
         self.view.show_what_is_meant(settings, free, len(layers))
@@ -249,7 +245,7 @@ class Training(Panel[TrainingSettings]):
         if not self._ready:
             raise FieldError("", WAIT)
         card = self.models.find(settings.model)
-        device = self._machine.resolved(settings.device)
+        device = self._devices.resolved(settings.device)
         return plan_training(settings, layers, card, device, resume=resume)
 
     def _ready_plan(self) -> Plan | None:
@@ -270,7 +266,7 @@ class Training(Panel[TrainingSettings]):
         self.remember(self._unnamed)
         plan = self._ready_plan()
         if plan is not None:
-            outlook = foresee(plan, self._machine.seconds(plan))
+            outlook = foresee(plan, self._paces.seconds(plan))
             if self.controls.news.text:
                 outlook = replace(outlook, text=f"Next: {outlook.text}")
             self._show(self._failure or outlook)
@@ -344,7 +340,7 @@ class Training(Panel[TrainingSettings]):
         if session.outcome == "done":
             if session.history is not None:
                 steps, seconds = session.history.steps, session.seconds
-                self._machine.learn(session.plan, steps, seconds)
+                self._paces.learn(session.plan, steps, seconds)
             self.controls.use.show()
             self.scroll_to(self.controls.use)
             announce_change()
@@ -367,7 +363,6 @@ class Training(Panel[TrainingSettings]):
 
     def stop(self) -> None:
         """Stop everything: the panel or the viewer is being closed."""
-        self._machine.stop()
         if self._session is not None:
             self._session.abandon()
         self._run.close()

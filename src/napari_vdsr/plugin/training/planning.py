@@ -225,8 +225,7 @@ def plan_training(
     """Plan a training, or raise FieldError with the field and what to do.
 
     The settings must have a name; `card` is that of the model to start from, `device`
-    what theirs means here, "" for none. `resume` continues from the checkpoint of that
-    name.
+    what theirs means here. `resume` continues from the checkpoint of that name.
     """
     facts = Facts()
     if settings.start_from is not None:
@@ -240,10 +239,6 @@ def plan_training(
     if settings.start_from is None:
         facts = Facts(config.depth, channels=config.channels)
     images = choose_images(layers, settings, config)
-    if not device:
-        raise FieldError(
-            "device", f"This machine has no device '{settings.device}': choose another."
-        )
     if device == "cpu" and config.precision == "float16":
         raise FieldError(
             "precision",

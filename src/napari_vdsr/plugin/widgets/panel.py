@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_vdsr.plugin.background import Finder
 from napari_vdsr.plugin.models import ModelList
 from napari_vdsr.plugin.settings import (
     Remembered,
@@ -24,7 +25,7 @@ from napari_vdsr.plugin.settings import (
     save_settings,
     saved_values,
 )
-from napari_vdsr.plugin.viewer import ViewerWatcher
+from napari_vdsr.plugin.viewer import watch
 from napari_vdsr.plugin.widgets.elements import (
     set_style,
     theme_colour,
@@ -74,12 +75,13 @@ class Panel(QWidget, Generic[Kept]):
         self._soon = timer_of(self, _WAIT, self.catch_up)
         try:
             self.models = ModelList(self, self.reset_choices)
+            self.finders: list[Finder[Any]] = [self.models]  # `build` adds its own
             self._kept = saved_values(self.file_name)
             self._defaults = self.kind()
             self._saved = self._defaults.changed(self._kept)
             self.build()
             make_accessible(self)
-            self._changes = ViewerWatcher(
+            self._stop_watching = watch(
                 self._viewer,
                 on_layers=self.reset_choices,
                 on_change=self.changed,
@@ -186,7 +188,7 @@ class Panel(QWidget, Generic[Kept]):
     @property
     def idle(self) -> bool:
         """Whether nothing is to be done soon, and nothing is being found out."""
-        return not (self._soon.isActive() or self.models.busy)
+        return not (self._soon.isActive() or any(each.busy for each in self.finders))
 
     def remember(self, settings: Kept) -> None:
         """Keep settings for the next opening."""
@@ -201,8 +203,9 @@ class Panel(QWidget, Generic[Kept]):
         self._closed = True
         self._when_ready.clear()
         self._soon.stop()
-        self.models.stop()
-        self._changes.stop()
+        for finder in self.finders:
+            finder.stop()
+        self._stop_watching()
         self.stop()
 
     # Inside
