@@ -376,7 +376,9 @@ def test_a_layer_in_no_known_place_is_refused_in_words() -> None:
             take_snapshot(layer)
 
 
-def test_unsuitable_layers_are_left_out_and_named(viewer: Any, compare: Any) -> None:
+def test_unsuitable_layers_are_left_out_and_named(
+    viewer: Any, compare: Any, qtbot: Any
+) -> None:
     reference = viewer.add_image(CAMERA, name="truth")
     good = viewer.add_image(CAMERA + 3, name="good")
     colours = viewer.add_image(np.zeros((40, 48, 3), np.uint8), name="colours")
@@ -385,6 +387,12 @@ def test_unsuitable_layers_are_left_out_and_named(viewer: Any, compare: Any) -> 
     assert "Left out: " in tab.work.message.text()
     assert "'colours'" in tab.work.message.text()
     assert tab.work.button.isEnabled()
+    # Those that are compared are followed, and once is enough.
+    qtbot.waitUntil(lambda: not tab._follower.busy)
+    assert not tab.running
+    good.data[...] = CAMERA
+    good.refresh()
+    wait_for_figures(qtbot, tab, lambda report: report.mean == np.inf)
 
 
 def test_the_map_of_a_hidden_reference_is_visible(

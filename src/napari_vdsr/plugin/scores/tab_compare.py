@@ -150,7 +150,9 @@ class CompareTab(ScoringTab):
         """Compare again if something has changed meanwhile."""
         self._gave_up = work.outcome != "done"
         if not self._gave_up:
-            self._follower.remember(work.marks)
+            compared = work.reference, *(each.image for each in work.subjects)
+            marks = zip((each.layer() for each in compared), work.marks, strict=True)
+            self._follower.remember({x: mark for x, mark in marks if x is not None})
         if self._again:
             self._again = False
             self.start()
@@ -240,10 +242,12 @@ def _called(scores: Sequence[Score], layers: Sequence[Image | None]) -> list[str
     ]
 
 
+Marks = dict[Image, int | None]  # fingerprints of the pixels of layers
+
 _WAIT = 300  # milliseconds in which several changes count as one
 
 
-class Follower(Finder[list[int | None]]):
+class Follower(Finder[Marks]):
     """Calls back shortly after data or geometry of layers change.
 
     Painting in place is noticed when the layer is shown again. As moving to another
@@ -255,7 +259,7 @@ class Follower(Finder[list[int | None]]):
     ) -> None:
         super().__init__(parent, callback)
         self._layers: list[Image] = []
-        self._marks: list[int | None] = []
+        self._marks: Marks = {}
         self._soon = timer_of(parent, _WAIT, callback)
         self._look_soon = timer_of(parent, _WAIT, self._compare)
         self._events = viewer.layers.events  # what layers tell, too
@@ -264,24 +268,28 @@ class Follower(Finder[list[int | None]]):
     def follow(self, layers: Sequence[Image]) -> None:
         """Watch these layers instead of the ones before."""
         if not _same(self._layers, layers):
-            self._layers, self._marks = list(layers), []
+            self._layers, self._marks = list(layers), {}
 
-    def remember(self, marks: Sequence[int | None]) -> None:
+    def remember(self, marks: Marks) -> None:
         """Store the fingerprints of the compared layers, and check for changes."""
-        self._marks = list(marks)
+        self._marks = marks
         self._compare()
 
-    def take(self, found: list[int | None]) -> bool:
+    def take(self, found: Marks) -> bool:
         """Keep the fingerprints; others than before are news."""
-        news = bool(self._marks) and found != self._marks
-        self._marks = found if news else self._marks
-        return news
+        changed = {
+            layer: mark
+            for layer, mark in found.items()
+            if self._marks.get(layer, mark) != mark
+        }
+        self._marks |= changed
+        return bool(changed)
 
     def stop(self) -> None:
         """Call back no more."""
         super().stop()
         self._events.disconnect(self._heard)
-        self._layers, self._marks = [], []
+        self._layers, self._marks = [], {}
         self._soon.stop()
         self._look_soon.stop()
 
@@ -298,8 +306,8 @@ class Follower(Finder[list[int | None]]):
         if self.busy:
             self._look_soon.start()
         elif self._marks:
-            arrays = [level_data(layer) for layer in self._layers]
-            self.start(lambda: [fingerprint(each) for each in arrays])
+            data = {layer: level_data(layer) for layer in self._marks}
+            self.start(lambda: {each: fingerprint(data[each]) for each in data})
 
 
 def _same(some: Sequence[Image], others: Sequence[Image]) -> bool:
