@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication
 from skimage import data
 
 from napari_vdsr import describe_image, upscale
-from napari_vdsr.plugin.enlarge import probes
+from napari_vdsr.plugin import describing
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 
 OpenPanel = Callable[..., SuperResolution]
@@ -87,7 +87,7 @@ def test_a_layer_is_looked_at_once(
         looks.append(arguments)
         return describe_image(*arguments, **options)
 
-    monkeypatch.setattr(probes, "describe_image", look)
+    monkeypatch.setattr(describing, "describe_image", look)
     layers = [viewer.add_image(PHOTOGRAPH), viewer.add_image(OVERSAMPLED)]
     panel = open_panel()
     for layer in (*layers, *layers):
@@ -154,7 +154,7 @@ def test_a_look_that_fails_says_so_and_run_is_free(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("it burns")
 
-    monkeypatch.setattr(probes, "describe_image", broken)
+    monkeypatch.setattr(describing, "describe_image", broken)
     viewer.add_image(PHOTOGRAPH[:32, :32], name="small")
     panel = open_panel()
     assert read(panel) == "Cannot say anything about the image: it burns"
@@ -174,7 +174,7 @@ def test_a_panel_closed_during_a_look_stays_closed(
         done.set()
         return describe_image(*arguments, **options)
 
-    monkeypatch.setattr(probes, "describe_image", slow)
+    monkeypatch.setattr(describing, "describe_image", slow)
     layer = viewer.add_image(PHOTOGRAPH)
     panel = open_panel()
     viewer.window.remove_dock_widget(panel)

@@ -62,6 +62,7 @@ class Panel:
         self.seen: list[Any] = []
         self.run = Run(
             parent,
+            None,
             on_tick=lambda tick: self.seen.append(tick.phase),
             on_result=self.seen.append,
             on_end=lambda job: self.seen.append(job.outcome),
@@ -258,6 +259,7 @@ def test_each_step_of_showing_a_result_has_a_tick_of_its_own(qtbot: Any) -> None
 
     run = Run(
         parent,
+        None,
         on_tick=lambda _: None,
         on_result=show,
         on_end=lambda job: seen.append(job.outcome),

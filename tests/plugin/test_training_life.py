@@ -227,6 +227,33 @@ def test_the_preview_of_an_earlier_panel_goes_with_what_is_discarded(
     assert names(viewer) == ["cells"]
 
 
+def test_before_the_first_step_there_is_no_model_to_finish(
+    viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
+) -> None:
+    """One that had learnt nothing, or a step beside another run, was listed."""
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps=100000, name="mine")
+    settle(panel)
+    waits = "Waiting for another run …"
+    with device_in_use:
+        panel.controls.button.click()
+        qtbot.waitUntil(lambda: message(panel) == waits)
+        panel.controls.button.click()
+        wait_for_end(panel, qtbot)
+        assert panel.paused
+        assert message(panel) == "Paused."
+        panel.controls.stop.click()
+        assert panel.paused
+        assert message(panel).startswith("Nothing is learnt yet: press Resume")
+        panel.controls.button.click()
+        qtbot.waitUntil(lambda: message(panel) == waits)
+        panel.controls.stop.click()
+        wait_for_end(panel, qtbot)
+    assert message(panel).startswith("Ended before the first step: there is no model")
+    assert not (user_folder() / "mine.safetensors").exists()
+    assert not list((user_folder() / "unfinished").iterdir())
+
+
 def test_images_can_be_enlarged_while_it_trains(
     viewer: Any,
     open_panel: Any,

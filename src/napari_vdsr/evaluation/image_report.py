@@ -72,6 +72,16 @@ class ImageReport(Findings):
         return self._advice.reason
 
     @property
+    def noisy(self) -> bool:
+        """Whether a model has to know of its noise; False where it cannot be told."""
+        noise, sampling = self.noise, self.sampling
+        if sampling is not None and sampling.verdict == "noisy":
+            return True
+        if noise is None or not noise.sure:
+            return False
+        return noise_of_range(noise, sampling) >= NOISY
+
+    @property
     def noise_in_short(self) -> str:
         """The noise in a few words, the same wherever it is shown."""
         noise = self.noise
@@ -153,10 +163,9 @@ class ImageReport(Findings):
             )
             return _Advice(False, (), reason)
         noise = self.noise
-        noisy = noise is None or noise_of_range(noise, sampling) >= NOISY
-        if sampling.verdict == "noisy" or (noisy and noise is not None and noise.sure):
+        if self.noisy:
             return self._for_microscopes("it is noisy")
-        if noisy:
+        if noise is None or noise_of_range(noise, sampling) >= NOISY:
             return self._for_microscopes("its noise cannot be told from fine detail")
         if not (self.colour or history.eight_bit):
             return self._for_microscopes("it is not a picture of 8 bits or in colour")

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from threading import Thread
 from typing import Any, Generic, TypeVar
 
-from napari.qt.threading import create_worker
+from napari.qt.threading import FunctionWorker
 from napari.utils import cancelable_progress
 from napari.utils.notifications import notification_manager
+from napari.utils.task_status import Status
 from qtpy.QtCore import QObject, QThreadPool, QTimer
 
 from napari_vdsr.plugin.jobs import Job, Tick, Ticker, never
@@ -87,7 +88,7 @@ class Finder(Generic[Result]):
 
 
 class Run:
-    """Runs jobs, one at a time, and reports them in the GUI thread.
+    """Runs jobs, one at a time, and reports them in the GUI thread of a viewer.
 
     The worker thread touches nothing of Qt: it counts, and a timer reads the counters.
     That keeps the signals few however fast the tiles come. `on_tick` gets the progress,
@@ -98,6 +99,7 @@ class Run:
     def __init__(
         self,
         parent: QObject,
+        viewer: Any,
         *,
         on_tick: Callable[[Tick], None],
         on_result: Callable[[Any], Iterable[None] | None],
@@ -105,6 +107,8 @@ class Run:
     ) -> None:
         self.job: Job | None = None  # the one that is going on
         self._on_tick, self._on_result, self._on_end = on_tick, on_result, on_end
+        self._viewer = viewer
+        self._tell_end: Callable[[], object] = _ignore  # to the viewer's window
         self._closed = False
         self._bar: Any = None
         self._steps: Iterator[None] | None = None  # left to do to show a result
@@ -129,7 +133,8 @@ class Run:
             self._let_go()
             return False
         self._task = _Call(job)
-        worker = create_worker(self._task)
+        worker: Any = FunctionWorker(self._task)
+        self._tell_end = _announce(self._viewer, job, worker.quit)
         job.ticker.stopped_elsewhere = lambda: worker.abort_requested
         self._timer.start()
         _thread_pool().releaseThread()
@@ -193,8 +198,25 @@ class Run:
 
     def _let_go(self) -> None:
         bar, self._bar, self._task, self.job = self._bar, None, None, None
+        self._tell_end()
+        self._tell_end = _ignore
         if bar is not None:
             bar.close()
+
+
+def _announce(
+    viewer: Any, job: Job, stop: Callable[[], object]
+) -> Callable[[], object]:
+    """Tell a viewer's window of a job, and give what tells it of the end.
+
+    It may ask before it closes, and then stops the job. napari's `create_worker` would
+    tell the window that was used last: when that one closes, this job would stop.
+    """
+    window = getattr(viewer, "window", None)
+    if window is None:  # of a viewer without a window, or of a test
+        return _ignore
+    number = window._register_task_status("napari-vdsr", Status.BUSY, str(job), stop)
+    return lambda: window._update_task_status(number, Status.COMPLETED)
 
 
 def _thread_pool() -> QThreadPool:
@@ -217,11 +239,7 @@ class _Call:
 
     def __init__(self, job: Job) -> None:
         self._job: Job | None = job
-        self._title = str(job)
         self.ended = False
-
-    def __str__(self) -> str:
-        return self._title
 
     def __call__(self) -> None:
         job, self._job = self._job, None

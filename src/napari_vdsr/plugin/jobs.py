@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Held during computations: two at once would share the device and its memory.
 device_in_use = threading.Lock()
 _next_turn = threading.Lock()  # held by who waits for the device: see `_take_device`
+_user = ""  # title of the job that holds the device, if it has one
 
 _PATIENCE = 0.2  # seconds between two tries to get the device
 _FAST = 0.5  # seconds; others have the device for less than this when they measure
@@ -219,14 +220,8 @@ class Job:
     def the_device(self) -> Iterator[None]:
         """Hold the device; wait until nobody else does, and say so."""
         self.ticker.begin("Starting")
-        patience = _FAST
-        while not _take_device(patience):
-            self.ticker.begin("Waiting for another run")
-            patience = _PATIENCE
-        try:
+        with device_unless(never, self.title, self.ticker.begin):
             yield
-        finally:
-            device_in_use.release()
 
 
 def load_plots() -> None:
@@ -249,15 +244,30 @@ def _take_device(patience: float) -> bool:
 
 
 @contextmanager
-def device_unless(stop: Callable[[], bool]) -> Iterator[None]:
-    """Hold the device; wait for it only as long as nobody wants the work to stop."""
-    mine = False
+def device_unless(
+    stop: Callable[[], bool],
+    title: str = "",
+    wait: Callable[[str], object] = lambda phase: None,
+) -> Iterator[bool]:
+    """Hold the device; wait for it only as long as nobody wants the work to stop.
+
+    Gives whether it is held. `title` is what others wait for meanwhile; `wait` is told
+    what this waits for, in words, again and again.
+    """
+    global _user
+    mine, patience = False, _FAST
     while not (mine or stop()):
-        mine = _take_device(_PATIENCE)
+        mine = _take_device(patience)
+        if not mine:
+            wait(f"Waiting for the {_user}" if _user else "Waiting for another run")
+            patience = _PATIENCE
+    if mine:
+        _user = title
     try:
-        yield
+        yield mine
     finally:
         if mine:
+            _user = ""
             device_in_use.release()
 
 

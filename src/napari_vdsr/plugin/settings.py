@@ -105,6 +105,7 @@ def shown_fields(settings: Any) -> dict[str, Shown]:
 
 
 _BETWEEN = re.compile(r"[,;×]|x\s*(?=[\d.])", re.IGNORECASE)  # numbers
+_PAIR = re.compile(r"([\d.]+),(\d[\d.]*)")
 
 
 def read_numbers(
@@ -115,13 +116,13 @@ def read_numbers(
     "2,5" may mean one number or two, so it is refused. Raises FieldError of that name,
     with all that was `typed` where the text is a part of it.
     """
-    if re.search(r"\d,\d", text):
-        pair = re.search(r"[\d.]+,\d+", text)
-        said = pair[0] if pair else text
+    said = (typed or text).strip()
+    pair = _PAIR.search(text)
+    if pair:
+        one, two = (said.replace(pair[0], m.join(pair.groups())) for m in (".", ", "))
         raise FieldError(
             name,
-            f"'{said}' may be one number or two: type {said.replace(',', '.')} for "
-            f"one, or {said.replace(',', ', ')} for two.",
+            f"'{said}' may be one number or two: type {one} for one, or {two} for two.",
         )
     try:
         parts = [part.strip(" xX") for part in _BETWEEN.split(text)]
@@ -130,7 +131,6 @@ def read_numbers(
         values = []
     if values:
         return values
-    said = (typed or text).strip()
     wrong = f"The {what} is '{said}'" if said else f"There is no {what} yet"
     raise FieldError(name, f"{wrong}: type {example}.")
 

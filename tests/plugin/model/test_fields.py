@@ -57,7 +57,7 @@ def test_labels_are_no_intensities(viewer: ViewerModel) -> None:
         ({"factor": "custom", "value": "1, 2, 3"}, "more than two numbers"),
         ({"factor": "custom", "value": "nan"}, "Factor is nan"),
         ({"factor": "custom", "value": "2,5"}, "'2,5' may be one number or two"),
-        ({"factor": "pixel size", "value": "0,5 µm"}, "may be one number or two"),
+        ({"factor": "pixel size", "value": "2,5 µm"}, "type 2.5 µm for one, or 2, 5"),
         ({"factor": "pixel size", "value": "0.1 µm"}, "unit of the layer is pixel"),
         ({"factor": "pixel size", "value": "3 s"}, "unit of the layer is pixel"),
         ({"factor": "custom", "value": "1"}, "choose a factor above 1"),
@@ -208,6 +208,7 @@ def test_when_no_layer_fits_it_is_an_error(viewer: ViewerModel) -> None:
     [
         *("0.1 µm", "0.1um", "100 nm", "0.1", "0.0001 mm", "1e-7 m", "100 nanometers"),
         *("0.1 × 0.1 µm", "0.1 x 0.1 µm", "0.1 µm, 0.1 µm", "0.1 µm x 100 nm"),
+        *("0,1 µm", "0,1", "0,1 × 0,1 µm", "0,1 µm, 0,1 µm"),
     ],
 )
 def test_a_pixel_size_may_have_a_unit(viewer: ViewerModel, typed: str) -> None:

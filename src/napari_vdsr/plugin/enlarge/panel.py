@@ -1,6 +1,7 @@
 """The panel "Super-resolution"."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ from napari.utils.notifications import show_error, show_info, show_warning
 
 from napari_vdsr.memory import free_memory
 from napari_vdsr.plugin.background import Run
+from napari_vdsr.plugin.describing import Describer, is_lazy_result
 from napari_vdsr.plugin.enlarge.plan import Batch, plan_batch, plan_preview
-from napari_vdsr.plugin.enlarge.probes import Describer, Prober
+from napari_vdsr.plugin.enlarge.probes import Prober
 from napari_vdsr.plugin.enlarge.results import AFTER, SPLIT, Results
 from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.enlarge.view import (
@@ -19,15 +21,21 @@ from napari_vdsr.plugin.enlarge.view import (
     EnlargeForm,
     ask_for_target,
 )
-from napari_vdsr.plugin.enlarge.words import as_script, how_it_ended, look_ahead
+from napari_vdsr.plugin.enlarge.words import (
+    as_script,
+    how_it_ended,
+    image_in_words,
+    look_ahead,
+)
 from napari_vdsr.plugin.enlarge.work import Execution, Result, Saving, targets_of
 from napari_vdsr.plugin.jobs import release_memory
 from napari_vdsr.plugin.machine import Devices
+from napari_vdsr.plugin.models import announce_change
 from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.viewer import Sources
 from napari_vdsr.plugin.widgets.elements import copy_text, message_colour
 from napari_vdsr.plugin.widgets.panel import Panel
-from napari_vdsr.plugin.words import Outlook
+from napari_vdsr.plugin.words import Outlook, shorten_name
 from napari_vdsr.zoo.model import is_file_name
 
 
@@ -51,6 +59,7 @@ class SuperResolution(Panel[Settings]):
         self._sources = Sources(self._viewer)
         self._run = Run(
             self,
+            self._viewer,
             on_tick=self.controls.show_tick,
             on_result=self._show_result,
             on_end=self._ended,
@@ -233,7 +242,7 @@ class SuperResolution(Panel[Settings]):
         card = self.models.find(settings.model)
         if self._ready and self._devices.known:
             self._prober.want(settings, card)
-        self.controls.show_image(self._describer.words_on(self._layers))
+        self.controls.show_image(self._on_image())
         for name in ("black", "white"):
             self.form.allow(name, self._prober.needs_range(settings.model))
         try:
@@ -244,6 +253,20 @@ class SuperResolution(Panel[Settings]):
         seconds = self._prober.seconds(settings, batch.pixels)
         extras = settings.bicubic or settings.consistency
         self._show(look_ahead(batch, seconds, free_memory(), extras, card))
+
+    def _on_image(self) -> Outlook:
+        """What the first image says of itself, as far as it is known."""
+        layers = self._layers
+        image = next((layer for layer in layers if isinstance(layer, Image)), None)
+        if image is None:
+            return Outlook("")
+        if is_lazy_result(image):
+            words = Outlook("Enlarged already, as it is viewed: choose its source")
+        else:
+            words = image_in_words(self._describer.look_at(image))
+        if len(layers) == 1:
+            return words
+        return replace(words, text=f"'{shorten_name(image.name)}': {words.text}")
 
     def _show_error(self, error: FieldError) -> None:
         self._show(Outlook.of_error(error))
@@ -327,7 +350,7 @@ class SuperResolution(Panel[Settings]):
             show_error(execution.message)
         self.form.setEnabled(True)
         self.controls.show_idle()
-        self.models.look()  # one may have been fetched
+        announce_change()  # a model may have been fetched
         self.reset_choices()
         self.catch_up()
 

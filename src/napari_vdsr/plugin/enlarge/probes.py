@@ -1,26 +1,20 @@
-"""What is found out in the background: devices, speeds, and what an image is like."""
+"""What is found out in the background: devices and speeds."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
-from weakref import WeakKeyDictionary, WeakSet, ref
 
 import numpy as np
-from napari.layers import Image, Layer
 from qtpy.QtCore import QObject
 
 from napari_vdsr.errors import VdsrError
-from napari_vdsr.evaluation.image_report import ImageReport, describe_image
-from napari_vdsr.layers.plan import levels_of
-from napari_vdsr.layers.result import Provenance
 from napari_vdsr.plugin.background import Finder
 from napari_vdsr.plugin.enlarge.plan import Task
 from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.jobs import device_in_use, ready_upscaler
 from napari_vdsr.plugin.settings import FieldError
-from napari_vdsr.plugin.words import Outlook, plain_name, shorten_name
+from napari_vdsr.plugin.words import plain_name
 from napari_vdsr.zoo import Card
 from napari_vdsr.zoo.model import is_file_name
 
@@ -152,74 +146,3 @@ def probe(settings: Settings) -> Probe | None:
         return Probe()
     finally:
         device_in_use.release()
-
-
-# What an image is like
-
-
-class Describer(Finder[ImageReport]):
-    """Describes one layer at a time, and each only once until its data change."""
-
-    def __init__(self, parent: QObject, callback: Callable[[], object]) -> None:
-        super().__init__(parent, callback)
-        self._known: WeakKeyDictionary[Image, Outlook] = WeakKeyDictionary()
-        self._followed: WeakSet[Image] = WeakSet()
-        self._in_work: Any = lambda: None
-
-    def words_on(self, layers: Sequence[Layer]) -> Outlook:
-        """What is known of the first image; starts finding it out if nothing is."""
-        image = next((layer for layer in layers if isinstance(layer, Image)), None)
-        if image is None or self.stopped:
-            return Outlook("")
-        words = self._known.get(image)
-        if words is None and _is_lazy_result(image):
-            words = Outlook("Enlarged already, as it is viewed: choose its source")
-        if words is None:
-            self._look_at(image)
-            words = Outlook("Looking at the image …")
-        if len(layers) == 1:
-            return words
-        return replace(words, text=f"'{shorten_name(image.name)}': {words.text}")
-
-    def stop(self) -> None:
-        """Call back no more."""
-        super().stop()
-        for layer in self._followed:
-            layer.events.data.disconnect(self._data_changed)
-        self._followed.clear()
-
-    def _look_at(self, layer: Image) -> None:
-        if self.busy:
-            return  # the caller is called back, and asks again
-        if layer not in self._followed:
-            layer.events.data.connect(self._data_changed)
-            self._followed.add(layer)
-        self._in_work = ref(layer)
-        pixels, rgb = levels_of(layer)[0], bool(layer.rgb)
-        self.start(partial(describe_image, pixels, rgb=rgb))
-
-    def _data_changed(self, event: Any) -> None:
-        """Forget the description of the old data."""
-        self._known.pop(event.source, None)
-        if self._in_work() is event.source:
-            self._in_work = lambda: None
-
-    def take(self, found: ImageReport) -> bool:
-        """Keep what is said of an image."""
-        return self._keep(Outlook(found.summary, details=found.to_text()))
-
-    def failed(self, error: Exception) -> bool:
-        """Say why nothing can be said of an image."""
-        return self._keep(Outlook(f"Cannot say anything about the image: {error}"))
-
-    def _keep(self, words: Outlook) -> bool:
-        layer = self._in_work()
-        if layer is not None:
-            self._known[layer] = words
-        return True
-
-
-def _is_lazy_result(layer: Image) -> bool:
-    """Whether looking at a layer would run a network, perhaps beside a run."""
-    made = Provenance.read(layer) is not None
-    return made and hasattr(levels_of(layer)[0], "dask")

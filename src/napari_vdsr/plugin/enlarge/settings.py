@@ -25,6 +25,8 @@ FILE = ":file"  # the choice in the list of models that asks for a file
 UNSET = -1e12  # no intensity: the range is not given
 TILES = ("auto", "128", "256", "512", "1024", "2048", "500 MB", "1 GB", "2 GB")
 
+# No pixel has the size 0: "0,05" is a number with a decimal comma, in any locale.
+_COMMA = re.compile(r"(?<![\d.,])0,(?=\d)")
 # A unit after a number, where that is no exponent and no "x" between two numbers.
 _UNIT = re.compile(r"(?<=[\d.])\s*(?!e[-+]?\d|x\s*[\d.])([^\d\s,;.×]+)", re.IGNORECASE)
 
@@ -172,8 +174,9 @@ class Settings(Remembered):
 
     def _numbers(self, what: str, example: str) -> list[float]:
         """The number of a factor or pixel size, or those of Y and X."""
-        text = self.value if _typed(self) else self.factor
-        plain = _UNIT.sub(" ", text) if self.factor == PIXEL_SIZE else text
+        text = plain = self.value if _typed(self) else self.factor
+        if self.factor == PIXEL_SIZE:
+            plain = _UNIT.sub(" ", _COMMA.sub("0.", text))
         wanted = f"one number, or two for Y and X such as '{example}'"
         values = read_numbers("factor", plain, what, wanted, text)
         if len(values) > 2:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+from napari_vdsr.evaluation.image_report import ImageReport
 from napari_vdsr.files.picture import normalise_unit
 from napari_vdsr.layers.plan import pixel_size_of
 from napari_vdsr.plugin.enlarge.plan import Batch, Task
@@ -94,6 +95,15 @@ def _unfit_in_words(tasks: Sequence[Task], card: Card | None) -> str:
                 "interpolation may be better."
             )
     return ""
+
+
+def image_in_words(found: ImageReport | Exception | None) -> Outlook:
+    """What was found out about an image, None for nothing so far."""
+    if found is None:
+        return Outlook("Looking at the image …")
+    if isinstance(found, Exception):
+        return Outlook(f"Cannot say anything about the image: {found}")
+    return Outlook(found.summary, details=found.to_text())
 
 
 def how_it_ended(execution: Execution) -> Outlook:

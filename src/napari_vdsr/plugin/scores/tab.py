@@ -104,7 +104,11 @@ class Tab(QWidget):
         super().__init__()
         self._viewer = viewer
         self._run = Run(
-            self, on_tick=self._ticked, on_result=self.deliver, on_end=self._ended
+            self,
+            viewer,
+            on_tick=self._ticked,
+            on_result=self.deliver,
+            on_end=self._ended,
         )
         self._bar: RunBar | None = None  # of the work that is going on
         self._closed = False

@@ -11,11 +11,12 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from napari_vdsr.errors import FileError
 from napari_vdsr.plugin.background import Run
 from napari_vdsr.plugin.commands import open_with_model
+from napari_vdsr.plugin.describing import Describer
 from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.machine import Devices
 from napari_vdsr.plugin.models import announce_change
 from napari_vdsr.plugin.settings import WAIT, FieldError
-from napari_vdsr.plugin.training import unfinished
+from napari_vdsr.plugin.training import unfinished, words
 from napari_vdsr.plugin.training.machine import Paces
 from napari_vdsr.plugin.training.pictures import PreviewLayer
 from napari_vdsr.plugin.training.planning import Plan, free_name, plan_training
@@ -28,7 +29,6 @@ from napari_vdsr.plugin.training.settings import (
     TrainingSettings,
 )
 from napari_vdsr.plugin.training.view import TrainingView
-from napari_vdsr.plugin.training.words import as_script, foresee, news_of, title_of
 from napari_vdsr.plugin.viewer import Sources, selection_in_words
 from napari_vdsr.plugin.widgets.elements import copy_text, message_colour
 from napari_vdsr.plugin.widgets.panel import Panel
@@ -64,6 +64,7 @@ class Training(Panel[TrainingSettings]):
         self._last: Session | None = None
         self._run = Run(
             self,
+            self._viewer,
             on_tick=self._ticked,
             on_result=self._show_preview,
             on_end=self._ended,
@@ -75,7 +76,8 @@ class Training(Panel[TrainingSettings]):
         self.unfinished.resume.setEnabled(False)  # until the machine is known
         self._devices = Devices(self, self._devices_known, "napari_vdsr.training")
         self._paces = Paces(self, self.refresh_soon)
-        self.finders += [self._devices, self._paces]
+        self._describer = Describer(self, self.refresh_soon)
+        self.finders += [self._devices, self._paces, self._describer]
         self._connect()
 
     @property
@@ -119,6 +121,9 @@ class Training(Panel[TrainingSettings]):
 
     def finish(self) -> None:
         """End the training and save its model as it is now."""
+        if self.paused and self._session and not self._session.has_learnt:
+            self.controls.say("Nothing is learnt yet: press Resume first, or Discard.")
+            return
         self._ask_for("stop")
 
     def cancel(self) -> None:
@@ -146,7 +151,7 @@ class Training(Panel[TrainingSettings]):
     def discard(self) -> None:
         """Discard the chosen unfinished training."""
         chosen = self._chosen_unfinished()
-        if chosen is not None and self.view.is_sure():
+        if chosen and self.view.is_sure() and self._chosen_unfinished():
             unfinished.forget(chosen.name)
             PreviewLayer(self._viewer, chosen.name).remove()
             self.reset_choices()
@@ -164,7 +169,7 @@ class Training(Panel[TrainingSettings]):
         except FieldError as error:
             show_warning(str(error))
             return
-        copy_text(as_script(plan))
+        copy_text(words.as_script(plan))
         show_info("The script is on the clipboard.")
 
     # Inside
@@ -204,9 +209,15 @@ class Training(Panel[TrainingSettings]):
         )
 
     def _chosen_unfinished(self) -> "unfinished.Unfinished | None":
+        """The chosen one; None, and says so, if it is not there any more."""
         name = self.unfinished.chosen.value
         every = unfinished.find_unfinished()
-        return next((each for each in every if each.name == name), None)
+        chosen = next((each for each in every if each.name == name), None)
+        if chosen is None:
+            said = f"The training '{name}' goes on elsewhere, or is not there now."
+            self.controls.news = Outlook(said)
+            self.reset_choices()
+        return chosen
 
     def reset_choices(self, *_: Any) -> None:
         """Update the lists soon; what failed may work with other layers."""
@@ -266,11 +277,13 @@ class Training(Panel[TrainingSettings]):
         self.remember(self._unnamed)
         plan = self._ready_plan()
         if plan is not None:
-            outlook = foresee(plan, self._paces.seconds(plan))
+            outlook = words.foresee(plan, self._paces.seconds(plan))
             if self.controls.news.text:
                 outlook = replace(outlook, text=f"Next: {outlook.text}")
             self._show(self._failure or outlook)
             self.controls.button.setEnabled(True)
+        found = self._describer.look_at_all(plan.images.layers if plan else ())
+        self.view.advise(words.advice_on(found, plan.config) if plan else "")
 
     def _show(self, outlook: Outlook) -> None:
         theme = self._viewer.theme
@@ -296,7 +309,7 @@ class Training(Panel[TrainingSettings]):
     def _work(self) -> None:
         assert self._session is not None
         if self._run.start(self._session):
-            self.controls.show_training(title_of(self._session.plan))
+            self.controls.show_training(words.title_of(self._session.plan))
 
     def _ask_for(self, wish: str) -> None:
         if self.running and self._session is not None:
@@ -312,6 +325,8 @@ class Training(Panel[TrainingSettings]):
             return  # one a tick, before there is anything to be drawn
         if session.report is None:
             self.controls.show_tick(tick)
+            if session.waiting:
+                self.controls.say(f"{session.waiting} …")
         elif session.wish == "" and time.monotonic() - self._drawn >= _DRAWN_EVERY:
             self._drawn = time.monotonic()
             self.view.show_progress(session, self._viewer.theme)
@@ -345,7 +360,7 @@ class Training(Panel[TrainingSettings]):
             self.scroll_to(self.controls.use)
             announce_change()
         self.reset_choices()
-        self.controls.news = Outlook(news_of(session))
+        self.controls.news = Outlook(words.news_of(session))
         if session.outcome == "failed" and session.message:
             self._failure = Outlook(session.message, "error", session.field)
         self.catch_up()

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
+from inspect import GEN_CREATED, getgeneratorstate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,6 +58,7 @@ class Session(Job):
         self.history: History | None = None
         self.report: Report | None = None  # the last one
         self.remaining: float | None = None  # seconds, by the last report
+        self.waiting = ""  # what for, in words; mostly nothing
         self.device = self.model_name = ""  # the name is that of the finished model
         self._trainer: Trainer | None = None
         self._preview: Preview | None = None
@@ -74,6 +76,16 @@ class Session(Job):
     def seconds(self) -> float:
         """Spent on training so far."""
         return 0.0 if self.history is None else self.history.seconds
+
+    @property
+    def steps(self) -> int:
+        """Steps done so far, as far as they are known."""
+        return 0 if self.history is None else self.history.steps
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether a model can be made, perhaps of what a checkpoint holds."""
+        return self.steps > 0 or (self._trainer is None and self.plan.resume)
 
     def ask_for(self, wish: str) -> None:
         """Ask to end after the current step.
@@ -112,7 +124,8 @@ class Session(Job):
         if not (self.wish == "stop" and trainer.history.steps):
             with a_core_left():
                 self._train(trainer)
-        if self.wish == "cancel":
+        nothing_learnt = self.wish == "stop" and not trainer.history.steps
+        if self.wish == "cancel" or nothing_learnt:
             return "cancelled"
         self._show(trainer, at_once=True)
         if trainer.finished or self.wish == "stop":
@@ -183,12 +196,28 @@ class Session(Job):
 
     def _next(self, reports: "Generator[Report, None, None]") -> "Report | None":
         """Do some steps, while nobody else uses the device."""
-        with device_unless(lambda: bool(self.wish) or self.ticker.cancelled):
+        with self._turn() as mine:
+            if not mine and getgeneratorstate(reports) == GEN_CREATED:
+                return None  # it would begin with a step
             try:
                 return next(reports, None)
             except FileError as error:  # of the checkpoint; the training can continue
                 self.message = sentence(error)
                 return None
+
+    @contextmanager
+    def _turn(self) -> Iterator[bool]:
+        """Hold the device, unless somebody wants this to end; says which."""
+
+        def ends() -> bool:
+            return bool(self.wish) or self.ticker.cancelled
+
+        def say(phase: str) -> None:
+            self.waiting = phase
+
+        with device_unless(ends, self.title, say) as mine:
+            self.waiting = ""
+            yield mine
 
     def _note(self, report: "Report") -> None:
         self.remaining = self._steady(report.remaining)

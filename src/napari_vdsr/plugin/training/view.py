@@ -55,7 +55,8 @@ class TrainingView(QWidget):
         self.unfinished = UnfinishedBox()
         self.form = Form(defaults)
         self.controls = TrainingControls()
-        self.remarks = wrapping_label()
+        self.advice, self.remarks = wrapping_label(), wrapping_label()
+        self.advice.hide()
         self.remarks.hide()
         self.curves = Curves()
         self.script = push_button(
@@ -68,6 +69,7 @@ class TrainingView(QWidget):
             self.form,
             self.controls.title,
             self.controls,
+            self.advice,
             self.remarks,
             self.curves,
             side_by_side(self.script, self.reset),
@@ -103,8 +105,14 @@ class TrainingView(QWidget):
     def lock(self, locked: bool) -> None:
         """Hide what must not be changed during a training, or show it again."""
         self.form.setVisible(not locked)
+        self.advise("")
         self.unfinished.lock(locked)
         self.reset.setEnabled(not locked)
+
+    def advise(self, text: str) -> None:
+        """Say what to choose instead, or nothing."""
+        self.advice.setText(breakable(text))
+        self.advice.setVisible(bool(text))
 
     def show_progress(self, session: Session, theme: str) -> None:
         """Show how far a training is, and how well it goes."""
@@ -112,7 +120,9 @@ class TrainingView(QWidget):
         if report is not None:
             memory = memory_in_use(session.device)
             left = session.remaining or 0.0
-            words = progress_words(report, left, session.device, memory)
+            words = progress_words(
+                report, left, session.device, memory, session.waiting
+            )
             self.controls.say(words)
             self.controls.show_fraction(report.step / report.steps)
         self.remarks.setText(breakable(remark_words(session.remarks)))
@@ -123,7 +133,9 @@ class TrainingView(QWidget):
     def recolour(self, theme: str, session: Session | None) -> None:
         """Follow the viewer's theme; `session` is the one whose curves are shown."""
         self.controls.emphasise(theme)
-        anew = colour_words(self.remarks, message_colour("warning", theme))
+        warning = message_colour("warning", theme)
+        colour_words(self.advice, warning)
+        anew = colour_words(self.remarks, warning)
         if anew and session is not None:
             self._draw(session, theme)
 

@@ -3,12 +3,13 @@
 And the same training as a Python script.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from napari_vdsr.evaluation.image_report import ImageReport
 from napari_vdsr.memory import free_memory
 from napari_vdsr.plugin.training.settings import FOLDER, IN_FOLDER, TrainingSettings
 from napari_vdsr.plugin.words import (
@@ -16,6 +17,7 @@ from napari_vdsr.plugin.words import (
     call_in_words,
     format_bytes,
     format_duration,
+    plain_name,
 )
 
 if TYPE_CHECKING:
@@ -55,6 +57,46 @@ def foresee(plan: "Plan", seconds: float | None) -> Outlook:
         short = f"Only {format_bytes(free)} are free: choose a smaller batch or patch."
         return Outlook(f"{text}. {short}", "warning")
     return Outlook(text)
+
+
+def advice_on(
+    found: Mapping[str, ImageReport | Exception | None], config: "TrainingConfig"
+) -> str:
+    """What to choose instead, where an image does not go with the recipe.
+
+    That is said of the first such image, by name; empty if all that are known go
+    with it.
+    """
+    for name, report in found.items():
+        if isinstance(report, ImageReport) and (advice := _advice_on(report, config)):
+            return f"'{plain_name(name)}' {advice}"
+    return ""
+
+
+def _advice_on(report: ImageReport, config: "TrainingConfig") -> str:
+    history, sampling = report.history, report.sampling
+    if history is not None and history.distinct < 2:
+        return "is constant, so there is nothing to learn: choose another image."
+    if history is not None and history.like_labels:
+        return "looks like a mask, labels or a drawing: choose an image."
+    fits = config.main_sampling in ("scanner", "camera")
+    if report.noisy and config.noise is None:
+        first = "" if fits else "choose scanner or camera above, and "
+        return (
+            f"is noisy ({report.noise_in_short}), but the recipe trains without noise: "
+            f"{first}set Noise to 'of any strength' under Recipe."
+        )
+    if report.noisy and not fits:
+        return (
+            "is noisy, as images of microscopes are and those reduced by software are "
+            "not: choose scanner or camera above."
+        )
+    if sampling is not None and sampling.verdict == "oversampled" and not fits:
+        return (
+            "has detail coarser than its pixels, so there is little to learn: choose "
+            "scanner or camera above, which use it at half its size."
+        )
+    return ""
 
 
 def memory_needed(
@@ -121,13 +163,17 @@ def title_of(plan: "Plan") -> str:
 
 
 def progress_words(
-    report: "Report", remaining: float, device: str, memory: float
+    report: "Report", remaining: float, device: str, memory: float, waiting: str = ""
 ) -> str:
-    """Two lines: steps, time left, learning rate, device and its bytes in use."""
+    """Two lines: steps, time left, learning rate, device and its bytes in use.
+
+    Or instead of the last three, what the training waits for.
+    """
     size = format_bytes(memory)
+    rate = f"learning rate {report.learning_rate:.2g}"
     return (
         f"Step {report.step} of {report.steps} · {format_duration(remaining)} left\n"
-        f"learning rate {report.learning_rate:.2g} · {device}, {size} in use"
+        + (f"{waiting} …" if waiting else f"{rate} · {device}, {size} in use")
     )
 
 
@@ -154,6 +200,10 @@ def memory_in_use(device: str) -> float:
 def news_of(session: "Session") -> str:
     """The result of a training that has ended."""
     if session.outcome == "cancelled":
+        if session.wish == "stop":
+            return (
+                "Ended before the first step: there is no model, as nothing is learnt."
+            )
         return "Discarded; nothing was kept."
     if session.outcome != "done":
         return "Failed."

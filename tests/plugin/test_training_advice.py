@@ -1,0 +1,161 @@
+"""What the panel says before Start of images that do not go with the recipe."""
+
+from collections.abc import Callable
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage import data
+from training_helpers import OpenTraining, wait_for_end, wait_for_steps
+
+from napari_vdsr import describe_image, upscale
+from napari_vdsr.plugin import describing
+from napari_vdsr.plugin.training.panel import Training
+from napari_vdsr.plugin.training.words import advice_on
+from napari_vdsr.training import recipe
+
+PHOTOGRAPH = data.camera()[:256, :256]
+NOISY = PHOTOGRAPH + np.random.default_rng(0).normal(0, 12, PHOTOGRAPH.shape)
+OVERSAMPLED = data.cell()[:300, :300]
+MASK = np.where(PHOTOGRAPH > 99, 255, 0).astype(np.uint8)
+
+Read = Callable[[Training], str]
+
+
+@pytest.fixture
+def read(qtbot: Any) -> Read:
+    """Give the advice when everything is found out."""
+
+    def wait(panel: Training) -> str:
+        qtbot.waitUntil(lambda: panel.idle)
+        text = str(panel.view.advice.text())
+        assert panel.view.advice.isHidden() == (not text)
+        return text
+
+    return wait
+
+
+def said_of(image: Any, **settings: Any) -> str:
+    return advice_on({"cells": describe_image(image)}, recipe("quick", **settings))
+
+
+def test_noisy_images_ask_for_a_recipe_with_noise() -> None:
+    microscope = recipe("microscope")
+    text = said_of(NOISY)
+    noise = describe_image(NOISY).noise_in_short
+    assert text.startswith(f"'cells' is noisy ({noise}), but the recipe trains without")
+    assert "choose scanner or camera above" in text
+    assert "set Noise to 'of any strength'" in text
+    text = said_of(NOISY, sampling="camera")
+    assert "above" not in text
+    assert "set Noise to 'of any strength'" in text
+    text = said_of(NOISY, noise=microscope.noise)
+    assert "without noise" not in text
+    assert "choose scanner or camera above" in text
+    assert said_of(NOISY, noise=microscope.noise, sampling="scanner") == ""
+    assert advice_on({"cells": describe_image(NOISY)}, microscope) == ""
+
+
+def test_detail_coarser_than_the_pixels_asks_for_half_the_size() -> None:
+    assert "choose scanner or camera above" in said_of(OVERSAMPLED)
+    assert said_of(OVERSAMPLED, sampling="camera") == ""
+
+
+def test_what_is_no_image_is_named() -> None:
+    assert "is constant" in said_of(np.full((64, 64), 7))
+    assert "looks like a mask" in said_of(MASK)
+
+
+def test_the_first_image_that_does_not_fit_is_named() -> None:
+    reports = {"a": describe_image(PHOTOGRAPH), "b\n<b>": describe_image(NOISY)}
+    assert advice_on(reports, recipe("quick")).startswith("'b <b>' is noisy")
+    assert advice_on({}, recipe("quick")) == ""
+
+
+def test_the_advice_follows_images_and_recipe(
+    viewer: Any, open_training: OpenTraining, read: Read
+) -> None:
+    layer = viewer.add_image(PHOTOGRAPH, name="cells")
+    panel = open_training()
+    assert read(panel) == ""
+    layer.data = NOISY
+    assert read(panel).startswith("'cells' is noisy")
+    panel.form["noise"].value = "blind"
+    panel.form["sampling"].value = "camera"
+    assert read(panel) == ""
+    panel.form["noise"].value = "none"
+    assert read(panel).startswith("'cells' is noisy")
+    viewer.layers.clear()
+    assert read(panel) == ""
+
+
+def test_a_layer_is_looked_at_once_for_all_panels(
+    viewer: Any,
+    open_training: OpenTraining,
+    open_panel: Any,
+    read: Read,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = []
+
+    def look(*arguments: Any, **options: Any) -> Any:
+        looks.append(arguments)
+        return describe_image(*arguments, **options)
+
+    monkeypatch.setattr(describing, "describe_image", look)
+    viewer.add_image(NOISY, name="cells")
+    training, enlarging = open_training(), open_panel()
+    assert read(training).startswith("'cells' is noisy")
+    qtbot.waitUntil(lambda: enlarging.idle)
+    assert "oise" in str(enlarging.controls.image.text())
+    assert len(looks) == 1
+
+
+def test_a_training_waits_for_no_look_and_says_nothing_of_it(
+    viewer: Any,
+    open_training: OpenTraining,
+    settle: Any,
+    qtbot: Any,
+    read: Read,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go, asked = Event(), Event()
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        asked.set()
+        assert go.wait(60)
+        return describe_image(*arguments, **options)
+
+    monkeypatch.setattr(describing, "describe_image", slow)
+    viewer.add_image(NOISY, name="cells")
+    panel = open_training(steps=100000)
+    qtbot.waitUntil(asked.is_set)
+    assert not panel.idle
+    settle(panel)
+    panel.controls.button.click()
+    wait_for_steps(panel, qtbot)
+    go.set()
+    qtbot.waitUntil(lambda: panel._session.report is not None)
+    assert panel.view.advice.isHidden()
+    panel.controls.cancel.click()
+    wait_for_end(panel, qtbot)
+    assert read(panel).startswith("'cells' is noisy")
+
+
+def test_a_lazy_result_is_not_computed_to_be_looked_at(
+    viewer: Any,
+    open_training: OpenTraining,
+    read: Read,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import dask.array as da
+    from napari.layers import Image
+
+    monkeypatch.delattr(describing, "describe_image")
+    lazy = da.from_array(PHOTOGRAPH, 128)
+    result = upscale(Image(lazy, name="lazy"), 2, model="tiny")
+    result.data_level = 1
+    viewer.add_layer(result)
+    assert read(open_training()) == ""
