@@ -63,6 +63,11 @@ def with_null(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def picked(report: object, names: str) -> dict[str, Any]:
+    """Attributes of a report by their names, which are parted by spaces."""
+    return {name: with_null(getattr(report, name)) for name in names.split()}
+
+
 def counted(number: int, what: str) -> str:
     """So many things, in words: 1 image, 2 images."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

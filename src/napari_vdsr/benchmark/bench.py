@@ -188,7 +188,8 @@ def bench(
             edge = min(top, _DEPTH_EDGE[device.type == "cpu"])
             for depth in _DEPTHS:
                 say(f"{name}: depth {depth}")
-                ways = _ways(_untrained(depth), device, precision)
+                untrained = VDSR(depth).requires_grad_(False)  # as quick as others
+                ways = _ways(Model(untrained, f"depth {depth}"), device, precision)
                 calls = _enlargements(ways, edge)
                 result.rows.extend(
                     _measured("depth", ways, calls, edge, limit, repeats)
@@ -317,11 +318,6 @@ def _error(upscaler: Upscaler, exact: NDArray[np.float64]) -> float:
     image, shape = sample(_SMALLEST), (exact.shape[0], exact.shape[1])
     result = upscaler.region(image.astype(np.float32), shape)
     return float(np.abs(result - exact).max() / np.ptp(image))
-
-
-def _untrained(depth: int) -> Model:
-    """A model for its speed, which does not depend on the weights."""
-    return Model(VDSR(depth).requires_grad_(False), f"depth {depth}")
 
 
 def _halves(largest: int) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_vdsr.errors import InputError, with_null
+from napari_vdsr.errors import InputError, picked
 from napari_vdsr.evaluation.acquisition import resized
 from napari_vdsr.evaluation.data_range import DataRange, range_of
 from napari_vdsr.evaluation.planes import exact_origin, less
@@ -75,11 +75,11 @@ class ConsistencyReport:
 
     def to_json(self) -> dict[str, object]:
         """Give the figures for JSON, without the map."""
-        names = "rms relative largest bias".split()
-        figures: dict[str, object] = with_null({n: getattr(self, n) for n in names})
-        figures["data_range"] = self.data_range.value
-        figures["data_range_reason"] = self.data_range.reason
-        return figures
+        return {
+            **picked(self, "rms relative largest bias"),
+            "data_range": self.data_range.value,
+            "data_range_reason": self.data_range.reason,
+        }
 
 
 def consistency(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, picked
 
 # Found on public images, before and after such changes; tests check them.
 _SATURATED = 0.001  # part of the pixels at an end of the scale
@@ -112,8 +112,8 @@ class ValueHistory:
 
     def to_json(self) -> dict[str, object]:
         """Give the history as plain values for JSON."""
-        names = "saturated cut_off eight_bit comb was_jpeg like_labels".split()
-        return asdict(self) | {name: getattr(self, name) for name in names}
+        names = "saturated cut_off eight_bit comb was_jpeg like_labels"
+        return asdict(self) | picked(self, names)
 
 
 def history_of(windows: Sequence[NDArray[Any]]) -> ValueHistory:

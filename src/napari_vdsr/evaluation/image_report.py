@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from napari_vdsr.errors import picked
 from napari_vdsr.evaluation.history import ValueHistory
 from napari_vdsr.evaluation.noise import NoiseEstimate
 from napari_vdsr.evaluation.sampling import Findings, SamplingReport, noise_of_range
@@ -126,18 +127,11 @@ class ImageReport(Findings):
         if sampling:  # its curves are long
             del sampling["frequencies"], sampling["power"]
         return {
-            "summary": self.summary,
-            "helps": self.helps,
-            "model": self.model,
-            "models": list(self.models),
-            "reason": self.reason,
+            **picked(self, "summary helps model models reason"),
             "noise": self.noise and self.noise.to_json(),
             "sampling": sampling,
             "history": self.history and self.history.to_json(),
-            "colour": self.colour,
-            "instrument": self.instrument,
-            "pixels": self.pixels,
-            "unknown": list(self.unknown),
+            **picked(self, "colour instrument pixels unknown"),
         }
 
     @property

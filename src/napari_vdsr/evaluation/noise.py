@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, picked
 from napari_vdsr.evaluation.flat_blocks import FlatBlocks, flat_blocks
 from napari_vdsr.evaluation.planes import exact_origin
 from napari_vdsr.images.stack import Stack
@@ -194,15 +194,8 @@ class NoiseEstimate:
 
     def to_json(self) -> dict[str, object]:
         """Give the estimate as plain values for JSON."""
-        values = asdict(self)
-        values |= {
-            "sure": self.sure,
-            "share": self.share,
-            "electrons_at_white": self.electrons_at_white,
-            "correlation": list(self.correlation),
-            "doubts": list(self.doubts),
-        }
-        return values
+        names = "sure share electrons_at_white correlation doubts"
+        return asdict(self) | picked(self, names)
 
 
 def estimate_noise(plane: ArrayLike) -> NoiseEstimate:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_vdsr.errors import InputError, VdsrWarning, checked_switch, with_null
+from napari_vdsr.errors import InputError, VdsrWarning, checked_switch, picked
 from napari_vdsr.evaluation.data_range import (
     DataRange,
     Spreads,
@@ -121,22 +121,15 @@ class PsnrReport:
 
     def to_json(self) -> dict[str, object]:
         """Give the report as numbers and words for JSON; infinity becomes None."""
+        figures = "values minimum maximum mean of_mean_error"
         return {
-            **self._figures(),
-            "fitted": None if self.fitted is None else self.fitted._figures(),
-            "stack": list(self.stack),
-            "identical": self.identical,
+            **picked(self, figures),
+            "fitted": None if self.fitted is None else picked(self.fitted, figures),
+            **picked(self, "stack identical"),
             "data_range": self.data_range.value,
             "data_range_reason": self.data_range.reason,
-            "channels": self.channels,
-            "border": self.border,
-            "left_out": self.left_out,
+            **picked(self, "channels border left_out"),
         }
-
-    def _figures(self) -> dict[str, object]:
-        names = "values minimum maximum mean of_mean_error".split()
-        figures: dict[str, object] = with_null({n: getattr(self, n) for n in names})
-        return figures
 
     def _figures_in_words(self) -> str:
         if len(self.roots) == 1:

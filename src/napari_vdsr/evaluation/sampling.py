@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_vdsr.errors import InputError
+from napari_vdsr.errors import InputError, picked
 from napari_vdsr.evaluation.history import ValueHistory, history_of
 from napari_vdsr.evaluation.noise import NoiseEstimate, noise_of, unit_of
 from napari_vdsr.evaluation.planes import exact_origin, less
@@ -127,17 +127,10 @@ class SamplingReport:
 
     def to_json(self) -> dict[str, object]:
         """Give the report as numbers and words for JSON."""
-        return {
-            "verdict": self.verdict,
-            "advice": self.advice,
-            "detail": self.detail,
-            "fall": self.fall if math.isfinite(self.fall) else None,
-            "noise": self.noise,
-            "noise_share": self.noise_share,
-            "span": self.span,
-            "frequencies": list(self.frequencies),
-            "power": list(self.power),
-        }
+        return picked(
+            self,
+            "verdict advice detail fall noise noise_share span frequencies power",
+        )
 
 
 def noise_of_range(noise: NoiseEstimate, sampling: SamplingReport | None) -> float:

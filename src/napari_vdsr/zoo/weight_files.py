@@ -72,23 +72,21 @@ class WeightFile:
 
     def decoded(self) -> "tuple[ConvStack, dict[str, str]]":
         """The network, which nobody may change, and what the file says of itself."""
-        with _decoding:
-            if self._decoded is None:
-                self._decoded = self._decode()
-                self._data = b""
-            return self._decoded
-
-    def _decode(self) -> "tuple[ConvStack, dict[str, str]]":
         from napari_vdsr.network import network_from_state
 
-        try:
-            known = is_registered(self.sha256)
-            state, metadata = read_weights(self._data, known=known)
-            return network_from_state(state), metadata
-        except ModelError as error:
-            raise ModelError(
-                f"cannot use the weights in {self._path}: {error}"
-            ) from error
+        with _decoding:
+            if self._decoded is not None:
+                return self._decoded
+            try:
+                known = is_registered(self.sha256)
+                state, metadata = read_weights(self._data, known=known)
+                self._decoded = network_from_state(state), metadata
+            except ModelError as error:
+                raise ModelError(
+                    f"cannot use the weights in {self._path}: {error}"
+                ) from error
+            self._data = b""
+            return self._decoded
 
 
 def is_file_like(name: str) -> bool:
