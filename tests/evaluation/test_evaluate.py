@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,17 @@ def test_figures_come_as_text_csv_and_json(
     assert told["protocol"] == "A"
     assert told["rows"][4]["psnr"] is None
     assert told["means"][0]["images"] == 2
+
+
+def test_names_of_files_do_not_break_the_table(
+    photograph: NDArray[Any], tiny: Model
+) -> None:
+    scores = evaluate(photograph, model=tiny, factors=2, device="cpu")
+    rows = tuple(replace(row, image="a\nb") for row in scores.rows)
+    broken = replace(scores, rows=rows, left_out=(("c\rd", "no image"),))
+    text = broken.to_text()
+    assert len(text.splitlines()) == len(scores.to_text().splitlines()) + 1
+    assert "left out: c d: no image" in text
 
 
 def test_progress_counts_images_and_can_cancel(

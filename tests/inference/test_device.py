@@ -14,6 +14,7 @@ from napari_vdsr.inference.device import (
     free_memory,
     is_out_of_memory,
     memory_errors,
+    release_memory,
     tile_edge,
 )
 from napari_vdsr.inference.upscaler import Upscaler
@@ -92,6 +93,16 @@ def test_a_device_that_stopped_working_is_named(words: str) -> None:
         memory_errors(torch.device("cuda", 1), "for this", "do that"),
     ):
         raise RuntimeError(words)
+
+
+def test_a_device_that_stopped_working_has_no_memory_to_give(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lost() -> None:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", lost)
+    release_memory(torch.device("cuda", 0))
 
 
 def test_other_errors_are_no_failures_of_a_device() -> None:

@@ -9,7 +9,7 @@ from itertools import product
 from textwrap import wrap
 from typing import Any
 
-from napari_vdsr.errors import with_null
+from napari_vdsr.errors import plain_line, with_null
 from napari_vdsr.evaluation.acquisition import SAMPLING_IN_WORDS, noise_in_words
 from napari_vdsr.evaluation.data_range import DataRange, mean_decibels
 from napari_vdsr.evaluation.methods import BEST_LINEAR, BICUBIC, SPLINE
@@ -197,7 +197,7 @@ class Evaluation:
             for sampling in self.samplings:
                 lines += ["", *self._table(factor, sampling)]
         lines += [f"left out: {name}: {reason}" for name, reason in self.left_out]
-        return "\n".join(lines)
+        return "\n".join(map(plain_line, lines))
 
     def to_csv(self) -> str:
         """Write one line a row, with a header; an infinite PSNR is ``inf``."""

@@ -78,7 +78,8 @@ def free_memory(device: torch.device) -> int | None:
 def release_memory(device: torch.device) -> None:
     """Give memory that torch keeps for later back to a device."""
     if device.type in ("cuda", "mps", "xpu"):
-        getattr(torch, device.type).empty_cache()
+        with suppress(RuntimeError):  # of one that stopped working
+            getattr(torch, device.type).empty_cache()
 
 
 # As torch, numpy, cuDNN, cuBLAS, oneDNN, Level Zero, Metal and HIP put it.

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -307,4 +307,5 @@ def release_memory() -> None:
     for kind in ("cuda", "mps", "xpu"):
         library = getattr(torch, kind, None)
         if library is not None and library.is_available():
-            library.empty_cache()
+            with suppress(RuntimeError):  # of a device that stopped working
+                library.empty_cache()
