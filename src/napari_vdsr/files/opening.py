@@ -36,8 +36,8 @@ class Pixels(Protocol):
     def dtype(self) -> np.dtype[Any]:
         """Of the arrays that it gives."""
 
-    def __getitem__(self, key: tuple[int | slice, ...], /) -> Any:
-        """The pixels of one index or slice for each axis."""
+    def __getitem__(self, key: Any, /) -> Any:
+        """The pixels of one index or slice for each axis, or for the leading ones."""
 
 
 class ChangedError(FileError):

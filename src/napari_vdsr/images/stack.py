@@ -5,13 +5,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import accumulate, pairwise, product
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from napari_vdsr.errors import InputError, VdsrError
-from napari_vdsr.files.opening import checked_pixels
+from napari_vdsr.files.opening import Pixels, checked_pixels
 from napari_vdsr.images.arrays import Values, as_array, is_colour, values_of
 from napari_vdsr.imaging.intensities import check_intensities
 
@@ -19,23 +19,11 @@ KEPT = 64e6
 """Bytes of planes that are kept in memory for the next use, by default."""
 
 
-class Pixels(Protocol):
-    """Anything that gives planes when it is indexed; if it has chunks, slices too."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the image, (..., Y, X[, S])."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the image."""
-
-    def __getitem__(self, index: tuple[int, ...], /) -> Any:
-        """The plane at an index of the leading axes."""
-
-
 class Stack:
     """An image whose planes are read when they are asked for.
+
+    The pixels, of shape (..., Y, X[, S]), give planes when their leading axes are
+    indexed; those that have chunks can be sliced, too.
 
     Images of up to `kept` bytes are read once. Of others the last plane is kept, with
     those in the same chunks if they are small enough, and each pass over the planes
