@@ -289,6 +289,44 @@ def test_fine_tuning_and_adapting_begin_with_the_model(
     assert "start_from" in json.loads(load_model("adapted").metadata["training"])
 
 
+def test_model_and_recipe_follow_how_the_images_were_taken(
+    viewer: Any, open_training: OpenTraining, settle: Any
+) -> None:
+    """A noisy confocal image was fine-tuned as a reduced one, which made it worse."""
+    panel = open_training(model="vdsr20", steps=0)
+
+    def chosen() -> tuple[str, str, int]:
+        settings = panel.settings
+        return settings.recipe, settings.model, settings.steps
+
+    panel.form["sampling"].value = "scanner"
+    panel.form["begin"].value = "model"
+    assert chosen() == ("microscope", "vdsr20-scanner", 300)
+    panel.form["sampling"].value = "camera"
+    assert chosen() == ("microscope", "vdsr20-camera", 300)
+    panel.form["sampling"].value = "reduced"
+    assert chosen() == ("adapt", "vdsr20", 0)
+    panel.form["sampling"].value = "camera"
+    panel.form["begin"].value = "scratch"
+    assert chosen() == ("quick", "vdsr20-camera", 0)
+    panel.close_down()
+
+
+@pytest.mark.parametrize(
+    "by_hand",
+    [{"recipe": "modern"}, {"steps": 77}, {"model": "tiny"}],
+)
+def test_what_was_chosen_by_hand_stays_when_sampling_is_answered(
+    by_hand: dict[str, Any],
+) -> None:
+    mine = TrainingSettings(begin="model", recipe="adapt").changed(by_hand)
+    models = ["tiny", "vdsr20", "vdsr20-scanner"]
+    suited = mine.changed({"sampling": "scanner"}).suited(models)
+    (name, value) = next(iter(by_hand.items()))
+    assert getattr(suited, name) == value
+    assert mine.changed({"sampling": "camera"}).suited(models).model == mine.model
+
+
 def test_a_model_of_colours_is_fine_tuned_in_colours(
     viewer: Any, open_training: OpenTraining, settle: Any, qtbot: Any
 ) -> None:

@@ -24,7 +24,6 @@ from napari_vdsr.plugin.training.session import Session
 from napari_vdsr.plugin.training.settings import (
     ALL,
     FOLDER,
-    SCRATCH,
     SELECTED,
     TrainingSettings,
 )
@@ -184,6 +183,7 @@ class Training(Panel[TrainingSettings]):
         self.view.reset.clicked.connect(self._reset_pressed)
         self.controls.use.clicked.connect(self.use_model)
         self.form["begin"].changed.connect(self._begin_changed)
+        self.form["sampling"].changed.connect(self._sampling_changed)
         self.form.changed.connect(self._form_changed)
 
     @property
@@ -197,8 +197,11 @@ class Training(Panel[TrainingSettings]):
         names = [layer.name for layer in self._sources.images]
         self.view.offer_images(selection_in_words(selected), names)
 
-    def _begin_changed(self, begin: str) -> None:
-        self.form["recipe"].value = "quick" if begin == SCRATCH else "adapt"
+    def _begin_changed(self, _: str) -> None:
+        self.settings = self.settings.begun(self.form.cards)
+
+    def _sampling_changed(self, _: str) -> None:
+        self.settings = self.settings.suited(self.form.cards)
 
     def _layer_named(self, name: str) -> Any:
         found = self._sources.named(name)
