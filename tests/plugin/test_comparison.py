@@ -47,6 +47,22 @@ def test_a_split_shows_the_source_left_of_a_line_that_moves(
     assert result.visible
 
 
+def test_the_line_lies_in_what_is_in_view(
+    viewer: Any, open_panel: OpenPanel, run: Any
+) -> None:
+    """Of a magnified image it was far outside the window."""
+    pixels = np.random.default_rng(0).integers(0, 99, (20, 200)).astype(np.uint8)
+    source = viewer.add_image(pixels, name="cells", contrast_limits=(0, 99))
+    panel = open_panel()
+    run(panel)
+    panel.controls.compare.value = "split"
+    seen = [(0, 140), (19, 179)], [(30, 0), (40, 9)]  # and nothing of it
+    for corners, place, line in ((seen[0], 75, 170), (seen[1], 25, 50)):
+        source.corner_pixels = np.array(corners)
+        panel.controls.line.setValue(place)
+        assert left_of(viewer).data.shape == (20, line)
+
+
 def test_the_split_stays_right_when_one_of_two_results_is_removed(
     viewer: Any, open_panel: OpenPanel, run: Any, cells: Any
 ) -> None:

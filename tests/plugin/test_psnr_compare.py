@@ -395,6 +395,24 @@ def test_unsuitable_layers_are_left_out_and_named(
     wait_for_figures(qtbot, tab, lambda report: report.mean == np.inf)
 
 
+def test_a_part_is_named_and_is_never_the_best(viewer: Any, compare: Any) -> None:
+    """A part that is easy was said to be best of all."""
+    truth = stack()[0].astype(float)
+    reference = viewer.add_image(truth, name="truth")
+    noise = np.random.default_rng(0).normal(0, 9, truth.shape)
+    all_of_it = viewer.add_image(truth + noise, name="all")
+    part = viewer.add_image((truth + noise / 9)[:20], name="part")
+    tab = compare(reference, all_of_it, part)
+    scores = {score.name: score.psnr.mean for score in tab.scores}
+    assert scores["part"] > scores["all"]
+    assert tab.results.answer.text().startswith("<b>&#x27;all&#x27; ")
+    said = "'part' covers 50 % of the reference, and is compared there only."
+    assert tab.work.message.text() == said
+    notes = tab.results.notes.text()
+    assert "Data range for 'part' " in notes
+    assert "Data range for 'all' " in notes
+
+
 def test_the_map_of_a_hidden_reference_is_visible(
     viewer: Any, compare: Any, qtbot: Any
 ) -> None:

@@ -323,3 +323,16 @@ def test_layers_that_cannot_be_enlarged_are_left_out_when_running_or_saving(
     assert not panel.controls.button.isEnabled()
     viewer.layers.selection = {viewer.layers["a"]}
     assert reason in settle(panel), "the news stay until another run"
+
+
+def test_a_part_cannot_be_saved_but_still_be_run(
+    viewer: Any, open_panel: Any, settle: Any, cells: Any
+) -> None:
+    """Run was greyed until another field was changed."""
+    viewer.add_image(cells, name="cells")
+    panel = open_panel(area="view")
+    settle(panel)
+    panel.controls.save.click()
+    assert "set the area to 'whole layer'" in panel.controls.message.text()
+    assert "whole layer" in panel.form["area"].native.itemText(0)
+    assert panel.controls.button.isEnabled()

@@ -215,9 +215,14 @@ class SuperResolution(Panel[Settings]):
             return
         self._update_lists()
         try:
-            do(self._plan())
+            batch = self._plan()
         except FieldError as error:
             self._show_error(error)
+            return
+        try:
+            do(batch)
+        except FieldError as error:  # only what was pressed cannot be done
+            self._show(Outlook(str(error), "warning", error.field))
 
     def changed(self, *_: Any) -> None:
         """A layer or the theme has changed."""

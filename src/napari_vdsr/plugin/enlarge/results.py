@@ -1,6 +1,7 @@
 """Shows results in the viewer, exactly over their sources, and compares the two."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary, ref
@@ -14,8 +15,9 @@ from napari.utils.notifications import show_warning
 from napari_vdsr.layers import plan_layer, result_layer
 from napari_vdsr.layers.plan import Region, level_data, levels_of, linear_matrix
 from napari_vdsr.layers.result import METADATA_KEY, Provenance, layer_beside
-from napari_vdsr.plugin.enlarge.plan import Task
+from napari_vdsr.plugin.enlarge.plan import Task, region_in_view
 from napari_vdsr.plugin.enlarge.work import Result
+from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import (
     LEFT_OF_LINE,
     add_quietly,
@@ -213,7 +215,7 @@ class Comparison:
 
     def _split(self, pair: Pair, part: float) -> None:
         layers = self._viewer.layers
-        left = _left_layer(pair, part)
+        left = _left_layer(pair, self._line(pair, part))
         insert_quietly(layers, layers.index(pair.result()) + 1, left)
         link_layers([pair.source(), left], _LINKED)
         pair.left = ref(left)
@@ -221,11 +223,23 @@ class Comparison:
     def _move(self, part: float) -> None:
         for pair in self.pairs:
             if self._has(pair.left()):
-                levels = _left_levels(pair, part)
+                levels = _left_levels(pair, self._line(pair, part))
                 pair.left().data = levels if pair.left().multiscale else levels[0]
 
+    def _line(self, pair: Pair, part: float) -> int:
+        """The column of the source at which the line lies, within what is in view."""
+        source = pair.source()
+        x = plan_layer(source, factor=1).yx[1]
+        first, stop = _covered(pair)[x].start, _covered(pair)[x].stop
+        with suppress(FieldError):  # nothing of it is in view, or not as planes
+            seen = region_in_view(source, self._viewer.dims)[x]
+            if seen.start < stop and seen.stop > first:
+                first, stop = max(first, seen.start), min(stop, seen.stop)
+        line: int = round(first + part * (stop - first))
+        return line
 
-def _left_layer(pair: Pair, part: float) -> Image:
+
+def _left_layer(pair: Pair, line: int) -> Image:
     """The layer of what lies left of the line: pixels of the source."""
     source = pair.source()
     before = Provenance(LEFT_OF_LINE, {"name": source.name})
@@ -240,16 +254,15 @@ def _left_layer(pair: Pair, part: float) -> Image:
         "opacity": 1.0,
         "blending": "translucent_no_depth",
     }
-    levels = _left_levels(pair, part)
+    levels = _left_levels(pair, line)
     return Image(levels if source.multiscale else levels[0], **attributes)
 
 
-def _left_levels(pair: Pair, part: float) -> list[Any]:
-    """The source's pixels left of the line, for each level; one column at least."""
+def _left_levels(pair: Pair, line: int) -> list[Any]:
+    """The source's pixels left of a column, for each level; one column at least."""
     levels = levels_of(pair.source())
     region, x = _covered(pair), plan_layer(pair.source(), factor=1).yx[1]
-    edge = region[x].start + part * (region[x].stop - region[x].start)
-    region[x] = slice(region[x].start, max(region[x].start + 1, round(edge)))
+    region[x] = slice(region[x].start, max(region[x].start + 1, line))
     finest = levels[0].shape
     return [level[tuple(map(_scaled, region, finest, level.shape))] for level in levels]
 

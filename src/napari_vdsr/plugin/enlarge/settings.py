@@ -191,11 +191,13 @@ class Settings(Remembered):
         mine, theirs = (normalise_unit(each) or "" for each in (unit, layers))
         length = convert_length(value, mine, theirs)
         if length is None:
-            raise FieldError(
-                "factor",
-                f"'{self.value}' cannot be had: the unit of the layer is {layers}. "
-                "Type a number in that unit.",
-            )
+            why = f"the unit of the layer is {layers}. Type a number in that unit."
+            if not theirs:
+                why = (
+                    "the layer has no pixel size, since napari has not read it from "
+                    "the file. Choose a factor instead."
+                )
+            raise FieldError("factor", f"'{self.value}' cannot be had: {why}")
         return length
 
     @property

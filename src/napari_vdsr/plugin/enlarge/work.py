@@ -199,7 +199,9 @@ class Saving(Execution):
 def check_whole(tasks: Sequence[Task]) -> None:
     """Raise FieldError when a task is not a full layer."""
     if any(task.region is not None for task in tasks):
-        raise FieldError("area", "Whole layers are saved: set the area to 'whole'.")
+        raise FieldError(
+            "area", "Whole layers are saved: set the area to 'whole layer'."
+        )
 
 
 def targets_of(

@@ -1,6 +1,8 @@
 """The tab that compares layers with a reference, and again when they change."""
 
 from collections.abc import Callable, Sequence
+from itertools import compress
+from math import prod
 from typing import Any
 from weakref import WeakSet, ref
 
@@ -36,6 +38,7 @@ from napari_vdsr.plugin.widgets.inputs import combo_box
 from napari_vdsr.plugin.widgets.panel import timer_of
 from napari_vdsr.plugin.widgets.run_bar import RunBar
 
+_ALL = 0.9  # of the reference: all but its borders
 _FULL_COLOUR = 0.1  # of the data range: the difference shown in full colour
 
 
@@ -79,7 +82,7 @@ class CompareTab(ScoringTab):
 
     @property
     def remark(self) -> str:
-        """The layers that are left out."""
+        """The layers that are left out, or compared in a part only."""
         return "\n".join(self._left_out)
 
     def reset_choices(self) -> None:
@@ -127,19 +130,29 @@ class CompareTab(ScoringTab):
         if not subjects:
             raise errors[0]
         self._left_out = [f"Left out: {error}" for error in errors]
+        self._left_out += [
+            f"'{each.image.name}' covers {each.share:.0%} of the reference, and is "
+            "compared there only.".replace("%", " %")
+            for each in subjects
+            if each.share < _ALL
+        ]
         return ScoringJob(truth, subjects, self.options)
 
     def deliver(self, result: list[Score]) -> None:
         """Show the scores of all layers, and their error maps."""
         work: Any = self._run.job
         layers = [subject.image.layer() for subject in work.subjects]
+        most = max(subject.share for subject in work.subjects)
+        # Figures of a part, which may be an easy one, say nothing about the best.
+        fair = [subject.share >= _ALL * most for subject in work.subjects]
+        names = _called(result, layers)
         self.results.setEnabled(True)
         self.results.show_scores(
             result,
             reference=work.reference.name,
             labels=work.reference.labels,
             theme=self._viewer.theme,
-            answer=answer_to(result, _called(result, layers)),
+            answer=answer_to(list(compress(result, fair)), list(compress(names, fair))),
         )
         truth = work.reference.layer()
         for score, layer in zip(result, layers, strict=True):
@@ -192,7 +205,9 @@ class CompareTab(ScoringTab):
                 f"'{layer.name}' shares with the reference: choose {(size - 1) // 2} "
                 "at most.",
             )
-        return Subject(image, origin_of(layer, self.images))
+        parts = zip(overlap.region, truth.shape, strict=True)
+        share = prod((part.stop - part.start) / size for part, size in parts)
+        return Subject(image, origin_of(layer, self.images), share)
 
     def _reference_changed(self) -> None:
         self._offer_others(self.images)

@@ -88,10 +88,14 @@ def notes_on(scores: Sequence[Score]) -> list[str]:
                 f"{report.left_out} pixels of '{score.name}' are NaN or outside of "
                 "it and were left out."
             )
+    ranges: dict[str, list[str]] = {}  # what is said of each, and the layers
     for score in scores:
         value, reason = score.psnr.data_range.value, score.psnr.data_range.reason
         reason = reason.replace("given by the caller", "given by you")
-        notes.append(f"Data range {value:g}: {reason}.")
+        ranges.setdefault(f"{value:g}: {reason}.", []).append(f"'{score.name}'")
+    for words, names in ranges.items():
+        of = f" for {', '.join(names)}" if len(ranges) > 1 else ""
+        notes.append(f"Data range{of} {words}")
     report = scores[0].psnr
     notes.append(f"Compared: {report.channels}; border of {report.border} px cut off.")
     return list(dict.fromkeys(notes))

@@ -115,6 +115,7 @@ class Subject(NamedTuple):
 
     image: Snapshot
     origin: Origin | None
+    share: float = 1.0  # of the reference that it covers
 
 
 class ScoringJob(ScoringWork):
