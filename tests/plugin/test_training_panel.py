@@ -25,7 +25,7 @@ from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.scores.panel import Psnr
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.panel import Training
-from napari_vdsr.plugin.training.planning import Facts
+from napari_vdsr.plugin.training.planning import Facts, suited_to
 from napari_vdsr.plugin.training.session import Preview
 from napari_vdsr.plugin.training.settings import TrainingSettings
 from napari_vdsr.plugin.training.words import memory_needed
@@ -321,10 +321,10 @@ def test_what_was_chosen_by_hand_stays_when_sampling_is_answered(
 ) -> None:
     mine = TrainingSettings(begin="model", recipe="adapt").changed(by_hand)
     models = ["tiny", "vdsr20", "vdsr20-scanner"]
-    suited = mine.changed({"sampling": "scanner"}).suited(models)
+    suited = suited_to(mine.changed({"sampling": "scanner"}), models)
     (name, value) = next(iter(by_hand.items()))
     assert getattr(suited, name) == value
-    assert mine.changed({"sampling": "camera"}).suited(models).model == mine.model
+    assert suited_to(mine.changed({"sampling": "camera"}), models).model == mine.model
 
 
 def test_a_model_of_colours_is_fine_tuned_in_colours(

@@ -16,7 +16,7 @@ from napari_vdsr.plugin.jobs import Tick
 from napari_vdsr.plugin.machine import Devices
 from napari_vdsr.plugin.models import announce_change
 from napari_vdsr.plugin.settings import WAIT, FieldError
-from napari_vdsr.plugin.training import unfinished, words
+from napari_vdsr.plugin.training import planning, unfinished, words
 from napari_vdsr.plugin.training.machine import Paces
 from napari_vdsr.plugin.training.pictures import PreviewLayer
 from napari_vdsr.plugin.training.planning import Plan, free_name, plan_training
@@ -198,10 +198,10 @@ class Training(Panel[TrainingSettings]):
         self.view.offer_images(selection_in_words(selected), names)
 
     def _begin_changed(self, _: str) -> None:
-        self.settings = self.settings.begun(self.form.cards)
+        self.settings = planning.begun_with(self.settings, self.form.cards)
 
     def _sampling_changed(self, _: str) -> None:
-        self.settings = self.settings.suited(self.form.cards)
+        self.settings = planning.suited_to(self.settings, self.form.cards)
 
     def _layer_named(self, name: str) -> Any:
         found = self._sources.named(name)

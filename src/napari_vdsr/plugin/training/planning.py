@@ -1,7 +1,7 @@
 """Turns the panel's settings into a training that can start."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from math import ceil, prod
 from pathlib import Path
@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 from napari_vdsr.errors import ModelError
 from napari_vdsr.layers import LayerPlan, plan_layer
 from napari_vdsr.plugin.settings import FieldError, blame
-from napari_vdsr.plugin.training.settings import FOLDER, LAYER, TrainingSettings
+from napari_vdsr.plugin.training.settings import (
+    FOLDER,
+    LAYER,
+    SCRATCH,
+    USUAL,
+    TrainingSettings,
+)
 from napari_vdsr.plugin.training.unfinished import is_begun
 from napari_vdsr.zoo import Card, models, user_folder
 from napari_vdsr.zoo.formats import read_metadata
@@ -24,6 +30,34 @@ if TYPE_CHECKING:
 
 
 _MANY = 100  # images, for an estimate
+
+_OF_MICROSCOPES = {"scanner": "vdsr20-scanner", "camera": "vdsr20-camera"}
+_FEW = 300  # steps of a long recipe that show what it does
+
+
+def begun_with(settings: TrainingSettings, models: Container[str]) -> TrainingSettings:
+    """The settings with the recipe for what is begun with; see `suited_to`."""
+    recipe = "quick" if settings.begin == SCRATCH else "adapt"
+    steps = 0 if settings.steps == _FEW else settings.steps
+    return suited_to(replace(settings, recipe=recipe, steps=steps), models)
+
+
+def suited_to(settings: TrainingSettings, models: Container[str]) -> TrainingSettings:
+    """The settings with the fine-tuning that suits how the images were taken.
+
+    A model or a recipe of another kind was chosen by hand, and is kept; `models` are
+    the names of those that there are.
+    """
+    changes: dict[str, Any] = {}
+    of_microscope = settings.sampling in _OF_MICROSCOPES
+    if settings.begin != SCRATCH and settings.recipe in ("adapt", "microscope"):
+        changes["recipe"] = "microscope" if of_microscope else "adapt"
+        if settings.steps in (0, _FEW):
+            changes["steps"] = _FEW if of_microscope else 0
+    model = _OF_MICROSCOPES.get(settings.sampling, USUAL)
+    if settings.model in (USUAL, *_OF_MICROSCOPES.values()) and model in models:
+        changes["model"] = model
+    return replace(settings, **changes)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What the training panel is set to, and how its form shows it."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -34,10 +34,7 @@ SHARES = {"nothing": "0"}
 SHARES |= {f"{share} % of the images": share for share in ("5", "10", "20", "30")}
 SHARES |= {IN_FOLDER: FOLDER}
 
-_USUAL = "vdsr20"  # the model to fine-tune
-_SUITED = {"scanner": "vdsr20-scanner", "camera": "vdsr20-camera"}
-_FEW = 300  # steps of a long recipe that show what it does
-
+USUAL = "vdsr20"  # the model to fine-tune
 _DEEPEST = 100  # layers; more than anybody has trained
 _LOOKS = 10  # least number of times that a training is scored and saved
 _EMPTY = " Empty: as the recipe says."
@@ -106,7 +103,7 @@ class TrainingSettings(Remembered):
         },
     )
     model: str = shown(
-        _USUAL,
+        USUAL,
         "Model",
         "The model to begin with. It is left as it is.",
         when=lambda settings: settings.begin != SCRATCH,
@@ -295,29 +292,6 @@ class TrainingSettings(Remembered):
         if held != FOLDER and not held.isdecimal():
             values = {**values, "held": self.held}
         return super().changed(values)
-
-    def begun(self, models: Container[str]) -> Self:
-        """With the recipe for what it begins with; see `suited`."""
-        recipe = "quick" if self.begin == SCRATCH else "adapt"
-        steps = 0 if self.steps == _FEW else self.steps
-        return replace(self, recipe=recipe, steps=steps).suited(models)
-
-    def suited(self, models: Container[str]) -> Self:
-        """With the fine-tuning that suits how the images were taken.
-
-        A model or a recipe of another kind was chosen by hand, and is kept; `models`
-        are the names of those that there are.
-        """
-        changes: dict[str, Any] = {}
-        of_microscope = self.sampling in _SUITED
-        if self.begin != SCRATCH and self.recipe in ("adapt", "microscope"):
-            changes["recipe"] = "microscope" if of_microscope else "adapt"
-            if self.steps in (0, _FEW):
-                changes["steps"] = _FEW if of_microscope else 0
-        model = _SUITED.get(self.sampling, _USUAL)
-        if self.model in (_USUAL, *_SUITED.values()) and model in models:
-            changes["model"] = model
-        return replace(self, **changes)
 
     @property
     def changes(self) -> dict[str, Any]:
