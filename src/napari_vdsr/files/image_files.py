@@ -15,10 +15,7 @@ from napari_vdsr.files.atomic import (
     replacing,
     resolved,
 )
-from napari_vdsr.files.folders import (
-    RASTER_KINDS,
-    TIFF_SUFFIXES,
-)
+from napari_vdsr.files.folders import RASTER_KINDS, TIFF_SUFFIXES
 from napari_vdsr.files.ome_zarr_writer import part_of
 from napari_vdsr.files.opening import (
     OpenImage,

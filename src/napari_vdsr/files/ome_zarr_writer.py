@@ -35,13 +35,7 @@ from napari_vdsr.files.partial_zarr import (
     move_into_place,
     sweep,
 )
-from napari_vdsr.files.picture import (
-    AXIS_TYPES,
-    NGFF_UNITS,
-    Axis,
-    Multiscale,
-    Picture,
-)
+from napari_vdsr.files.picture import AXIS_TYPES, NGFF_UNITS, Axis, Multiscale, Picture
 from napari_vdsr.files.tiff_metadata import ome_channels, ome_steps
 from napari_vdsr.files.zarr_chunks import SUMS, is_zarr, zarr_library
 

@@ -93,7 +93,8 @@ def _image(path: Path, node: Any, axes_told: bool) -> OpenImage:
                 "says of them is left out"
             )
     image = _opened(path, array, axes, multiscale, attributes)
-    if "S" in str(_own(attributes).get("axes", "")) and "C" in axes:
+    own = attributes.get(OWN)  # what this program noted about a result of its own
+    if "C" in axes and isinstance(own, Mapping) and "S" in str(own.get("axes", "")):
         image = _with_colours(image)
     several = len(attributes.get("ome", attributes)["multiscales"])
     if several > 1:
@@ -102,12 +103,6 @@ def _image(path: Path, node: Any, axes_told: bool) -> OpenImage:
             "the others are left out"
         )
     return replace(image, remarks=(*remarks, *image.remarks))
-
-
-def _own(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What this program noted about a result of its own."""
-    noted = attributes.get(OWN)
-    return noted if isinstance(noted, Mapping) else {}
 
 
 def _with_colours(image: OpenImage) -> OpenImage:
