@@ -161,7 +161,7 @@ SMALLEST_TILE = 32
 # between tiles, which take longer on the CPU.
 _LARGEST = {"cpu": 512, "cuda": 2048}
 _LARGEST_ELSEWHERE = 1024
-_BUDGET = 800e6  # wide networks get smaller tiles, so that a gigabyte is enough
+_BUDGET = 750e6  # wide networks get smaller tiles, so that a gigabyte is enough
 _MOST = 0.8  # of the free memory, where that is less
 
 
@@ -170,11 +170,11 @@ def bytes_per_pixel(
 ) -> int:
     """Memory in use at a network's widest layer, per pixel of a window.
 
-    A layer's input and output are of this precision; what the first layer makes may be
-    in float32 beside them.
+    That is a layer's input and output, which are of this precision; what the first
+    layer makes may be in float32.
     """
     widest = max(layer.out_channels for layer in network.layers)
-    return int(widest * (2 * precision.itemsize + 4 * first_in_float32))
+    return int(widest * max(2 * precision.itemsize, 8 * first_in_float32))
 
 
 def tile_edge(tile: int | str, per_pixel: int, halo: int, device: torch.device) -> int:

@@ -150,7 +150,7 @@ class _AtOnce(Executor):
 
 
 _AXES = 4  # two of a plane, twice where it is enlarged in two passes
-_BUDGET = 50e6  # bytes of an axis on a GPU, where making them would take longer
+_BUDGET = 60e6  # bytes of an axis on a GPU, where making them would take longer
 _BUDGET_OF_CPU = 8e6  # where it takes little beside the tile, and memory is the user's
 
 Part = tuple[slice, Tensor]  # source pixels, and their weights on the device
