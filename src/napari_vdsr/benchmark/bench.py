@@ -19,6 +19,7 @@ from napari_vdsr.benchmark.measure import (
     matrix_rate,
 )
 from napari_vdsr.benchmark.ways import engines_of, in_double, sample, usual_way
+from napari_vdsr.errors import picked
 from napari_vdsr.inference.device import (
     available_devices,
     is_out_of_memory,
@@ -89,15 +90,9 @@ class Bench:
 
     def to_json(self) -> dict[str, Any]:
         """Everything as one JSON object."""
-        rows = [
-            {
-                **asdict(row),
-                "megapixels_per_second": row.megapixels_per_second,
-                "ratio": row.ratio,
-            }
-            for row in self.rows
-        ]
-        return {**asdict(self), "rows": rows}
+        derived = "megapixels_per_second ratio"
+        rows = [asdict(row) | picked(row, derived) for row in self.rows]
+        return asdict(self) | {"rows": rows}
 
     def to_text(self) -> str:
         """Tables for people."""
