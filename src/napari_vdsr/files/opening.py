@@ -85,7 +85,8 @@ class OpenImage:
 def as_slices(
     key: Sequence[int | slice], shape: Sequence[int]
 ) -> tuple[list[slice], tuple[int | slice, ...]]:
-    """A slice for each item of a key, and the key that then drops axes of indices."""
+    """A slice for each axis, and the key that then drops those that have an index."""
+    key = (*key, *(slice(size) for size in shape[len(key) :]))
     slices = [
         item if isinstance(item, slice) else slice(item, item + 1) for item in key
     ]
@@ -128,37 +129,48 @@ def refuse_mask(image: object) -> None:
         )
 
 
-class Reordered:
-    """Pixels with their axes in another order."""
+class Sliced:
+    """Pixels that a function reads for a slice of each axis, from 0 up without steps.
 
-    def __init__(self, pixels: Pixels, order: Sequence[int]) -> None:
-        self._pixels = pixels
-        self._order = tuple(order)
-        self.dtype = pixels.dtype
-        self.shape = tuple(pixels.shape[axis] for axis in order)
-        chunks = getattr(pixels, "chunks", None)
-        self.chunks = chunks and tuple(chunks[axis] for axis in order)
+    `chunks` are those of what it reads, if any; `lazy` means that it gives arrays of
+    dask.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        dtype: Any,
+        read: Callable[[tuple[slice, ...]], Any],
+        chunks: Any = None,
+        *,
+        lazy: bool = False,
+    ) -> None:
+        self.shape, self.dtype = tuple(shape), np.dtype(dtype)
+        self.chunks, self.lazy = chunks, lazy
+        self._read = read
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> Any:
+        """The pixels of an index or a slice for each axis, all of those left out."""
         parts, kept = as_slices(key, self.shape)
-        wanted = dict(zip(self._order, parts, strict=True))
-        stored = tuple(wanted[axis] for axis in range(len(key)))
-        return self._pixels[stored].transpose(self._order)[kept]
+        return self._read(tuple(parts))[kept]
 
 
-class _Guarded:
-    """Pixels of a file whose every failure names the file."""
+def reordered(pixels: Pixels, order: Sequence[int]) -> Sliced:
+    """Pixels with their axes in another order."""
+    order = tuple(order)
 
-    def __init__(self, path: Path, pixels: Pixels) -> None:
-        self._path = path
-        self._pixels = pixels
-        self.shape = pixels.shape
-        self.dtype = pixels.dtype
-        self.chunks: tuple[int, ...] | None = getattr(pixels, "chunks", None)
+    def read(parts: tuple[slice, ...]) -> Any:
+        stored = tuple(parts[order.index(axis)] for axis in range(len(order)))
+        return pixels[stored].transpose(order)
 
-    def __getitem__(self, key: tuple[int | slice, ...]) -> Any:
-        with reading_from(self._path):
-            return self._pixels[key]
+    chunks = getattr(pixels, "chunks", None)
+    return Sliced(
+        [pixels.shape[axis] for axis in order],
+        pixels.dtype,
+        read,
+        chunks and tuple(chunks[axis] for axis in order),
+        lazy=hasattr(pixels, "__dask_graph__"),
+    )
 
 
 def guarded(
@@ -170,7 +182,11 @@ def guarded(
     read. Pixels that cannot fit into memory are refused before they are read. `before`
     is the state of the file when it was opened: its identity is never that of another.
     """
-    array = image.picture.array
+    array, stored = image.picture.array, image.pixels
+
+    def part(parts: tuple[slice, ...]) -> Any:
+        with reading_from(path):
+            return stored[parts]
 
     def read() -> Picture:
         with reading_from(path):
@@ -187,7 +203,8 @@ def guarded(
                 raise _changed(path.name)
             return now
 
-    pixels = _Guarded(path, image.pixels)
+    chunks = getattr(stored, "chunks", None)
+    pixels = Sliced(stored.shape, stored.dtype, part, chunks)
     return replace(image, pixels=pixels, read=read, identity=identity)
 
 

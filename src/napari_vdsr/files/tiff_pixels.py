@@ -13,7 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.files.opening import as_slices
+from napari_vdsr.files.opening import Sliced
 
 _KEPT = 32_000_000  # bytes of decoded strips and tiles that are kept for the next read
 _GDAL_NODATA = 42113
@@ -248,32 +248,24 @@ class Arrangement:
         return array if self.palette is None else self.palette[array]
 
 
-class Arranged:
+def arranged(pixels: TiffPixels, arrangement: Arrangement) -> Sliced:
     """The pixels of a file with the axes of a picture."""
+    order, palette = arrangement.order, arrangement.palette
+    shape, dtype = tuple(pixels.shape[axis] for axis in order), pixels.dtype
+    if palette is not None:
+        shape, dtype = shape + palette.shape[1:], palette.dtype
 
-    def __init__(self, pixels: TiffPixels, arrangement: Arrangement) -> None:
-        self._pixels = pixels
-        self._arrangement = arrangement
-        palette, order = arrangement.palette, arrangement.order
-        self.shape = tuple(pixels.shape[axis] for axis in order)
-        self.dtype = pixels.dtype.newbyteorder("=")
-        if palette is not None:
-            self.shape += palette.shape[1:]
-            self.dtype = palette.dtype
+    def read(parts: tuple[slice, ...]) -> NDArray[Any]:
+        wanted = dict(zip(order, parts, strict=False))
+        for axis in arrangement.flipped:
+            part, size = parts[axis], shape[axis]
+            turned = slice(size - max(part.stop, part.start), size - part.start)
+            wanted[order[axis]] = turned
+        stored = tuple(wanted[axis] for axis in range(len(order)))
+        found = arrangement.applied(pixels.region(stored))
+        return found[..., parts[-1]] if len(parts) > len(order) else found
 
-    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
-        order = self._arrangement.order
-        parts, kept = as_slices(key, self.shape)
-        for axis in self._arrangement.flipped:
-            part, size = parts[axis], self.shape[axis]
-            parts[axis] = slice(size - max(part.stop, part.start), size - part.start)
-        stored = [slice(0)] * len(order)
-        for axis, part in zip(order, parts[: len(order)], strict=True):
-            stored[axis] = part
-        pixels = self._arrangement.applied(self._pixels.region(tuple(stored)))
-        if len(parts) > len(order):
-            pixels = pixels[..., parts[-1]]
-        return pixels[kept]
+    return Sliced(shape, dtype.newbyteorder("="), read)
 
 
 def colours_of(colormap: NDArray[np.uint16]) -> NDArray[Any]:

@@ -25,9 +25,9 @@ from napari_vdsr.files.tiff_metadata import (
     without_sizes,
 )
 from napari_vdsr.files.tiff_pixels import (
-    Arranged,
     Arrangement,
     TiffPixels,
+    arranged,
     check_segments,
     colours_of,
     greys_of,
@@ -85,7 +85,7 @@ def open_tiff(path: Path) -> OpenImage:
     except BaseException:
         tif.close()
         raise
-    pixels = Arranged(TiffPixels(path, tif, series), arrangement)
+    pixels = arranged(TiffPixels(path, tif, series), arrangement)
     array = planned_array(pixels.shape, pixels.dtype)
     axes, rgb = arrangement.axes, arrangement.rgb
     picture = Picture(array, axes, rgb, size, unit, metadata)

@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_vdsr.errors import FileError
 from napari_vdsr.files.ngff import OWN, VersionError, axis_letters, parse_image
-from napari_vdsr.files.opening import OpenImage, Reordered, state_of
+from napari_vdsr.files.opening import OpenImage, reordered, state_of
 from napari_vdsr.files.picture import Axis, Metadata, Multiscale, Picture, planned_array
 from napari_vdsr.files.zarr_chunks import (
     MARKS,
@@ -115,7 +115,7 @@ def _with_colours(image: OpenImage) -> OpenImage:
     return replace(
         image,
         picture=picture,
-        pixels=Reordered(image.pixels, order),
+        pixels=reordered(image.pixels, order),
         read=lambda: replace(picture, array=image.read().array.transpose(order)),
     )
 

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vdsr.errors import FileError, InputError, VdsrError, VdsrWarning
-from napari_vdsr.files.opening import OpenImage, Reordered
-from napari_vdsr.files.picture import Metadata, as_shown
+from napari_vdsr.files.opening import OpenImage, Sliced, reordered
+from napari_vdsr.files.picture import as_shown
 from napari_vdsr.images.arrays import as_array, is_xarray
 from napari_vdsr.images.stack import Stack, check_kind, is_small, stack_of
-from napari_vdsr.imaging.geometry import Axes, find_axes, letters_of
+from napari_vdsr.imaging.geometry import find_axes, letters_of
 from napari_vdsr.imaging.resample import Instrument
 
 
@@ -85,13 +85,24 @@ def _of_file(
     letters = axes or file.picture.unique_axes
     small = is_small(file.pixels, kept) or not _can_be_sliced(file)
     pixels = file.read().array if small else file.pixels
-    planes = _Ordered(pixels, find_axes(pixels.shape, letters))
-    said = file.picture.metadata
+    found = find_axes(pixels.shape, letters)
+    order, colours = found.moved_last(len(letters)), found.samples is not None
+    planes, said = reordered(pixels, order), file.picture.metadata
+    if said.inverted or said.premultiplied:
+        # A result in a format that stores pixels as they are shown could not be
+        # compared otherwise.
+        stored, samples = planes, -1 if colours else None
+        planes = Sliced(
+            stored.shape,
+            stored.dtype,
+            lambda parts: as_shown(stored[parts], said, samples),
+            stored.chunks,
+        )
     return Stack(
-        _Shown(planes, said) if said.inverted or said.premultiplied else planes,
-        planes.colours,
+        planes,
+        colours,
         name=name,
-        axes="".join(letters[axis] for axis in planes.order[: planes.leading]),
+        axes="".join(letters[axis] for axis in order[: -3 if colours else -2]),
         kept=kept,
         remarks=file.remarks,
         ome=file.picture.metadata.ome,
@@ -109,38 +120,8 @@ def _of_array(
         return stack_of(image, name, rgb, kept=kept)
     pixels = as_array(image, name)
     found = find_axes(tuple(int(size) for size in pixels.shape), axes, rgb)
-    planes = _Ordered(pixels, found)
-    return stack_of(planes, name, planes.colours, kept=kept)
-
-
-class _Ordered(Reordered):
-    """Pixels with Y, X and colours as the last axes, whatever their order."""
-
-    def __init__(self, pixels: Any, axes: Axes) -> None:
-        self.order = axes.moved_last(len(pixels.shape))
-        super().__init__(pixels, self.order)
-        self.colours = axes.samples is not None
-        self.lazy = hasattr(pixels, "__dask_graph__")
-        self.leading = len(self.order) - (3 if self.colours else 2)
-
-    def __getitem__(self, index: tuple[int | slice, ...]) -> Any:
-        rest = (slice(size) for size in self.shape[len(index) :])
-        return super().__getitem__((*index, *rest))
-
-
-class _Shown:
-    """The planes of a file that stores its pixels in another way than they are shown.
-
-    A result in a format that has no such way could not be compared otherwise.
-    """
-
-    def __init__(self, planes: _Ordered, metadata: Metadata) -> None:
-        self._planes, self._metadata = planes, metadata
-        self.shape, self.dtype, self.chunks = planes.shape, planes.dtype, planes.chunks
-        self._samples = -1 if planes.colours else None
-
-    def __getitem__(self, index: tuple[int | slice, ...]) -> Any:
-        return as_shown(self._planes[index], self._metadata, self._samples)
+    planes = reordered(pixels, found.moved_last(len(pixels.shape)))
+    return stack_of(planes, name, found.samples is not None, kept=kept)
 
 
 def _can_be_sliced(file: OpenImage) -> bool:

@@ -87,7 +87,6 @@ class EnlargedArray:
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """The pixels of an index or a slice (without a step) for each axis."""
         items = () if key is Ellipsis else key if isinstance(key, tuple) else (key,)
-        items += (slice(None),) * (len(self.shape) - len(items))
         wanted, kept = as_slices(items, self.shape)
         parts = [
             slice(first + part.start, first + part.stop)

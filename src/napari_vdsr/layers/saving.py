@@ -23,7 +23,7 @@ from napari_vdsr.files.ome_zarr_writer import (
     start_zarr,
     writing_alone,
 )
-from napari_vdsr.files.opening import OpenImage, Pixels, Reordered
+from napari_vdsr.files.opening import OpenImage, Pixels, Sliced, reordered
 from napari_vdsr.files.partial_zarr import Chunk, PartialZarr
 from napari_vdsr.files.picture import (
     AXIS_TYPES,
@@ -82,7 +82,7 @@ def save_enlarged(
     sources = Inputs(files)
     check_name(path, overwrite=overwrite, source=sources)
     picture = picture_of(layer, plan, data.dtype)
-    pixels = PixelsOfLayer(data)
+    pixels = _pixels_of(data)
     image = OpenImage(
         picture,
         pixels,
@@ -115,18 +115,18 @@ def store_layer(layer: "Image", path: Path) -> None:
     check_name(path, overwrite=True, source=Inputs(files_of(data)))
     plan = plan_layer(layer, 1)
     picture = picture_of(layer, plan, data.dtype)
-    pixels = PixelsOfLayer(data)
+    pixels = _pixels_of(data)
     if path.suffix.lower() == ZARR_SUFFIX:
         _store_zarr(path, picture, pixels, plan.axes)
         return
     order = plan.axes.moved_last(len(picture.axes))
-    parts = Reordered(pixels, order)
+    parts = reordered(pixels, order)
     write_image(path, picture.reordered(order), pixels=parts, overwrite=True)
 
 
 def _store_zarr(path: Path, picture: Picture, pixels: Pixels, axes: Axes) -> None:
     order = ngff_order(picture.axes, str(path))
-    source, axes = Reordered(pixels, order), axes.ordered(order)
+    source, axes = reordered(pixels, order), axes.ordered(order)
     plan = ZarrPlan(
         [source.shape, *reduced_shapes(source.shape, axes)],
         "".join(picture.axes[axis] for axis in order),
@@ -163,18 +163,16 @@ def _stored(
         yield chunk, part.write(level, chunk, made)
 
 
-class PixelsOfLayer:
+def _pixels_of(data: Any) -> Sliced:
     """The array of a layer, as files want it: in memory where it is sliced."""
+    from napari_vdsr.lazy.graph import readable
 
-    def __init__(self, data: Any) -> None:
-        from napari_vdsr.lazy.graph import readable
+    source, dtype = readable(data), np.dtype(data.dtype).newbyteorder("=")
 
-        self._data = readable(data)
-        self.shape = tuple(int(size) for size in data.shape)
-        self.dtype: np.dtype[Any] = np.dtype(data.dtype).newbyteorder("=")
+    def read(parts: tuple[slice, ...]) -> NDArray[Any]:
+        return np.asarray(source[parts]).astype(dtype, copy=False)
 
-    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
-        return np.asarray(self._data[key]).astype(self.dtype, copy=False)
+    return Sliced([int(size) for size in data.shape], dtype, read)
 
 
 def picture_of(layer: "Image", plan: LayerPlan, dtype: Any) -> Picture:

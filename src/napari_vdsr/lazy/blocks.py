@@ -14,7 +14,7 @@ import numpy as np
 from dask.base import compute
 from numpy.typing import NDArray
 
-from napari_vdsr.files.opening import as_slices, checked_pixels
+from napari_vdsr.files.opening import Sliced, checked_pixels
 from napari_vdsr.imaging.geometry import enlarged_size
 
 BLOCK = 512
@@ -162,49 +162,36 @@ def assembled(
     return window
 
 
-class ChunkedPixels:
+def chunked_pixels(array: Any) -> Sliced:
     """A dask array that is computed where it is sliced, each chunk checked."""
 
-    def __init__(self, array: Any) -> None:
-        self._array = array
-        self.shape: tuple[int, ...] = array.shape
-        self.dtype: np.dtype[Any] = array.dtype
-
-    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
-        """The pixels of an index or a slice for each axis."""
-        wanted, kept = as_slices(key, self.shape)
+    def read(wanted: tuple[slice, ...]) -> NDArray[Any]:
         parts = [
             make_parts([part.start, part.stop], [part], sizes)[0]
-            for part, sizes in zip(wanted, self._array.chunks, strict=True)
+            for part, sizes in zip(wanted, array.chunks, strict=True)
         ]
         touched = tuple(slice(part.chunks.start, part.chunks.stop) for part in parts)
-        blocks = self._array.blocks[touched].to_delayed().ravel()
+        blocks = array.blocks[touched].to_delayed().ravel()
         chunks = compute(*blocks)  # type: ignore[no-untyped-call]
-        window = assembled(chunks, parts, self.dtype)
-        return window[kept]
+        return assembled(chunks, parts, array.dtype)
+
+    return Sliced(array.shape, array.dtype, read)
 
 
-class Window:
+def window_of(
+    pixels: NDArray[Any], first: Sequence[int], shape: Sequence[int]
+) -> Sliced:
     """Part of an array, sliced by the coordinates of the whole array.
 
     `first` says where the part begins along each axis, `shape` how large the whole is.
     """
 
-    def __init__(
-        self, pixels: NDArray[Any], first: Sequence[int], shape: Sequence[int]
-    ) -> None:
-        self._pixels = pixels
-        self._first = tuple(first)
-        self.shape = tuple(shape)
-        self.dtype = pixels.dtype
-
-    def __getitem__(self, region: tuple[int | slice, ...]) -> NDArray[Any]:
-        """The pixels of a region that lies within the part."""
-        wanted, kept = as_slices(region, self.shape)
+    def read(wanted: tuple[slice, ...]) -> NDArray[Any]:
         parts = []
-        ends = zip(wanted, self._first, self._pixels.shape, strict=True)
-        for part, first, size in ends:
+        for part, start, size in zip(wanted, first, pixels.shape, strict=True):
             # Else an index below zero would count from the end.
-            assert first <= part.start <= part.stop <= first + size
-            parts.append(slice(part.start - first, part.stop - first))
-        return self._pixels[tuple(parts)][kept]
+            assert start <= part.start <= part.stop <= start + size
+            parts.append(slice(part.start - start, part.stop - start))
+        return pixels[tuple(parts)]
+
+    return Sliced(shape, pixels.dtype, read)

@@ -18,7 +18,7 @@ from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 from napari_vdsr.errors import InputError
 from napari_vdsr.files.opening import state_of
 from napari_vdsr.files.zarr_chunks import Present, folder_of, store_of
-from napari_vdsr.lazy.blocks import ChunkedPixels, Part
+from napari_vdsr.lazy.blocks import Part, chunked_pixels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -182,7 +182,7 @@ def _sources(array: da.Array) -> Iterator[tuple[str, Key, Any]]:
 def readable(array: Any) -> Any:
     """An array that gives pixels where it is sliced; those of dask are checked."""
     if isinstance(array, da.Array):
-        return ChunkedPixels(_present(array))
+        return chunked_pixels(_present(array))
     return _guarded(array)
 
 

@@ -18,12 +18,12 @@ from napari_vdsr.inference.enlarged_array import EnlargedArray, warn_of_factors
 from napari_vdsr.inference.tiles import source_span
 from napari_vdsr.lazy.blocks import (
     Part,
-    Window,
     assembled,
     enlarged_bounds,
     make_parts,
     planes_in_block,
     stack_bounds,
+    window_of,
 )
 from napari_vdsr.lazy.cluster import UpscaleSettings, of_distributed, upscaler_for
 from napari_vdsr.lazy.graph import array_of_blocks, as_dask, unread
@@ -184,7 +184,7 @@ def enlarge_block(
     full = [part.window.stop for part in parts]
     full[planes.axes.y], full[planes.axes.x] = planes.shape
     first = [part.window.start for part in parts]
-    window = Window(assembled(chunks, parts, dtype), first, full)
+    window = window_of(assembled(chunks, parts, dtype), first, full)
     upscaler = upscaler_for(settings)
     made = settings.options.result_dtype(window.dtype)
     enlarged = EnlargedArray(
