@@ -174,32 +174,38 @@ def bench(
                 result.agreement[f"{name} {label}"] = _error(upscaler, exact)
             for edge in _halves(top):
                 say(f"{name}: {edge} x {edge}")
-                calls = _enlargements(ways, edge) | _usual(ways, edge)
-                result.rows.extend(_measured("size", ways, calls, edge, limit, repeats))
+                result.rows.extend(
+                    _rows("size", ways, edge, limit, repeats, usual=True)
+                )
             say(f"{name}: the network alone")
-            edge = min(top, next(iter(ways.values())).tile)
-            alone = _networks_alone(ways, edge)
-            result.rows.extend(_measured("network", ways, alone, edge, limit, repeats))
+            result.rows.extend(_alone(ways, top, limit, repeats))
             edge = min(top, _DEPTH_EDGE[device.type == "cpu"])
             for depth in _DEPTHS:
                 say(f"{name}: depth {depth}")
                 untrained = VDSR(depth).requires_grad_(False)  # as quick as others
                 ways = _ways(Model(untrained, f"depth {depth}"), device, precision)
-                calls = _enlargements(ways, edge)
-                result.rows.extend(
-                    _measured("depth", ways, calls, edge, limit, repeats)
-                )
+                result.rows.extend(_rows("depth", ways, edge, limit, repeats))
     result.rows.extend(_side_by_side(chosen, model, result.limits, repeats))
     return result
 
 
-def _enlargements(ways: dict[str, Upscaler], edge: int) -> Calls:
-    """An image enlarged to this size, in each way."""
+def _rows(
+    study: str,
+    ways: dict[str, Upscaler],
+    edge: int,
+    limit: float,
+    repeats: int,
+    usual: bool = False,
+) -> list[Row]:
+    """Measure an image enlarged to this size, the usual way among the others."""
     image = sample(edge // 2)
-    return {
+    calls: Calls = {
         label: partial(upscaler.region, image, (edge, edge))
         for label, upscaler in ways.items()
     }
+    if usual:
+        calls |= _usual(ways, edge)
+    return _measured(study, ways, calls, edge, limit, repeats)
 
 
 def _usual(ways: dict[str, Upscaler], edge: int) -> Calls:
@@ -216,14 +222,18 @@ def _usual(ways: dict[str, Upscaler], edge: int) -> Calls:
     return {_USUAL: call}
 
 
-def _networks_alone(ways: dict[str, Upscaler], edge: int) -> Calls:
-    """The network on one window that is on the device already."""
-    device = next(iter(ways.values())).device
-    window = torch.rand(1, 1, edge, edge, device=device) - 0.5
-    return {
+def _alone(
+    ways: dict[str, Upscaler], largest: int, limit: float, repeats: int
+) -> list[Row]:
+    """Measure the network on one window that is on the device already."""
+    first = next(iter(ways.values()))
+    edge = min(largest, first.tile)
+    window = torch.rand(1, 1, edge, edge, device=first.device) - 0.5
+    calls: Calls = {
         label: partial(upscaler.engine.residual, window)
         for label, upscaler in ways.items()
     }
+    return _measured("network", ways, calls, edge, limit, repeats)
 
 
 def _measured(
