@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,7 +62,7 @@ def check_existing_zarr(target: Path, *, overwrite: bool) -> None:
     """Raise `FileError` when there is anything but a zarr that may be replaced."""
     if not os.path.lexists(target):
         return
-    if not target.is_dir() or not (is_zarr(target) or not any(target.iterdir())):
+    if not target.is_dir() or (any(target.iterdir()) and not is_zarr(target)):
         raise FileError(
             f"cannot write {target}: it is there already, and it is no zarr"
         )
@@ -113,14 +114,9 @@ class PartialZarr:
         """Shapes of all levels, the finest first."""
         return [tuple(level.shape) for level in self.levels]
 
-    def _grid(self, level: int) -> tuple[int, ...]:
-        array = self.levels[level]
-        sizes = zip(array.shape, array.chunks, strict=True)
-        return tuple(-(-size // edge) for size, edge in sizes)
-
     def chunks(self, level: int) -> Iterator[Chunk]:
         """All chunks of a level, row by row."""
-        return product(*map(range, self._grid(level)))
+        return product(*map(range, self.levels[level].cdata_shape))
 
     def region(self, level: int, chunk: Chunk) -> tuple[slice, ...]:
         """The pixels of a chunk."""
@@ -137,8 +133,8 @@ class PartialZarr:
     def _sums(self) -> list[NDArray[np.uint64]]:
         """The checksum of every chunk of every level; 0 where it is not finished."""
         found = []
-        for level in range(len(self.levels)):
-            file, grid = self._sums_file(level), self._grid(level)
+        for level, array in enumerate(self.levels):
+            file, grid = self._sums_file(level), array.cdata_shape
             sums = np.fromfile(file, "<u8") if file.is_file() else np.empty(0, "<u8")
             if sums.size != prod(grid):  # a new image, or one whose list was damaged
                 sums = np.zeros(prod(grid), "<u8")
@@ -185,7 +181,7 @@ class PartialZarr:
 
         Progress counts pixels and may raise `Cancelled`; finished chunks stay.
         """
-        counts = Counts()
+        states: Counter[str] = Counter()
         if progress is not None:
             progress.reset(sum(map(prod, self.shapes)))
 
@@ -198,7 +194,7 @@ class PartialZarr:
             wanted = []
             for chunk in self.chunks(level):
                 state = self.state(level, chunk)
-                setattr(counts, state, getattr(counts, state) + 1)
+                states[state] += 1
                 if state == "good":
                     advance(level, chunk)
                 else:
@@ -206,7 +202,7 @@ class PartialZarr:
             for chunk, checksum in make_all(level, wanted):
                 self.note(level, chunk, checksum)
                 advance(level, chunk)
-        return counts
+        return Counts(**states)
 
     @property
     def empty(self) -> bool:
