@@ -33,6 +33,17 @@ def test_a_number_is_a_number() -> None:
     assert tile_edge(7, 768, 20, CPU) == tile_edge("7", 768, 20, CPU) == 7
 
 
+@pytest.mark.parametrize("tile", [10**6, "900 GB"])
+@pytest.mark.parametrize("features", [1, 64, 1024])
+@pytest.mark.parametrize("bytes_each", [4, 8])
+def test_features_of_a_tile_can_be_counted_with_32_bits(
+    tile: Any, features: int, bytes_each: int
+) -> None:
+    """cuDNN and others compute with indices of that size, whatever fits the memory."""
+    edge = tile_edge(tile, bytes_each * features, 20, torch.device("cuda"))
+    assert 2**29 < (edge + 40) ** 2 * features < 2**31
+
+
 @pytest.mark.parametrize("features", [64, 256, 1024])
 @pytest.mark.parametrize("device", ["cpu", "mps"])
 def test_by_itself_a_tile_stays_within_a_gigabyte(features: int, device: str) -> None:

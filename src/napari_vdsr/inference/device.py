@@ -163,6 +163,7 @@ _LARGEST = {"cpu": 512, "cuda": 2048}
 _LARGEST_ELSEWHERE = 1024
 _BUDGET = 750e6  # wide networks get smaller tiles, so that a gigabyte is enough
 _MOST = 0.8  # of the free memory, where that is less
+_INDEXED = 2.0**33  # bytes of a window: libraries count its features with 32 bits
 
 
 def bytes_per_pixel(
@@ -181,9 +182,10 @@ def tile_edge(tile: int | str, per_pixel: int, halo: int, device: torch.device) 
     """Output pixels per edge of a tile: given in pixels, as "500 MB" or as "auto".
 
     `per_pixel` are the bytes that a pixel of a window takes; `halo` pixels around a
-    tile are computed as well.
+    tile are computed as well. A tile that no library could index is made smaller.
     """
     tile = checked_tile(tile)
+    most = max(SMALLEST_TILE, _edge_within(_INDEXED, per_pixel, halo))
     if tile == "auto":
         free, memory = free_memory(device), _BUDGET
         if free is not None:
@@ -192,12 +194,12 @@ def tile_edge(tile: int | str, per_pixel: int, halo: int, device: torch.device) 
         fits = _edge_within(memory, per_pixel, halo)
         return max(SMALLEST_TILE, min(largest, fits))
     if isinstance(tile, int):
-        return tile
+        return min(tile, most)
     edge = _edge_within(budget(tile), per_pixel, halo)
     if edge < SMALLEST_TILE:
         least = (SMALLEST_TILE + 2 * halo) ** 2 * per_pixel / 1e6
         raise InputError(f"tile is {tile!r}: this model needs at least {least:.0f} MB")
-    return edge
+    return min(edge, most)
 
 
 def _edge_within(memory: float, per_pixel: int, halo: int) -> int:
