@@ -47,7 +47,6 @@ ONLY_IN = {
     "dask": {"lazy"},
     "distributed": {"lazy"},
     "filelock": {"files"},
-    "magicgui": {"plugin"},
     "napari": {"layers", "plugin"},
     "pyqtgraph": {"plugin"},
     "qtpy": {"plugin"},

@@ -138,8 +138,8 @@ def test_a_model_file_can_be_chosen(
     assert panel.settings.model == "tiny", "nothing was chosen"
     path = (tmp_path / "models" / "tiny.safetensors").rename(tmp_path / "a<b.pt")
     choose_file(panel, path)
-    assert panel.form["model"].current_choice == "a<b.pt"
-    assert "a&lt;b.pt" in panel.form["model"].tooltip
+    assert panel.form["model"].native.currentText() == "a<b.pt"
+    assert "a&lt;b.pt" in panel.form["model"].native.toolTip()
     assert choose_file(panel, "") == str(tmp_path)
     assert panel.settings.model == str(path)
 
@@ -278,13 +278,13 @@ def test_a_model_that_is_not_here_is_fetched_by_run(
     viewer.add_image(np.zeros((12, 12), np.uint8), contrast_limits=(0, 9))
     panel = open_panel(model=card.name)
     settle(panel)
-    assert panel.form["model"].current_choice.startswith("needs 2.5 MB")
-    assert "Kim" in panel.form["model"].tooltip
+    assert panel.form["model"].native.currentText().startswith("needs 2.5 MB")
+    assert "Kim" in panel.form["model"].native.toolTip()
     assert not card.path.exists()  # nothing is fetched when a panel opens
     run(panel)
     assert len(viewer.layers) == 2
     settle(panel)
-    assert panel.form["model"].current_choice.startswith(card.name)
+    assert panel.form["model"].native.currentText().startswith(card.name)
     assert panel.form["model"].value == card.name
 
 

@@ -139,7 +139,7 @@ def test_a_cancelled_run_leaves_the_last_comparison(
         panel.cancel()
         qtbot.waitUntil(lambda: not panel.running)
     settle(panel)
-    assert panel.controls.compare.enabled
+    assert panel.controls.compare.native.isEnabled()
     assert panel.controls.compare.value == "split"
     assert left_of(viewer) in viewer.layers
 

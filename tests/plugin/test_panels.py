@@ -68,23 +68,6 @@ def test_what_opening_a_panel_does_not_need_is_not_imported() -> None:
     assert done.stdout.split() == ["[]", "[]"]
 
 
-@pytest.mark.parametrize("kind", [SuperResolution, Training])
-def test_no_field_that_is_folded_is_made(
-    viewer: Any, kind: Any, qtbot: Any, cells: Any
-) -> None:
-    """They took half of the time for which the window was blocked."""
-    viewer.add_image(cells, name="cells")
-    panel = kind(viewer)
-    viewer.window.add_dock_widget(panel, name="panel")
-    qtbot.waitUntil(lambda: panel.idle)
-    assert not panel.settings.more
-    assert "Precision" not in accessible_names(panel)
-    panel.form["more"].value = True
-    assert "Precision" in accessible_names(panel)
-    assert "cpu" in panel.form["device"].choices
-    assert panel.form["device"].current_choice.startswith("auto (")
-
-
 def test_panels_share_the_height_of_the_window(
     make_napari_viewer: Any, qtbot: Any
 ) -> None:
@@ -101,10 +84,6 @@ def test_panels_share_the_height_of_the_window(
         return max(heights) - min(heights) < 10 and sum(heights) < 800
 
     qtbot.waitUntil(equal)
-
-
-def accessible_names(panel: QWidget) -> set[str]:
-    return {each.accessibleName() for each in panel.findChildren(QWidget)}
 
 
 @pytest.fixture(params=[Training, Psnr])

@@ -148,7 +148,7 @@ def test_images_stand_side_by_side_and_everything_comes_back(
 ) -> None:
     other = viewer.add_image(CAMERA, name="other")
     tab.truth.value = viewer.add_image(CAMERA, name="cells")
-    assert not tab.tile.enabled
+    assert not tab.tile.native.isEnabled()
     score(tab, qtbot)
     camera = getattr(viewer, "scene", viewer).camera
     camera.zoom = 3.0

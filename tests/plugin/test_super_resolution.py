@@ -236,7 +236,7 @@ def test_before_hides_all_that_was_made_of_the_source_until_after(
     panel.controls.compare.value = "before"
     viewer.layers.remove("cells ×3 tiny")
     settle(panel)
-    assert not panel.controls.compare.enabled
+    assert not panel.controls.compare.native.isEnabled()
     assert viewer.layers["cells ×2 tiny"].visible
 
 

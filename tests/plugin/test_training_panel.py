@@ -463,15 +463,15 @@ def test_what_is_held_out_of_a_single_image_is_said(
     panel = open_training(held="20")
     settle(panel)
     held = panel.form["held"]
-    assert held.current_choice == "20 % of the images"
+    assert held.native.currentText() == "20 % of the images"
     panel.form["images"].value = "cells"
     settle(panel)
-    assert held.current_choice == "a quarter of it"
+    assert held.native.currentText() == "a quarter of it"
     assert len(held.choices) == 3
     held.value = "0"
     panel.form["images"].value = "all image layers"
     settle(panel)
-    assert held.current_choice == "nothing"
+    assert held.native.currentText() == "nothing"
     assert held.native.itemText(2) == "10 % of the images"
 
 

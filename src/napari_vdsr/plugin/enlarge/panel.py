@@ -68,10 +68,9 @@ class SuperResolution(Panel[Settings]):
         self._comparison = self._results.comparison
         self._batch: Batch | None = None
         self._planned_for: Any = None
-        self._devices = Devices(self, self._devices_known)
-        self._prober = Prober(self, self.refresh_soon)
-        self._describer = Describer(self, self.refresh_soon)
-        self.finders += [self._devices, self._prober, self._describer]
+        self._devices = self.kept(Devices(self, self._devices_known))
+        self._prober = self.kept(Prober(self, self.refresh_soon))
+        self._describer = self.kept(Describer(self, self.refresh_soon))
         self.settings = self._saved
         self._connect()
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from magicgui.widgets import CheckBox, RadioButtons
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -32,7 +31,7 @@ from napari_vdsr.plugin.widgets.elements import (
     wrapping_label,
 )
 from napari_vdsr.plugin.widgets.form import Form
-from napari_vdsr.plugin.widgets.inputs import combo_box, offer
+from napari_vdsr.plugin.widgets.inputs import Choice, check_box, radio_buttons
 from napari_vdsr.plugin.widgets.run_bar import RunBar
 from napari_vdsr.plugin.words import Outlook, plain_name
 from napari_vdsr.zoo import Card
@@ -62,8 +61,8 @@ class EnlargeForm(Form[Settings]):
 
     def __init__(self, settings: Settings) -> None:
         self._model = settings.model  # the last one that was no request for a file
-        self.layer = combo_box(tooltip=_LAYER)
-        self.shapes = combo_box(tooltip=_SHAPES)
+        self.layer = Choice(tooltip=_LAYER)
+        self.shapes = Choice(tooltip=_SHAPES)
         super().__init__(settings)
         self.add_row("Layer", self.layer.native, 0, name="layer")
         self._shapes_row = self.add_row("Shapes", self.shapes.native, 3)
@@ -73,9 +72,9 @@ class EnlargeForm(Form[Settings]):
     def offer_layers(self, sources: Sources) -> None:
         """Replace the lists of layers; the first entry stands for the selection."""
         images = [(plain_name(layer.name), layer) for layer in sources.images]
-        offer(self.layer, [(selection_in_words(sources.selected), SELECTED), *images])
+        self.layer.offer([(selection_in_words(sources.selected), SELECTED), *images])
         shapes = [(plain_name(layer.name), layer) for layer in sources.shapes]
-        offer(self.shapes, shapes)
+        self.shapes.offer(shapes)
 
     def offer_models(self, cards: Iterable[Card], *more: tuple[str, str]) -> None:
         """Replace the list of models, in this order; the last entry asks for a file."""
@@ -151,17 +150,13 @@ class Controls(RunBar):
         self.save = push_button("Save to…", _SAVE)
         others = self.preview, self.save
         super().__init__("Run", _RUN, *others, above=[self.image], lines=2)
-        self.compare = RadioButtons(
-            choices=[BEFORE, SPLIT, AFTER],
-            orientation="horizontal",
-            tooltip=_COMPARE,
-        )
+        self.compare = radio_buttons([BEFORE, SPLIT, AFTER], _COMPARE)
         self.compare.value = AFTER
         self.line = QSlider(Qt.Orientation.Horizontal)
         self.line.setRange(0, 100)
         self.line.setValue(50)
         self.line.setToolTip(_LINE)
-        self.link = CheckBox(text="link contrast", tooltip=_LINK)
+        self.link = check_box("link contrast", _LINK)
         self.script = push_button("Copy script", _SCRIPT)
         self.release = push_button("Free GPU", _RELEASE)
         self.reset = push_button("Reset", _RESET)
@@ -190,18 +185,16 @@ class Controls(RunBar):
         """Whether there is anything to compare."""
         if not on:
             self.compare.value = AFTER
-        self.compare.enabled = on
+        self.compare.native.setEnabled(on)
         self.show_line()
 
     def show_line(self) -> None:
         """Let the line be moved while the view is split."""
-        on = bool(self.compare.enabled and self.compare.value == SPLIT)
+        on = self.compare.native.isEnabled() and self.compare.value == SPLIT
         self.line.setEnabled(on)
 
     def _comparison(self) -> QGroupBox:
         """The outlined comparison."""
-        self.compare.native.setStyleSheet("QGroupBox { border: 0; margin: 0; }")
-        self.compare.native.layout().setContentsMargins(0, 0, 0, 0)
         self.compare.native.setAccessibleName("Compare with the source")
         self.line.setAccessibleName("Line between before and after")
         box = QGroupBox("Compare with the source")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from magicgui.widgets import ComboBox
 from napari.layers import Image
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
@@ -23,7 +22,7 @@ from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import Sources
 from napari_vdsr.plugin.widgets.elements import message_colour
 from napari_vdsr.plugin.widgets.form import Form
-from napari_vdsr.plugin.widgets.inputs import offer
+from napari_vdsr.plugin.widgets.inputs import Choice
 from napari_vdsr.plugin.widgets.run_bar import RunBar
 from napari_vdsr.plugin.words import Outlook
 
@@ -79,7 +78,7 @@ def _check_state(on: bool) -> Qt.CheckState:
 
 
 def offer_layers(
-    box: ComboBox, layers: Sequence[Image], usual: Image | None = None
+    box: Choice, layers: Sequence[Image], usual: Image | None = None
 ) -> bool:
     """Replace a field's layers and keep its value, else take the usual one.
 
@@ -87,7 +86,7 @@ def offer_layers(
     """
     before = box.value
     with box.changed.blocked():
-        offer(box, [(layer.name, layer) for layer in layers])
+        box.offer([(layer.name, layer) for layer in layers])
         if usual is not None and not any(layer is before for layer in layers):
             box.value = usual
     return box.value is not before

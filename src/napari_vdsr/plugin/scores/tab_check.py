@@ -5,7 +5,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from magicgui.widgets import ComboBox
 from napari.layers import Image, Layer
 from qtpy.QtWidgets import QFrame, QLabel, QWidget
 
@@ -26,7 +25,7 @@ from napari_vdsr.plugin.scores.work import ScoringWork
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import is_made, renew_or_add
 from napari_vdsr.plugin.widgets.elements import side_by_side, wrapping_label
-from napari_vdsr.plugin.widgets.inputs import combo_box
+from napari_vdsr.plugin.widgets.inputs import Choice
 from napari_vdsr.plugin.widgets.run_bar import RunBar
 from napari_vdsr.plugin.words import Outlook
 
@@ -50,7 +49,7 @@ class Check(RunBar):
     `none` is what it says without a layer.
     """
 
-    def __init__(self, text: str, tooltip: str, box: ComboBox, none: str) -> None:
+    def __init__(self, text: str, tooltip: str, box: Choice, none: str) -> None:
         super().__init__(text, tooltip)
         self.box, self.none = box, none
         self.found = _words()
@@ -79,11 +78,11 @@ class CheckTab(Tab):
 
     def __init__(self, viewer: Any) -> None:
         super().__init__(viewer)
-        self.result = combo_box(
+        self.result = Choice(
             tooltip="A layer that was made by this plugin. Its source has to be open, "
             "too."
         )
-        self.image = combo_box(tooltip="Any image.")
+        self.image = Choice(tooltip="Any image.")
         self.consistency = Check(
             "Check consistency",
             "Reduce the result to the size of its source again, and add a map of where "

@@ -34,7 +34,7 @@ from napari_vdsr.plugin.viewer import (
     renew_or_add,
 )
 from napari_vdsr.plugin.widgets.form import Form
-from napari_vdsr.plugin.widgets.inputs import combo_box
+from napari_vdsr.plugin.widgets.inputs import Choice
 from napari_vdsr.plugin.widgets.panel import timer_of
 from napari_vdsr.plugin.widgets.run_bar import RunBar
 
@@ -48,7 +48,7 @@ class CompareTab(ScoringTab):
     def __init__(self, viewer: Any) -> None:
         work = RunBar("Compare", "Compare the ticked layers with the reference.")
         super().__init__(viewer, Form(ScoreOptions()), work)
-        self.reference = combo_box(
+        self.reference = Choice(
             tooltip="The truth that layers are compared with, pixel by pixel."
         )
         self.layers = LayerList()

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from weakref import ref
 
-from magicgui.widgets import CheckBox
 from napari.layers import Image, Layer
 
 from napari_vdsr.evaluation.evaluate import Comparison
@@ -29,7 +28,7 @@ from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.viewer import add_quietly, likely_truth
 from napari_vdsr.plugin.widgets.elements import wrapping_label
 from napari_vdsr.plugin.widgets.form import Form
-from napari_vdsr.plugin.widgets.inputs import combo_box
+from napari_vdsr.plugin.widgets.inputs import Choice, check_box
 from napari_vdsr.plugin.widgets.run_bar import RunBar
 from napari_vdsr.plugin.words import free_text, made_for_others
 
@@ -45,12 +44,12 @@ class ModelTab(ScoringTab):
     """Layer, factor and model above; scores below; images in the viewer."""
 
     def __init__(self, viewer: Any, models: ModelList) -> None:
-        self.tile = CheckBox(
-            text="side by side",
-            tooltip="Show original, reduced, bicubic and predicted image side by side, "
+        self.tile = check_box(
+            "side by side",
+            "Show original, reduced, bicubic and predicted image side by side, "
             "in napari's grid mode; other layers are hidden meanwhile.",
         )
-        self.tile.enabled = False
+        self.tile.native.setEnabled(False)
         work = RunBar(
             "Score",
             "Reduce, enlarge, compare, and add all images as layers.",
@@ -59,7 +58,7 @@ class ModelTab(ScoringTab):
         about = wrapping_label()
         about.setText(_ABOUT)
         super().__init__(viewer, Form(ModelOptions()), work, about)
-        self.truth = combo_box(
+        self.truth = Choice(
             tooltip="An image with fine detail. It is made smaller, enlarged again, "
             "and compared with what it was."
         )
@@ -76,7 +75,7 @@ class ModelTab(ScoringTab):
             self.form.offer_models(self._models.cards)
         images = self.images
         offer_layers(self.truth, images, likely_truth(images))
-        self.tile.enabled = self._tiling.ready
+        self.tile.native.setEnabled(self._tiling.ready)
 
     def show_state(self) -> None:
         """Show what is wrong, if anything, and enable or disable the button."""
@@ -135,7 +134,7 @@ class ModelTab(ScoringTab):
                 add_quietly(self._viewer, layer, above=truth)
             yield
         self._tiling.take(shown)
-        self.tile.enabled = True
+        self.tile.native.setEnabled(True)
         self._tiling.show(self.tile.value)
 
     def put_back(self) -> None:

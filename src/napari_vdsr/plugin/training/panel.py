@@ -73,10 +73,10 @@ class Training(Panel[TrainingSettings]):
         self._failure: Outlook | None = None
         self.settings = self._saved
         self.unfinished.resume.setEnabled(False)  # until the machine is known
-        self._devices = Devices(self, self._devices_known, "napari_vdsr.training")
-        self._paces = Paces(self, self.refresh_soon)
-        self._describer = Describer(self, self.refresh_soon)
-        self.finders += [self._devices, self._paces, self._describer]
+        needed = "napari_vdsr.training"  # for what recipes say
+        self._devices = self.kept(Devices(self, self._devices_known, needed))
+        self._paces = self.kept(Paces(self, self.refresh_soon))
+        self._describer = self.kept(Describer(self, self.refresh_soon))
         self._connect()
 
     @property

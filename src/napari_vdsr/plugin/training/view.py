@@ -34,7 +34,7 @@ from napari_vdsr.plugin.widgets.elements import (
     wrapping_label,
 )
 from napari_vdsr.plugin.widgets.form import Form
-from napari_vdsr.plugin.widgets.inputs import combo_box, offer
+from napari_vdsr.plugin.widgets.inputs import Choice
 from napari_vdsr.plugin.widgets.run_bar import RunBar
 
 _START = "Train. The state is kept on disk now and then, so that nothing is lost."
@@ -78,7 +78,7 @@ class TrainingView(QWidget):
     def offer_images(self, selected: str, names: Sequence[str]) -> None:
         """Replace the list of image layers; `selected` describes the selected ones."""
         choices = {selected: SELECTED, ALL: ALL, "a folder …": FOLDER}
-        self.form.offer("images", choices | {name: name for name in names})
+        self.form["images"].offer(choices | {name: name for name in names})
 
     def show_what_is_meant(
         self, settings: TrainingSettings, name: str, images: int
@@ -99,7 +99,7 @@ class TrainingView(QWidget):
         for field, words in meant_in_words(config).items():
             form.suggest(field, words)
         single = settings.images != FOLDER and images == 1
-        form.offer("held", shares_of_one(settings.held) if single else SHARES)
+        form["held"].offer(shares_of_one(settings.held) if single else SHARES)
         form.explain_model()
 
     def lock(self, locked: bool) -> None:
@@ -199,7 +199,7 @@ class UnfinishedBox(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._title = wrapping_label()
-        self.chosen = combo_box(
+        self.chosen = Choice(
             tooltip="Trainings that were begun and neither finished nor discarded."
         )
         self.chosen.native.setAccessibleName("Unfinished training")
@@ -217,7 +217,7 @@ class UnfinishedBox(QWidget):
 
     def offer(self, trainings: Sequence[Unfinished]) -> None:
         """Replace the list."""
-        offer(self.chosen, {f"{t.name} · step {t.step}": t.name for t in trainings})
+        self.chosen.offer({f"{t.name} · step {t.step}": t.name for t in trainings})
         one = "This training was" if len(trainings) == 1 else "These trainings were"
         self._title.setText(f"{one} not finished:")
         self._show()

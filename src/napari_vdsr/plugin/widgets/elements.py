@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 _BUTTON_HEIGHT = 28  # pixels; without it, it changes with the state of the button
 
-_WORD = 30  # characters that fit a line of the narrowest panel
+_WORD = 28  # characters that fit a line of the narrowest panel
 _BREAK = "\u200b"
 _NEW_LINES = str.maketrans({"\u2028": "\n", "\u2029": "\n", _BREAK: None})
 _BELOW_AXIS = 36  # pixels of numbers and a title below a plot

@@ -1,23 +1,19 @@
 """A form made from the fields of a settings dataclass."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
-from magicgui.widgets import ComboBox
 from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QWidget
 
 from napari_vdsr.plugin.settings import Remembered, shown_fields
 from napari_vdsr.plugin.widgets.inputs import (
-    Choices,
-    FolderField,
+    ChoiceBox,
     NumberBox,
     frame,
     make_accessible,
     make_field,
-    offer,
-    set_value,
 )
 from napari_vdsr.plugin.words import label_of, tooltip_of
 from napari_vdsr.zoo import Card
@@ -29,8 +25,7 @@ _MARGIN = 10  # pixels that the style adds to a visible label
 class Form(QWidget, Generic[Settings]):
     """One row for each field, with its label; emits ``changed`` when a value changes.
 
-    `form["steps"]` is the widget of a field. Rows that do not matter are hidden. What a
-    fold hides is made when it is first shown or asked for: a panel opens the sooner.
+    `form["steps"]` is the widget of a field. Rows that do not matter are hidden.
     """
 
     changed = Signal()
@@ -40,12 +35,10 @@ class Form(QWidget, Generic[Settings]):
         self._settings = defaults
         self.cards: dict[str, Card] = {}  # of the models that are offered, by name
         self._shown = shown_fields(defaults)
-        self._fields: dict[str, Any] = {}  # those that are made
-        self._rows: dict[str, _Row] = {}  # of each of them, and of what has a name
+        self._fields: dict[str, Any] = {}
+        self._rows: dict[str, _Row] = {}  # of each field, and of what has a name
         self._framed: dict[str, Any] = {}  # the widgets that `mark` frames
         self._barred: set[str] = set()
-        # What folded fields are to be told when they are made, by field and kind.
-        self._untold: dict[tuple[str, str], Callable[[Any], None]] = {}
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setVerticalSpacing(5)
@@ -55,16 +48,10 @@ class Form(QWidget, Generic[Settings]):
         )
         titles = [self._title(name) for name in self._shown]
         self._label_width = max(map(self._width, titles), default=0)
-        names = list(self._shown)
-        folds = [names.index(name) for name in names if self._shown[name].fold]
-        seen = folds[0] + 1 if folds else len(names)
-        self._folded = names[seen:]  # to be made
-        self._make(names[:seen])
+        self._make_rows()
         self.settings = defaults
 
     def __getitem__(self, name: str) -> Any:
-        if name in self._folded:
-            self._make_folded()
         return self._fields[name]
 
     def add_row(
@@ -104,18 +91,15 @@ class Form(QWidget, Generic[Settings]):
     def settings(self, settings: Settings) -> None:
         self._settings = settings
         for name, field in self._fields.items():
-            set_value(field, getattr(settings, name))
+            with field.changed.blocked():
+                field.value = getattr(settings, name)
         self._field_changed()
-
-    def offer(self, name: str, choices: Choices, keep: bool = False) -> None:
-        """Replace the choices of a field; see the function `offer`."""
-        self._tell(name, "choices", lambda field: offer(field, choices, keep))
 
     def offer_models(self, cards: Iterable[Card], *more: tuple[str, str]) -> None:
         """Replace the list of models, in this order; `more` are texts and values."""
         self.cards = {card.name: card for card in cards}
         names = [(label_of(card), name) for name, card in self.cards.items()]
-        self.offer("model", [*names, *more], keep=True)
+        self["model"].offer([*names, *more], keep=True)
         self.explain_model()
 
     def explain_model(self) -> None:
@@ -126,25 +110,21 @@ class Form(QWidget, Generic[Settings]):
     def offer_devices(self, devices: Sequence[str]) -> None:
         """Replace the list of devices, the best one first."""
         names = {f"auto ({devices[0]})": "auto"} | {name: name for name in devices}
-        self.offer("device", names, keep=True)
+        self["device"].offer(names, keep=True)
 
     def suggest(self, name: str, text: str, usual: float | None = None) -> None:
         """Show what an empty field, or the first choice, stands for."""
-
-        def suggest(field: Any) -> None:
-            if isinstance(field.native, NumberBox):
-                field.native.suggest(text, usual)
-            elif isinstance(field, ComboBox):
-                field.native.setItemText(0, text)
-            else:
-                field.native.setPlaceholderText(text)
-
-        self._tell(name, "text", suggest)
+        native = self._fields[name].native
+        if isinstance(native, NumberBox):
+            native.suggest(text, usual)
+        elif isinstance(native, ChoiceBox):
+            native.setItemText(0, text)
+        else:
+            native.setPlaceholderText(text)
 
     def explain(self, name: str, tooltip: str = "") -> None:
         """Set a field's tooltip, by default the usual one."""
-        text = tooltip or self._shown[name].tooltip
-        self._tell(name, "tooltip", lambda field: setattr(field, "tooltip", text))
+        self._fields[name].line.setToolTip(tooltip or self._shown[name].tooltip)
 
     def allow(self, name: str, on: bool) -> None:
         """Show or hide a row that the settings alone do not decide on."""
@@ -153,8 +133,6 @@ class Form(QWidget, Generic[Settings]):
 
     def mark(self, name: str, colour: str) -> None:
         """Frame the row of this field only; an empty name frames none."""
-        if name in self._folded:
-            self._make_folded()
         wrong = self._rows.get(name)
         for other, widget in self._framed.items():
             frame(widget, colour if self._rows[other] is wrong else "")
@@ -173,16 +151,13 @@ class Form(QWidget, Generic[Settings]):
             return 0
         return self.fontMetrics().horizontalAdvance(title) + _MARGIN
 
-    def _make(self, names: Sequence[str]) -> None:
-        """Make these fields and their rows."""
-        for name in names:
-            shown = self._shown[name]
+    def _make_rows(self) -> None:
+        for name, shown in self._shown.items():
             field = make_field(shown, getattr(self._settings, name))
-            if not isinstance(field, FolderField):
-                field.native.setAccessibleName(shown.label.rstrip("?"))
+            field.line.setAccessibleName(shown.label.rstrip("?"))
             field.changed.connect(self._field_changed)
-            self._fields[name] = field
-            self._framed[name] = getattr(field, "line", field).native
+            self._fields[name], self._framed[name] = field, field.line
+        names = list(self._shown)
         for number, name in enumerate(names):
             if self._shown[name].beside:
                 continue
@@ -192,24 +167,6 @@ class Form(QWidget, Generic[Settings]):
             row = self.add_row(self._title(name), first, beside=others)
             self._rows |= dict.fromkeys(fields, row)
         make_accessible(self)
-
-    def _make_folded(self) -> None:
-        settings, names = self.settings, self._folded
-        self._folded = []
-        self._make(names)
-        for name in names:
-            set_value(self._fields[name], getattr(settings, name))
-        for (name, _), tell in self._untold.items():
-            tell(self._fields[name])
-        self._untold.clear()
-        self._show_what_matters()
-
-    def _tell(self, name: str, kind: str, tell: Callable[[Any], None]) -> None:
-        """Tell a field something, as soon as there is one; only the last of a kind."""
-        if name in self._folded:
-            self._untold[name, kind] = tell
-        else:
-            tell(self._fields[name])
 
     def _field_changed(self, *_: Any) -> None:
         self._show_what_matters()
@@ -222,9 +179,7 @@ class Form(QWidget, Generic[Settings]):
                 opened = bool(getattr(settings, name))
             visible = shown.when(settings) and name not in self._barred
             visible = visible and (opened or shown.fold)
-            if name in self._folded and not visible:
-                continue
-            self[name].native.setVisible(visible)
+            self._fields[name].native.setVisible(visible)
             if not shown.beside:
                 self._rows[name].show(visible)
 

@@ -1,32 +1,27 @@
 """Fields of forms: how they are made, and what the wheel and the Tab key do in them."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from magicgui.widgets import (
-    CheckBox,
-    ComboBox,
-    Container,
-    LineEdit,
-    PushButton,
-    Widget,
-)
 from psygnal import Signal
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import (
     QAbstractSlider,
     QAbstractSpinBox,
+    QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QLayout,
     QLayoutItem,
+    QLineEdit,
     QPushButton,
+    QRadioButton,
     QScrollArea,
     QScrollBar,
     QTabWidget,
@@ -35,7 +30,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_vdsr.plugin.settings import Shown
-from napari_vdsr.plugin.widgets.elements import set_style
+from napari_vdsr.plugin.widgets.elements import set_style, side_by_side
 from napari_vdsr.plugin.words import free_text
 
 _BUTTON_WIDTH = 34  # pixels
@@ -46,70 +41,198 @@ _TYPED = set("0123456789.,eE+-")
 Choices = Mapping[str, Any] | Iterable[tuple[str, Any]]
 
 
-def make_field(shown: Shown, default: Any) -> Any:
+class Field:
+    """A widget of Qt with a value; emits ``changed`` with another one.
+
+    `read` gives the value, and `write` sets it.
+    """
+
+    changed = Signal(object)
+
+    def __init__(
+        self,
+        native: Any,
+        read: Callable[[], Any],
+        write: Callable[[Any], object],
+        tooltip: str = "",
+    ) -> None:
+        self.native, self._read, self._write = native, read, write
+        self.line = native  # what has the focus, the name and the frame
+        native.setToolTip(tooltip)
+
+    @property
+    def value(self) -> Any:
+        """The value of the widget."""
+        return self._read()
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._write(value)
+
+
+def make_field(shown: Shown, default: Any) -> Field:
     """The widget for a field with this default."""
     if shown.fold:
         return _fold(shown.label)
     if isinstance(default, bool):
-        return CheckBox(text=shown.label, tooltip=shown.tooltip)
+        return check_box(shown.label, shown.tooltip)
     if isinstance(default, int | float):
-        whole = isinstance(default, int)
-        box = NumberBox(shown.least, shown.most, whole=whole, blank=shown.blank)
-        kind = int if whole else float
-        field = Plain(box, lambda: kind(box.value()), box.setValue)
-        box.valueChanged.connect(lambda value: field.changed.emit(kind(value)))
-        field.tooltip = shown.tooltip
-        return field
+        return _number_field(shown, type(default))
     if shown.choices is not None:
-        return combo_box(shown.choices, shown.tooltip)
+        return Choice(shown.choices, shown.tooltip)
     if shown.folder:
-        return FolderField(shown.label, shown.tooltip)
-    line = LineEdit(tooltip=shown.tooltip)
-    line.native.setPlaceholderText(shown.blank)
-    return line
+        return _folder_field(shown.tooltip)
+    return _line_field(shown.tooltip, shown.blank)
 
 
-def combo_box(choices: Choices = (), tooltip: str = "") -> ComboBox:
-    """Make a field with choices, from text to value, that does not widen the panel."""
-    box = ComboBox(choices=_pairs(choices), tooltip=tooltip)
-    native: Any = box.native
-    native.setMinimumContentsLength(6)
-    native.setSizeAdjustPolicy(
-        native.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-    )
-    return box
+def check_box(text: str, tooltip: str) -> Field:
+    """A box to tick."""
+    box = QCheckBox(text)
+    field = Field(box, box.isChecked, box.setChecked, tooltip)
+    box.toggled.connect(field.changed.emit)
+    return field
 
 
-def offer(box: ComboBox, choices: Choices, keep: bool = False) -> None:
-    """Replace a box's choices, from text to value, and keep its value if possible.
+def radio_buttons(names: Sequence[str], tooltip: str) -> Field:
+    """Buttons side by side, of which one is chosen; the value is its name."""
+    buttons = {name: QRadioButton(name) for name in names}
+    row = side_by_side(*buttons.values())
 
-    With `keep` the value stays in any case: the user has to choose another.
-    """
-    items, before = _pairs(choices), box.value
-    offered = any(value is before or value == before for _, value in items)
-    if keep and before is not None and not offered:
-        items.append((str(before), before))
-    if items == _items(box):
-        return
-    with box.changed.blocked():
-        box.choices = []  # or magicgui keeps the order of those that stay
-        box.choices = items
-        # The list may be wider than the box, so that long names can be read there.
-        view = box.native.view()
+    def chosen() -> str:
+        return next((name for name in names if buttons[name].isChecked()), "")
+
+    field = Field(row, chosen, lambda name: buttons[name].setChecked(True), tooltip)
+
+    def turned(on: bool) -> None:
+        if on:
+            field.changed.emit(chosen())
+
+    for button in buttons.values():
+        button.toggled.connect(turned)
+    return field
+
+
+def _number_field(shown: Shown, kind: type) -> Field:
+    box = NumberBox(shown.least, shown.most, whole=kind is int, blank=shown.blank)
+    field = Field(box, lambda: kind(box.value()), box.setValue, shown.tooltip)
+    box.valueChanged.connect(lambda value: field.changed.emit(kind(value)))
+    return field
+
+
+def _line_field(tooltip: str, blank: str = "") -> Field:
+    line = QLineEdit()
+    line.setPlaceholderText(blank)
+    field = Field(line, line.text, line.setText, tooltip)
+    line.textChanged.connect(field.changed.emit)
+    return field
+
+
+def _folder_field(tooltip: str) -> Field:
+    """A line to type a folder in, and a button to choose one."""
+    field, button = _line_field(tooltip), QPushButton("…")
+    button.setToolTip("Choose a folder.")
+    button.setAccessibleName("Choose a folder")
+    button.setFixedWidth(_BUTTON_WIDTH)
+    field.native = side_by_side(field.line, button)
+
+    def choose() -> None:
+        start = field.value or str(Path.home())
+        folder = QFileDialog.getExistingDirectory(field.native, "Images", start)
+        if folder:
+            field.value = folder
+
+    button.clicked.connect(choose)
+    return field
+
+
+def _fold(label: str) -> Field:
+    """An arrow with a label that opens and closes what follows."""
+    button = QToolButton()
+    button.setText(label)
+    button.setCheckable(True)
+    button.setAutoRaise(True)
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    button.setArrowType(Qt.ArrowType.RightArrow)
+    field = Field(button, button.isChecked, button.setChecked)
+
+    def turned(opened: bool) -> None:
+        arrow = Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow
+        button.setArrowType(arrow)
+        field.changed.emit(opened)
+
+    button.toggled.connect(turned)
+    return field
+
+
+class ChoiceBox(QComboBox):
+    """Does not widen the panel; its list may be wider, to show long names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setMinimumContentsLength(6)
+        self.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+
+    def showPopup(self) -> None:
+        """Show the list."""
+        view = self.view()
+        assert view is not None
         view.setMinimumWidth(view.sizeHintForColumn(0) + 16)
-        if offered or (keep and before is not None):
-            box.value = before
-    if box.value is not before and box.value != before:
-        box.changed.emit(box.value)
+        super().showPopup()
 
 
-def set_value(field: Any, value: Any) -> None:
-    """Set a field without its signal; a choice that is not offered is added."""
-    with field.changed.blocked():
-        if isinstance(field, ComboBox) and value not in field.choices:
-            # So whoever checks the settings can say what is wrong.
-            field.choices = [*_items(field), (value, value)]
-        field.value = value
+class Choice(Field):
+    """A box with choices, each a text that stands for a value."""
+
+    def __init__(self, choices: Choices = (), tooltip: str = "") -> None:
+        super().__init__(ChoiceBox(), self._chosen, self._choose, tooltip)
+        self.choices: list[Any] = []  # the values
+        self.offer(choices)
+        self.native.currentIndexChanged.connect(self._emit)
+
+    def offer(self, choices: Choices, keep: bool = False) -> None:
+        """Replace the choices, and keep the value if possible.
+
+        With `keep` the value stays in any case: the user has to choose another.
+        """
+        before, box = self.value, self.native
+        pairs = choices.items() if isinstance(choices, Mapping) else choices
+        items: dict[str, Any] = {}
+        for text, value in pairs:
+            items[free_text(text, items)] = value  # two may have one text
+        if keep and before is not None and before not in items.values():
+            items[free_text(str(before), items)] = before
+        texts = [box.itemText(index) for index in range(box.count())]
+        if (texts, self.choices) == (list(items), list(items.values())):
+            return
+        box.blockSignals(True)
+        box.clear()
+        self.choices = list(items.values())
+        box.addItems(list(items))
+        if before in self.choices:
+            box.setCurrentIndex(self.choices.index(before))
+        box.blockSignals(False)
+        if self.value != before:
+            self._emit()
+
+    def _emit(self, _: int = 0) -> None:
+        self.changed.emit(self.value)
+
+    def _chosen(self) -> Any:
+        index = self.native.currentIndex()
+        return self.choices[index] if index >= 0 else None
+
+    def _choose(self, value: Any) -> None:
+        """Choose a value; one that is not offered is added.
+
+        So whoever checks the settings can say what is wrong.
+        """
+        if value not in self.choices:
+            self.choices.append(value)
+            self.native.addItem(str(value))
+        self.native.setCurrentIndex(self.choices.index(value))
 
 
 def frame(native: Any, colour: str) -> None:
@@ -189,101 +312,6 @@ class NumberBox(QDoubleSpinBox):
         if not math.isfinite(value) or (self._whole and value != int(value)):
             return None
         return value
-
-
-class FolderField(Container[Widget]):
-    """A line to type a folder in, and a button to choose one."""
-
-    def __init__(self, label: str, tooltip: str) -> None:
-        self.line = LineEdit(tooltip=tooltip)
-        self.button = PushButton(text="…", tooltip="Choose a folder.")
-        self.line.native.setAccessibleName(label)
-        self.button.native.setAccessibleName("Choose a folder")
-        self.button.native.setFixedWidth(_BUTTON_WIDTH)
-        super().__init__(
-            widgets=[self.line, self.button], layout="horizontal", labels=False
-        )
-        self.margins = (0, 0, 0, 0)
-        self.button.changed.connect(self._choose)
-
-    @property
-    def value(self) -> str:
-        """The folder as typed."""
-        return str(self.line.value)
-
-    @value.setter
-    def value(self, folder: str) -> None:
-        self.line.value = folder
-
-    def _choose(self) -> None:
-        start = self.value or str(Path.home())
-        folder = QFileDialog.getExistingDirectory(self.native, "Images", start)
-        if folder:
-            self.value = folder
-
-
-class Plain:
-    """A widget of Qt with what a form needs of a widget of magicgui."""
-
-    changed = Signal(object)
-
-    def __init__(
-        self, native: Any, read: Callable[[], Any], write: Callable[[Any], None]
-    ) -> None:
-        self.native, self._read, self._write = native, read, write
-
-    @property
-    def value(self) -> Any:
-        """The value of the widget."""
-        return self._read()
-
-    @value.setter
-    def value(self, value: Any) -> None:
-        self._write(value)
-
-    @property
-    def tooltip(self) -> str:
-        """The tooltip of the widget."""
-        return str(self.native.toolTip())
-
-    @tooltip.setter
-    def tooltip(self, text: str) -> None:
-        self.native.setToolTip(text)
-
-
-def _fold(label: str) -> Plain:
-    """An arrow with a label that opens and closes what follows."""
-    button = QToolButton()
-    button.setText(label)
-    button.setCheckable(True)
-    button.setAutoRaise(True)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    button.setArrowType(Qt.ArrowType.RightArrow)
-
-    def turned(opened: bool) -> None:
-        arrow = Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow
-        button.setArrowType(arrow)
-        field.changed.emit(opened)
-
-    field = Plain(button, button.isChecked, button.setChecked)
-    button.toggled.connect(turned)
-    return field
-
-
-def _pairs(choices: Choices) -> list[tuple[str, Any]]:
-    """Texts and values; a text that is there already gets a number."""
-    pairs = choices.items() if isinstance(choices, Mapping) else choices
-    made: dict[str, Any] = {}
-    for text, value in pairs:
-        made[free_text(text, made)] = value
-    return list(made.items())
-
-
-def _items(box: ComboBox) -> list[tuple[str, Any]]:
-    native: Any = box.native
-    texts = [native.itemText(index) for index in range(native.count())]
-    return list(zip(texts, box.choices, strict=True))
 
 
 def make_accessible(parent: QWidget) -> None:

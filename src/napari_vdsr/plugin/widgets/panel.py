@@ -35,6 +35,7 @@ from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import make_accessible
 
 Kept = TypeVar("Kept", bound=Remembered)
+AnyFinder = TypeVar("AnyFinder", bound=Finder[Any])
 
 # 300 pixels are few, and napari's own boxes keep 44 of them free.
 _BOXES = "QComboBox { padding: 3px 0px 3px 5px; } QComboBox::drop-down { width: 20px; }"
@@ -74,8 +75,8 @@ class Panel(QWidget, Generic[Kept]):
         self._when_ready: list[Callable[[], object]] = []
         self._soon = timer_of(self, _WAIT, self.catch_up)
         try:
-            self.models = ModelList(self, self.reset_choices)
-            self.finders: list[Finder[Any]] = [self.models]  # `build` adds its own
+            self._finders: list[Finder[Any]] = []
+            self.models = self.kept(ModelList(self, self.reset_choices))
             self._kept = saved_values(self.file_name)
             self._defaults = self.kind()
             self._saved = self._defaults.changed(self._kept)
@@ -148,6 +149,11 @@ class Panel(QWidget, Generic[Kept]):
         followed = {name: chosen.get(name) for name in self.preferences}
         return self.kind().changed(followed)
 
+    def kept(self, finder: AnyFinder) -> AnyFinder:
+        """A finder that the panel waits for when it is to be idle, and stops."""
+        self._finders.append(finder)
+        return finder
+
     def once_ready(self, action: Callable[[], object]) -> None:
         """Do something as soon as models and preferences are known."""
         self._when_ready.append(action)
@@ -188,7 +194,7 @@ class Panel(QWidget, Generic[Kept]):
     @property
     def idle(self) -> bool:
         """Whether nothing is to be done soon, and nothing is being found out."""
-        return not (self._soon.isActive() or any(each.busy for each in self.finders))
+        return not (self._soon.isActive() or any(each.busy for each in self._finders))
 
     def remember(self, settings: Kept) -> None:
         """Keep settings for the next opening."""
@@ -203,7 +209,7 @@ class Panel(QWidget, Generic[Kept]):
         self._closed = True
         self._when_ready.clear()
         self._soon.stop()
-        for finder in self.finders:
+        for finder in self._finders:
             finder.stop()
         self._stop_watching()
         self.stop()
