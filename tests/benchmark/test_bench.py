@@ -1,6 +1,7 @@
 """The benchmark measures what it says, on a small scale."""
 
 import json
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from napari_vdsr.benchmark.ways import in_double, sample, usual_way
 from napari_vdsr.zoo import load_model
 
 CPU = torch.device("cpu")
+bench_module = import_module("napari_vdsr.benchmark.bench")  # not the function
 
 
 def test_one_run_compares_every_engine_with_the_usual_way() -> None:
@@ -57,3 +59,27 @@ def test_figures_follow_from_what_was_measured() -> None:
     text = Bench({"processor": "some"}, rows=[row]).to_text()
     assert "0.500" in text
     assert "2.50" in text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED"),
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_done_at_once_is_measured_our_way_alone(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large image would have ended the measurement of everything else."""
+
+    def fails(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(bench_module, "usual_way", fails)
+    ways = bench_module._ways(load_model("vdsr5"), CPU, torch.float32)
+    rows = bench_module._rows("size", ways, 64, 1e9, 1, usual=True)
+    assert {row.engine for row in rows} == ways.keys()
+    assert all(row.usual_seconds is None for row in rows)
