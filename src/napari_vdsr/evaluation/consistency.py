@@ -14,9 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from napari_vdsr.errors import InputError, picked
 from napari_vdsr.evaluation.acquisition import resized
 from napari_vdsr.evaluation.data_range import DataRange, range_of
-from napari_vdsr.evaluation.planes import exact_origin, less
 from napari_vdsr.images.arrays import is_colour
-from napari_vdsr.images.stack import Stack, check_image
+from napari_vdsr.images.stack import Stack, check_image, exact_origin, less
 from napari_vdsr.imaging.geometry import Factor, check_factor, enlarged_size
 
 _ROUNDING = 1e-9  # rounding error of weights that cancel

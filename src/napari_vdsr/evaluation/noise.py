@@ -18,8 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError, picked
 from napari_vdsr.evaluation.flat_blocks import FlatBlocks, flat_blocks
-from napari_vdsr.evaluation.planes import exact_origin
-from napari_vdsr.images.stack import Stack
+from napari_vdsr.images.stack import Stack, exact_origin
 
 Floats = NDArray[np.float64]
 

@@ -9,7 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError, is_whole
 from napari_vdsr.evaluation.data_range import DataRange, contradiction, range_of
-from napari_vdsr.images.stack import Stack, check_image, stack_of
+from napari_vdsr.images.stack import (
+    Stack,
+    check_image,
+    exact_origin,
+    less,
+    stack_of,
+)
 from napari_vdsr.imaging.intensities import studio_luminance
 
 Luminance = bool | Literal["auto"]
@@ -152,57 +158,3 @@ def scaled_luminance(rgb: NDArray[Any], peak: float) -> NDArray[np.float64]:
         return studio_luminance(rgb)
     scale = 255 / peak if peak else 1.0
     return studio_luminance(rgb * scale) / scale
-
-
-_EXACT = 2**53  # up to here float64 holds every integer
-_REACH = 2**62
-
-
-def exact_origin(*images: Stack) -> int:
-    """What to take from all images so that float64 can tell their values apart.
-
-    0 where it can anyway, and where it cannot in any case.
-    """
-    kinds = {(each.dtype.kind, each.dtype.itemsize) for each in images}
-    if not kinds & {("i", 8), ("u", 8)}:
-        return 0
-    limits = [limit for each in images for limit in each.values[:2]]
-    if not all(np.isfinite(float(limit)) for limit in limits):
-        return 0
-    origin = int(limits[0])
-    if max(map(abs, limits)) <= _EXACT or abs(origin) <= _EXACT:
-        return 0
-    return origin if all(abs(int(each) - origin) < _REACH for each in limits) else 0
-
-
-def near_zero(*images: Stack) -> list[Stack]:
-    """The images less what float64 needs to tell their values apart, if it does."""
-    origin = exact_origin(*images)
-    if not origin:
-        return [*images]
-    return [
-        Stack(_Less(image, origin), image.rgb, name=image.name, axes=image.axes)
-        for image in images
-    ]
-
-
-class _Less:
-    """The planes of an image less an origin: whole numbers, if its are."""
-
-    def __init__(self, image: Stack, origin: int) -> None:
-        self._image, self._origin = image, origin
-        self.shape, self.chunks = image.shape, image.chunks
-        whole = image.dtype.kind in "iu"
-        self.dtype = np.dtype(np.int64 if whole else np.float64)
-
-    def __getitem__(self, index: tuple[int, ...]) -> NDArray[Any]:
-        return less(self._image[index], self._origin).astype(self.dtype)
-
-
-def less(plane: NDArray[Any], origin: int) -> NDArray[np.float64]:
-    """A plane minus its origin, as float64."""
-    if plane.dtype.kind == "f":
-        return plane.astype(np.float64) - origin
-    # Unsigned integers wrap around, which the signed view undoes.
-    wrapped = plane.astype(np.uint64) - np.uint64(origin % 2**64)
-    return wrapped.view(np.int64).astype(np.float64)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from napari_vdsr.errors import InputError, is_number, require_choice
 from napari_vdsr.evaluation.acquisition import Acquisition, resized, with_noise
 from napari_vdsr.evaluation.data_range import DataRange, limits_of, range_of
-from napari_vdsr.evaluation.planes import Planes, near_zero, planes_of, scaled_luminance
-from napari_vdsr.images.stack import Stack
+from napari_vdsr.evaluation.planes import Planes, planes_of, scaled_luminance
+from napari_vdsr.images.stack import Stack, near_zero
 from napari_vdsr.imaging.intensities import black_and_white
 from napari_vdsr.imaging.resample import Sampling, resize
 

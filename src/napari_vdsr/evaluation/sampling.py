@@ -16,9 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from napari_vdsr.errors import InputError, picked
 from napari_vdsr.evaluation.history import ValueHistory, history_of
 from napari_vdsr.evaluation.noise import NoiseEstimate, noise_of, unit_of
-from napari_vdsr.evaluation.planes import exact_origin, less
 from napari_vdsr.images.open_any import Windows, windows_of
-from napari_vdsr.images.stack import Stack
+from napari_vdsr.images.stack import Stack, exact_origin, less
 from napari_vdsr.imaging.intensities import FULL_RANGE, fill_gaps
 from napari_vdsr.imaging.resample import Instrument
 
