@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_vdsr.errors import FileError
-from napari_vdsr.files.atomic import file_name
+from napari_vdsr.files.atomic import file_name, replacing
 from napari_vdsr.plugin.scores.words import (
     IDENTICAL,
     OF_MEAN_ERROR,
@@ -233,14 +233,6 @@ class ResultsView(QWidget):
         copy_text("\n\n".join([*parts, *filter(None, words)]))
         show_info("The figures are on the clipboard.")
 
-    def save_csv(self, path: str | Path) -> None:
-        """Write all scores to a file, replacing it if it exists."""
-        from napari_vdsr.files.atomic import replacing
-
-        text = to_csv(self.scores, self._names, self._reference)
-        with replacing(Path(path), overwrite=True) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-
     # Inside
 
     @property
@@ -267,8 +259,10 @@ class ResultsView(QWidget):
         path, _ = QFileDialog.getSaveFileName(self, "Save", start, "CSV (*.csv)")
         if not path:
             return
+        text = to_csv(self.scores, self._names, self._reference)
         try:
-            self.save_csv(path)
+            with replacing(Path(path), overwrite=True) as temporary:
+                temporary.write_text(text, encoding="utf-8")
         except FileError as error:
             show_error(str(error))
 

@@ -52,7 +52,7 @@ class Check(RunBar):
     def __init__(self, text: str, tooltip: str, box: Choice, none: str) -> None:
         super().__init__(text, tooltip)
         self.box, self.none = box, none
-        self.found = _words()
+        self.found = wrapping_label(rich=True)
         self.found.hide()
         self._meant: list[tuple[ref[Image], int]] = []  # layers and their data
 
@@ -109,15 +109,15 @@ class CheckTab(Tab):
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
         self.fill(
-            _words(_ABOUT),
-            _words("<b>Is a result consistent with its source?</b>"),
+            wrapping_label(_ABOUT),
+            wrapping_label("<b>Is a result consistent with its source?</b>", rich=True),
             _labelled("Result", self.result.native),
             self.doubt.found,
             self.consistency.found,
             self.consistency,
             self.doubt,
             line,
-            _words("<b>Can enlarging help this image?</b>"),
+            wrapping_label("<b>Can enlarging help this image?</b>", rich=True),
             _labelled("Image", self.image.native),
             self.sampling.found,
             self.sampling,
@@ -222,9 +222,3 @@ def _labelled(text: str, field: QWidget) -> QWidget:
     label.setBuddy(field)
     field.setAccessibleName(text)
     return side_by_side(label, field)
-
-
-def _words(text: str = "") -> QLabel:
-    label = wrapping_label(rich=True)
-    label.setText(text)
-    return label

@@ -55,9 +55,7 @@ class ModelTab(ScoringTab):
             "Reduce, enlarge, compare, and add all images as layers.",
             self.tile.native,
         )
-        about = wrapping_label()
-        about.setText(_ABOUT)
-        super().__init__(viewer, Form(ModelOptions()), work, about)
+        super().__init__(viewer, Form(ModelOptions()), work, wrapping_label(_ABOUT))
         self.truth = Choice(
             tooltip="An image with fine detail. It is made smaller, enlarged again, "
             "and compared with what it was."

@@ -33,13 +33,13 @@ _ON_DARK = ("#56b4e9", "#e69f00", "#2fbf91", "#dd92bd", "#f0e442")
 _ON_LIGHT = ("#005a8c", "#8a4b00", "#00604a", "#8f2f6b", "#4d4d00")
 
 
-def wrapping_label(*, rich: bool = False, lines: int = 0) -> QLabel:
+def wrapping_label(text: str = "", *, rich: bool = False, lines: int = 0) -> QLabel:
     """A label that wraps its words, never widens the panel, and can be copied from.
 
     Names of layers and files may look like HTML: only `rich` text is taken for it. It
     is never lower than so many `lines`.
     """
-    label = QLabel()
+    label = QLabel(text)
     formats = Qt.TextFormat
     label.setTextFormat(formats.RichText if rich else formats.PlainText)
     label.setWordWrap(True)

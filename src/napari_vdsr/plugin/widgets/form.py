@@ -5,9 +5,10 @@ from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
 from psygnal import Signal
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 from napari_vdsr.plugin.settings import Remembered, shown_fields
+from napari_vdsr.plugin.widgets.elements import side_by_side
 from napari_vdsr.plugin.widgets.inputs import (
     ChoiceBox,
     NumberBox,
@@ -191,15 +192,9 @@ class _Row:
         self.label = QLabel(title) if title else None
         if self.label is not None:
             self.label.setBuddy(widget)
-        self.box = widget
-        if not beside:
-            return
-        self.box = QWidget()
-        line = QHBoxLayout(self.box)
-        line.setContentsMargins(0, 0, 0, 0)
+        self.box = side_by_side(widget, *beside) if beside else widget
         for each in (widget, *beside):
-            line.addWidget(each)
-            if isinstance(each, NumberBox):
+            if beside and isinstance(each, NumberBox):
                 each.setButtonSymbols(NumberBox.ButtonSymbols.NoButtons)
 
     def show(self, on: bool) -> None:

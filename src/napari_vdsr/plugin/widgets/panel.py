@@ -252,9 +252,8 @@ class Panel(QWidget, Generic[Kept]):
         old = self.layout()
         if old is not None:
             QWidget().setLayout(old)  # takes the widgets with it
-        label = wrapping_label()
-        label.setText(_FAILED.format(error=f"{type(error).__name__}: {error}"))
-        QVBoxLayout(self).addWidget(label)
+        words = _FAILED.format(error=f"{type(error).__name__}: {error}")
+        QVBoxLayout(self).addWidget(wrapping_label(words))
         notification_manager.receive_error(type(error), error, error.__traceback__)
 
 
