@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_vdsr.plugin.commands import open_with_model, upscale_x2
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.scores.panel import Psnr
 from napari_vdsr.plugin.training.panel import Training
@@ -42,6 +43,8 @@ def test_a_panel_that_cannot_be_made_shows_the_error(
     assert any("models" in notice for notice in notices)
     viewer.add_image(cells)  # it does not listen
     assert not panel._soon.isActive()
+    upscale_x2(viewer)  # in the menu: it went on with the panel that there was not
+    open_with_model(viewer, "tiny")
 
 
 IMPORTS = """

@@ -12,8 +12,9 @@ from training_helpers import OpenTraining, wait_for_end, wait_for_steps
 from napari_vdsr import describe_image, upscale
 from napari_vdsr.plugin import describing
 from napari_vdsr.plugin.training.panel import Training
+from napari_vdsr.plugin.training.planning import Facts, Images, Plan
+from napari_vdsr.plugin.training.settings import TrainingSettings
 from napari_vdsr.plugin.training.words import advice_on
-from napari_vdsr.training import recipe
 
 PHOTOGRAPH = data.camera()[:256, :256]
 NOISY = PHOTOGRAPH + np.random.default_rng(0).normal(0, 12, PHOTOGRAPH.shape)
@@ -36,25 +37,38 @@ def read(qtbot: Any) -> Read:
     return wait
 
 
-def said_of(image: Any, **settings: Any) -> str:
-    return advice_on({"cells": describe_image(image)}, recipe("quick", **settings))
+def said_of(*images: Any, **settings: Any) -> str:
+    """The advice on images with these settings of the panel, and its recipe."""
+    chosen = TrainingSettings().changed(settings)
+    plan = Plan(chosen, chosen.config(), Images(), Facts(), "cpu")
+    found = {f"image\n<{i}>": describe_image(each) for i, each in enumerate(images)}
+    return advice_on(found, plan)
 
 
 def test_noisy_images_ask_for_a_recipe_with_noise() -> None:
-    microscope = recipe("microscope")
     text = said_of(NOISY)
     noise = describe_image(NOISY).noise_in_short
-    assert text.startswith(f"'cells' is noisy ({noise}), but the recipe trains without")
-    assert "choose scanner or camera above" in text
-    assert "set Noise to 'of any strength'" in text
+    assert text.startswith(f"'image <0>' is noisy ({noise}), but the recipe trains")
+    above, noise = "choose scanner or camera above", "set Noise to 'of any strength'"
+    assert above in text
+    assert noise in text
     text = said_of(NOISY, sampling="camera")
-    assert "above" not in text
-    assert "set Noise to 'of any strength'" in text
-    text = said_of(NOISY, noise=microscope.noise)
+    assert above not in text
+    assert noise in text
+    text = said_of(NOISY, noise="blind")
+    assert above in text
     assert "without noise" not in text
-    assert "choose scanner or camera above" in text
-    assert said_of(NOISY, noise=microscope.noise, sampling="scanner") == ""
-    assert advice_on({"cells": describe_image(NOISY)}, microscope) == ""
+    assert said_of(NOISY, noise="blind", sampling="scanner") == ""
+    assert said_of(NOISY, recipe="microscope") == ""
+    text = said_of(NOISY, begin="model", recipe="adapt")  # noise comes with the answer
+    assert above in text
+    assert noise not in text
+
+
+def test_a_strength_that_is_not_known_is_not_stated() -> None:
+    sky = data.camera()[:96, :96]
+    assert not describe_image(sky).noise.sure
+    assert said_of(sky).startswith("'image <0>' is noisy, but the recipe trains")
 
 
 def test_detail_coarser_than_the_pixels_asks_for_half_the_size() -> None:
@@ -68,9 +82,20 @@ def test_what_is_no_image_is_named() -> None:
 
 
 def test_the_first_image_that_does_not_fit_is_named() -> None:
-    reports = {"a": describe_image(PHOTOGRAPH), "b\n<b>": describe_image(NOISY)}
-    assert advice_on(reports, recipe("quick")).startswith("'b <b>' is noisy")
-    assert advice_on({}, recipe("quick")) == ""
+    assert said_of(PHOTOGRAPH, NOISY).startswith("'image <1>' is noisy")
+    assert said_of() == ""
+
+
+def test_a_model_for_another_factor_is_named(
+    viewer: Any, open_training: OpenTraining, read: Read
+) -> None:
+    """As before Run: fine-tuned for ×2, it forgets what it was made for."""
+    viewer.add_image(PHOTOGRAPH, name="cells")
+    panel = open_training(begin="model", model="srcnn-915-x3", recipe="adapt")
+    text = "srcnn-915-x3 is made for ×3, and would be trained for ×2: set Factors"
+    assert read(panel).startswith(text)
+    panel.form["factors"].value = "3"
+    assert read(panel) == ""
 
 
 def test_the_advice_follows_images_and_recipe(

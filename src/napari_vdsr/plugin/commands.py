@@ -44,7 +44,9 @@ def _upscale(viewer: Viewer, factor: str) -> None:
 
 
 def _is_busy(panel: "SuperResolution") -> bool:
-    """Whether a run is going on, and say so."""
+    """Whether a run is going on, and say so; a panel that failed says why itself."""
+    if panel.closed:
+        return True
     if panel.running:
         show_warning("A run is going on: wait for its end, or cancel it.")
     return panel.running

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from napari_vdsr.errors import Cancelled, InputError, VdsrError
+from napari_vdsr.errors import Cancelled, InputError, VdsrError, plain_line
 from napari_vdsr.plugin.jobs import sentence
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
@@ -25,7 +25,7 @@ class FieldError(InputError):
     """A field has a wrong value; the message says what to do."""
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(plain_line(message))  # names of layers may hold breaks
         self.field = field
 
 

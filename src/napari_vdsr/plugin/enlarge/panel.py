@@ -210,7 +210,7 @@ class SuperResolution(Panel[Settings]):
 
         Nothing happens while a run is going on.
         """
-        if self._closed or self.running:
+        if self.closed or self.running:
             return
         self._update_lists()
         try:

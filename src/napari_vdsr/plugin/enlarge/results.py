@@ -52,8 +52,8 @@ class Results:
         layers, source = self._viewer.layers, result.task.layer
         if not _still_fits(result):
             show_warning(
-                f"'{source.name}' was given other data while it was enlarged: "
-                "press Run again for a result that fits."
+                f"'{plain_name(source.name)}' was given other data while it was "
+                "enlarged: press Run again for a result that fits."
             )
             return
         if self._first:  # the last comparison stays until there is something new

@@ -33,7 +33,7 @@ from napari_vdsr.plugin.widgets.elements import (
 from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import Choice, check_box, radio_buttons
 from napari_vdsr.plugin.widgets.run_bar import RunBar
-from napari_vdsr.plugin.words import Outlook, plain_name
+from napari_vdsr.plugin.words import Outlook
 from napari_vdsr.zoo import Card
 from napari_vdsr.zoo.model import is_file_name
 
@@ -71,9 +71,9 @@ class EnlargeForm(Form[Settings]):
 
     def offer_layers(self, sources: Sources) -> None:
         """Replace the lists of layers; the first entry stands for the selection."""
-        images = [(plain_name(layer.name), layer) for layer in sources.images]
+        images = [(layer.name, layer) for layer in sources.images]
         self.layer.offer([(selection_in_words(sources.selected), SELECTED), *images])
-        shapes = [(plain_name(layer.name), layer) for layer in sources.shapes]
+        shapes = [(layer.name, layer) for layer in sources.shapes]
         self.shapes.offer(shapes)
 
     def offer_models(self, cards: Iterable[Card], *more: tuple[str, str]) -> None:

@@ -81,7 +81,8 @@ class Execution(Job):
             except (VdsrError, MemoryError) as error:
                 if len(tasks) == 1:
                     raise
-                messages.append(f"'{task.layer.name}': {self.in_words(error)}")
+                name = plain_name(task.layer.name)
+                messages.append(f"'{name}': {self.in_words(error)}")
         self.failed = len(messages)
         self.message = "\n".join(messages)
         if self.failed == len(tasks):

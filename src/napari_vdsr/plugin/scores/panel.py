@@ -108,7 +108,7 @@ class Psnr(Panel[PsnrSettings]):
     # Inside
 
     def _page_shown(self, index: int) -> None:
-        if self._closed:
+        if self.closed:
             return
         try:
             self._make_tab(index)

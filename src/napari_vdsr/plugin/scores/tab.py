@@ -20,11 +20,11 @@ from napari_vdsr.plugin.scores.results import ResultsView
 from napari_vdsr.plugin.scores.work import ScoringWork
 from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.viewer import Sources
-from napari_vdsr.plugin.widgets.elements import message_colour
+from napari_vdsr.plugin.widgets.elements import message_colour, tooltip_of_lines
 from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import Choice
 from napari_vdsr.plugin.widgets.run_bar import RunBar
-from napari_vdsr.plugin.words import Outlook
+from napari_vdsr.plugin.words import Outlook, plain_name
 
 _ROWS = 4  # visible rows of the layer list
 
@@ -62,10 +62,12 @@ class LayerList(QListWidget):
         ticked = [*self.chosen, *new]
         self.blockSignals(True)
         self.clear()
-        self._rows = [(layer, QListWidgetItem(layer.name, self)) for layer in layers]
+        self._rows = [
+            (layer, QListWidgetItem(plain_name(layer.name), self)) for layer in layers
+        ]
         for layer, item in self._rows:
             item.setSizeHint(QSize(0, self._line))
-            item.setToolTip(layer.name)
+            item.setToolTip(tooltip_of_lines(layer.name))
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(_check_state(any(layer is other for other in ticked)))
         self.blockSignals(False)

@@ -61,7 +61,7 @@ def _pace(plan: Plan, stopped: Callable[[], bool]) -> "Pace | None":
 
     start = None
     try:
-        with device_unless(stopped), a_core_left():
+        with device_unless(stopped, "estimate of a training"), a_core_left():
             if stopped():
                 return None
             if plan.settings.start_from is not None and plan.model_is_here:

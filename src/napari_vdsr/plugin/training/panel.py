@@ -264,7 +264,7 @@ class Training(Panel[TrainingSettings]):
 
     def _ready_plan(self) -> Plan | None:
         """What Start would do; None while something is trained, or a field is wrong."""
-        if self._closed or self._session is not None:
+        if self.closed or self._session is not None:
             return None
         try:
             return self._planned()
@@ -286,7 +286,7 @@ class Training(Panel[TrainingSettings]):
             self._show(self._failure or outlook)
             self.controls.button.setEnabled(True)
         found = self._describer.look_at_all(plan.images.layers if plan else ())
-        self.view.advise(words.advice_on(found, plan.config) if plan else "")
+        self.view.advise(words.advice_on(found, plan) if plan else "")
 
     def _show(self, outlook: Outlook) -> None:
         theme = self._viewer.theme

@@ -11,6 +11,7 @@ from napari_vdsr.errors import ModelError
 from napari_vdsr.layers import LayerPlan, plan_layer
 from napari_vdsr.plugin.settings import FieldError, blame
 from napari_vdsr.plugin.training.settings import (
+    AS_RECIPE,
     FOLDER,
     LAYER,
     SCRATCH,
@@ -18,6 +19,7 @@ from napari_vdsr.plugin.training.settings import (
     TrainingSettings,
 )
 from napari_vdsr.plugin.training.unfinished import is_begun
+from napari_vdsr.plugin.words import made_for_others, plain_name
 from napari_vdsr.zoo import Card, models, user_folder
 from napari_vdsr.zoo.formats import read_metadata
 from napari_vdsr.zoo.registry import expanded
@@ -50,7 +52,7 @@ def suited_to(settings: TrainingSettings, models: Container[str]) -> TrainingSet
     """
     changes: dict[str, Any] = {}
     of_microscope = settings.sampling in _OF_MICROSCOPES
-    if settings.begin != SCRATCH and settings.recipe in ("adapt", "microscope"):
+    if _is_suited(settings):
         changes["recipe"] = "microscope" if of_microscope else "adapt"
         if settings.steps in (0, _FEW):
             changes["steps"] = _FEW if of_microscope else 0
@@ -58,6 +60,11 @@ def suited_to(settings: TrainingSettings, models: Container[str]) -> TrainingSet
     if settings.model in (USUAL, *_OF_MICROSCOPES.values()) and model in models:
         changes["model"] = model
     return replace(settings, **changes)
+
+
+def _is_suited(settings: TrainingSettings) -> bool:
+    """Whether the recipe follows how the images were taken."""
+    return settings.begin != SCRATCH and settings.recipe in ("adapt", "microscope")
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,7 @@ class Images:
         if self.folder is not None:
             return f"the images in '{self.folder.name}'"
         if len(self.layers) == 1:
-            return f"'{self.layers[0].name}'"
+            return f"'{plain_name(self.layers[0].name)}'"
         return f"{len(self.layers)} layers"
 
 
@@ -237,6 +244,12 @@ class Plan:
     device: str  # that the settings mean on this machine
     resume: bool = False  # from its checkpoint
     model_is_here: bool = False  # the one to start from, if any
+    made_for: str = ""  # the factors of that model, where others are to be trained
+
+    @property
+    def noise_follows(self) -> bool:
+        """Whether noise comes with the answer how the images were taken."""
+        return self.settings.noise == AS_RECIPE and _is_suited(self.settings)
 
     @property
     def held_out(self) -> int:
@@ -281,4 +294,6 @@ def plan_training(
     if not resume:
         check_name(settings.name)
     here = card is not None and card.here
-    return Plan(settings, config, images, facts, device, resume, here)
+    others = [made_for_others(card, factor) for factor in config.factors]
+    made_for = next(filter(None, others), "")
+    return Plan(settings, config, images, facts, device, resume, here, made_for)

@@ -59,32 +59,39 @@ def foresee(plan: "Plan", seconds: float | None) -> Outlook:
     return Outlook(text)
 
 
-def advice_on(
-    found: Mapping[str, ImageReport | Exception | None], config: "TrainingConfig"
-) -> str:
-    """What to choose instead, where an image does not go with the recipe.
+def advice_on(found: Mapping[str, ImageReport | Exception | None], plan: "Plan") -> str:
+    """What to choose instead, where model or images do not go with the recipe.
 
-    That is said of the first such image, by name; empty if all that are known go
-    with it.
+    Of the images, by name, the first that is known and does not; empty if all do.
     """
+    if plan.made_for:
+        factors = " and ".join(f"×{factor:g}" for factor in plan.config.factors)
+        return (
+            f"{plain_name(plan.settings.model)} is made for {plan.made_for}, and would "
+            f"be trained for {factors}: set Factors under Recipe."
+        )
     for name, report in found.items():
-        if isinstance(report, ImageReport) and (advice := _advice_on(report, config)):
+        if isinstance(report, ImageReport) and (advice := _advice_on(report, plan)):
             return f"'{plain_name(name)}' {advice}"
     return ""
 
 
-def _advice_on(report: ImageReport, config: "TrainingConfig") -> str:
+def _advice_on(report: ImageReport, plan: "Plan") -> str:
     history, sampling = report.history, report.sampling
     if history is not None and history.distinct < 2:
         return "is constant, so there is nothing to learn: choose another image."
     if history is not None and history.like_labels:
         return "looks like a mask, labels or a drawing: choose an image."
-    fits = config.main_sampling in ("scanner", "camera")
-    if report.noisy and config.noise is None:
-        first = "" if fits else "choose scanner or camera above, and "
+    fits = plan.config.main_sampling in ("scanner", "camera")
+    if report.noisy and plan.config.noise is None:
+        known = report.noise is not None and report.noise.sure
+        strength = f" ({report.noise_in_short})" if known else ""
+        todo = [] if fits else ["choose scanner or camera above"]
+        if fits or not plan.noise_follows:
+            todo.append("set Noise to 'of any strength' under Recipe")
         return (
-            f"is noisy ({report.noise_in_short}), but the recipe trains without noise: "
-            f"{first}set Noise to 'of any strength' under Recipe."
+            f"is noisy{strength}, but the recipe trains without noise: "
+            f"{', and '.join(todo)}."
         )
     if report.noisy and not fits:
         return (
@@ -158,7 +165,8 @@ def meant_in_words(config: "TrainingConfig") -> dict[str, str]:
 
 def title_of(plan: "Plan") -> str:
     """What is being trained, above its progress."""
-    how = "" if plan.settings.start_from is None else f", from {plan.settings.model}"
+    start = plan.settings.start_from
+    how = "" if start is None else f", from {plain_name(start)}"
     return f"Training '{plan.settings.name}' on {plan.images.in_words()}{how}"
 
 

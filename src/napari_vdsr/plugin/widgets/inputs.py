@@ -31,7 +31,7 @@ from qtpy.QtWidgets import (
 
 from napari_vdsr.plugin.settings import Shown
 from napari_vdsr.plugin.widgets.elements import set_style, side_by_side
-from napari_vdsr.plugin.words import free_text
+from napari_vdsr.plugin.words import free_text, plain_name
 
 _BUTTON_WIDTH = 34  # pixels
 _BY_TAB = Qt.FocusPolicy.TabFocus
@@ -201,9 +201,9 @@ class Choice(Field):
         pairs = choices.items() if isinstance(choices, Mapping) else choices
         items: dict[str, Any] = {}
         for text, value in pairs:
-            items[free_text(text, items)] = value  # two may have one text
+            items[free_text(plain_name(text), items)] = value  # two may have one text
         if keep and before is not None and before not in items.values():
-            items[free_text(str(before), items)] = before
+            items[free_text(plain_name(str(before)), items)] = before
         texts = [box.itemText(index) for index in range(box.count())]
         if (texts, self.choices) == (list(items), list(items.values())):
             return

@@ -68,7 +68,7 @@ class Panel(QWidget, Generic[Kept]):
         super().__init__()
         # napari passes a proxy; layers taken from it would be proxies, too.
         self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        self._closed = False
+        self.closed = False
         self._lists_are_old = True
         self._ready = False  # whether models and preferences are known
         self._fitted = False  # whether it has its share of the window's height
@@ -176,12 +176,12 @@ class Panel(QWidget, Generic[Kept]):
 
     def refresh_soon(self, *_: Any) -> None:
         """Refresh once for all changes within a moment."""
-        if not self._closed:
+        if not self.closed:
             self._soon.start()
 
     def catch_up(self) -> None:
         """Do now what was to be done soon."""
-        if self._closed:
+        if self.closed:
             return
         self._soon.stop()
         self._fitted = self._fitted or share_height(self)
@@ -204,9 +204,9 @@ class Panel(QWidget, Generic[Kept]):
 
     def close_down(self) -> None:
         """Stop everything, and hear of nothing more."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self._when_ready.clear()
         self._soon.stop()
         for finder in self._finders:
@@ -248,7 +248,9 @@ class Panel(QWidget, Generic[Kept]):
         """Show an error in place of the widgets; Python would end with it otherwise."""
         with contextlib.suppress(Exception):  # parts of it may be missing
             self.close_down()
-        self._closed = True
+        self.closed = True
+        for timer in self.findChildren(QTimer):  # of what `build` had begun
+            timer.stop()
         old = self.layout()
         if old is not None:
             QWidget().setLayout(old)  # takes the widgets with it
