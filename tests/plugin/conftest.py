@@ -95,6 +95,21 @@ def kept_viewer(qapp: QApplication) -> Iterator[tuple[Any, NapariApplication]]:
     NapariApplication.destroy("kept")
 
 
+@pytest.fixture(scope="session")
+def usual_settings() -> Callable[[], None]:
+    """Give what resets napari's settings if any was changed: it takes a while."""
+    changes: list[Any] = [None]  # unknown before the first time
+    settings = get_settings()
+    settings.events.changed.connect(changes.append)
+
+    def reset() -> None:
+        if changes:
+            settings.reset()
+            changes.clear()
+
+    return reset
+
+
 def menus_of(app: NapariApplication) -> Any:
     """While this lasts, napari takes actions and menus of this application."""
     _initialize_plugins.cache_clear()
@@ -109,7 +124,8 @@ def viewer(request: pytest.FixtureRequest, qtbot: Any) -> Iterator[Any]:
         yield request.getfixturevalue("make_napari_viewer")()
         return
     viewer, app = request.getfixturevalue("kept_viewer")
-    get_settings().reset()
+    usual_settings = request.getfixturevalue("usual_settings")
+    usual_settings()
     with menus_of(app):
         yield viewer
         viewer.window.remove_dock_widget("all")
@@ -119,8 +135,8 @@ def viewer(request: pytest.FixtureRequest, qtbot: Any) -> Iterator[Any]:
                 widget.deleteLater()
         viewer.layers.clear()
         viewer.dims.ndisplay = 2
+        usual_settings()
         viewer.theme = get_settings().appearance.theme
-        get_settings().reset()
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
