@@ -10,6 +10,7 @@ import napari
 import numpy as np
 import pytest
 import torch
+from light_viewer import LightViewer
 from napari._app_model._app import NapariApplication
 from napari._qt._qapp_model.qactions import init_qactions
 from napari._qt.qt_viewer import QtViewer
@@ -118,26 +119,50 @@ def menus_of(app: NapariApplication) -> Any:
 
 
 @pytest.fixture
+def nothing_drawn() -> None:
+    """Say that a test needs no more of a viewer than its layers and a dock.
+
+    One of a file of such tests that does need the window asks for `kept_viewer`.
+    """
+
+
+@pytest.fixture
 def viewer(request: pytest.FixtureRequest, qtbot: Any) -> Iterator[Any]:
     """An empty viewer; a new one for tests that make others, close or show it."""
-    if {"make_napari_viewer", "npe2pm"} & {*request.fixturenames}:
+    names = {*request.fixturenames}
+    if {"make_napari_viewer", "npe2pm"} & names:
         yield request.getfixturevalue("make_napari_viewer")()
         return
-    viewer, app = request.getfixturevalue("kept_viewer")
     usual_settings = request.getfixturevalue("usual_settings")
     usual_settings()
-    with menus_of(app):
+    if "nothing_drawn" in names and "kept_viewer" not in names:
+        viewer = LightViewer()
         yield viewer
-        viewer.window.remove_dock_widget("all")
-        for widget in QApplication.topLevelWidgets():
-            if isinstance(widget, Panel):
-                widget.close_down()
-                widget.deleteLater()
-        viewer.layers.clear()
-        viewer.dims.ndisplay = 2
-        usual_settings()
-        viewer.theme = get_settings().appearance.theme
-        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        let_go_of_panels(viewer)
+        viewer.window.deleteLater()
+        delete_now()
+    else:
+        viewer, app = request.getfixturevalue("kept_viewer")
+        with menus_of(app):
+            yield viewer
+            let_go_of_panels(viewer)
+            viewer.layers.clear()
+            viewer.dims.ndisplay = 2
+            usual_settings()
+            viewer.theme = get_settings().appearance.theme
+            delete_now()
+
+
+def let_go_of_panels(viewer: Any) -> None:
+    viewer.window.remove_dock_widget("all")
+    for widget in QApplication.topLevelWidgets():
+        if isinstance(widget, Panel):
+            widget.close_down()
+            widget.deleteLater()
+
+
+def delete_now() -> None:
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from napari_vdsr.zoo import models
 
 OpenPanel = Callable[..., SuperResolution]
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 
 def marked(panel: SuperResolution, field: str) -> bool:
     box = panel.form.layer if field == "layer" else panel.form[field]
@@ -193,6 +195,7 @@ def test_the_estimate_comes_from_a_measurement(
     assert settle(panel).endswith(" s")
 
 
+@pytest.mark.usefixtures("kept_viewer")
 def test_what_is_in_view_is_enlarged_as_part_of_the_whole(
     viewer: Any, open_panel: OpenPanel, qtbot: Any
 ) -> None:

@@ -15,6 +15,8 @@ from napari_vdsr import describe_image, upscale
 from napari_vdsr.plugin import describing
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 OpenPanel = Callable[..., SuperResolution]
 
 PHOTOGRAPH = data.camera()[:256, :256]

@@ -19,6 +19,8 @@ from napari_vdsr.plugin.scores.settings import ScoreOptions
 from napari_vdsr.plugin.scores.work import score_images
 from napari_vdsr.plugin.settings import FieldError
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 
 @pytest.fixture
 def compare(viewer: Any, qtbot: Any) -> Any:

@@ -16,6 +16,8 @@ from napari_vdsr.plugin.scores.settings import PsnrSettings
 from napari_vdsr.plugin.settings import save_settings
 from napari_vdsr.plugin.viewer import LEFT_OF_LINE, TRAINING_PREVIEW
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 
 @pytest.fixture
 def panel(viewer: Any, qtbot: Any) -> Psnr:

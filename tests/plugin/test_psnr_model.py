@@ -16,6 +16,8 @@ from napari_vdsr.plugin.scores.settings import ModelOptions
 from napari_vdsr.plugin.scores.work import ModelJob
 from napari_vdsr.zoo import Model, load_model, user_folder
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 
 @pytest.fixture
 def tab(viewer: Any, qtbot: Any) -> Any:

@@ -14,6 +14,8 @@ from napari_vdsr.layers import upscale_layer
 from napari_vdsr.plugin.scores.checks import doubt_in_words, doubt_of
 from napari_vdsr.plugin.scores.panel import Psnr
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 
 @pytest.fixture
 def tab(viewer: Any) -> Any:

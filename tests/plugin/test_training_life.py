@@ -42,6 +42,8 @@ from napari_vdsr.training.learner import Learner
 from napari_vdsr.training.trainer import Trainer
 from napari_vdsr.zoo import load_model, user_folder
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 
 def nothing_is_left_running() -> bool:
     pool = QThreadPool.globalInstance()

@@ -34,6 +34,8 @@ from napari_vdsr.training import BlindNoise, prepare, recipe
 from napari_vdsr.training.prepare import MEMORY
 from napari_vdsr.zoo import load_model, user_folder
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 
 def train(panel: Training, settle: Any, qtbot: Any) -> None:
     """Press Start and wait for the end."""
@@ -426,6 +428,7 @@ def test_the_preview_shows_what_the_instrument_makes_of_an_image() -> None:
     assert np.abs(noisy - clean).std() > 0.02
 
 
+@pytest.mark.usefixtures("kept_viewer")  # the script asks napari for its viewer
 @pytest.mark.parametrize(
     "settings",
     [
