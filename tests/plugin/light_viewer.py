@@ -3,6 +3,7 @@
 from typing import Any
 
 from napari.components import ViewerModel
+from napari.utils.task_status import TaskStatusManager
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
@@ -24,6 +25,12 @@ class LightViewer(ViewerModel):
 
 class PlainWindow(QMainWindow):
     """Docks panels, and lets go of them, as napari does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        tasks = TaskStatusManager()
+        self._register_task_status = tasks.register_task_status
+        self._update_task_status = tasks.update_task_status
 
     def add_dock_widget(self, widget: QWidget, *, name: str) -> QDockWidget:
         dock = QDockWidget(name, self)
