@@ -510,13 +510,12 @@ def test_a_wrong_field_is_framed_before_start(
         panel.form.settings = right.changed(settings)
         assert words.lower() in settle(panel).lower()
         assert not panel.controls.button.isEnabled()
-        widget = panel.form[field]
-        framed = getattr(widget, "line", widget)
-        assert "border" in framed.native.styleSheet()
+        framed = panel.form[field].line
+        assert "border" in framed.styleSheet()
     panel.form.settings = right
     settle(panel)
     assert panel.controls.button.isEnabled()
-    assert "border" not in framed.native.styleSheet()
+    assert "border" not in framed.styleSheet()
 
 
 def test_layers_that_are_no_images_are_refused(
