@@ -1,11 +1,13 @@
 """Two viewers in one process, each with panels of its own."""
 
+import shutil
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from training_helpers import OpenTraining, discs, wait_for_end, wait_for_steps
+from qtpy.QtCore import QThreadPool
+from training_helpers import TINY, OpenTraining, discs, wait_for_end, wait_for_steps
 
 from napari_vdsr.layers.upscale import compute_plan
 from napari_vdsr.plugin.background import Run
@@ -14,6 +16,7 @@ from napari_vdsr.plugin.jobs import Job
 from napari_vdsr.plugin.scores.panel import Psnr
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.widgets.panel import Panel
+from napari_vdsr.zoo import user_folder
 
 Opened = Callable[[type[Panel[Any]]], tuple[Any, Any]]
 
@@ -151,6 +154,32 @@ def test_a_new_model_is_listed_in_all_viewers(
     assert "Super-resolution" in " ".join(viewer.window.dock_widgets)
 
 
+@pytest.mark.parametrize("kind", [SuperResolution, Psnr, Training])
+def test_a_model_that_a_run_fetched_is_listed_in_all_viewers(
+    opened: Opened, qtbot: Any, kind: type[Panel[Any]]
+) -> None:
+    """Others still offered to fetch it."""
+    viewer, panel = opened(kind)
+    _, other = opened(SuperResolution)
+    viewer.add_image(discs(), name="discs")
+    qtbot.waitUntil(lambda: panel.idle)
+    tiny = user_folder() / "tiny.safetensors"
+    if isinstance(panel, Psnr):
+        panel.book.setCurrentIndex(1)
+        panel.model.form["model"].value = "tiny"
+        button, run = panel.model.work.button, panel.model._run
+    else:
+        values = {"model": "tiny"} if isinstance(panel, SuperResolution) else TINY
+        panel.settings = panel.settings.changed(values)
+        button, run = panel.controls.button, panel._run
+    qtbot.waitUntil(lambda: panel.idle)
+    assert button.isEnabled()
+    button.click()
+    shutil.copy(tiny, user_folder() / "fetched.safetensors")
+    qtbot.waitUntil(lambda: not run.running)
+    qtbot.waitUntil(lambda: "fetched" in other.form["model"].choices)
+
+
 def test_a_training_that_goes_on_elsewhere_is_not_resumed_twice(
     make_napari_viewer: Any,
     viewer: Any,
@@ -165,12 +194,15 @@ def test_a_training_that_goes_on_elsewhere_is_not_resumed_twice(
     first.controls.button.click()
     wait_for_steps(first, qtbot)
     viewer.window.remove_dock_widget(first)
+    pool = QThreadPool.globalInstance()
+    assert pool is not None
+    assert pool.waitForDone(60_000)
     second_viewer = make_napari_viewer()
     second_viewer.add_image(discs(), name="discs")
     panels = [Training(viewer), Training(second_viewer)]
     for panel in panels:
         qtbot.waitUntil(lambda p=panel: p.unfinished.resume.isEnabled() and p.idle)
-        assert panel.unfinished.chosen.choices == ("mine",)
+        assert list(panel.unfinished.chosen.choices) == ["mine"]
     panels[0].unfinished.resume.click()
     wait_for_steps(panels[0], qtbot)
     panels[1].unfinished.resume.click()

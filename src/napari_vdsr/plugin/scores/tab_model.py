@@ -9,7 +9,7 @@ from napari.layers import Image, Layer
 from napari_vdsr.evaluation.evaluate import Comparison
 from napari_vdsr.evaluation.methods import BEST_LINEAR, SPLINE
 from napari_vdsr.evaluation.protocols import PROTOCOLS
-from napari_vdsr.plugin.models import ModelList
+from napari_vdsr.plugin.models import ModelList, announce_change
 from napari_vdsr.plugin.scores.layers import (
     check_memory,
     coarser_layer,
@@ -134,6 +134,10 @@ class ModelTab(ScoringTab):
         self._tiling.take(shown)
         self.tile.native.setEnabled(True)
         self._tiling.show(self.tile.value)
+
+    def ended(self, work: Any) -> None:
+        """Let all panels list the model that may have been fetched."""
+        announce_change()
 
     def put_back(self) -> None:
         """Show no layers side by side any more."""

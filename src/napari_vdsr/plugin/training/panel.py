@@ -361,7 +361,7 @@ class Training(Panel[TrainingSettings]):
                 self._paces.learn(session.plan, steps, seconds)
             self.controls.use.show()
             self.scroll_to(self.controls.use)
-            announce_change()
+        announce_change()  # a model may have been fetched, too
         self.reset_choices()
         self.controls.news = Outlook(words.news_of(session))
         if session.outcome == "failed" and session.message:
