@@ -201,7 +201,17 @@ def test_a_training_goes_on_only_with_its_images(
     settle(again)
     again.take_up()
     assert "learns from 'cells': open that layer again" in settle(again)
+    assert not again.controls.button.isEnabled()
     viewer.add_image(discs(5), name="cells")
+    settle(again)
+    again.form["name"].value = "other"
+    settle(again)
+    viewer.layers["cells"].name = "renamed"
+    settle(again)
+    again.take_up()
+    assert "open that layer again" in message(again)
+    assert again.controls.button.isEnabled()  # another training can be started
+    viewer.layers["renamed"].name = "cells"
     again.take_up()
     wait_for_end(again, qtbot)
     assert "belongs to a training with other images" in settle(again)
@@ -210,6 +220,34 @@ def test_a_training_goes_on_only_with_its_images(
     again.unfinished.discard.click()
     assert not offers_unfinished(again)
     assert not list((user_folder() / "unfinished").iterdir())
+
+
+def test_a_resumed_training_is_never_discarded_without_a_question(
+    viewer: Any, open_training: OpenTraining, settle: Settle, qtbot: Any
+) -> None:
+    """Before its first step, it was taken for one that had just begun."""
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(steps=100000, name="mine")
+    begin(panel, settle, qtbot)
+    viewer.window.remove_dock_widget(panel)
+    assert nothing_is_left_running()
+    again = open_training()
+    settle(again)
+    again.take_up()
+    asked = []
+
+    def no() -> None:
+        box: Any = QApplication.activeModalWidget()
+        asked.append(box.text())
+        box.button(box.StandardButton.No).click()
+
+    QTimer.singleShot(100, no)
+    again.cancel()
+    assert asked == ["Throw away what was learnt in this training?"]
+    assert again.running
+    again.pause()
+    wait_for_end(again, qtbot)
+    assert again.paused
 
 
 def test_the_preview_of_an_earlier_panel_goes_with_what_is_discarded(

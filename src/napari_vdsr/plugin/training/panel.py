@@ -127,8 +127,10 @@ class Training(Panel[TrainingSettings]):
 
     def cancel(self) -> None:
         """Discard the training; ask first if it took long."""
-        seconds = 0.0 if self._session is None else self._session.seconds
-        if seconds < _WORTH_ASKING or self.view.is_sure():
+        session = self._session
+        # Of a resumed one, the seconds are not known at first.
+        long = session and (session.plan.resume or session.seconds >= _WORTH_ASKING)
+        if not long or self.view.is_sure():
             self._ask_for("cancel")
 
     def take_up(self) -> None:
@@ -139,8 +141,10 @@ class Training(Panel[TrainingSettings]):
         try:
             layers = [self._layer_named(name) for name in chosen.layers]
             plan = self._planned_with(chosen.settings, layers, resume=True)
-        except FieldError as error:
-            self._show(Outlook.of_error(error))
+        except FieldError as error:  # it is not in the way of Start
+            colour = message_colour("error", self._viewer.theme)
+            self.form.mark(error.field, colour)
+            self.controls.say(str(error), colour)
             return
         self._begin(plan)
         self._offer_images(layers)
