@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent, QWheelEvent
+from qtpy.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
@@ -33,6 +33,7 @@ from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.scores.panel import Psnr
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.widgets.elements import message_colour
+from napari_vdsr.plugin.widgets.inputs import make_accessible
 
 FIELDS = (
     *(QComboBox, QAbstractSpinBox, QLineEdit, QListWidget),
@@ -139,6 +140,25 @@ def test_a_double_click_on_a_button_counts_as_one(panel: QWidget) -> None:
         kind, place = QEvent.Type.MouseButtonDblClick, QPointF(3, 3)
         QApplication.sendEvent(button, QMouseEvent(kind, place, left, left, none))
         assert not button.isDown(), button.text()
+
+
+def test_enter_presses_a_button_as_the_space_bar_does(qtbot: Any) -> None:
+    """Held down, it would begin and stop again and again."""
+    parent, pressed = QWidget(), []
+    qtbot.addWidget(parent)
+    button = QPushButton("Run", parent)
+    button.clicked.connect(lambda: pressed.append("Run"))
+    make_accessible(parent)
+    for key in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        qtbot.keyClick(button, key)
+    assert len(pressed) == 3
+    down, none = QEvent.Type.KeyPress, Qt.KeyboardModifier.NoModifier
+    held = QKeyEvent(down, Qt.Key.Key_Return, none, autorep=True)
+    QApplication.sendEvent(button, held)
+    assert len(pressed) == 3
+    button.setEnabled(False)
+    qtbot.keyClick(button, Qt.Key.Key_Return)
+    assert len(pressed) == 3
 
 
 def test_the_tab_key_goes_through_the_fields_from_top_to_bottom(panel: QWidget) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from psygnal import Signal
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtGui import QValidator
+from qtpy.QtGui import QKeyEvent, QValidator
 from qtpy.QtWidgets import (
     QAbstractSlider,
     QAbstractSpinBox,
@@ -332,10 +332,14 @@ def make_accessible(parent: QWidget) -> None:
             widget.installEventFilter(guard)
 
 
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
 class _Guard(QObject):
     """Leaves the wheel to the panel unless a field has the focus.
 
-    Of a double click on a button it takes the second press away.
+    Of a double click on a button it takes the second press away, and Enter presses
+    the button that has the focus, as the space bar does.
     """
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -343,6 +347,10 @@ class _Guard(QObject):
         if event is None or not isinstance(watched, QWidget):
             return False
         if isinstance(watched, QPushButton):
+            if isinstance(event, QKeyEvent) and event.key() in _ENTER:
+                if event.type() == QEvent.Type.KeyPress and not event.isAutoRepeat():
+                    watched.click()
+                return True
             return event.type() == QEvent.Type.MouseButtonDblClick
         if event.type() != QEvent.Type.Wheel or watched.hasFocus():
             return False
