@@ -118,6 +118,7 @@ def test_what_is_resumed_is_shown_and_waits_until_the_machine_is_known(
     assert rate.placeholderText() == f"{recipe('modern').stages[0].learning_rate:g}"
     assert again.form["recipe"].value == "modern"
     assert again.form["images"].native.currentText() == "selected: cells"
+    QTimer.singleShot(100, yes)
     again.cancel()
     wait_for_end(again, qtbot)
     assert again.form["images"].native.currentText() == "selected: other"
