@@ -32,8 +32,8 @@ from qtpy.QtWidgets import (
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.scores.panel import Psnr
 from napari_vdsr.plugin.training.panel import Training
+from napari_vdsr.plugin.widgets.access import make_accessible
 from napari_vdsr.plugin.widgets.elements import message_colour
-from napari_vdsr.plugin.widgets.inputs import make_accessible
 
 FIELDS = (
     *(QComboBox, QAbstractSpinBox, QLineEdit, QListWidget),
@@ -85,6 +85,11 @@ def _is_inside(widget: QWidget, *names: str) -> bool:
             return True
         parent = parent.parentWidget()
     return False
+
+
+def test_a_panel_opens_wide_enough_for_its_words(panel: QWidget) -> None:
+    """The training panel opened with 220 pixels, and "selected: filame" was cut."""
+    assert panel.sizeHint().width() >= NARROWEST
 
 
 def test_every_field_has_a_name(panel: QWidget) -> None:

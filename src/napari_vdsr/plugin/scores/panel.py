@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 from napari_vdsr.plugin.scores.settings import PsnrSettings
 from napari_vdsr.plugin.scores.tab import ScoringTab, Tab
 from napari_vdsr.plugin.scores.tab_compare import CompareTab
-from napari_vdsr.plugin.widgets.inputs import make_accessible
+from napari_vdsr.plugin.widgets.access import make_accessible
 from napari_vdsr.plugin.widgets.panel import Panel, scrolled
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 from napari_vdsr.plugin.settings import Remembered, shown_fields
+from napari_vdsr.plugin.widgets.access import make_accessible
 from napari_vdsr.plugin.widgets.elements import side_by_side
 from napari_vdsr.plugin.widgets.inputs import (
     ChoiceBox,
     NumberBox,
     frame,
-    make_accessible,
     make_field,
 )
 from napari_vdsr.plugin.words import label_of, tooltip_of

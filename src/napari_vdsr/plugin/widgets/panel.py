@@ -26,13 +26,13 @@ from napari_vdsr.plugin.settings import (
     saved_values,
 )
 from napari_vdsr.plugin.viewer import watch
+from napari_vdsr.plugin.widgets.access import make_accessible
 from napari_vdsr.plugin.widgets.elements import (
     set_style,
     theme_colour,
     wrapping_label,
 )
 from napari_vdsr.plugin.widgets.form import Form
-from napari_vdsr.plugin.widgets.inputs import make_accessible
 
 Kept = TypeVar("Kept", bound=Remembered)
 AnyFinder = TypeVar("AnyFinder", bound=Finder[Any])
@@ -43,6 +43,7 @@ _FOCUSED = (
     "QComboBox QAbstractSpinBox QLineEdit QAbstractButton QSlider QListWidget "
     "QTabBar::tab"
 ).split()
+_WIDTH = 316  # pixels of a panel when it opens: 300, and a scroll bar
 _WAIT = 60  # milliseconds in which several changes count as one
 _FAILED = (
     "This panel could not be opened, because of a fault of napari-vdsr or of what is "
@@ -311,7 +312,13 @@ def scrolled(widget: QWidget) -> QScrollArea:
 
 
 class _Scrolled(QScrollArea):
-    """A scroll area that cannot be narrower than its contents."""
+    """A scroll area that cannot be narrower than its contents, and opens wider."""
+
+    def sizeHint(self) -> QSize:
+        """A width in which no word is cut, with a scroll bar, too."""
+        hint = super().sizeHint()
+        hint.setWidth(max(hint.width(), _WIDTH))
+        return hint
 
     def minimumSizeHint(self) -> QSize:
         """The width of the widget and of the scroll bar beside it."""
