@@ -1,12 +1,14 @@
 """What the panel says of an image before Run."""
 
 from collections.abc import Callable
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 from napari.layers import Image
 from qtpy.QtWidgets import QApplication
 from skimage import data
@@ -78,6 +80,22 @@ def test_the_line_follows_layer_and_data(
     assert read(panel) == describe_image(PHOTOGRAPH).summary
     first.data = OVERSAMPLED
     assert read(panel) == describe_image(OVERSAMPLED).summary
+
+
+def test_the_file_of_a_layer_tells_the_instrument(
+    viewer: Any, open_panel: OpenPanel, read: Any, tmp_path: Path
+) -> None:
+    """Both models were named, though the file said which."""
+    noisy = np.random.default_rng(0).poisson(PHOTOGRAPH.astype(float))
+    told = {"axes": "YX", "Channel": {"AcquisitionMode": "WideField"}}
+    path = tmp_path / "cells.ome.tif"
+    tifffile.imwrite(path, noisy.astype(np.uint16), metadata=told)
+    viewer.open(path)
+    line = read(open_panel())
+    assert "fits vdsr20-camera" in line
+    assert "scanner" not in line
+    viewer.add_image(noisy)
+    assert "fits vdsr20-scanner or vdsr20-camera" in read(open_panel())
 
 
 def test_a_layer_is_looked_at_once(

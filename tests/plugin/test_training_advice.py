@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from skimage import data
 from training_helpers import OpenTraining, wait_for_end, wait_for_steps
 
 from napari_vdsr import describe_image, upscale
+from napari_vdsr.images.open_any import instrument_in
 from napari_vdsr.plugin import describing
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.planning import Facts, Images, Plan
@@ -84,6 +86,28 @@ def test_what_is_no_image_is_named() -> None:
 def test_the_first_image_that_does_not_fit_is_named() -> None:
     assert said_of(PHOTOGRAPH, NOISY).startswith("'image <1>' is noisy")
     assert said_of() == ""
+
+
+@pytest.mark.parametrize("sampling", ["reduced", "scanner"])
+def test_the_instrument_that_the_file_names_is_asked_for(
+    viewer: Any, open_training: OpenTraining, read: Read, tmp_path: Any, sampling: str
+) -> None:
+    told = {"axes": "YX", "Channel": {"AcquisitionMode": "WideField"}}
+    tifffile.imwrite(tmp_path / "cells.ome.tif", PHOTOGRAPH, metadata=told)
+    (layer,) = viewer.open(tmp_path / "cells.ome.tif")
+    panel = open_training(sampling=sampling)
+    words = "comes from a camera, as its file says: choose camera above."
+    assert read(panel) == f"'{layer.name}' {words}"
+    panel.form["sampling"].value = "camera"
+    assert read(panel) == ""
+    layer.data = NOISY
+    panel.form["sampling"].value = sampling
+    assert "choose camera above, and set Noise" in read(panel)
+
+
+def test_a_file_that_is_gone_says_nothing(tmp_path: Any) -> None:
+    assert instrument_in(tmp_path / "gone.tif") is None
+    assert instrument_in("https://example.org/cells.ome.tif") is None
 
 
 def test_a_model_for_another_factor_is_named(

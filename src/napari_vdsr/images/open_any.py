@@ -296,6 +296,17 @@ _CAMERAS = {
 _MODE = re.compile(r"AcquisitionMode\s*=\s*[\"'](\w+)[\"']")
 
 
+def instrument_in(path: str | Path) -> Instrument | None:
+    """What a file says of the microscope; None also where it cannot be opened."""
+    from napari_vdsr.files import open_image
+
+    try:
+        with open_image(path, warn=False) as file:
+            return _instrument_of(file.picture.metadata.ome)
+    except VdsrError:
+        return None
+
+
 def _instrument_of(ome: str | None) -> Instrument | None:
     """Read the instrument off the OME-XML of a file; None when it does not tell.
 

@@ -1,6 +1,7 @@
 """What images are like, found out in the background, and once for all panels."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -9,6 +10,7 @@ from weakref import WeakKeyDictionary
 from napari.layers import Image
 
 from napari_vdsr.evaluation.image_report import ImageReport, describe_image
+from napari_vdsr.images.open_any import instrument_in
 from napari_vdsr.layers.plan import levels_of
 from napari_vdsr.layers.result import Provenance
 from napari_vdsr.plugin.background import Finder
@@ -54,8 +56,8 @@ class Describer(Finder[None]):
             return None
         if layer not in _looks:
             layer.events.data.connect(_forget)
-            pixels, rgb = levels_of(layer)[0], bool(layer.rgb)
-            _looks[layer] = _Look(partial(describe_image, pixels, rgb=rgb))
+            pixels, rgb, path = levels_of(layer)[0], bool(layer.rgb), layer.source.path
+            _looks[layer] = _Look(partial(_describe, pixels, rgb, path))
         look = _looks[layer]
         if look.found is None and not self.busy:  # then the panel asks again
             self.start(look)
@@ -68,6 +70,12 @@ class Describer(Finder[None]):
     def take(self, found: None) -> bool:
         """It is kept for all panels already."""
         return True
+
+
+def _describe(pixels: Any, rgb: bool, path: str | None) -> ImageReport:
+    """Describe the pixels of a layer, and the instrument by the file it comes from."""
+    report = describe_image(pixels, rgb=rgb)
+    return replace(report, instrument=instrument_in(path)) if path else report
 
 
 def is_lazy_result(layer: Image) -> bool:

@@ -82,26 +82,32 @@ def _advice_on(report: ImageReport, plan: "Plan") -> str:
         return "is constant, so there is nothing to learn: choose another image."
     if history is not None and history.like_labels:
         return "looks like a mask, labels or a drawing: choose an image."
-    fits = plan.config.main_sampling in ("scanner", "camera")
+    fitting = (report.instrument,) if report.instrument else ("scanner", "camera")
+    fits = plan.config.main_sampling in fitting
+    choose = f"choose {' or '.join(fitting)} above"
     if report.noisy and plan.config.noise is None:
         known = report.noise is not None and report.noise.sure
         strength = f" ({report.noise_in_short})" if known else ""
-        todo = [] if fits else ["choose scanner or camera above"]
+        todo = [] if fits else [choose]
         if fits or not plan.noise_follows:
             todo.append("set Noise to 'of any strength' under Recipe")
         return (
             f"is noisy{strength}, but the recipe trains without noise: "
             f"{', and '.join(todo)}."
         )
-    if report.noisy and not fits:
+    if fits:
+        return ""
+    if report.instrument:
+        return f"comes from a {report.instrument}, as its file says: {choose}."
+    if report.noisy:
         return (
             "is noisy, as images of microscopes are and those reduced by software are "
-            "not: choose scanner or camera above."
+            f"not: {choose}."
         )
-    if sampling is not None and sampling.verdict == "oversampled" and not fits:
+    if sampling is not None and sampling.verdict == "oversampled":
         return (
-            "has detail coarser than its pixels, so there is little to learn: choose "
-            "scanner or camera above, which use it at half its size."
+            "has detail coarser than its pixels, so there is little to learn: "
+            f"{choose}, which use it at half its size."
         )
     return ""
 
