@@ -246,9 +246,11 @@ def test_the_dialog_gives_whole_endings_and_refuses_others(
     panel.controls.save.click()
     qtbot.waitUntil(lambda: not panel.running)
     assert "must end in .zarr, .ome.tif, .tif or .tiff" in said[0]
-    zarr_name, tiff_name = "tissue 2.5.zarr", "tissue 2.5.ome.tif"
-    assert lines == [zarr_name, tiff_name, zarr_name, tiff_name]
-    assert [path.name for path in tmp_path.glob("*.*")] == [tiff_name]
+    stem = "tissue 2.5-x2"  # that of the source would be in the way of the source
+    names = [f"{stem}.zarr", f"{stem}.ome.tif"]
+    assert lines == names * 2
+    saved = [path.name for path in tmp_path.glob("*.*")]
+    assert saved == ["tissue 2.5.ome.tif"]  # as it was typed
 
 
 def test_a_bad_layer_stops_no_other_when_running_or_saving(

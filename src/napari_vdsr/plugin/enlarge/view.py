@@ -231,6 +231,13 @@ def ask_for_target(parent: QWidget, tasks: Sequence[Task]) -> Target | None:
     return _allowed(parent, Path(chosen), targets_of(tasks, Path(chosen)))
 
 
+def _usual_name(task: Task) -> str:
+    """A name for the file of a result, which is not that of its source."""
+    y, x = (f"{factor:.3g}" for factor in task.plan.plane_factors)
+    source = file_name(task.layer.name).removesuffix(".ome")
+    return f"{source}-x{y if y == x else f'{y}x{x}'}"
+
+
 class _SaveDialog(QFileDialog):
     """Asks for a file; images that are folders can be chosen, too.
 
@@ -245,7 +252,7 @@ class _SaveDialog(QFileDialog):
         self.setOption(QFileDialog.Option.DontConfirmOverwrite)
         self.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         self.setNameFilters(list(_KINDS))
-        self.selectFile(f"{file_name(tasks[0].layer.name)}.zarr")
+        self.selectFile(f"{_usual_name(tasks[0])}.zarr")
         self.filterSelected.connect(self._change_ending)
 
     def accept(self) -> None:
