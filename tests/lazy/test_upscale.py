@@ -31,7 +31,7 @@ def images(draw: st.DrawFn) -> tuple[np.ndarray[Any, Any], str, da.Array]:
     sizes = [
         draw(st.sampled_from([3, 4] if axis == "S" else [1, 2]))
         if axis in others
-        else draw(st.integers(1, 30))
+        else draw(st.integers(1, 20))
         for axis in axes
     ]
     dtype = np.dtype(draw(st.sampled_from(DTYPES)))

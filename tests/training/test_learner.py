@@ -20,7 +20,7 @@ def learner_of(precision: torch.dtype, **changes: object) -> Learner:
 
 
 def patches(brightest: float = 1.0) -> tuple[Tensor, Tensor]:
-    pair = torch.rand(2, 2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    pair = torch.rand(2, 2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     return pair[0], pair[1] * brightest
 
 
