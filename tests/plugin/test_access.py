@@ -35,6 +35,8 @@ from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.widgets.access import make_accessible
 from napari_vdsr.plugin.widgets.elements import message_colour
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 FIELDS = (
     *(QComboBox, QAbstractSpinBox, QLineEdit, QListWidget),
     *(QAbstractSlider, QAbstractButton),
@@ -206,6 +208,7 @@ def test_the_tab_key_comes_from_the_tabs_to_the_page_below(
         assert page.isAncestorOf(chain[1])
 
 
+@pytest.mark.usefixtures("kept_viewer")  # with the style of napari
 def test_nothing_is_cut_where_the_panel_is_narrow(panel: QWidget) -> None:
     assert panel.minimumSizeHint().width() <= NARROWEST
     bars = panel.findChildren(QTabBar)
@@ -277,6 +280,7 @@ def _luminance(colour: Any) -> float:
     )
 
 
+@pytest.mark.usefixtures("kept_viewer")  # with the style of napari
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_the_field_with_the_keyboard_is_outlined(
     viewer: Any, panel: Any, theme: str

@@ -59,6 +59,9 @@ def typed(name: Path) -> tuple[type, Callable[[Any], object]]:
     return QFileDialog, act
 
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
+
 def answered(
     button: str, said: list[str] | None = None
 ) -> tuple[type, Callable[[Any], object]]:

@@ -39,6 +39,7 @@ def test_run_puts_the_result_directly_above_its_source(
     assert result.metadata["napari-vdsr"]["model"] == "tiny"
 
 
+@pytest.mark.usefixtures("nothing_drawn")
 def test_the_embedded_model_runs_from_the_panel(
     viewer: Any, open_panel: OpenPanel, run: Any
 ) -> None:
@@ -79,6 +80,7 @@ def test_all_selected_layers_are_enlarged_with_one_setting(
     assert viewer.layers["b ×3 tiny"].data.shape == (60, 150)
 
 
+@pytest.mark.usefixtures("nothing_drawn")
 def test_a_layer_can_be_chosen_by_name(
     viewer: Any, open_panel: OpenPanel, run: Any, cells: Any
 ) -> None:
@@ -98,6 +100,7 @@ def test_a_layer_can_be_chosen_by_name(
         ("pixel size", "0.25", (80, 100)),
     ],
 )
+@pytest.mark.usefixtures("nothing_drawn")
 def test_any_factor_or_pixel_size_can_be_typed(
     viewer: Any,
     open_panel: OpenPanel,
@@ -115,6 +118,7 @@ def test_any_factor_or_pixel_size_can_be_typed(
     assert viewer.layers[-1].data.shape == shape
 
 
+@pytest.mark.usefixtures("nothing_drawn")
 def test_colour_layers_stay_in_colour(
     viewer: Any, open_panel: OpenPanel, run: Any
 ) -> None:
@@ -289,6 +293,7 @@ def test_the_script_makes_the_same_result_as_run(
     assert clipboard.text().count("add_layer") == 1
 
 
+@pytest.mark.usefixtures("nothing_drawn")
 def test_settings_are_kept_between_openings(
     viewer: Any, open_panel: OpenPanel, settle: Any
 ) -> None:
@@ -334,6 +339,7 @@ def test_an_ensemble_and_where_it_is_not_sure(
     np.testing.assert_array_equal(viewer.layers[f"{above} [1]"].data, spread)
 
 
+@pytest.mark.usefixtures("nothing_drawn")
 def test_the_memory_of_the_device_is_given_back(
     viewer: Any, open_panel: OpenPanel, run: Any, cells: Any
 ) -> None:
@@ -348,6 +354,7 @@ def test_the_memory_of_the_device_is_given_back(
     assert not engine._ready, "the compiled network"
 
 
+@pytest.mark.usefixtures("nothing_drawn")
 def test_a_shapes_layer_may_stay_selected(
     viewer: Any, open_panel: OpenPanel, settle: Any, cells: Any
 ) -> None:
@@ -358,6 +365,7 @@ def test_a_shapes_layer_may_stay_selected(
     assert "80 × 100" in settle(panel)
 
 
+@pytest.mark.usefixtures("nothing_drawn")
 def test_the_result_is_the_whole_images_pixels_where_tiles_meet(
     viewer: Any, open_panel: OpenPanel, run: Any
 ) -> None:
@@ -370,6 +378,7 @@ def test_the_result_is_the_whole_images_pixels_where_tiles_meet(
     assert np.allclose(viewer.layers[1].data, whole, atol=1e-5)
 
 
+@pytest.mark.usefixtures("nothing_drawn")
 def test_intensities_do_not_drift(viewer: Any, open_panel: OpenPanel, run: Any) -> None:
     """Intensity drift (Real-SR#6, ESRGAN#42) and 16 bit lost (chaiNNer#1934)."""
     flat = np.full((30, 30), 40_001, np.uint16)
