@@ -88,7 +88,8 @@ class Sources:
         """What is selected in the layer list, bottom to top.
 
         Shapes layers mark what is to be enlarged: they are left out where there is
-        something else, and otherwise the image below them is meant.
+        something else, and otherwise the image below them is meant: not a result, or
+        every Run would enlarge that of the last one.
         """
         chosen = [
             layer
@@ -101,7 +102,8 @@ class Sources:
         below = list(self._viewer.layers)[: self._viewer.layers.index(chosen[-1])]
         images = [layer for layer in self.images if layer in below] or self.images
         visible = [layer for layer in images if layer.visible]
-        return list([*visible, *images, *chosen][:1])
+        given = [layer for layer in visible if not is_made(layer)]
+        return list([*given, *visible, *images, *chosen][:1])
 
     def refuse_helpers(self, field: str) -> None:
         """Raise FieldError if what is selected only helps to look at others."""

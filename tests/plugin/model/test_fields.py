@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_vdsr.layers.result import METADATA_KEY, Provenance
 from napari_vdsr.plugin.enlarge.plan import Batch, plan_batch, plan_preview
 from napari_vdsr.plugin.enlarge.settings import UNSET, Settings
 from napari_vdsr.plugin.settings import FieldError
@@ -232,6 +233,20 @@ def test_the_image_below_a_selected_shapes_layer_is_meant(viewer: ViewerModel) -
     batch = batch_of(viewer, area="rectangles")
     assert names_in(batch) == ["cells"]
     assert batch.tasks[0].region == (slice(1, 6), slice(1, 6))
+
+
+def test_a_result_above_its_source_is_not_what_shapes_mean(viewer: ViewerModel) -> None:
+    """Each Run enlarged the result of the last one."""
+    source = viewer.add_image(np.zeros((9, 9), np.uint8), name="cells")
+    made = {METADATA_KEY: Provenance(source={"name": "cells"}).written()}
+    result = viewer.add_image(np.zeros((18, 18), np.uint8), scale=(0.5,) * 2)
+    result.metadata = made
+    shapes = viewer.add_shapes()
+    viewer.layers.selection = {shapes}
+    sources = Sources(viewer)
+    assert sources.selected == [source]
+    source.visible = False
+    assert sources.selected == [result]
 
 
 def test_shapes_and_image_may_have_other_units(viewer: ViewerModel) -> None:

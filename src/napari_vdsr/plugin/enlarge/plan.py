@@ -206,7 +206,7 @@ def regions_of_shapes(layer: Image, shapes: Layer | None) -> list[Region]:
     if shapes is None or not len(shapes.data):
         raise FieldError(
             "area",
-            "There are no rectangles: add a Shapes layer and draw some, "
+            "There are no shapes: add a Shapes layer and draw some, "
             "or choose another area.",
         )
     sizes = level_data(layer).shape[: layer.ndim]
