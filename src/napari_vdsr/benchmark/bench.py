@@ -201,15 +201,15 @@ def _rows(
         for label, upscaler in ways.items()
     }
     if usual:
-        calls |= _usual(ways, edge)
+        calls |= _usual(ways, image)
     return _measured(study, ways, calls, edge, limit, repeats)
 
 
-def _usual(ways: dict[str, Upscaler], edge: int) -> Calls:
+def _usual(ways: dict[str, Upscaler], image: NDArray[np.uint16]) -> Calls:
     """The same in the usual way, if the device can do all of it at once."""
     first = next(iter(ways.values()))
     network = deepcopy(first.model.network).to(first.device)
-    call = partial(usual_way, sample(edge // 2), network, first.device)
+    call = partial(usual_way, image, network, first.device)
     try:
         call()
     except (RuntimeError, MemoryError):  # full, or no library counts that far
