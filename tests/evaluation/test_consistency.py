@@ -34,6 +34,13 @@ def test_the_map_shows_where_the_result_departs_from_its_source(
     assert report.bias == pytest.approx(50 * 36 / photograph.size, rel=1e-6)
 
 
+def test_a_dark_part_of_an_image_brings_no_warning(photograph: NDArray[Any]) -> None:
+    """Its range is not asked for: previews measure the dark corner of an image."""
+    low = photograph[:20, :24] / 255 / 30
+    report = consistency(low, np.kron(low, np.ones((2, 2))))
+    assert report.data_range.value == 1
+
+
 def test_a_brighter_result_shows_as_bias() -> None:
     report = consistency(np.full((8, 8), 10.0), np.full((16, 16), 12.0))
     assert report.bias == pytest.approx(2)

@@ -122,6 +122,20 @@ def test_integers_that_float64_cannot_tell_apart_score_alike(
     assert pairs[1].mean(2, "tiny").psnr == pairs[0].mean(2, "tiny").psnr
 
 
+def test_the_range_of_faint_floats_is_doubted_in_words_that_can_be_followed(
+    photograph: NDArray[Any], tiny: Model
+) -> None:
+    """There is no data_range to give here; of a stack, all planes count."""
+    image = photograph / 255
+    options: dict[str, Any] = {"model": tiny, "factors": 2, "device": "cpu"}
+    words = r"no value is above 0.0\d+, .* within \[0, 1\]: scale the values to 0 to 1$"
+    with pytest.warns(VdsrWarning, match=words):
+        evaluate(image / 30, **options)
+    with pytest.warns(VdsrWarning, match=words):
+        evaluate_pairs(image / 30, image[::2, ::2], model=tiny)
+    evaluate(np.stack([image / 30, image]), **options)
+
+
 def test_a_network_of_three_channels_sees_the_colours(
     ramp: NDArray[Any], course: Model
 ) -> None:

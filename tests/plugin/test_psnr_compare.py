@@ -437,3 +437,10 @@ def test_large_counts_are_scored_as_by_the_function() -> None:
         napari_vdsr.psnr(counts, other, data_range=255).mean
     )
     assert score.psnr.mean == pytest.approx(10 * np.log10(255**2 * 16))
+
+
+def test_faint_floats_bring_a_note_in_the_words_of_the_panel() -> None:
+    faint = [stack_of(CAMERA / 255 / share, "image", rgb=False) for share in (30, 31)]
+    (note,) = score_images("other", *faint, ScoreOptions(fit=False)).notes
+    assert "no value is above 0.018" in note
+    assert "give data range, or scale the values to 0 to 1." in note

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_vdsr.errors import InputError, is_number
 from napari_vdsr.images.stack import Stack, all_values
-from napari_vdsr.imaging.intensities import black_and_white, warn_if_faint
+from napari_vdsr.imaging.intensities import black_and_white, faintness
 
 _TOO_LARGE = 4.0  # times the reference's own span: a gain of 12 dB out of nothing
 
@@ -51,12 +51,6 @@ def range_of(reference: NDArray[Any] | Stack, given: float | None = None) -> Dat
         return DataRange(float(given), "given by the caller")
     low, high, known = _values_of(reference)
     if known is not None:
-        warn_if_faint(known, high, "give data_range")
-    return _range_of(low, high, known)
-
-
-def _range_of(low: float, high: float, known: tuple[float, float] | None) -> DataRange:
-    if known is not None:
         kind = "8-bit image" if known[1] == 255 else "floating point within [0, 1]"
         return DataRange(known[1], kind)
     if math.isnan(low):
@@ -79,7 +73,7 @@ def contradiction(reference: NDArray[Any] | Stack, given: float) -> str | None:
     It does when the values do not fit into it, or when it is more than four times what
     they span. The range that `range_of` would choose is never contradicted.
     """
-    usual = _range_of(*_values_of(reference))
+    usual = range_of(reference)
     if usual.value in (given, 0):
         return None
     found = all_values(reference)
@@ -97,6 +91,15 @@ def contradiction(reference: NDArray[Any] | Stack, given: float) -> str | None:
         f"{high:g}): against {usual.value:g} ({usual.reason}) it changes the PSNR by "
         f"{change:+.2f} dB; leave data_range out to use that"
     )
+
+
+def doubt_of_range(reference: Stack, *ways_out: str) -> str | None:
+    """Say why the range that `range_of` chooses may not suit; None if it does.
+
+    `ways_out` are what the caller may do beside scaling the values.
+    """
+    _, high, known = _values_of(reference)
+    return faintness(known, high, *ways_out)
 
 
 def limits_of(image: NDArray[Any] | Stack) -> tuple[float, float]:

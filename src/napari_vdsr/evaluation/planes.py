@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_vdsr.errors import InputError, is_whole
-from napari_vdsr.evaluation.data_range import DataRange, contradiction, range_of
+from napari_vdsr.evaluation.data_range import (
+    DataRange,
+    contradiction,
+    doubt_of_range,
+    range_of,
+)
 from napari_vdsr.images.stack import (
     Stack,
     check_image,
@@ -76,7 +81,7 @@ def comparable(
     luminance: Luminance = "auto",
     rgb: bool | None = None,
 ) -> tuple[Planes, str | None]:
-    """Check two images and choose the data range; says why a given one cannot be right.
+    """Check two images and choose the data range; says why it may not be right.
 
     Arguments and errors as for `napari_vdsr.psnr`.
     """
@@ -86,8 +91,10 @@ def comparable(
     check_image(reference, "reference")
     check_image(image, "image")
     chosen = range_of(reference, data_range)
-    given = data_range is not None
-    problem = contradiction(reference, chosen.value) if given else None
+    if data_range is None:
+        problem = doubt_of_range(reference, "give data_range")
+    else:
+        problem = contradiction(reference, chosen.value)
     planes = planes_of(
         reference, image, chosen, border=border, luminance=luminance, rgb=rgb
     )

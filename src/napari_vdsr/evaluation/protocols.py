@@ -1,5 +1,6 @@
 """Protocols: from a truth to what methods are given and how they are scored."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
@@ -8,9 +9,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vdsr.errors import InputError, is_number, require_choice
+from napari_vdsr.errors import InputError, VdsrWarning, is_number, require_choice
 from napari_vdsr.evaluation.acquisition import Acquisition, resized, with_noise
-from napari_vdsr.evaluation.data_range import DataRange, limits_of, range_of
+from napari_vdsr.evaluation.data_range import (
+    DataRange,
+    doubt_of_range,
+    limits_of,
+    range_of,
+)
 from napari_vdsr.evaluation.planes import Planes, planes_of, scaled_luminance
 from napari_vdsr.images.stack import Stack, near_zero
 from napari_vdsr.imaging.intensities import black_and_white
@@ -173,7 +179,15 @@ def _telling(stack: Stack, part: Stack) -> Stack:
 
 def _scale_of(image: Stack, acquisition: Acquisition) -> _Scale:
     limits = limits_of(image)
-    return _Scale(range_of(image), limits, acquisition.electrons(image, limits))
+    return _Scale(_range_of(image), limits, acquisition.electrons(image, limits))
+
+
+def _range_of(image: Stack) -> DataRange:
+    """The data range of an image; nobody can give another, but a doubt is told."""
+    doubt = doubt_of_range(image)
+    if doubt is not None:
+        warnings.warn(doubt, VdsrWarning, stacklevel=5)
+    return range_of(image)
 
 
 def _pair(
@@ -266,7 +280,7 @@ def real_pairs(high: Stack, low: Stack) -> Iterator[ScoringPair]:
             "both colour, with as many planes"
         )
     high, low = near_zero(high, low)
-    scale = _Scale(range_of(high), limits_of(low))
+    scale = _Scale(_range_of(high), limits_of(low))
     for truth, image in zip(high, low, strict=True):
         yield ScoringPair(
             hr=truth,

@@ -89,17 +89,20 @@ def black_and_white(
 _FAINT = 1 / 16  # of 1: where 12-bit counts end that were divided by 65535
 
 
-def warn_if_faint(known: tuple[float, float], high: float, advice: str) -> None:
-    """Warn where floats are known to lie within [0, 1], but use next to nothing of it.
+def faintness(
+    known: tuple[float, float] | None, high: float, *ways_out: str
+) -> str | None:
+    """Say where floats are known to lie within [0, 1], but use next to nothing of it.
 
-    `high` is the largest value, `advice` says what to do.
+    `high` is the largest value; `ways_out` are what may be done beside scaling them.
     """
-    if known == (0.0, 1.0) and 0 < high < _FAINT:
-        msg = (
-            f"no value is above {high:g}, but the range is taken as 0 to 1, as of all "
-            f"floating point within [0, 1]: {advice}, or scale the values to 0 to 1"
-        )
-        warnings.warn(msg, VdsrWarning, stacklevel=4)
+    if known != (0.0, 1.0) or not 0 < high < _FAINT:
+        return None
+    return (
+        f"no value is above {high:g}, but the range is taken as 0 to 1, as of all "
+        "floating point within [0, 1]: "
+        + ", or ".join([*ways_out, "scale the values to 0 to 1"])
+    )
 
 
 def natural_range(image: np.ndarray[Any, Any]) -> tuple[float, float]:
@@ -113,7 +116,9 @@ def natural_range(image: np.ndarray[Any, Any]) -> tuple[float, float]:
         low, high = float(np.nanmin(image)), float(np.nanmax(image))
     known = black_and_white(image.dtype, low, high)
     if known is not None:
-        warn_if_faint(known, high, "give intensity_range=(black, white)")
+        faint = faintness(known, high, "give intensity_range=(black, white)")
+        if faint is not None:
+            warnings.warn(faint, VdsrWarning, stacklevel=3)
         return known
     raise InputError(
         f"the intensity range of this {image.dtype} image is not known: give "
