@@ -119,6 +119,18 @@ def menus_of(app: NapariApplication) -> Any:
 
 
 @pytest.fixture
+def light_viewer(
+    qtbot: Any, usual_settings: Callable[[], None]
+) -> Iterator[LightViewer]:
+    usual_settings()
+    viewer = LightViewer()
+    yield viewer
+    let_go_of_panels(viewer)
+    viewer.window.deleteLater()
+    delete_now()
+
+
+@pytest.fixture
 def nothing_drawn() -> None:
     """Say that a test needs no more of a viewer than its layers and a dock.
 
@@ -133,24 +145,20 @@ def viewer(request: pytest.FixtureRequest, qtbot: Any) -> Iterator[Any]:
     if {"make_napari_viewer", "npe2pm"} & names:
         yield request.getfixturevalue("make_napari_viewer")()
         return
+    if "nothing_drawn" in names and "kept_viewer" not in names:
+        yield request.getfixturevalue("light_viewer")
+        return
+    viewer, app = request.getfixturevalue("kept_viewer")
     usual_settings = request.getfixturevalue("usual_settings")
     usual_settings()
-    if "nothing_drawn" in names and "kept_viewer" not in names:
-        viewer = LightViewer()
+    with menus_of(app):
         yield viewer
         let_go_of_panels(viewer)
-        viewer.window.deleteLater()
+        viewer.layers.clear()
+        viewer.dims.ndisplay = 2
+        usual_settings()
+        viewer.theme = get_settings().appearance.theme
         delete_now()
-    else:
-        viewer, app = request.getfixturevalue("kept_viewer")
-        with menus_of(app):
-            yield viewer
-            let_go_of_panels(viewer)
-            viewer.layers.clear()
-            viewer.dims.ndisplay = 2
-            usual_settings()
-            viewer.theme = get_settings().appearance.theme
-            delete_now()
 
 
 def let_go_of_panels(viewer: Any) -> None:

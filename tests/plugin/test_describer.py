@@ -82,6 +82,7 @@ def test_the_line_follows_layer_and_data(
     assert read(panel) == describe_image(OVERSAMPLED).summary
 
 
+@pytest.mark.usefixtures("kept_viewer")  # which has the readers of napari
 def test_the_file_of_a_layer_tells_the_instrument(
     viewer: Any, open_panel: OpenPanel, read: Any, tmp_path: Path
 ) -> None:

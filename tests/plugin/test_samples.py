@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from light_viewer import LightViewer
 from npe2 import PluginManager
 
 import napari_vdsr
@@ -24,6 +25,11 @@ def simulated_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contributions, "simulate", cache(contributions.simulate))
         yield
+
+
+@pytest.fixture
+def viewer(light_viewer: LightViewer) -> LightViewer:
+    return light_viewer
 
 
 @pytest.fixture
