@@ -1,5 +1,7 @@
 """TIFF files read by parts: any part equals that part of the whole."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_vdsr.errors import FileError, VdsrWarning
-from napari_vdsr.files import open_image, read_image
+from napari_vdsr.files import open_image, read_image, tiff_pixels
 from napari_vdsr.files.opening import OpenImage
 
 STACK = np.random.default_rng(0).integers(0, 60000, (3, 2, 70, 90), np.uint16)
@@ -132,6 +134,21 @@ def test_only_the_tiles_needed_are_decoded(
         assert decoded == [7, 13]  # rows of six tiles
         image.pixels[key]
         assert len(decoded) == 2, "neighbouring parts decode a tile once"
+
+
+def test_tiles_larger_than_their_image_are_kept_up_to_the_limit(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    memory_below: Callable[[float], AbstractContextManager[None]],
+) -> None:
+    planes = np.arange(40, dtype=np.uint8)[:, None, None] * np.ones((8, 8), np.uint8)
+    path = tmp_path / "in.tif"
+    tifffile.imwrite(path, planes, tile=(512, 512), compression="zlib", **GREY)
+    monkeypatch.setattr(tiff_pixels, "_KEPT", 1_000_000)  # of 10 million bytes
+    with open_image(path) as image, memory_below(4e6):
+        for number, plane in enumerate(planes):
+            read = image.pixels[number, slice(0, 8), slice(0, 8)]
+            assert np.array_equal(read, plane)
 
 
 def test_damage_is_found_where_it_is_read(tmp_path: Path) -> None:

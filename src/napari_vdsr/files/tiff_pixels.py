@@ -38,10 +38,10 @@ class TiffPixels:
         self._file.set_lock(True)  # it has one position for all threads
         self._offset = series.dataoffset if self._is_here(self._keyframe) else None
         frame, itemsize = self._keyframe, self.dtype.itemsize
-        rows, columns = segment_shape(frame)
-        pixels = min(rows, frame.imagelength) * columns * frame.samplesperpixel
+        # Whole tiles: what is cut off at the edges of an image stays in memory.
         self._segment = _last_kept(
-            lambda number, index: _decode(pages[number], index), pixels * itemsize
+            lambda number, index: _decode(pages[number], index),
+            prod(frame.chunks) * itemsize,
         )
         self._whole = _last_kept(
             lambda number: _of_whole_page(pages[number]), frame.size * itemsize
@@ -221,7 +221,7 @@ def _last_kept(
     read: Callable[..., NDArray[Any]], size: int
 ) -> Callable[..., NDArray[Any]]:
     """The same function, whose last results, of `size` bytes each, are kept."""
-    return lru_cache(max(1, int(_KEPT // size)))(read)
+    return lru_cache(max(1, _KEPT // max(1, int(size))))(read)
 
 
 @dataclass(frozen=True, eq=False)

@@ -82,10 +82,10 @@ def open_tiff(path: Path) -> OpenImage:
             if arrangement.palette is not None:  # which turns them the right way
                 metadata = replace(metadata, inverted=False)
             check()
+        pixels = arranged(TiffPixels(path, tif, series), arrangement)
     except BaseException:
         tif.close()
         raise
-    pixels = arranged(TiffPixels(path, tif, series), arrangement)
     array = planned_array(pixels.shape, pixels.dtype)
     axes, rgb = arrangement.axes, arrangement.rgb
     picture = Picture(array, axes, rgb, size, unit, metadata)
