@@ -216,6 +216,36 @@ def test_checksums_that_were_damaged_cost_their_chunks_alone(
     assert files_of(target) == files_of(made["0.5"])
 
 
+@pytest.mark.parametrize("content", [None, b"", b"x" * 50])
+def test_checksums_that_go_when_their_level_is_done_are_there_in_the_end(
+    content: bytes | None, made: dict[str, Path], run: Run, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.zarr"
+    listed = part_of(target) / "0" / ".zsums"
+
+    def change() -> None:
+        listed.unlink()
+        if content is not None:
+            listed.write_bytes(content)
+
+    run(target, progress=Once(4, change))
+    assert files_of(target) == files_of(made["0.5"])
+
+
+def test_a_list_of_checksums_that_cannot_be_written_is_named(
+    stop: Callable[[str], Path], made: dict[str, Path], run: Run
+) -> None:
+    target = stop("0.5")
+    listed = part_of(target) / "0" / ".zsums"
+    listed.unlink()
+    listed.mkdir()
+    with pytest.raises(FileError, match="cannot write"):
+        run(target)
+    listed.rmdir()
+    assert run(target).missing == 4
+    assert files_of(target) == files_of(made["0.5"])
+
+
 @pytest.mark.parametrize("chunks", [1, 4])
 @pytest.mark.parametrize("lost", ["", "0", "0/zarr.json", "zarr.json", "0/c/0/0"])
 def test_what_is_removed_while_it_is_written_is_missed(

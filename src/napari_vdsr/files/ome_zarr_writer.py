@@ -246,6 +246,7 @@ def finish_zarr(
         described = replace(described, omero=omero)
     attributes = ngff_attributes(described, plan.shapes, plan.version)
     part.describe({**attributes, OWN: dict(job)})
+    part.seal()
     move_into_place(part.folder, target, overwrite=overwrite)
 
 

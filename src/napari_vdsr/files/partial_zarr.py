@@ -133,13 +133,15 @@ class PartialZarr:
     def _sums(self) -> list[NDArray[np.uint64]]:
         """The checksum of every chunk of every level; 0 where it is not finished."""
         found = []
-        for level, array in enumerate(self.levels):
-            file, grid = self._sums_file(level), array.cdata_shape
-            sums = np.fromfile(file, "<u8") if file.is_file() else np.empty(0, "<u8")
-            if sums.size != prod(grid):  # a new image, or one whose list was damaged
-                sums = np.zeros(prod(grid), "<u8")
-                sums.tofile(file)
-            found.append(sums.reshape(grid))
+        with writing_to(self.folder, WORK_IS_KEPT):
+            for level, array in enumerate(self.levels):
+                file, grid = self._sums_file(level), array.cdata_shape
+                there = file.is_file()
+                sums = np.fromfile(file, "<u8") if there else np.empty(0, "<u8")
+                if sums.size != prod(grid):  # a new image, or its list was damaged
+                    sums = np.zeros(prod(grid), "<u8")
+                    sums.tofile(file)
+                found.append(sums.reshape(grid))
         return found
 
     def state(self, level: int, chunk: Chunk) -> State:
@@ -211,10 +213,9 @@ class PartialZarr:
 
     def forget(self) -> None:
         """Take no chunk for finished any more."""
-        with writing_to(self.folder, WORK_IS_KEPT):
-            for level, sums in enumerate(self._sums):
-                sums[...] = 0
-                sums.tofile(self._sums_file(level))
+        for sums in self._sums:
+            sums[...] = 0
+        self.seal()
 
     def _path(self, level: int, chunk: Chunk) -> Path:
         key = self.levels[level].metadata.encode_chunk_key(chunk)
@@ -235,6 +236,12 @@ class PartialZarr:
             for chunk in self.chunks(level)
             if not (self._sums[level][chunk] and self._path(level, chunk).is_file())
         ]
+
+    def seal(self) -> None:
+        """Write all checksums: in their files they may be lost or changed meanwhile."""
+        with writing_to(self.folder, WORK_IS_KEPT):
+            for level, sums in enumerate(self._sums):
+                sums.tofile(self._sums_file(level))
 
     def describe(self, attributes: Mapping[str, Any]) -> None:
         """Write the attributes of the group."""
