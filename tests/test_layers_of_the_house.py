@@ -47,6 +47,7 @@ ONLY_IN = {
     "dask": {"lazy"},
     "distributed": {"lazy"},
     "filelock": {"files"},
+    "magicgui": {"plugin"},
     "napari": {"layers", "plugin"},
     "pyqtgraph": {"plugin"},
     "qtpy": {"plugin"},

@@ -245,3 +245,13 @@ def following(widget: Any) -> Any:
     while not widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
         widget = widget.nextInFocusChain()
     return widget
+
+
+def test_choices_stay_when_a_form_moves(qtbot: Any, form: Form[Coffee]) -> None:
+    form["kind"].offer([("Mocha", "mocha"), ("Tea", "tea")])
+    form["kind"].value = "tea"
+    box = QWidget()
+    qtbot.addWidget(box)
+    form["kind"].native.setParent(box)
+    assert form["kind"].choices == ("mocha", "tea")
+    assert form["kind"].value == "tea"

@@ -79,7 +79,7 @@ def test_a_training_outlives_its_panel(
     assert not (user_folder() / "mine.safetensors").exists()
     again = open_training()
     assert offers_unfinished(again)
-    assert again.unfinished.chosen.choices == ["mine"]
+    assert again.unfinished.chosen.choices == ("mine",)
     settle(again)
     again.form["name"].value = "mine"
     assert "not finished: resume or discard it" in settle(again)
@@ -183,7 +183,7 @@ Session(Plan(settings, settings.config(), images, Facts(2), "cpu"))()
         assert not unfinished.find_unfinished()  # somebody is working on it
         process.kill()
     panel = open_training()
-    assert panel.unfinished.chosen.choices == ["mine"]
+    assert panel.unfinished.chosen.choices == ("mine",)
     panel.take_up()
     wait_for_end(panel, qtbot)
     assert load_model("mine").network.depth == 2

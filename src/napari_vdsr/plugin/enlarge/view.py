@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from magicgui.widgets import CheckBox, RadioButtons
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -31,7 +32,7 @@ from napari_vdsr.plugin.widgets.elements import (
     wrapping_label,
 )
 from napari_vdsr.plugin.widgets.form import Form
-from napari_vdsr.plugin.widgets.inputs import Choice, check_box, radio_buttons
+from napari_vdsr.plugin.widgets.inputs import Choice
 from napari_vdsr.plugin.widgets.run_bar import RunBar
 from napari_vdsr.plugin.words import Outlook
 from napari_vdsr.zoo import Card
@@ -150,13 +151,17 @@ class Controls(RunBar):
         self.save = push_button("Save to…", _SAVE)
         others = self.preview, self.save
         super().__init__("Run", _RUN, *others, above=[self.image], lines=2)
-        self.compare = radio_buttons([BEFORE, SPLIT, AFTER], _COMPARE)
+        self.compare = RadioButtons(
+            choices=[BEFORE, SPLIT, AFTER],
+            orientation="horizontal",
+            tooltip=_COMPARE,
+        )
         self.compare.value = AFTER
         self.line = QSlider(Qt.Orientation.Horizontal)
         self.line.setRange(0, 100)
         self.line.setValue(50)
         self.line.setToolTip(_LINE)
-        self.link = check_box("link contrast", _LINK)
+        self.link = CheckBox(text="link contrast", tooltip=_LINK)
         self.script = push_button("Copy script", _SCRIPT)
         self.release = push_button("Free GPU", _RELEASE)
         self.reset = push_button("Reset", _RESET)
@@ -195,6 +200,8 @@ class Controls(RunBar):
 
     def _comparison(self) -> QGroupBox:
         """The outlined comparison."""
+        self.compare.native.setStyleSheet("QGroupBox { border: 0; margin: 0; }")
+        self.compare.native.layout().setContentsMargins(0, 0, 0, 0)
         self.compare.native.setAccessibleName("Compare with the source")
         self.line.setAccessibleName("Line between before and after")
         box = QGroupBox("Compare with the source")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from weakref import ref
 
+from magicgui.widgets import CheckBox
 from napari.layers import Image, Layer
 
 from napari_vdsr.evaluation.evaluate import Comparison
@@ -28,7 +29,7 @@ from napari_vdsr.plugin.settings import WAIT, FieldError
 from napari_vdsr.plugin.viewer import add_quietly, likely_truth
 from napari_vdsr.plugin.widgets.elements import wrapping_label
 from napari_vdsr.plugin.widgets.form import Form
-from napari_vdsr.plugin.widgets.inputs import Choice, check_box
+from napari_vdsr.plugin.widgets.inputs import Choice
 from napari_vdsr.plugin.widgets.run_bar import RunBar
 from napari_vdsr.plugin.words import free_text, made_for_others
 
@@ -44,9 +45,9 @@ class ModelTab(ScoringTab):
     """Layer, factor and model above; scores below; images in the viewer."""
 
     def __init__(self, viewer: Any, models: ModelList) -> None:
-        self.tile = check_box(
-            "side by side",
-            "Show original, reduced, bicubic and predicted image side by side, "
+        self.tile = CheckBox(
+            text="side by side",
+            tooltip="Show original, reduced, bicubic and predicted image side by side, "
             "in napari's grid mode; other layers are hidden meanwhile.",
         )
         self.tile.native.setEnabled(False)

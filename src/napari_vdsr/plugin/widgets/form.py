@@ -11,9 +11,10 @@ from napari_vdsr.plugin.settings import Remembered, shown_fields
 from napari_vdsr.plugin.widgets.access import make_accessible
 from napari_vdsr.plugin.widgets.elements import side_by_side
 from napari_vdsr.plugin.widgets.inputs import (
-    ChoiceBox,
+    Choice,
     NumberBox,
     frame,
+    line_of,
     make_field,
 )
 from napari_vdsr.plugin.words import label_of, tooltip_of
@@ -115,17 +116,17 @@ class Form(QWidget, Generic[Settings]):
 
     def suggest(self, name: str, text: str, usual: float | None = None) -> None:
         """Show what an empty field, or the first choice, stands for."""
-        native = self._fields[name].native
-        if isinstance(native, NumberBox):
-            native.suggest(text, usual)
-        elif isinstance(native, ChoiceBox):
-            native.setItemText(0, text)
+        field = self._fields[name]
+        if isinstance(field.native, NumberBox):
+            field.native.suggest(text, usual)
+        elif isinstance(field, Choice):
+            field.native.setItemText(0, text)
         else:
-            native.setPlaceholderText(text)
+            field.native.setPlaceholderText(text)
 
     def explain(self, name: str, tooltip: str = "") -> None:
         """Set a field's tooltip, by default the usual one."""
-        self._fields[name].line.setToolTip(tooltip or self._shown[name].tooltip)
+        self._framed[name].setToolTip(tooltip or self._shown[name].tooltip)
 
     def allow(self, name: str, on: bool) -> None:
         """Show or hide a row that the settings alone do not decide on."""
@@ -155,9 +156,9 @@ class Form(QWidget, Generic[Settings]):
     def _make_rows(self) -> None:
         for name, shown in self._shown.items():
             field = make_field(shown, getattr(self._settings, name))
-            field.line.setAccessibleName(shown.label.rstrip("?"))
+            line_of(field).setAccessibleName(shown.label.rstrip("?"))
             field.changed.connect(self._field_changed)
-            self._fields[name], self._framed[name] = field, field.line
+            self._fields[name], self._framed[name] = field, line_of(field)
         names = list(self._shown)
         for number, name in enumerate(names):
             if self._shown[name].beside:

@@ -1,23 +1,21 @@
 """Fields of forms."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from magicgui.widgets import CheckBox, ComboBox, LineEdit
 from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
-    QCheckBox,
-    QComboBox,
     QDoubleSpinBox,
     QFileDialog,
-    QLineEdit,
     QPushButton,
-    QRadioButton,
     QToolButton,
+    QWidget,
 )
 
 from napari_vdsr.plugin.settings import Shown
@@ -32,23 +30,23 @@ Choices = Mapping[str, Any] | Iterable[tuple[str, Any]]
 
 
 class Field:
-    """A widget of Qt with a value; emits ``changed`` with another one.
+    """A field that magicgui lacks: a widget of Qt with a value.
 
-    `read` gives the value, and `write` sets it.
+    `read` gives the value, and `write` sets it; ``changed`` is emitted with another
+    one. `line` is the part that has the focus, the name and the frame.
     """
 
     changed = Signal(object)
 
     def __init__(
         self,
-        native: Any,
+        native: QWidget,
         read: Callable[[], Any],
         write: Callable[[Any], object],
-        tooltip: str = "",
+        line: QWidget | None = None,
     ) -> None:
         self.native, self._read, self._write = native, read, write
-        self.line = native  # what has the focus, the name and the frame
-        native.setToolTip(tooltip)
+        self.line = line or native
 
     @property
     def value(self) -> Any:
@@ -60,77 +58,51 @@ class Field:
         self._write(value)
 
 
-def make_field(shown: Shown, default: Any) -> Field:
-    """The widget for a field with this default."""
+def make_field(shown: Shown, default: Any) -> Any:
+    """The widget for a field with this default: one of magicgui, or a Field."""
     if shown.fold:
         return _fold(shown.label)
     if isinstance(default, bool):
-        return check_box(shown.label, shown.tooltip)
+        return CheckBox(text=shown.label, tooltip=shown.tooltip)
     if isinstance(default, int | float):
         return _number_field(shown, type(default))
     if shown.choices is not None:
         return Choice(shown.choices, shown.tooltip)
-    if shown.folder:
-        return _folder_field(shown.tooltip)
-    return _line_field(shown.tooltip, shown.blank)
+    line = LineEdit(tooltip=shown.tooltip)
+    line.native.setPlaceholderText(shown.blank)
+    return _folder_field(line) if shown.folder else line
 
 
-def check_box(text: str, tooltip: str) -> Field:
-    """A box to tick."""
-    box = QCheckBox(text)
-    field = Field(box, box.isChecked, box.setChecked, tooltip)
-    box.toggled.connect(field.changed.emit)
-    return field
-
-
-def radio_buttons(names: Sequence[str], tooltip: str) -> Field:
-    """Buttons side by side, of which one is chosen; the value is its name."""
-    buttons = {name: QRadioButton(name) for name in names}
-    row = side_by_side(*buttons.values())
-
-    def chosen() -> str:
-        return next((name for name in names if buttons[name].isChecked()), "")
-
-    field = Field(row, chosen, lambda name: buttons[name].setChecked(True), tooltip)
-
-    def turned(on: bool) -> None:
-        if on:
-            field.changed.emit(chosen())
-
-    for button in buttons.values():
-        button.toggled.connect(turned)
-    return field
+def line_of(field: Any) -> Any:
+    """The widget of Qt that has the focus, the name and the frame of a field."""
+    return getattr(field, "line", field.native)
 
 
 def _number_field(shown: Shown, kind: type) -> Field:
     box = NumberBox(shown.least, shown.most, whole=kind is int, blank=shown.blank)
-    field = Field(box, lambda: kind(box.value()), box.setValue, shown.tooltip)
+    box.setToolTip(shown.tooltip)
+    field = Field(box, lambda: kind(box.value()), box.setValue)
     box.valueChanged.connect(lambda value: field.changed.emit(kind(value)))
     return field
 
 
-def _line_field(tooltip: str, blank: str = "") -> Field:
-    line = QLineEdit()
-    line.setPlaceholderText(blank)
-    field = Field(line, line.text, line.setText, tooltip)
-    line.textChanged.connect(field.changed.emit)
-    return field
-
-
-def _folder_field(tooltip: str) -> Field:
+def _folder_field(line: LineEdit) -> Field:
     """A line to type a folder in, and a button to choose one."""
-    field, button = _line_field(tooltip), QPushButton("…")
+    button = QPushButton("…")
     button.setToolTip("Choose a folder.")
     button.setAccessibleName("Choose a folder")
     button.setFixedWidth(_BUTTON_WIDTH)
-    field.native = side_by_side(field.line, button)
+    row = side_by_side(line.native, button)
+
+    def write(folder: str) -> None:
+        line.value = folder
 
     def choose() -> None:
-        start = field.value or str(Path.home())
-        folder = QFileDialog.getExistingDirectory(field.native, "Images", start)
-        if folder:
-            field.value = folder
+        start = line.value or str(Path.home())
+        write(QFileDialog.getExistingDirectory(row, "Images", start) or line.value)
 
+    field = Field(row, line.get_value, write, line.native)
+    line.changed.connect(field.changed.emit)
     button.clicked.connect(choose)
     return field
 
@@ -155,74 +127,67 @@ def _fold(label: str) -> Field:
     return field
 
 
-class ChoiceBox(QComboBox):
-    """Does not widen the panel; its list may be wider, to show long names."""
+class Choice(ComboBox):
+    """A box with choices, each a text that stands for a value.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.setMinimumContentsLength(6)
-        self.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-
-    def showPopup(self) -> None:
-        """Show the list."""
-        view = self.view()
-        assert view is not None
-        view.setMinimumWidth(view.sizeHintForColumn(0) + 16)
-        super().showPopup()
-
-
-class Choice(Field):
-    """A box with choices, each a text that stands for a value."""
+    It does not widen the panel; its list may be wider, to show long names.
+    """
 
     def __init__(self, choices: Choices = (), tooltip: str = "") -> None:
-        super().__init__(ChoiceBox(), self._chosen, self._choose, tooltip)
-        self.choices: list[Any] = []  # the values
+        super().__init__(tooltip=tooltip)
+        native: Any = self.native
+        native.setMinimumContentsLength(6)
+        native.setSizeAdjustPolicy(
+            native.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
         self.offer(choices)
-        self.native.currentIndexChanged.connect(self._emit)
+
+    @property
+    def value(self) -> Any:
+        """The value of the chosen text."""
+        return super().value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        """Choose a value; one that is not offered is added.
+
+        So whoever checks the settings can say what is wrong.
+        """
+        if value not in self.choices:
+            with self.changed.blocked():
+                self.choices = [*self._items(), (str(value), value)]
+        self.set_value(value)
 
     def offer(self, choices: Choices, keep: bool = False) -> None:
         """Replace the choices, and keep the value if possible.
 
         With `keep` the value stays in any case: the user has to choose another.
         """
-        before, box = self.value, self.native
+        before = self.value
         pairs = choices.items() if isinstance(choices, Mapping) else choices
         items: dict[str, Any] = {}
         for text, value in pairs:
             items[free_text(plain_name(text), items)] = value  # two may have one text
         if keep and before is not None and before not in items.values():
             items[free_text(plain_name(str(before)), items)] = before
-        texts = [box.itemText(index) for index in range(box.count())]
-        if (texts, self.choices) == (list(items), list(items.values())):
+        if list(items.items()) == self._items():
             return
-        box.blockSignals(True)
-        box.clear()
-        self.choices = list(items.values())
-        box.addItems(list(items))
-        if before in self.choices:
-            box.setCurrentIndex(self.choices.index(before))
-        box.blockSignals(False)
+        with self.changed.blocked():
+            self.choices = []  # or magicgui keeps the order of those that stay
+            self.choices = list(items.items())
+            view = self.native.view()
+            view.setMinimumWidth(view.sizeHintForColumn(0) + 16)
+            if before in items.values():
+                self.value = before
         if self.value != before:
-            self._emit()
+            self.changed.emit(self.value)
 
-    def _emit(self, _: int = 0) -> None:
-        self.changed.emit(self.value)
+    def reset_choices(self, *_: Any) -> None:
+        """Keep what was offered; magicgui resets boxes that get another parent."""
 
-    def _chosen(self) -> Any:
-        index = self.native.currentIndex()
-        return self.choices[index] if index >= 0 else None
-
-    def _choose(self, value: Any) -> None:
-        """Choose a value; one that is not offered is added.
-
-        So whoever checks the settings can say what is wrong.
-        """
-        if value not in self.choices:
-            self.choices.append(value)
-            self.native.addItem(str(value))
-        self.native.setCurrentIndex(self.choices.index(value))
+    def _items(self) -> list[tuple[str, Any]]:
+        texts = [self.native.itemText(index) for index in range(self.native.count())]
+        return list(zip(texts, self.choices, strict=True))
 
 
 def frame(native: Any, colour: str) -> None:
