@@ -232,7 +232,7 @@ def sampling_rows(
     if sampling == "camera":
         return _area_rows(size, coarse, pixels)
     if sampling == "scanner":
-        return _point_rows(size, coarse, pixels, (-0.5, 0.5))
+        return _rows(*_points(size, coarse, pixels, (-0.5, 0.5)), size)
     if sampling == "gaussian":
         return _gaussian_rows(size, coarse, pixels)
     raise InputError(f"sampling is {sampling!r}: choose {', '.join(SAMPLINGS)}")
@@ -248,27 +248,26 @@ def _area_rows(size: int, coarse: int, pixels: NDArray[np.int_]) -> Rows:
     return _rows(taps, overlap.clip(0), size)
 
 
-def _point_rows(
+def _points(
     size: int, coarse: int, pixels: NDArray[np.int_], sides: tuple[float, ...]
-) -> Rows:
-    """Mean of the values at `sides` of the centre, interpolated cubically."""
+) -> tuple[NDArray[np.int_], NDArray[np.float64]]:
+    """Taps and weights of the mean of what cubics give at `sides` of the centre."""
     centre = (pixels + 0.5) * size / coarse - 0.5
     taps = np.floor(centre + sides[0]).astype(int)[:, None] + np.arange(-2, 5)
     weights = sum(_cubic(centre[:, None] + side - taps) for side in sides)
-    return _rows(taps, np.asarray(weights), size)
+    return taps, np.asarray(weights)
 
 
 def _gaussian_rows(size: int, coarse: int, pixels: NDArray[np.int_]) -> Rows:
     """Points behind a Gaussian, mirrored at the borders."""
-    points = _point_rows(size, coarse, pixels, (0.0,))
+    points, weights = _points(size, coarse, pixels, (0.0,))
     sigma = (size / coarse - 1) / 2
     reach = int(np.ceil(4 * sigma))
     distance = np.arange(-reach, reach + 1)
     kernel = np.exp(-0.5 * (distance / max(sigma, _NOTHING)) ** 2)
-    taps = points.first + np.arange(points.weights.shape[1])
-    taps = (taps[:, None] + distance).ravel()
-    weights = (points.weights[:, :, None] * kernel).reshape(len(pixels), -1)
-    return _rows(np.broadcast_to(taps, weights.shape), weights, size)
+    taps = (points[:, :, None] + distance).reshape(len(pixels), -1)
+    weights = (weights[:, :, None] * kernel).reshape(len(pixels), -1)
+    return _rows(taps, weights, size)
 
 
 COARSEST = 512
