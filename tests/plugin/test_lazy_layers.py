@@ -60,10 +60,10 @@ def test_parts_of_a_lazy_layer_are_made_at_once(
     viewer.dims.set_point(0, 3)
     assert "Result 40 planes of 40 × 40 px" in settle(panel)
     run(panel)
-    result = viewer.layers["huge ×2 tiny"]
+    result = viewer.layers["huge (part) ×2 tiny"]
     assert isinstance(result.data, np.ndarray)
     assert (result.data == 7).all()
-    assert "huge ×2 tiny bicubic" in viewer.layers
+    assert "huge (part) ×2 tiny bicubic" in viewer.layers
 
 
 def test_what_is_left_out_is_said(

@@ -127,7 +127,8 @@ def _result(
 ) -> Result:
     """A result with its name and provenance."""
     model = options.load().name
-    name = result_name(task.layer.name, task.plan.plane_factors, model)
+    source = task.layer.name if task.region is None else f"{task.layer.name} (part)"
+    name = result_name(source, task.plan.plane_factors, model)
     told = Provenance.of_result(task.layer, task.plan, options)
     return Result(task, data, name, told, extras)
 
