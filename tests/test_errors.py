@@ -67,6 +67,11 @@ def test_names_of_files_do_not_break_messages_in_two(
         assert all(line.startswith("napari-vdsr: ") for line in lines)
 
 
+def test_a_wide_gap_is_looked_at_once() -> None:
+    wide = "a" + " " * 1_000_000
+    assert plain_line(f"{wide}b\n") == f"{wide}b "
+
+
 def test_one_thing_is_not_counted_as_several() -> None:
     assert [counted(n, "image") for n in (0, 1, 2)] == [
         "0 images",

@@ -13,7 +13,8 @@ from typing import Any, TypeGuard
 
 # What controls a terminal or turns the direction of its text.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_BREAKS = re.compile("\\s*[\n-\r\x1c-\x1e\x85\u2028\u2029]\\s*|\t")
+# From the start of a gap on: from each of its places would take very long.
+_BREAKS = re.compile("(?<!\\s)\\s*[\n-\r\x1c-\x1e\x85\u2028\u2029]\\s*|\t")
 
 
 class VdsrError(Exception):
