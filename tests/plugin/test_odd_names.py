@@ -15,6 +15,8 @@ from napari_vdsr.plugin.settings import FieldError
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.zoo import user_folder
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 ODD = "a<b>c\ntwo %s {x}"
 PLAIN = "a<b>c two %s {x}"
 

@@ -18,6 +18,8 @@ from napari_vdsr.plugin.training.planning import Facts, Images, Plan
 from napari_vdsr.plugin.training.settings import TrainingSettings
 from napari_vdsr.plugin.training.words import advice_on
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 PHOTOGRAPH = data.camera()[:256, :256]
 NOISY = PHOTOGRAPH + np.random.default_rng(0).normal(0, 12, PHOTOGRAPH.shape)
 OVERSAMPLED = data.cell()[:300, :300]

@@ -549,7 +549,8 @@ def test_a_wrong_field_is_framed_before_start(
         panel.form.settings = right.changed(settings)
         assert words.lower() in settle(panel).lower()
         assert not panel.controls.button.isEnabled()
-        framed = panel.form[field].line
+        widget = panel.form[field]
+        framed = getattr(widget, "line", widget.native)
         assert "border" in framed.styleSheet()
     panel.form.settings = right
     settle(panel)
