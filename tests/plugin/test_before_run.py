@@ -10,7 +10,10 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QScrollArea
 
 import napari_vdsr
 from napari_vdsr.layers.result import METADATA_KEY, Provenance
+from napari_vdsr.plugin import machine
+from napari_vdsr.plugin.enlarge import probes
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
+from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.settings import saved_values
 from napari_vdsr.plugin.viewer import LEFT_OF_LINE, TRAINING_PREVIEW
 from napari_vdsr.zoo import models
@@ -51,6 +54,28 @@ def test_wrong_fields_are_framed_and_run_waits(
     panel.form["area"].value = "whole"
     settle(panel)
     assert panel.controls.button.isEnabled()
+
+
+def test_without_torch_the_panel_says_so_and_measures_nothing(
+    viewer: Any,
+    open_panel: OpenPanel,
+    settle: Any,
+    cells: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The measurement met the same error, which napari showed each time."""
+
+    def broken(module: str) -> list[str]:
+        raise ImportError("DLL load failed")
+
+    tried: list[Settings] = []
+    monkeypatch.setattr(machine, "_devices", broken)
+    monkeypatch.setattr(probes, "probe", tried.append)
+    viewer.add_image(cells)
+    panel = open_panel()
+    assert settle(panel) == "No network can run here: DLL load failed"
+    assert not panel.controls.button.isEnabled()
+    assert tried == []
 
 
 @pytest.mark.parametrize("kind", [LEFT_OF_LINE, TRAINING_PREVIEW])

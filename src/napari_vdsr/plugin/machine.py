@@ -31,6 +31,11 @@ class Devices(Finder[list[str]]):
         self._problem = ""  # why nothing can run, such as torch not importing
         self.start(partial(_devices, module))
 
+    @property
+    def usable(self) -> bool:
+        """Whether torch has been imported, so that something can run."""
+        return self.known and not self._problem
+
     def check(self) -> None:
         """Raise FieldError when nothing can run here, or it is not yet known."""
         if not self.known:

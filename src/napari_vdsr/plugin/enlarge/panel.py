@@ -244,7 +244,7 @@ class SuperResolution(Panel[Settings]):
         self.remember(self.settings)
         settings = self._wanted
         card = self.models.find(settings.model)
-        if self._ready and self._devices.known:
+        if self._ready and self._devices.usable:
             self._prober.want(settings, card)
         self.controls.show_image(self._on_image())
         for name in ("black", "white"):

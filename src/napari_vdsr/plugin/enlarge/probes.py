@@ -1,4 +1,4 @@
-"""What is found out in the background: devices and speeds."""
+"""How fast models run here and what they must know, found out in the background."""
 
 import time
 from collections.abc import Callable, Sequence
