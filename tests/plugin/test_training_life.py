@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,7 @@ from training_helpers import (
 from napari_vdsr.files import image_files
 from napari_vdsr.files.opening import OpenImage
 from napari_vdsr.layers.result import METADATA_KEY, Provenance
+from napari_vdsr.plugin import machine
 from napari_vdsr.plugin.jobs import device_in_use
 from napari_vdsr.plugin.training import unfinished
 from napari_vdsr.plugin.training.panel import Training
@@ -43,6 +46,20 @@ from napari_vdsr.training.trainer import Trainer
 from napari_vdsr.zoo import load_model, user_folder
 
 pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
+
+@pytest.fixture
+def busy_import(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    """The import of torch ends when this is set."""
+    done, devices = Event(), machine._devices
+
+    def wait(module: str) -> list[str]:
+        assert done.wait(60)
+        return devices(module)
+
+    monkeypatch.setattr(machine, "_devices", wait)
+    yield done
+    done.set()
 
 
 def nothing_is_left_running() -> bool:
@@ -107,8 +124,8 @@ def test_what_is_resumed_is_shown_and_waits_until_the_machine_is_known(
     again = Training(viewer)
     again.form["recipe"].value = "quick"
     resume = again.unfinished.resume
-    assert not resume.isEnabled()
-    qtbot.waitUntil(resume.isEnabled)
+    assert not offers_unfinished(again)
+    qtbot.waitUntil(lambda: offers_unfinished(again))
     settle(again)
     rate = again.form["rate"].native.lineEdit()
     assert rate.placeholderText() == f"{recipe('quick').stages[0].learning_rate:g}"
@@ -123,6 +140,26 @@ def test_what_is_resumed_is_shown_and_waits_until_the_machine_is_known(
     wait_for_end(again, qtbot)
     assert again.form["images"].native.currentText() == "selected: other"
     again.close_down()
+
+
+def test_trainings_are_looked_for_once_a_thread_has_imported_torch(
+    viewer: Any,
+    settle: Settle,
+    qtbot: Any,
+    busy_import: Event,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Reading their checkpoints imported it in the GUI thread, which took seconds."""
+    looks: list[str] = []
+    monkeypatch.setattr(unfinished, "find_unfinished", lambda: looks.append("") or [])
+    panel = Training(viewer)
+    qtbot.waitUntil(lambda: panel.models.known)
+    viewer.add_image(discs(), name="cells")
+    settle(panel)
+    assert not looks
+    busy_import.set()
+    qtbot.waitUntil(lambda: bool(looks))
+    panel.close_down()
 
 
 def test_closing_the_viewer_stops_within_a_step(

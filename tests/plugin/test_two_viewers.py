@@ -201,7 +201,7 @@ def test_a_training_that_goes_on_elsewhere_is_not_resumed_twice(
     second_viewer.add_image(discs(), name="discs")
     panels = [Training(viewer), Training(second_viewer)]
     for panel in panels:
-        qtbot.waitUntil(lambda p=panel: p.unfinished.resume.isEnabled() and p.idle)
+        qtbot.waitUntil(lambda p=panel: not p.unfinished.isHidden() and p.idle)
         assert list(panel.unfinished.chosen.choices) == ["mine"]
     panels[0].unfinished.resume.click()
     wait_for_steps(panels[0], qtbot)

@@ -72,7 +72,6 @@ class Training(Panel[TrainingSettings]):
         self._drawn = 0.0
         self._failure: Outlook | None = None
         self.settings = self._saved
-        self.unfinished.resume.setEnabled(False)  # until the machine is known
         needed = "napari_vdsr.training"  # for what recipes say
         self._devices = self.kept(Devices(self, self._devices_known, needed))
         self._paces = self.kept(Paces(self, self.refresh_soon))
@@ -95,7 +94,8 @@ class Training(Panel[TrainingSettings]):
             self._offer_images(self._sources.selected)
         if self.models.known:
             self.form.offer_models(self.models.cards)
-        self.unfinished.offer(unfinished.find_unfinished())
+        if self._devices.usable:  # or torch would be imported here, for seconds
+            self.unfinished.offer(unfinished.find_unfinished())
 
     # What the buttons do
 
@@ -243,8 +243,7 @@ class Training(Panel[TrainingSettings]):
 
     def _devices_known(self) -> None:
         self.form.offer_devices(self._devices.names)
-        self.unfinished.resume.setEnabled(True)
-        self.refresh_soon()
+        self.reset_choices()  # of the unfinished trainings, too
 
     def _planned(self) -> Plan:
         """What Start would do; FieldError with the field that is wrong."""
@@ -282,15 +281,16 @@ class Training(Panel[TrainingSettings]):
         if self._session is not None:
             return
         self.remember(self._unnamed)
-        plan = self._ready_plan()
+        plan, advice = self._ready_plan(), ""
         if plan is not None:
             outlook = words.foresee(plan, self._paces.seconds(plan))
             if self.controls.news.text:
                 outlook = replace(outlook, text=f"Next: {outlook.text}")
             self._show(self._failure or outlook)
             self.controls.button.setEnabled(True)
-        found = self._describer.look_at_all(plan.images.layers if plan else ())
-        self.view.advise(words.advice_on(found, plan) if plan else "")
+            found = self._describer.look_at_all(plan.images.layers)
+            advice = words.advice_on(found, plan)
+        self.view.advise(advice)
 
     def _show(self, outlook: Outlook) -> None:
         theme = self._viewer.theme

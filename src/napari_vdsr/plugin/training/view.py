@@ -214,6 +214,7 @@ class UnfinishedBox(QWidget):
         buttons = side_by_side(self.resume, self.discard)
         put_below(self, self._title, self.chosen.native, buttons)
         self._locked = False
+        self._show()
 
     def offer(self, trainings: Sequence[Unfinished]) -> None:
         """Replace the list."""
