@@ -15,7 +15,7 @@ import pytest
 import tifffile
 import torch
 from heart import Heart
-from napari.utils import progress
+from napari.utils import cancelable_progress, progress
 from qtpy.QtCore import QThreadPool, QTimer
 from qtpy.QtWidgets import QApplication
 from training_helpers import (
@@ -160,6 +160,27 @@ def test_trainings_are_looked_for_once_a_thread_has_imported_torch(
     busy_import.set()
     qtbot.waitUntil(lambda: bool(looks))
     panel.close_down()
+
+
+def test_a_panel_closed_while_its_training_starts_leaves_nothing(
+    viewer: Any,
+    open_training: OpenTraining,
+    settle: Settle,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its name was taken until napari ended."""
+    viewer.add_image(discs(), name="cells")
+    panel = open_training(name="mine")
+    settle(panel)
+
+    def bar(**options: Any) -> Any:
+        viewer.window.remove_dock_widget(panel)
+        return cancelable_progress(**options)
+
+    monkeypatch.setattr("napari_vdsr.plugin.background.cancelable_progress", bar)
+    panel.controls.button.click()
+    assert nothing_is_left_running()
+    assert not unfinished.is_begun("mine")
 
 
 def test_closing_the_viewer_stops_within_a_step(

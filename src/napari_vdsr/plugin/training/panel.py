@@ -317,6 +317,8 @@ class Training(Panel[TrainingSettings]):
         assert self._session is not None
         if self._run.start(self._session):
             self.controls.show_training(words.title_of(self._session.plan))
+        else:  # the panel was closed meanwhile
+            self._session.leave("paused")
 
     def _ask_for(self, wish: str) -> None:
         if self.running and self._session is not None:
