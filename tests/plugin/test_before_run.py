@@ -13,7 +13,6 @@ from napari_vdsr.layers.result import METADATA_KEY, Provenance
 from napari_vdsr.plugin import machine
 from napari_vdsr.plugin.enlarge import probes
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
-from napari_vdsr.plugin.enlarge.settings import Settings
 from napari_vdsr.plugin.settings import saved_values
 from napari_vdsr.plugin.viewer import LEFT_OF_LINE, TRAINING_PREVIEW
 from napari_vdsr.zoo import models
@@ -68,7 +67,7 @@ def test_without_torch_the_panel_says_so_and_measures_nothing(
     def broken(module: str) -> list[str]:
         raise ImportError("DLL load failed")
 
-    tried: list[Settings] = []
+    tried: list[Any] = []
     monkeypatch.setattr(machine, "_devices", broken)
     monkeypatch.setattr(probes, "probe", tried.append)
     viewer.add_image(cells)
