@@ -215,16 +215,11 @@ class ScoringTab(Tab):
         """Whether enough is chosen for a wrong field to be an error."""
         return True
 
-    @property
-    def remark(self) -> str:
-        """What to warn of though the work can be started."""
-        return ""
-
     def show_state(self) -> None:
         """Show what is wrong, if anything, and enable or disable the button."""
         try:
-            self.prepare()
-            outlook = Outlook(self.remark, "warning" if self.remark else "info")
+            remark = self.prepare().remark
+            outlook = Outlook(remark, "warning" if remark else "info")
         except FieldError as error:
             outlook = Outlook.of_error(error)
             if not (self.started and error.field):

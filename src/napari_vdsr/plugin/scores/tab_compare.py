@@ -56,7 +56,6 @@ class CompareTab(ScoringTab):
         self.form.add_row("Reference", self.reference.native, 0, name="reference")
         self._seen: WeakSet[Image] = WeakSet()  # layers that were offered before
         self._again = False
-        self._left_out: list[str] = []
         self._maps: dict[tuple[int, int], ref[Image]] = {}  # for pairs of layers
         self._gave_up = False  # the last comparison failed or was cancelled
         self._follower = Follower(self, viewer, self._layers_changed)
@@ -79,11 +78,6 @@ class CompareTab(ScoringTab):
     def started(self) -> bool:
         """Whether anything is chosen; before, nothing is wrong yet."""
         return bool(self.layers.chosen)
-
-    @property
-    def remark(self) -> str:
-        """The layers that are left out, or compared in a part only."""
-        return "\n".join(self._left_out)
 
     def reset_choices(self) -> None:
         """Update the lists of layers."""
@@ -111,7 +105,6 @@ class CompareTab(ScoringTab):
 
     def prepare(self) -> ScoringJob:
         """What Compare would do; FieldError if something is wrong."""
-        self._left_out = []
         layer, chosen = self.reference.value, self.layers.chosen
         if layer is None:
             raise FieldError("reference", "Open two images to compare them.")
@@ -129,14 +122,14 @@ class CompareTab(ScoringTab):
                 errors.append(error)
         if not subjects:
             raise errors[0]
-        self._left_out = [f"Left out: {error}" for error in errors]
-        self._left_out += [
+        remarks = [f"Left out: {error}" for error in errors]
+        remarks += [
             f"'{each.image.name}' covers {each.share:.0%} of the reference, and is "
             "compared there only.".replace("%", " %")
             for each in subjects
             if each.share < _ALL
         ]
-        return ScoringJob(truth, subjects, self.options)
+        return ScoringJob(truth, subjects, self.options, "\n".join(remarks))
 
     def deliver(self, result: list[Score]) -> None:
         """Show the scores of all layers, and their error maps."""

@@ -35,6 +35,7 @@ class ScoringWork(Job):
 
     title = "scores of images"
     less = "compare a part of the images"
+    remark = ""  # what to warn of though the work can be started
 
 
 WARNING = "Warning: "
@@ -122,9 +123,14 @@ class ScoringJob(ScoringWork):
     """Scores layers against one reference."""
 
     def __init__(
-        self, reference: Snapshot, subjects: Sequence[Subject], options: ScoreOptions
+        self,
+        reference: Snapshot,
+        subjects: Sequence[Subject],
+        options: ScoreOptions,
+        remark: str = "",
     ) -> None:
         super().__init__()
+        self.remark = remark
         # Fingerprints of the pixels that were compared, the reference's first.
         self.marks: list[int | None] = []
         self.reference, self.subjects, self.options = reference, subjects, options
