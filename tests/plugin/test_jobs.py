@@ -4,6 +4,7 @@ import gc
 import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 from weakref import ref
 
@@ -58,11 +59,11 @@ class Small(Job):
 class Panel:
     """Takes note of what a run reports."""
 
-    def __init__(self, parent: Any) -> None:
+    def __init__(self, parent: Any, viewer: Any = None) -> None:
         self.seen: list[Any] = []
         self.run = Run(
             parent,
-            None,
+            viewer,
             on_tick=lambda tick: self.seen.append(tick.phase),
             on_result=self.seen.append,
             on_end=lambda job: self.seen.append(job.outcome),
@@ -291,6 +292,16 @@ def test_a_click_queued_behind_run_starts_nothing(
     assert answers == [False]
     assert begun == [first]
     assert not progress._all_instances
+
+
+def test_a_window_that_cannot_be_told_of_a_run_does_not_stop_it(
+    panel: Panel, qtbot: Any
+) -> None:
+    """What tells it is private to napari, and may change."""
+    other = Panel(panel.run._timer.parent(), SimpleNamespace(window=object()))
+    assert other.run.start(Small())
+    qtbot.waitUntil(lambda: not other.run.running)
+    assert other.seen[-1] == "done"
 
 
 def test_a_panel_closed_while_its_run_starts_starts_nothing(

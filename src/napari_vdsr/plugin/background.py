@@ -213,10 +213,13 @@ def _announce(
     tell the window that was used last: when that one closes, this job would stop.
     """
     window = getattr(viewer, "window", None)
-    if window is None:  # of a viewer without a window, or of a test
+    # No public function tells a window of one's choice; a test may have none.
+    register = getattr(window, "_register_task_status", None)
+    update = getattr(window, "_update_task_status", None)
+    if register is None or update is None:
         return _ignore
-    number = window._register_task_status("napari-vdsr", Status.BUSY, str(job), stop)
-    return lambda: window._update_task_status(number, Status.COMPLETED)
+    number = register("napari-vdsr", Status.BUSY, str(job), stop)
+    return lambda: update(number, Status.COMPLETED)
 
 
 def _thread_pool() -> QThreadPool:

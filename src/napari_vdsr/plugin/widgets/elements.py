@@ -1,4 +1,4 @@
-"""Labels, buttons, bars, plots and colours as all panels have them."""
+"""Labels, buttons, plots and colours as all panels have them."""
 
 import re
 from html import escape
