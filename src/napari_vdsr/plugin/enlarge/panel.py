@@ -170,7 +170,7 @@ class SuperResolution(Panel[Settings]):
         controls.save.clicked.connect(self._save_pressed)
         controls.script.clicked.connect(self.copy_script)
         controls.release.clicked.connect(self._release_pressed)
-        controls.reset.clicked.connect(self._reset_pressed)
+        controls.reset.clicked.connect(self.reset)
         controls.compare.changed.connect(self._compare_changed)
         controls.line.valueChanged.connect(self._line_moved)
         controls.link.changed.connect(self._link_changed)
@@ -307,9 +307,6 @@ class SuperResolution(Panel[Settings]):
     def _release_pressed(self) -> None:
         release_memory()
         show_info("The model and its device memory have been released.")
-
-    def _reset_pressed(self) -> None:
-        self.settings = self.default_settings()
 
     def _compare_changed(self, shown: str) -> None:
         self._comparison.show(shown, self.controls.line.value() / 100)

@@ -184,7 +184,7 @@ class Training(Panel[TrainingSettings]):
         self.unfinished.resume.clicked.connect(self.take_up)
         self.unfinished.discard.clicked.connect(self.discard)
         self.view.script.clicked.connect(self.copy_script)
-        self.view.reset.clicked.connect(self._reset_pressed)
+        self.view.reset.clicked.connect(self.reset)
         self.controls.use.clicked.connect(self.use_model)
         self.form["begin"].changed.connect(self._begin_changed)
         self.form["sampling"].changed.connect(self._sampling_changed)
@@ -381,9 +381,6 @@ class Training(Panel[TrainingSettings]):
             self.resume()
         else:
             self.start()
-
-    def _reset_pressed(self) -> None:
-        self.settings = self.default_settings()
 
     def stop(self) -> None:
         """Stop everything: the panel or the viewer is being closed."""

@@ -150,6 +150,10 @@ class Panel(QWidget, Generic[Kept]):
         followed = {name: chosen.get(name) for name in self.preferences}
         return self.kind().changed(followed)
 
+    def reset(self) -> None:
+        """Set everything back to the defaults."""
+        self.settings = self.default_settings()
+
     def kept(self, finder: AnyFinder) -> AnyFinder:
         """A finder that the panel waits for when it is to be idle, and stops."""
         self._finders.append(finder)
