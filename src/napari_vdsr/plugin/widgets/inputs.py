@@ -101,7 +101,7 @@ def _folder_field(line: LineEdit) -> Field:
         start = line.value or str(Path.home())
         write(QFileDialog.getExistingDirectory(row, "Images", start) or line.value)
 
-    field = Field(row, line.get_value, write, line.native)
+    field = Field(row, lambda: line.value, write, line.native)
     line.changed.connect(field.changed.emit)
     button.clicked.connect(choose)
     return field
@@ -156,7 +156,7 @@ class Choice(ComboBox):
         if value not in self.choices:
             with self.changed.blocked():
                 self.choices = [*self._items(), (str(value), value)]
-        self.set_value(value)
+        ComboBox.value.fset(self, value)  # type: ignore[attr-defined]
 
     def offer(self, choices: Choices, keep: bool = False) -> None:
         """Replace the choices, and keep the value if possible.
