@@ -21,9 +21,10 @@ from training_helpers import (
 )
 
 import napari_vdsr
+from napari_vdsr.layers import LayerPlan, plan_layer
 from napari_vdsr.plugin.enlarge.panel import SuperResolution
 from napari_vdsr.plugin.scores.panel import Psnr
-from napari_vdsr.plugin.training import unfinished
+from napari_vdsr.plugin.training import planning, unfinished
 from napari_vdsr.plugin.training.panel import Training
 from napari_vdsr.plugin.training.planning import Facts, suited_to
 from napari_vdsr.plugin.training.session import Preview
@@ -52,6 +53,26 @@ def weights(name: str) -> dict[str, torch.Tensor]:
 def same(one: str, other: str) -> bool:
     mine, theirs = weights(one), weights(other)
     return all(torch.equal(value, theirs[name]) for name, value in mine.items())
+
+
+def test_a_layer_is_planned_once_for_all_that_is_said_of_it(
+    viewer: Any,
+    open_training: OpenTraining,
+    settle: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With 40 layers selected, each change held the window up for 30 ms."""
+    layer, planned = viewer.add_image(discs(), name="cells"), list[Any]()
+    panel = open_training()
+    settle(panel)
+
+    def plan(layer: Any, factor: float) -> LayerPlan:
+        planned.append(layer)
+        return plan_layer(layer, factor)
+
+    monkeypatch.setattr(planning, "plan_layer", plan)
+    panel.refresh()
+    assert planned == [layer]
 
 
 def test_the_menu_opens_it(viewer: Any, plugin: Any, qtbot: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import count
 from math import ceil, prod
 from pathlib import Path
@@ -108,18 +109,20 @@ class Images:
         """How many planes of Y and X there are; None for a folder."""
         if self.folder is not None:
             return None
-        return sum(plan.pixels // prod(plan.plane_shape) for plan in self._plans)
+        return sum(plan.pixels // prod(plan.plane_shape) for plan in self.plans)
 
     @property
     def nbytes(self) -> int | None:
         """Bytes of the pixels in the dtype of the training; None when not known yet."""
         if self.folder is not None:
             return None
-        return sum(p.pixels * (1 if p.dtype == "uint8" else 4) for p in self._plans)
+        return sum(p.pixels * (1 if p.dtype == "uint8" else 4) for p in self.plans)
 
-    @property
-    def _plans(self) -> list[LayerPlan]:
-        return [plan_layer(layer, factor=1) for layer in self.layers]
+    @cached_property
+    def plans(self) -> list[LayerPlan]:
+        """Shapes and axes of the layers; FieldError if one is no image of numbers."""
+        with blame("images"):
+            return [plan_layer(layer, factor=1) for layer in self.layers]
 
     def in_words(self) -> str:
         """How many there are."""
@@ -158,7 +161,11 @@ def choose_images(
             f"A model is adapted to one layer, and {len(layers)} are chosen: choose "
             "one, or fine-tune the model on all of them.",
         )
-    sizes = {layer.name: _size(layer) for layer in layers}
+    images = Images(tuple(layers), held=held)
+    sizes = {
+        layer.name: _size(layer, plan)
+        for layer, plan in zip(layers, images.plans, strict=True)
+    }
     if all(min(size) < config.footprint for size in sizes.values()):
         raise FieldError("patch", _too_small(sizes, config))
     if config.channels == 3 and not any(layer.rgb for layer in layers):
@@ -166,7 +173,7 @@ def choose_images(
             "images",
             "This network takes colours: choose colour layers or another recipe.",
         )
-    return Images(tuple(layers), held=held)
+    return images
 
 
 def _too_small(sizes: dict[str, tuple[int, int]], config: "TrainingConfig") -> str:
@@ -191,10 +198,8 @@ def _folder(field: str, text: str) -> Path:
     return folder
 
 
-def _size(layer: Any) -> tuple[int, int]:
-    """Y and X of a layer; FieldError if it cannot be trained on."""
-    with blame("images"):
-        plan = plan_layer(layer, factor=1)
+def _size(layer: Any, plan: LayerPlan) -> tuple[int, int]:
+    """Y and X of a layer; FieldError if they are not its last axes."""
     if plan.yx != (layer.ndim - 2, layer.ndim - 1):
         raise FieldError(
             "images",
