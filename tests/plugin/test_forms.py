@@ -12,6 +12,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_vdsr.plugin.settings import FieldError, Remembered, read_numbers, shown
+from napari_vdsr.plugin.widgets.access import make_accessible
 from napari_vdsr.plugin.widgets.form import Form
 from napari_vdsr.plugin.widgets.inputs import NumberBox
 
@@ -36,6 +37,7 @@ class Coffee(Remembered):
 @pytest.fixture
 def form(qtbot: Any) -> Form[Coffee]:
     made = Form(Coffee())
+    make_accessible(made)  # as a panel does
     qtbot.addWidget(made)
     made.show()
     return made

@@ -8,7 +8,6 @@ from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 from napari_vdsr.plugin.settings import Remembered, shown_fields
-from napari_vdsr.plugin.widgets.access import make_accessible
 from napari_vdsr.plugin.widgets.elements import side_by_side
 from napari_vdsr.plugin.widgets.inputs import (
     Choice,
@@ -168,7 +167,6 @@ class Form(QWidget, Generic[Settings]):
             first, *others = [self._fields[each].native for each in fields]
             row = self.add_row(self._title(name), first, beside=others)
             self._rows |= dict.fromkeys(fields, row)
-        make_accessible(self)
 
     def _field_changed(self, *_: Any) -> None:
         self._show_what_matters()
