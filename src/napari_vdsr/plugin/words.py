@@ -17,9 +17,9 @@ _FOR = {"scanner": "confocal", "camera": "camera", "reduced": "reduced images"}
 
 @dataclass(frozen=True)
 class Outlook:
-    """The line that stands above Run."""
+    """What stands above a button: what it would do, or why it cannot."""
 
-    text: str  # what will be made, or what is wrong
+    text: str
     level: str = "info"  # or "warning", "error" or "waiting"
     field: str = ""  # the field that is wrong, if any
     details: str = ""  # for the tooltip
@@ -32,7 +32,7 @@ class Outlook:
 
     @property
     def possible(self) -> bool:
-        """Whether Run can be pressed."""
+        """Whether the button can be pressed."""
         return self.level in ("info", "warning")
 
     def below(self, news: "Outlook") -> "Outlook":

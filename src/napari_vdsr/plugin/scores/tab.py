@@ -187,7 +187,7 @@ class Tab(QWidget):
         if work.outcome == "cancelled":
             bar.news = Outlook("Stopped.")
         elif work.outcome == "failed":
-            bar.news = Outlook(work.message or "Failed; the log tells why.", "warning")
+            bar.news = Outlook(work.message or "Failed.", "warning")
         self.refresh()
         self.ended(work)
 
