@@ -121,7 +121,7 @@ class EnlargeForm(Form[Settings]):
 # The messages, the buttons and the comparison
 
 _RUN = "Enlarge and add the result as a new layer exactly over the source."
-_CANCEL = "Stop after the tile in work; nothing is added."
+_CANCEL = "Stop after the tile in work; nothing half-done is added."
 _PREVIEW = "Enlarge a small part in the middle of the view, to see what Run will give."
 _SAVE = (
     "Enlarge into a file instead of a layer, part by part, so that the result may be "

@@ -38,7 +38,7 @@ from napari_vdsr.plugin.widgets.inputs import Choice
 from napari_vdsr.plugin.widgets.run_bar import RunBar
 
 _START = "Train. The state is kept on disk now and then, so that nothing is lost."
-_PAUSE = "Halt after the step in work; Resume continues as if nothing had happened."
+_PAUSE = "Pause after the step in work; Resume continues as if nothing had happened."
 _FINISH = "End after the step in work and make a model of what was learnt until then."
 _DISCARD = "End after the step in work and throw away what was learnt."
 _USE = "Open the panel Super-resolution with this model."
