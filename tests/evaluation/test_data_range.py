@@ -49,6 +49,7 @@ def test_12_bit_counts_in_16_bits_gain_nothing_from_the_dtype() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:the reference's values lie")
+@pytest.mark.filterwarnings("ignore:no value is above")  # faint ones are told, too
 @given(within_one, within_one)
 def test_values_within_0_and_1_are_scored_with_255_only_if_asked_and_then_warned(
     a: NDArray[Any], b: NDArray[Any]

@@ -148,7 +148,7 @@ def test_memory_is_that_of_a_few_planes(
 ) -> None:
     shape = (90, 128, 256)  # of 6 MB, which are not kept
     monkeypatch.setattr(stack, "KEPT", 4e6)
-    monkeypatch.setattr(tiff_pixels, "_KEPT", 2e6)
+    monkeypatch.setattr(tiff_pixels, "_KEPT", 2_000_000)
     planes = [RNG.integers(0, 4000, shape[1:], np.uint16) for _ in range(2)]
     path = tmp_path / "a.zarr"
     array = zarr.create_array(

@@ -38,8 +38,12 @@ def written(path: Path, **changes: Any) -> Path:
         "multiscales": [{**entry, **changes.get("entry", {})}],
         "omero": changes.get("omero", {"channels": channels}),
     }
-    group: Any = zarr.create_group(str(path), attributes={"ome": ome})
+    group: Any = zarr.create_group(str(path))
     group.create_array("0", data=np.ones((2, 8, 8), "u2"))
+    file = path / "zarr.json"  # zarr itself may refuse to write what is no number
+    file.write_text(
+        json.dumps(json.loads(file.read_text()) | {"attributes": {"ome": ome}})
+    )
     return path
 
 

@@ -86,7 +86,10 @@ def test_few_bits_are_as_bright_as_they_were(
     counts %= 2**bits
     photometric = "miniswhite" if white_is_zero else "minisblack"
     options: dict[str, Any] = {"bitspersample": bits, "photometric": photometric}
-    tifffile.imwrite(tmp_path / "a.tif", counts, **options)
+    try:
+        tifffile.imwrite(tmp_path / "a.tif", counts, **options)
+    except NotImplementedError:
+        pytest.skip("this release of imagecodecs reads few bits, but writes none")
     picture = read_image(tmp_path / "a.tif")
     seen = 2**bits - 1 - counts if white_is_zero else counts
     np.testing.assert_array_equal(picture.array, seen * expected)

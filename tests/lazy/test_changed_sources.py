@@ -212,7 +212,7 @@ def test_a_damaged_source_leaves_nothing_that_blocks_the_mended_one(
 SMALL = IMAGE[:60, :70]
 
 
-def grouped(folder: Path) -> zarr.Array[Any]:
+def grouped(folder: Path) -> Any:
     group = zarr.open_group(str(folder / "in.zarr"), mode="w")
     return group.create_array("0", data=SMALL, chunks=(30, 40))
 

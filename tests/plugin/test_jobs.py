@@ -294,6 +294,29 @@ def test_a_click_queued_behind_run_starts_nothing(
     assert not progress._all_instances
 
 
+def test_nothing_is_shown_while_the_bar_of_another_run_is_made(
+    panel: Panel, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it took would block the window together with the making of the bar."""
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    other = Panel(parent)
+    assert other.run.start(Small(lambda job: job.results.append("a")))
+    meanwhile: list[list[Any]] = []
+
+    def bar(**options: Any) -> Any:
+        qtbot.wait(300)  # events are handled; the other one looks several times
+        meanwhile.append(list(other.seen))
+        return cancelable_progress(**options)
+
+    monkeypatch.setattr("napari_vdsr.plugin.background.cancelable_progress", bar)
+    assert panel.run.start(Small(lambda job: None))
+    assert meanwhile == [[]]
+    qtbot.waitUntil(lambda: "done" in other.seen, timeout=20_000)
+    assert "a" in other.seen
+    other.run.close()
+
+
 def test_a_window_that_cannot_be_told_of_a_run_does_not_stop_it(
     panel: Panel, qtbot: Any
 ) -> None:

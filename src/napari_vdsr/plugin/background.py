@@ -96,6 +96,10 @@ class Run:
     a result may have steps, which `on_result` yields: the viewer draws between them.
     """
 
+    # Of any run: napari handles events meanwhile, and what the others showed then would
+    # block the window together with it.
+    _making_a_bar = False
+
     def __init__(
         self,
         parent: QObject,
@@ -128,7 +132,11 @@ class Run:
             return False
         # At once: napari handles events, such as a second click, while it makes a bar.
         self.job = job
-        self._bar = cancelable_progress(total=_STEPS, desc=str(job))
+        Run._making_a_bar = True
+        try:
+            self._bar = cancelable_progress(total=_STEPS, desc=str(job))
+        finally:
+            Run._making_a_bar = False
         if self._closed:  # by one of these events
             self._let_go()
             return False
@@ -158,7 +166,7 @@ class Run:
 
     def _look(self) -> None:
         job, task = self.job, self._task
-        if job is None or task is None:
+        if job is None or task is None or self._making_a_bar:
             return
         if self._bar.is_canceled:
             self.cancel()
