@@ -8,17 +8,19 @@ from napari_vdsr.imaging.intensities import fill_gaps
 
 def test_valid_pixels_stay_and_gaps_take_their_neighbours_mean() -> None:
     image = np.array([[1.0, 2.0, 3.0], [4.0, np.nan, 6.0], [7.0, 8.0, 9.0]])
-    filled, missing = fill_gaps(image, 1)
-    assert missing.sum() == 1
+    filled, deep = fill_gaps(image, 1)
+    assert not deep.any()
     assert filled[1, 1] == 5
-    assert np.array_equal(filled[~missing], image[~missing])
+    valid = ~np.isnan(image)
+    assert np.array_equal(filled[valid], image[valid])
 
 
 def test_what_lies_deeper_than_asked_becomes_zero() -> None:
     image = np.full((1, 9), np.nan)
     image[0, 0] = 4
-    filled, _ = fill_gaps(image, 3)
+    filled, deep = fill_gaps(image, 3)
     assert filled.tolist() == [[4, 4, 4, 4, 0, 0, 0, 0, 0]]
+    assert deep.tolist() == [[False] * 4 + [True] * 5]
 
 
 def test_a_window_fills_as_the_whole_does() -> None:
@@ -32,7 +34,7 @@ def test_a_window_fills_as_the_whole_does() -> None:
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_an_empty_image_stays_zero_and_keeps_its_dtype(dtype: str) -> None:
-    filled, missing = fill_gaps(np.full((3, 4), np.nan, dtype), 9)
+    filled, deep = fill_gaps(np.full((3, 4), np.nan, dtype), 9)
     assert filled.dtype == dtype
     assert not filled.any()
-    assert missing.all()
+    assert deep.all()

@@ -237,9 +237,30 @@ def test_nan_stays_where_the_kernel_touches_it_whatever_the_tiles(
     np.testing.assert_array_equal(np.isnan(tiled), np.isnan(whole))
     np.testing.assert_allclose(tiled, whole, atol=4e-5)
     if factor <= 4:
-        spread = resize(np.isnan(image).astype(float), whole.shape)
-        assert not np.isnan(whole)[np.abs(spread) < 1e-12].any() or share > 0.3
-        assert np.isnan(whole)[np.abs(spread) > 1e-12].all()
+        down, across = (
+            np.abs(resize(np.eye(old), (new, old))) > 1e-12
+            for old, new in zip(image.shape, whole.shape, strict=True)
+        )
+        touched = down.astype(int) @ np.isnan(image) @ across.T.astype(int) > 0
+        np.testing.assert_array_equal(np.isnan(whole), touched)
+
+
+@pytest.mark.parametrize("factor", [2, 5.5, (7, 2)])
+@given(st.integers(0, 10**6), st.floats(0.01, 0.3), tiles)
+@settings(max_examples=8)
+def test_gaps_in_one_colour_give_the_others_the_same_whatever_the_tiles(
+    model: Model, factor: Any, seed: int, share: float, tile: int
+) -> None:
+    """The luminance, of which colours take their detail, has to be filled there."""
+    rng = np.random.default_rng(seed)
+    image = rng.random((20, 9, 3)).astype("float32")
+    image[rng.random(image.shape) < share] = np.nan
+    image[6:16, :, 0] = np.nan
+    options: dict[str, Any] = {"model": model, "device": "cpu", "axes": "YXS"}
+    whole = quietly(image, factor, tile=10_000, **options)
+    tiled = quietly(image, factor, tile=tile, **options)
+    np.testing.assert_array_equal(np.isnan(tiled), np.isnan(whole))
+    np.testing.assert_allclose(tiled, whole, atol=4e-5)
 
 
 def test_one_missing_pixel_costs_only_the_kernel(model: Model) -> None:

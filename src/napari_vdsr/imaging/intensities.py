@@ -153,16 +153,15 @@ def refuse_infinities(image: np.ndarray[Any, Any]) -> None:
 def fill_gaps(
     image: NDArray[np.floating], rings: int
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
-    """Replace NaN by the mean of the nearest valid pixels; say where NaN was.
+    """Replace NaN by the mean of the nearest valid pixels; say where it is too deep.
 
     Gaps are closed ring by ring, at most `rings` pixels deep: a missing pixel takes the
     mean of the valid ones among its eight neighbours. Pixels farther in become zero. A
     filled value depends only on pixels as far away as the nearest valid one, and is
     therefore the same for a tile and for the full image.
     """
-    missing = np.isnan(image)
-    filled = np.where(missing, image.dtype.type(0), image)
-    valid = ~missing
+    valid = ~np.isnan(image)
+    filled = np.where(valid, image, image.dtype.type(0))
     for _ in range(rings):
         if valid.all() or not valid.any():
             break
@@ -170,7 +169,7 @@ def fill_gaps(
         ring = ~valid & (count > 0)
         filled[ring] = (_neighbour_sum(filled)[ring] / count[ring]).astype(image.dtype)
         valid |= ring
-    return filled, missing
+    return filled, ~valid
 
 
 def _neighbour_sum(image: NDArray[np.floating]) -> NDArray[np.floating]:

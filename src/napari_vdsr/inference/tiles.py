@@ -179,13 +179,22 @@ def middle_shape(shape: Shape, out_shape: Shape) -> Shape | None:
     return y, x
 
 
+def gap_rings(shape: Shape, out_shape: Shape, halo: int) -> int:
+    """How deep to fill gaps, in source pixels.
+
+    A valid pixel depends on gaps as far away as the halo.
+    """
+    return ceil(halo / min(_factors(shape, out_shape))) + 2 * KERNEL_REACH
+
+
 def gap_halo(shape: Shape, out_shape: Shape, halo: int) -> int:
     """Output pixels around a region that one pass depends on where there are gaps.
 
-    A valid pixel depends on gaps as far away as the halo, and those are filled from
-    pixels that may lie as far away from them again.
+    Those within the halo are filled from pixels as far away from them as rings go, in
+    every direction.
     """
-    return 2 * halo + ceil(4 * KERNEL_REACH * max(_factors(shape, out_shape)))
+    deep = gap_rings(shape, out_shape, halo) + 2 * KERNEL_REACH
+    return halo + ceil(deep * max(_factors(shape, out_shape)))
 
 
 def source_span(

@@ -4,7 +4,6 @@ import warnings
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
-from math import ceil
 from pathlib import Path
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, Protocol
@@ -40,10 +39,10 @@ from napari_vdsr.inference.engine import (
 )
 from napari_vdsr.inference.shield import shielded
 from napari_vdsr.inference.tiles import (
-    KERNEL_REACH,
     Region,
     Tile,
     gap_halo,
+    gap_rings,
     middle_shape,
     plan_tiles,
 )
@@ -328,11 +327,9 @@ class Upscaler:
     ) -> tuple[Tile, int]:
         """The tile with more than twice its halo, and how deep to fill gaps there."""
         shape = plane.shape[0], plane.shape[1]
-        factors = [new / old for old, new in zip(shape, out_shape, strict=True)]
-        rings = ceil(self.halo / min(factors)) + 2 * KERNEL_REACH
         halo = gap_halo(shape, out_shape, self.halo)
         (wide,) = plan_tiles(out_shape, tile.core, max(out_shape), halo)
-        return wide, rings
+        return wide, gap_rings(shape, out_shape, self.halo)
 
     def _read(
         self, plane: Plane, out_shape: tuple[int, int], tile: Tile

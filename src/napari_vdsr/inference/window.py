@@ -152,10 +152,17 @@ def sum_device(device: torch.device, work: torch.dtype) -> torch.device:
 def _without_gaps(
     channels: NDArray[np.floating], rings: int
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
-    """Channels without NaN, and where it was."""
+    """Channels without NaN, and where it was.
+
+    What is too deep in one colour to be filled is seen through the luminance of others,
+    which are known there: it becomes their mean, and so the same in every window.
+    """
     pairs = [fill_gaps(channel, rings) for channel in channels]
-    filled, missing = (np.stack(part) for part in zip(*pairs, strict=True))
-    return filled, missing
+    filled, deep = (np.stack(part) for part in zip(*pairs, strict=True))
+    if len(channels) > 1 and deep.any():
+        known = filled[:3].sum(0) / np.maximum(1, (~deep[:3]).sum(0))  # deep ones are 0
+        filled[deep] = np.broadcast_to(known, filled.shape)[deep]
+    return filled, np.isnan(channels)
 
 
 def _touched(missing: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
