@@ -16,6 +16,14 @@ from napari_vdsr.inference.torch_engine import (
 )
 from napari_vdsr.network import SRCNN, VDSR, ConvStack
 
+with torch.random.fork_rng(devices=[]):
+    torch.manual_seed(0)
+    NETWORKS = [
+        VDSR(4, features=8),
+        VDSR(4, features=6, bias=True, first_padding="zeros"),
+        VDSR(3, features=6, channels=3, bias=True, first_padding="zeros"),
+        SRCNN((9, 1, 5), (6, 4)),
+    ]
 CPU = torch.device("cpu")
 HALF = [torch.float16, torch.bfloat16]
 
@@ -56,15 +64,7 @@ def residual(network: ConvStack, precision: torch.dtype, x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("precision", [torch.float32, *HALF])
-@pytest.mark.parametrize(
-    "network",
-    [
-        VDSR(4, features=8),
-        VDSR(4, features=6, bias=True, first_padding="zeros"),
-        VDSR(3, features=6, channels=3, bias=True, first_padding="zeros"),
-        SRCNN((9, 1, 5), (6, 4)),
-    ],
-)
+@pytest.mark.parametrize("network", NETWORKS)
 def test_a_device_without_these_kernels_computes_the_plain_way(
     network: ConvStack, precision: torch.dtype, on_a_gpu: Callable[..., None]
 ) -> None:
