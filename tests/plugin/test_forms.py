@@ -69,6 +69,15 @@ def test_a_value_that_is_not_offered_is_shown_for_whoever_checks_it(
     assert form.settings.kind == "mocha"
 
 
+def test_a_value_that_is_called_like_an_offered_one_does_not_replace_it(
+    form: Form[Coffee],
+) -> None:
+    form["kind"].offer({"Mocha": "mocha"})
+    form["kind"].value = "Mocha"
+    assert form["kind"].choices == ("mocha", "Mocha")
+    assert form["kind"].native.currentText() == "Mocha (2)"
+
+
 def test_two_choices_may_have_one_text(form: Form[Coffee]) -> None:
     form["kind"].offer([("image", "a"), ("image", "b")])
     form["kind"].value = "b"

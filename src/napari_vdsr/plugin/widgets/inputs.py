@@ -155,7 +155,7 @@ class Choice(ComboBox):
         """
         if value not in self.choices:
             with self.changed.blocked():
-                self.choices = [*self._items(), (str(value), value)]
+                self.offer([*self._items(), (str(value), value)])
         ComboBox.value.fset(self, value)  # type: ignore[attr-defined]
 
     def offer(self, choices: Choices, keep: bool = False) -> None:
